@@ -1,0 +1,192 @@
+//! The one type that describes a network of any family.
+
+use serde::{Deserialize, Serialize};
+
+/// A plain description of one transformer: no tensors, no randomness.
+///
+/// Every family (FlexiBERT, LiteTransformerSearch, ...) reads its own files
+/// into this type; the engine builds networks from it and nothing else.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Architecture {
+    /// Encoder (sees the whole sequence) or decoder (causal).
+    pub kind: Kind,
+    /// Number of tokens, V.
+    pub vocabulary: usize,
+    /// Longest sequence that the position table can address.
+    pub positions: usize,
+    /// Number of segment ("token type") embeddings; 0 where there is no such table.
+    pub token_types: usize,
+    /// Width of the residual stream, C ("hidden size", "d_model").
+    pub width: usize,
+    /// Token, position and segment embeddings.
+    pub embedding: Embedding,
+    /// The transformer blocks, first to last.
+    pub blocks: Vec<Block>,
+    /// Where the LayerNorms of a block stand.
+    pub norm_placement: NormPlacement,
+    /// The epsilon inside every LayerNorm.
+    pub norm_epsilon: f64,
+    /// How the residual stream becomes token scores.
+    pub head: Head,
+    /// Standard deviations of the seeded initialisation.
+    pub initialisation: Initialisation,
+}
+
+/// Which tokens a position may attend to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// Bidirectional, BERT-like.
+    Encoder,
+    /// Causal, GPT-like.
+    Decoder,
+}
+
+/// The input side: tables, adaptive clusters, projection, norm.
+///
+/// The token table is cut into clusters of consecutive token ids (adaptive
+/// embedding, Baevski & Auli 2019). Cluster `i` has width
+/// `width / division^i`. With `division` 1 the clusters share one table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Embedding {
+    /// Width of the token table (of its first cluster), E.
+    pub width: usize,
+    /// Exclusive ends of the clusters in increasing order; the last one equals
+    /// the vocabulary. One entry where the embedding is not adaptive.
+    pub cutoffs: Vec<usize>,
+    /// Each further cluster is narrower by this factor.
+    pub division: usize,
+    /// Whether the projection from E to the model width has a bias.
+    pub projection_bias: bool,
+    /// Whether token embeddings are multiplied by the square root of the model
+    /// width after projection (Transformer-XL and LiteTransformerSearch do).
+    pub scale_by_root_width: bool,
+    /// Width of the position (and segment) tables.
+    pub position_width: PositionWidth,
+    /// A LayerNorm over the summed embeddings, before the projection.
+    pub norm: bool,
+}
+
+/// Where position embeddings are added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PositionWidth {
+    /// At embedding width, before the projection (BERT, ELECTRA).
+    Embedding,
+    /// At model width, after the projection (GPT-2).
+    Model,
+}
+
+/// One transformer block: a token mixer, then a feed-forward network.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Block {
+    /// What moves information between positions.
+    pub mixer: Mixer,
+    /// What transforms each position on its own.
+    pub feed_forward: FeedForward,
+}
+
+/// The part of a block that moves information between positions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Mixer {
+    /// Multi-head softmax attention.
+    Attention {
+        /// Number of heads; divides the width.
+        heads: usize,
+        /// FlexiBERT's "weighted multiplicative attention": one more linear
+        /// map without bias on the queries.
+        weighted: bool,
+    },
+    /// FlexiBERT's linear transform: one linear map, then a fixed
+    /// two-dimensional transform per head over (positions, head width). No
+    /// output map, residual or norm of its own.
+    Transform {
+        /// Number of heads; divides the width.
+        heads: usize,
+        /// Fourier or cosine.
+        transform: Transform,
+    },
+    /// Span-based dynamic convolution (ConvBERT, Jiang et al. 2020): half of
+    /// the heads attend, the other half convolve with predicted kernels.
+    DynamicConvolution {
+        /// Number of heads before the split; divides the width.
+        heads: usize,
+        /// Odd kernel length.
+        kernel: usize,
+    },
+}
+
+/// The fixed transform of [`Mixer::Transform`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Transform {
+    /// Real part of the unnormalised two-dimensional discrete Fourier transform.
+    Fourier,
+    /// Unnormalised two-dimensional DCT-II (factor 2 per axis).
+    Cosine,
+}
+
+/// A stack of dense layers: width, then each hidden width in turn, then width.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FeedForward {
+    /// Hidden widths, first to last; at least one. The activation follows each.
+    pub hidden: Vec<usize>,
+    /// The nonlinearity.
+    pub activation: Activation,
+}
+
+/// Feed-forward nonlinearity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Activation {
+    /// x * Phi(x) with the exact error function (BERT, ELECTRA).
+    Gelu,
+    /// The tanh approximation ("gelu_new", GPT-2).
+    GeluTanh,
+    /// max(x, 0).
+    Relu,
+}
+
+/// Where LayerNorm stands in a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NormPlacement {
+    /// Before each sub-layer, with one more norm after the last block (GPT-2).
+    Pre,
+    /// After each residual sum (BERT).
+    Post,
+}
+
+/// The output side of the network itself (an objective may bring its own).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Head {
+    /// No head: the network ends in its last hidden state (FlexiBERT).
+    None,
+    /// Scores through the transposed token table, without bias (GPT-2).
+    Tied,
+    /// Adaptive softmax over the clusters of the embedding, tables tied
+    /// (Grave et al. 2017, as LiteTransformerSearch configures it).
+    Adaptive {
+        /// Per cluster: whether it shares the embedding's projection. A false
+        /// entry has a projection of its own. Meaningless where the embedding
+        /// has no projection.
+        tied_projections: Vec<bool>,
+    },
+}
+
+/// Standard deviations of the normal initialisation. Biases start at 0, norm
+/// gains at 1.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Initialisation {
+    /// Of every weight matrix and table not named below.
+    pub weight: f64,
+    /// Of embedding and head projections.
+    pub projection: f64,
+}

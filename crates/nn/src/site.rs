@@ -1,0 +1,134 @@
+//! Sites: the places in a network where tensors can be read.
+
+use std::fmt;
+
+/// What a site does in its network.
+///
+/// The role is what formulas filter by: `sum[ffn-in](...)`. Groups of roles
+/// (`ffn`, `attention`, `block`, ...) are declared in [`RoleGroup`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Role {
+    /// A token table, one site per cluster of an adaptive embedding.
+    Embedding,
+    /// The position table.
+    Position,
+    /// The segment table.
+    Segment,
+    /// A map from embedding width to model width, one site per cluster.
+    Projection,
+    /// The sum of all embeddings as the first block sees it; no weights. `J` lives here.
+    Input,
+    /// Query map.
+    Query,
+    /// Key map.
+    Key,
+    /// Value map.
+    Value,
+    /// The extra map on queries of weighted multiplicative attention.
+    Weighting,
+    /// The linear map in front of a Fourier or cosine transform.
+    Transform,
+    /// A map of a dynamic convolution: depthwise, pointwise, kernel, output (index 0 to 3).
+    Convolution,
+    /// The attention itself (softmax and weighted sum); no weights. `S` lives here.
+    Attention,
+    /// The map after attention or convolution.
+    Out,
+    /// First dense layer of a feed-forward network.
+    FfnIn,
+    /// Stacked dense layers between the first and the last.
+    FfnHidden,
+    /// Last dense layer of a feed-forward network.
+    FfnOut,
+    /// A LayerNorm; its `W` is the gain vector.
+    Norm,
+    /// A projection of the output head, one site per cluster that has its own.
+    HeadProjection,
+    /// The output head: logits of a cluster (index = cluster), or the dense
+    /// map of a masked-token objective.
+    Head,
+}
+
+/// One place in a network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Site {
+    /// Block index, first block 0; `None` outside the blocks.
+    pub layer: Option<u16>,
+    /// What the site does.
+    pub role: Role,
+    /// Tells sites of one role and layer apart: cluster, stacked layer, first or second norm.
+    pub index: u16,
+}
+
+/// A kind of tensor at a site.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Symbol {
+    /// Weight, (out, in) as PyTorch lays it out; tables (rows, width).
+    W,
+    /// Gradient of the loss with respect to W, same shape.
+    G,
+    /// Input activation, (batch, positions, in).
+    X,
+    /// Output activation, (batch, positions, out).
+    A,
+    /// Gradient of the loss with respect to A, same shape.
+    D,
+    /// Head output: A of a query, key, value, weighting or transform map, (batch, positions, out).
+    H,
+    /// Attention probabilities, (batch, heads, positions, positions).
+    S,
+    /// Gradient with respect to the summed embeddings, (batch, positions, width).
+    J,
+}
+
+impl Role {
+    /// Every role with its name in the proxy language.
+    pub const ALL: [(Role, &'static str); 19] = [
+        (Role::Embedding, "embedding"),
+        (Role::Position, "position"),
+        (Role::Segment, "segment"),
+        (Role::Projection, "projection"),
+        (Role::Input, "input"),
+        (Role::Query, "query"),
+        (Role::Key, "key"),
+        (Role::Value, "value"),
+        (Role::Weighting, "weighting"),
+        (Role::Transform, "transform"),
+        (Role::Convolution, "convolution"),
+        (Role::Attention, "attention"),
+        (Role::Out, "out"),
+        (Role::FfnIn, "ffn-in"),
+        (Role::FfnHidden, "ffn-hidden"),
+        (Role::FfnOut, "ffn-out"),
+        (Role::Norm, "norm"),
+        (Role::HeadProjection, "head-projection"),
+        (Role::Head, "head"),
+    ];
+
+    /// The role's name in the proxy language.
+    pub fn name(self) -> &'static str {
+        Self::ALL[self as usize].1
+    }
+}
+
+impl Symbol {
+    /// Every symbol, in the order of the enum.
+    pub const ALL: [Symbol; 8] = [
+        Symbol::W,
+        Symbol::G,
+        Symbol::X,
+        Symbol::A,
+        Symbol::D,
+        Symbol::H,
+        Symbol::S,
+        Symbol::J,
+    ];
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
