@@ -1,0 +1,280 @@
+"""The networks of crates/nn, written once more in PyTorch.
+
+Plain functions over a dictionary of named tensors, in double precision. They
+follow the papers and the architecture description (crates/arch), not the Rust
+code, so that the two can disagree. Shapes: B batch, T positions, C width,
+E embedding width, V vocabulary, n heads.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+
+
+class Parameters:
+    """Named leaf tensors, drawn at random on first use.
+
+    Everything is random, biases and norm gains included: a gradient that
+    forgets a bias must not pass because the bias was zero.
+    """
+
+    def __init__(self, seed):
+        self.generator = torch.Generator().manual_seed(seed)
+        self.tensors = {}
+
+    def _draw(self, name, shape, mean, std):
+        if name not in self.tensors:
+            noise = torch.randn(shape, generator=self.generator, dtype=torch.float64)
+            self.tensors[name] = (mean + std * noise).requires_grad_()
+        assert tuple(self.tensors[name].shape) == tuple(shape), name
+        return self.tensors[name]
+
+    def matrix(self, name, *shape):
+        return self._draw(name, shape, 0.0, 1.3 / math.sqrt(shape[-1]))
+
+    def bias(self, name, size):
+        return self._draw(name, (size,), 0.0, 0.4)
+
+    def linear(self, name, x, width, bias=True):
+        return F.linear(
+            x,
+            self.matrix(f"{name}.weight", width, x.shape[-1]),
+            self.bias(f"{name}.bias", width) if bias else None,
+        )
+
+    def norm(self, name, x, epsilon):
+        width = x.shape[-1]
+        gain = self._draw(f"{name}.gain", (width,), 1.0, 0.3)
+        return F.layer_norm(x, (width,), gain, self.bias(f"{name}.bias", width), epsilon)
+
+
+ACTIVATIONS = {
+    "gelu": F.gelu,
+    "gelu-tanh": lambda x: F.gelu(x, approximate="tanh"),
+    "relu": F.relu,
+}
+
+
+def variant(value):
+    """(name, fields) of an enum as serde writes it: a string or a one-key object."""
+    return (value, {}) if isinstance(value, str) else next(iter(value.items()))
+
+
+def split_heads(x, heads):
+    """(B, T, C) -> (B, n, T, C / n)."""
+    return x.unflatten(-1, (heads, -1)).transpose(1, 2)
+
+
+def merge_heads(x):
+    """(B, n, T, dh) -> (B, T, n * dh)."""
+    return x.transpose(1, 2).flatten(2)
+
+
+def attention(query, key, value, heads, causal):
+    """Multi-head softmax attention over (B, T, width) tensors."""
+    q, k, v = (split_heads(x, heads) for x in (query, key, value))
+    scores = q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])
+    if causal:
+        positions = scores.shape[-1]
+        future = torch.ones(positions, positions, dtype=torch.bool).triu(1)
+        scores = scores.masked_fill(future, -torch.inf)
+    return merge_heads(scores.softmax(-1) @ v)
+
+
+def dct_matrix(size):
+    """The unnormalised DCT-II: 2 cos(pi k (2n + 1) / (2N)) at (k, n)."""
+    n = torch.arange(size, dtype=torch.float64)
+    return 2 * torch.cos(math.pi * n[:, None] * (2 * n[None, :] + 1) / (2 * size))
+
+
+def transform_2d(x, transform):
+    """The fixed transform over the last two axes."""
+    if transform == "fourier":
+        return torch.fft.fft2(x).real
+    return dct_matrix(x.shape[-2]) @ x @ dct_matrix(x.shape[-1]).T
+
+
+def dynamic_convolution(p, name, x, heads, kernel):
+    """ConvBERT's mixed attention (Jiang et al. 2020), before the output map."""
+    batch, positions, width = x.shape
+    heads, head_width = max(heads // 2, 1), width // heads
+    inner = heads * head_width
+    query, key, value = (p.linear(f"{name}.{role}", x, inner) for role in ("query", "key", "value"))
+
+    depthwise = F.conv1d(
+        x.transpose(1, 2),
+        p.matrix(f"{name}.convolution.depthwise.weight", width, 1, kernel),
+        padding=kernel // 2,
+        groups=width,
+    ).transpose(1, 2)
+    conv_key = p.linear(f"{name}.convolution.pointwise", depthwise, inner)
+    logits = p.linear(f"{name}.convolution.kernel", conv_key * query, heads * kernel)
+    kernels = logits.unflatten(-1, (heads, kernel)).softmax(-1)
+
+    values = p.linear(f"{name}.convolution.output", x, inner)
+    # (B, inner, T) -> windows (B, T, n, dh, kernel)
+    windows = F.unfold(
+        values.transpose(1, 2).unsqueeze(-1), (kernel, 1), padding=((kernel - 1) // 2, 0)
+    )
+    windows = windows.transpose(1, 2).view(batch, positions, heads, head_width, kernel)
+    convolved = (windows @ kernels.unsqueeze(-1)).view(batch, positions, inner)
+    return torch.cat([attention(query, key, value, heads, False), convolved], -1)
+
+
+def feed_forward(p, name, x, spec):
+    """C -> hidden widths in turn -> C."""
+    width = x.shape[-1]
+    for i, hidden in enumerate(spec["hidden"]):
+        x = ACTIVATIONS[spec["activation"]](p.linear(f"{name}.ffn.{i}", x, hidden))
+    return p.linear(f"{name}.ffn.{len(spec['hidden'])}", x, width)
+
+
+def block(p, architecture, name, x, spec):
+    """One transformer block, pre-norm or post-norm."""
+    pre = architecture["norm_placement"] == "pre"
+    causal = architecture["kind"] == "decoder"
+    width = architecture["width"]
+    mixer, fields = variant(spec["mixer"])
+
+    def norm(index, x):
+        return p.norm(f"{name}.norm.{index}", x, architecture["norm_epsilon"])
+
+    if mixer == "transform":
+        h = split_heads(p.linear(f"{name}.transform", x, width), fields["heads"])
+        x = merge_heads(transform_2d(h, fields["transform"]))
+        return norm(1, x + feed_forward(p, name, x, spec["feed_forward"]))
+
+    y = norm(0, x) if pre else x
+    if mixer == "attention":
+        query = p.linear(f"{name}.query", y, width)
+        if fields["weighted"]:
+            query = p.linear(f"{name}.weighting", query, width, bias=False)
+        key, value = (p.linear(f"{name}.{role}", y, width) for role in ("key", "value"))
+        y = attention(query, key, value, fields["heads"], causal)
+    else:
+        y = dynamic_convolution(p, name, y, fields["heads"], fields["kernel"])
+    x = x + p.linear(f"{name}.out", y, width)
+    if pre:
+        return x + feed_forward(p, name, norm(1, x), spec["feed_forward"])
+    x = norm(0, x)
+    return norm(1, x + feed_forward(p, name, x, spec["feed_forward"]))
+
+
+def clusters(architecture):
+    """(first token, end token) of each cluster of the token table."""
+    ends = architecture["embedding"]["cutoffs"]
+    return list(zip([0, *ends[:-1]], ends))
+
+
+def token_table(p, architecture, cluster):
+    """The rows of a cluster; with division 1 the clusters share one table."""
+    embedding = architecture["embedding"]
+    start, end = clusters(architecture)[cluster]
+    if embedding["division"] == 1:
+        table = p.matrix("embedding.0.table", architecture["vocabulary"], embedding["width"])
+        return table[start:end]
+    narrow = embedding["width"] // embedding["division"] ** cluster
+    return p.matrix(f"embedding.{cluster}.table", end - start, narrow)
+
+
+def has_projection(architecture):
+    embedding = architecture["embedding"]
+    return embedding["division"] > 1 or embedding["width"] != architecture["width"]
+
+
+def embed_tokens(p, architecture, tokens):
+    """Adaptive token embedding at model width (Baevski & Auli 2019)."""
+    division, width = architecture["embedding"]["division"], architecture["width"]
+    out = torch.zeros(*tokens.shape, width, dtype=torch.float64)
+    for i, (start, end) in enumerate(clusters(architecture)):
+        x = F.embedding((tokens - start).clamp(0, end - start - 1), token_table(p, architecture, i))
+        if has_projection(architecture):
+            x = p.linear(f"embedding.{i if division > 1 else 0}.projection", x, width, bias=False)
+        inside = (tokens >= start) & (tokens < end)
+        out = out + x * inside.unsqueeze(-1)
+    return out
+
+
+def hidden_states(p, architecture, tokens):
+    """Last hidden state (B, T, C)."""
+    embedding, width = architecture["embedding"], architecture["width"]
+    positions = torch.arange(tokens.shape[1])
+    if embedding["position_width"] == "embedding":
+        x = F.embedding(tokens, token_table(p, architecture, 0))
+        x = x + p.matrix("position.table", architecture["positions"], x.shape[-1])[positions]
+        x = x + p.matrix("segment.table", architecture["token_types"], x.shape[-1])[0]
+        if embedding["norm"]:
+            x = p.norm("embedding.norm", x, architecture["norm_epsilon"])
+        if has_projection(architecture):
+            x = p.linear("embedding.0.projection", x, width, bias=embedding["projection_bias"])
+    else:
+        x = embed_tokens(p, architecture, tokens)
+        if embedding["scale_by_root_width"]:
+            x = x * math.sqrt(width)
+        x = x + p.matrix("position.table", architecture["positions"], width)[positions]
+    for i, spec in enumerate(architecture["blocks"]):
+        x = block(p, architecture, f"block.{i}", x, spec)
+    if architecture["norm_placement"] == "pre":
+        x = p.norm("final.norm", x, architecture["norm_epsilon"])
+    return x
+
+
+def adaptive_log_probabilities(p, architecture, hidden):
+    """(head-cluster logits, log-probabilities (N, V)) of hidden states (N, C)
+    by the adaptive softmax (Grave et al. 2017)."""
+    embedding = architecture["embedding"]
+    division, width, count = embedding["division"], hidden.shape[-1], len(embedding["cutoffs"])
+    tied = variant(architecture["head"])[1]["tied_projections"]
+
+    def project(i):
+        if not has_projection(architecture):
+            return hidden
+        narrow = embedding["width"] // division**i
+        if tied[i]:
+            owner = f"embedding.{i if division > 1 else 0}.projection.weight"
+        else:
+            owner = f"head.{i}.projection"
+        return hidden @ p.matrix(owner, width, narrow)
+
+    def scores(i):
+        table = token_table(p, architecture, i)
+        start, end = clusters(architecture)[i]
+        bias = p.bias("head.bias", architecture["vocabulary"])[start:end]
+        if i == 0:
+            table = torch.cat([table, p.matrix("head.cluster.weight", count - 1, table.shape[1])])
+            bias = torch.cat([bias, p.bias("head.cluster.bias", count - 1)])
+        return project(i) @ table.T + bias
+
+    logits = scores(0)
+    first = embedding["cutoffs"][0]
+    head = logits.log_softmax(-1)
+    parts = [head[:, :first]]
+    for i in range(1, count):
+        parts.append(head[:, first + i - 1, None] + scores(i).log_softmax(-1))
+    return logits, torch.cat(parts, -1)
+
+
+def next_token(p, architecture, tokens):
+    """Mean cross-entropy of token t + 1 at position t, within each row.
+    Returns (hidden, logits, loss)."""
+    hidden = hidden_states(p, architecture, tokens)
+    states, targets = hidden[:, :-1].flatten(0, 1), tokens[:, 1:].flatten()
+    if architecture["head"] == "tied":
+        logits = states @ token_table(p, architecture, 0).T
+        return hidden, logits, F.cross_entropy(logits, targets)
+    logits, log_probabilities = adaptive_log_probabilities(p, architecture, states)
+    return hidden, logits, F.nll_loss(log_probabilities, targets)
+
+
+def masked_token(p, architecture, tokens, masked, mask_token):
+    """Mean cross-entropy at the masked positions (indices into B * T), through
+    dense, GELU, norm and the tied token table. Returns (hidden, logits, loss)."""
+    seen = tokens.flatten().clone()
+    seen[masked] = mask_token
+    hidden = hidden_states(p, architecture, seen.view_as(tokens))
+    table = token_table(p, architecture, 0)
+    x = F.gelu(p.linear("objective.dense", hidden.flatten(0, 1)[masked], table.shape[1]))
+    x = p.norm("objective.norm", x, architecture["norm_epsilon"])
+    logits = x @ table.T + p.bias("objective.bias", table.shape[0])
+    return hidden, logits, F.cross_entropy(logits, tokens.flatten()[masked])
