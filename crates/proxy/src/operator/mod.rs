@@ -1,0 +1,435 @@
+//! The operator table and the words that its rows are written in.
+//!
+//! Everything that the crate knows about an operator stands in its row of
+//! [`OPERATORS`]: parser, printer, LaTeX, type checker, simplifier, pruning
+//! rules, evaluator and the reference ([`crate::reference`]) read it there.
+
+mod kernels;
+mod table;
+
+use std::fmt;
+
+use lpzero_trace::Moments;
+
+pub use table::OPERATORS;
+
+/// An operator: the index of its row in [`OPERATORS`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct OperatorId(pub(crate) u8);
+
+/// One row of the table.
+#[derive(Clone, Copy, Debug)]
+pub struct Operator {
+    /// Its name in formulas. Reductions and aggregators may share a name, as
+    /// may operators of different arity; the arguments tell them apart.
+    pub name: &'static str,
+    /// Other names that parse but are never printed, the paper's among them.
+    pub aliases: &'static [&'static str],
+    /// What it maps to what.
+    pub kind: Kind,
+    /// How it is written, if not as `name(argument, ...)`.
+    pub fixity: Fixity,
+    /// The arguments on which it is defined; elsewhere it yields NaN or an infinity.
+    pub domain: Domain,
+    /// What is known about the sign of its results.
+    pub range: Range,
+    /// f(a, b) = f(b, a).
+    pub commutative: bool,
+    /// f(f(a, b), c) = f(a, f(b, c)).
+    pub associative: bool,
+    /// f(f(x)) = f(x), or f(x, x) = x.
+    pub idempotent: bool,
+    /// Whether it keeps or reverses order, and where.
+    pub monotone: Option<(Direction, Domain)>,
+    /// f(-x) in terms of f(x).
+    pub parity: Parity,
+    /// The operator g with f(g(x)) = x wherever g(x) is defined.
+    pub inverse_of: Option<&'static str>,
+    /// What it adds to the complexity of a formula.
+    pub complexity: u32,
+    /// Relative probability with which search draws it among its [`Kind`]'s arity.
+    pub weight: f64,
+    /// Whether it belongs to the 21 unary and 4 binary operations of LPZero
+    /// (Dong et al. 2024).
+    pub paper: bool,
+    /// TeX, with `#1` and `#2` for the arguments.
+    pub latex: &'static str,
+    /// One line on what it computes.
+    pub doc: &'static str,
+    /// What computes it.
+    pub kernel: Kernel,
+}
+
+/// What an operator maps to what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// One argument of any type, each number on its own.
+    Elementwise,
+    /// A tensor to a tensor of the same class, every number depending on all.
+    Tensorwise,
+    /// A tensor to a tensor of the same class, along dimension 0.
+    Fibre,
+    /// A tensor to one number per site.
+    Reduction,
+    /// A bare symbol to one number per site, from reductions that no sketch can give.
+    SymbolReduction,
+    /// One number per site or layer to one per layer or architecture.
+    Aggregator,
+    /// Two arguments, number by number; the one with fewer values is broadcast.
+    Binary,
+    /// An argument of any type to a constant power.
+    Power,
+    /// Two tensors of one class, dimension 0 contracted.
+    Product,
+    /// Drops its branch: a binary operator with a disconnected argument is its
+    /// other argument.
+    Disconnect,
+}
+
+/// How an operator is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fixity {
+    /// `name(argument, ...)`.
+    Call,
+    /// `-x`.
+    Prefix(&'static str),
+    /// `a + b`, grouping to the left; larger precedence binds tighter.
+    Left(&'static str, u8),
+    /// `a ^ b`, grouping to the right.
+    Right(&'static str, u8),
+}
+
+/// Precedence of prefix operators: tighter than `*`, looser than `^`.
+pub const PREFIX_PRECEDENCE: u8 = 30;
+
+/// A set of real numbers on which something holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Domain {
+    /// Every number.
+    All,
+    /// x >= 0.
+    NonNegative,
+    /// x > 0.
+    Positive,
+    /// x != 0.
+    NonZero,
+}
+
+/// What is known about the sign of results.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Range {
+    /// Nothing.
+    Any,
+    /// Results are >= 0.
+    NonNegative,
+    /// Results are > 0.
+    Positive,
+    /// Results are <= 0.
+    NonPositive,
+    /// Results have the sign of the argument (of all arguments, where they agree).
+    Argument,
+    /// Results have the sign opposite to the argument's.
+    Opposite,
+    /// The sign rule of products.
+    Product,
+}
+
+/// Whether a monotone operator keeps or reverses order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// x < y implies f(x) < f(y).
+    Increasing,
+    /// x < y implies f(x) > f(y).
+    Decreasing,
+}
+
+/// Behaviour under a change of sign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Parity {
+    /// f(-x) = f(x).
+    Even,
+    /// f(-x) = -f(x).
+    Odd,
+    /// Neither.
+    None,
+}
+
+/// A sample of a tensor, ready to be reduced.
+#[derive(Clone, Copy, Debug)]
+pub struct Sample<'a> {
+    /// The sampled elements (all of them, where the evaluation is exact).
+    pub values: &'a [f32],
+    /// Number of elements that the tensor itself has.
+    pub count: f64,
+}
+
+/// The elementwise forms of a tensor whose reductions follow from its [`Moments`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// x.
+    Identity,
+    /// |x|.
+    Abs,
+    /// x^2.
+    Square,
+    /// sqrt(|x|).
+    SqrtAbs,
+    /// max(x, 0).
+    Relu,
+}
+
+/// Left and right operand, their numbers of columns, and the result, which
+/// has as many rows as the left operand has columns.
+pub type ProductKernel = fn(&[f32], &[f32], [usize; 2], &mut Vec<f32>);
+
+/// Functions over buffers, as the evaluators call them.
+#[derive(Clone, Copy, Debug)]
+pub enum Kernel {
+    /// One number in, one out; alone and over a buffer in place.
+    Elementwise {
+        /// In double precision, for scalars.
+        scalar: fn(f64) -> f64,
+        /// Over a tensor, in place.
+        slice: fn(&mut [f32]),
+    },
+    /// A whole tensor in place, laid out as (rows = dimension 0, columns);
+    /// the second argument is the number of columns.
+    Tensor(fn(&mut [f32], usize)),
+    /// A tensor to a number.
+    Reduce {
+        /// From (a sample of) its elements.
+        sample: fn(Sample<'_>) -> f64,
+        /// From exact moments of x, for the mean, standard deviation, ... of a
+        /// form of x; `None` for the forms whose reduction does not follow.
+        moments: fn(&Moments, Form) -> Option<f64>,
+    },
+    /// Read from the exact moments of a symbol.
+    Moment(fn(&Moments) -> f64),
+    /// Several numbers to one.
+    Aggregate(fn(&[f64]) -> f64),
+    /// Two numbers in, one out.
+    Binary {
+        /// In double precision, for scalars.
+        scalar: fn(f64, f64) -> f64,
+        /// Tensor and tensor; the result replaces the left one.
+        slices: fn(&mut [f32], &[f32]),
+        /// Tensor and number.
+        right: fn(&mut [f32], f32),
+        /// Number and tensor; the result replaces the tensor.
+        left: fn(f32, &mut [f32]),
+    },
+    /// Matrix product.
+    Product(ProductKernel),
+    /// Nothing to compute.
+    None,
+}
+
+impl OperatorId {
+    /// The operator with this name and kind. Meant for constants: a name that
+    /// is not in the table does not compile.
+    pub const fn named(name: &str, kind: Kind) -> OperatorId {
+        let mut index = 0;
+        while index < OPERATORS.len() {
+            let row = &OPERATORS[index];
+            if row.kind as u8 == kind as u8 && same(row.name, name) {
+                return OperatorId(index as u8);
+            }
+            index += 1;
+        }
+        panic!("no operator of this name and kind")
+    }
+
+    /// The operator's row.
+    pub fn row(self) -> &'static Operator {
+        &OPERATORS[self.0 as usize]
+    }
+
+    /// The operator's index in [`OPERATORS`].
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+
+    /// Every operator, in the order of the table.
+    pub fn all() -> impl Iterator<Item = OperatorId> {
+        (0..OPERATORS.len()).map(|index| OperatorId(index as u8))
+    }
+
+    /// The operators that `name(argument, ...)` with so many arguments may
+    /// mean: at most one of every [`Kind`].
+    pub fn called(name: &str, arity: usize) -> impl Iterator<Item = OperatorId> {
+        Self::all().filter(move |id| {
+            let row = id.row();
+            row.arity() == arity && (row.name == name || row.aliases.contains(&name))
+        })
+    }
+}
+
+impl fmt::Debug for OperatorId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let row = self.row();
+        write!(f, "{}:{:?}", row.name, row.kind)
+    }
+}
+
+impl Operator {
+    /// Number of arguments.
+    pub const fn arity(&self) -> usize {
+        match self.kind {
+            Kind::Binary | Kind::Power | Kind::Product => 2,
+            _ => 1,
+        }
+    }
+
+    /// The symbol of an operator that is written as one, else its name.
+    pub const fn sign(&self) -> &'static str {
+        match self.fixity {
+            Fixity::Call => self.name,
+            Fixity::Prefix(symbol) | Fixity::Left(symbol, _) | Fixity::Right(symbol, _) => symbol,
+        }
+    }
+}
+
+impl Domain {
+    /// Whether a number is in the set.
+    pub fn contains(self, x: f64) -> bool {
+        match self {
+            Domain::All => !x.is_nan(),
+            Domain::NonNegative => x >= 0.0,
+            Domain::Positive => x > 0.0,
+            Domain::NonZero => x != 0.0 && !x.is_nan(),
+        }
+    }
+}
+
+impl fmt::Display for Domain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Domain::All => "all x",
+            Domain::NonNegative => "x >= 0",
+            Domain::Positive => "x > 0",
+            Domain::NonZero => "x != 0",
+        })
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Kind::Elementwise => "elementwise",
+            Kind::Tensorwise => "whole tensor",
+            Kind::Fibre => "along dimension 0",
+            Kind::Reduction => "reduction",
+            Kind::SymbolReduction => "reduction of a symbol",
+            Kind::Aggregator => "aggregator",
+            Kind::Binary => "binary",
+            Kind::Power => "power",
+            Kind::Product => "matrix product",
+            Kind::Disconnect => "disconnect",
+        })
+    }
+}
+
+const fn same(a: &str, b: &str) -> bool {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    if a.len() != b.len() {
+        return false;
+    }
+    let mut index = 0;
+    while index < a.len() {
+        if a[index] != b[index] {
+            return false;
+        }
+        index += 1;
+    }
+    true
+}
+
+/// The operators that code refers to, because an algebraic law or a default
+/// needs that very operator.
+pub mod known {
+    use super::{Kind, OperatorId};
+
+    macro_rules! known {
+        ($($constant:ident = $name:literal $kind:ident;)*) => {
+            $(
+                #[doc = concat!("`", $name, "`")]
+                pub const $constant: OperatorId = OperatorId::named($name, Kind::$kind);
+            )*
+        };
+    }
+
+    known! {
+        ABS = "abs" Elementwise;
+        SQUARE = "square" Elementwise;
+        SQRT = "sqrt" Elementwise;
+        EXP = "exp" Elementwise;
+        RELU = "relu" Elementwise;
+        NEG = "neg" Elementwise;
+        RECIPROCAL = "reciprocal" Elementwise;
+        NO_OP = "no_op" Elementwise;
+        DISCONNECT = "disconnect" Disconnect;
+        ADD = "add" Binary;
+        SUB = "sub" Binary;
+        MUL = "mul" Binary;
+        DIV = "div" Binary;
+        POW = "pow" Power;
+        MATMUL = "matmul" Product;
+        R_MEAN = "mean" Reduction;
+        R_SUM = "sum" Reduction;
+        R_L1 = "l1" Reduction;
+        R_L2 = "l2" Reduction;
+        R_STD = "std" Reduction;
+        R_MIN = "min" Reduction;
+        R_MAX = "max" Reduction;
+        SUM = "sum" Aggregator;
+        MEAN = "mean" Aggregator;
+        STD = "std" Aggregator;
+        MIN = "min" Aggregator;
+        MAX = "max" Aggregator;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_name_means_one_operator_per_arity_and_kind() {
+        let mut seen = HashSet::new();
+        for id in OperatorId::all() {
+            let row = id.row();
+            for name in std::iter::once(&row.name).chain(row.aliases) {
+                assert!(
+                    seen.insert((*name, row.arity(), row.kind)),
+                    "{name} is ambiguous"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn inverses_are_in_the_table() {
+        for row in OPERATORS {
+            if let Some(name) = row.inverse_of {
+                let inverse = OperatorId::called(name, row.arity()).next();
+                assert!(inverse.is_some(), "{} inverts {name}", row.name);
+            }
+        }
+    }
+
+    #[test]
+    fn the_paper_has_21_unary_and_4_binary_operations() {
+        // `mean` stands for two of the paper's unary operations.
+        let paper = |arity| {
+            OPERATORS
+                .iter()
+                .filter(move |row| row.paper && row.arity() == arity)
+        };
+        assert_eq!(paper(1).count(), 20);
+        assert_eq!(paper(2).count(), 4);
+    }
+}

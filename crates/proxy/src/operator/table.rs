@@ -1,0 +1,259 @@
+//! The table: one row per operator.
+
+use super::kernels::*;
+use super::{Direction, Domain, Fixity, Form, Kernel, Kind, Operator, Parity, Range};
+
+use Direction::{Decreasing, Increasing};
+use Domain::{All, NonNegative, NonZero, Positive};
+
+/// Every operator of the language.
+///
+/// Sampling weights are the paper's for its own operations (.1 for a unary
+/// one, .2 for `disconnect`; `mean`, which stands for two of them, counts
+/// twice). Precedences: `+ -` 10, `* / @` 20, prefix `-` 30, `^` 40.
+#[rustfmt::skip]
+pub static OPERATORS: &[Operator] = &[
+    // Elementwise: any type, each number on its own.
+    unary("log", elementwise!(x => x.ln()), r"\log\left(#1\right)", "Natural logarithm; NaN below 0, -infinity at 0.")
+        .on(Positive).monotone(Increasing, Positive).inverse("exp").paper(0.1),
+    unary("abslog", elementwise!(x => x.abs().ln()), r"\log\left|#1\right|", "Natural logarithm of |x|; -infinity at 0 (the released code replaces zeros by 1 first).")
+        .on(NonZero).monotone(Increasing, Positive).even().inverse("exp").paper(0.1),
+    unary("abs", elementwise!(x => x.abs()), r"\left|#1\right|", "Absolute value.")
+        .monotone(Increasing, NonNegative).even().range(Range::NonNegative).idempotent().paper(0.1),
+    unary("square", elementwise!(x => x * x), r"{#1}^{2}", "x * x.")
+        .monotone(Increasing, NonNegative).even().range(Range::NonNegative).inverse("sqrt").alias(&["pow2"]).paper(0.1),
+    unary("exp", elementwise!(x => x.exp()), r"\exp\left(#1\right)", "Exponential.")
+        .monotone(Increasing, All).range(Range::Positive).inverse("log").paper(0.1),
+    unary("relu", elementwise!(x => if x < 0.0 { 0.0 } else { x }), r"\operatorname{relu}\left(#1\right)", "max(x, 0).")
+        .range(Range::NonNegative).idempotent().paper(0.1),
+    unary("reciprocal", elementwise!(x => 1.0 / x), r"\frac{1}{#1}", "1 / x; infinite at 0.")
+        .on(NonZero).monotone(Decreasing, Positive).odd().range(Range::Argument).inverse("reciprocal").alias(&["invert"]).paper(0.1),
+    unary("sigmoid", elementwise!(x => 1.0 / (1.0 + (-x).exp())), r"\sigma\left(#1\right)", "1 / (1 + exp(-x)).")
+        .monotone(Increasing, All).range(Range::Positive).paper(0.1),
+    unary("sqrt", elementwise!(x => x.sqrt()), r"\sqrt{#1}", "Square root; NaN below 0.")
+        .on(NonNegative).monotone(Increasing, NonNegative).range(Range::NonNegative).paper(0.1),
+    unary("neg", elementwise!(x => -x), r"-#1", "-x.")
+        .fixity(Fixity::Prefix("-")).monotone(Decreasing, All).odd().range(Range::Opposite).inverse("neg").alias(&["revert"]).paper(0.1),
+    unary("no_op", elementwise!(x => x), r"#1", "x itself.")
+        .monotone(Increasing, All).odd().range(Range::Argument).idempotent().paper(0.1),
+    unary("disconnect", Kernel::None, r"\operatorname{disconnect}\left(#1\right)", "Drops its branch: a binary operation is then its other argument, a formula of nothing else is NaN.")
+        .kind(Kind::Disconnect).paper(0.2),
+
+    // Whole tensors.
+    tensor("normalize", Kind::Tensorwise, normalize, r"\operatorname{normalize}\left(#1\right)", "(x - mean) / standard deviation over the tensor; NaN where it is constant.")
+        .paper(0.1),
+    tensor("min_max_normalize", Kind::Tensorwise, min_max_normalize, r"\operatorname{minmax}\left(#1\right)", "(x - min) / (max - min) over the tensor; NaN where it is constant.")
+        .range(Range::NonNegative).idempotent().paper(0.1),
+
+    // Along dimension 0.
+    tensor("softmax", Kind::Fibre, softmax, r"\operatorname{softmax}\left(#1\right)", "Softmax along dimension 0.")
+        .range(Range::Positive).paper(0.1),
+    tensor("logsoftmax", Kind::Fibre, log_softmax, r"\operatorname{logsoftmax}\left(#1\right)", "Logarithm of the softmax along dimension 0.")
+        .range(Range::NonPositive).paper(0.1),
+
+    // Reductions: tensor -> one number per site.
+    reduction("mean", mean, |m, form| Some(form_sum(m, form)? / m.count as f64), r"\operatorname{mean}\left(#1\right)", "Mean.")
+        .range(Range::Argument).alias(&["normalized_sum", "to_mean_scalar"]).paper(0.2),
+    reduction("sum", sum, form_sum, r"\operatorname{sum}\left(#1\right)", "Sum over all elements (mean of the sample times the number of elements, where a sample is read).")
+        .range(Range::Argument).weight(0.1),
+    reduction("std", std_sample, form_std, r"\operatorname{std}\left(#1\right)", "Standard deviation, with n - 1 as in PyTorch; NaN for a single element.")
+        .range(Range::NonNegative).alias(&["to_std_scalar"]).paper(0.1),
+    reduction("min", min_sample, form_min, r"\operatorname{min}\left(#1\right)", "Smallest element (of the sample, where one is read).")
+        .range(Range::Argument).weight(0.05),
+    reduction("max", max_sample, form_max, r"\operatorname{max}\left(#1\right)", "Largest element (of the sample, where one is read).")
+        .range(Range::Argument).weight(0.05),
+    reduction("l1", l1, |m, form| Some(form_sum_abs(m, form)? / m.count as f64), r"\operatorname{mean}\left|#1\right|", "Mean of |x|.")
+        .range(Range::NonNegative).alias(&["l1_norm"]).paper(0.1),
+    reduction("l2", l2, |m, form| Some(form_sum_square(m, form)?.sqrt()), r"\left\lVert #1\right\rVert_2", "Euclidean (Frobenius) norm.")
+        .range(Range::NonNegative).alias(&["frobenius_norm"]).paper(0.1),
+    symbol("confidence", |m| m.confidence, r"\operatorname{confidence}\left(#1\right)", "Mean over all other dimensions of the maximum along dimension 1 (Serianni & Kalita 2023)."),
+    symbol("code_agreement", |m| m.code_agreement, r"\operatorname{agreement}\left(#1\right)", "Sum over pairs of rows (tokens) of the number of columns (units) with equal sign (Mellor et al. 2021).")
+        .range(Range::NonNegative),
+
+    // Aggregators: one number per site or layer -> one per layer or architecture.
+    aggregator("sum", sum_all, r"\sum#0 #1", "Sum; 0 over no sites at all.").range(Range::Argument).weight(0.4),
+    aggregator("mean", mean_all, r"\operatorname{mean}#0\left(#1\right)", "Mean.").range(Range::Argument).weight(0.2),
+    aggregator("max", max_all, r"\max#0 #1", "Largest.").range(Range::Argument).weight(0.1),
+    aggregator("min", min_all, r"\min#0 #1", "Smallest.").range(Range::Argument).weight(0.1),
+    aggregator("std", std_all, r"\operatorname{std}#0\left(#1\right)", "Standard deviation, with n - 1; NaN over a single one.").range(Range::NonNegative).weight(0.1),
+    aggregator("last", last, r"\operatorname{last}#0\left(#1\right)", "The last site (by layer, then role); those outside the blocks come first.").range(Range::Argument).weight(0.05),
+    aggregator("first", first, r"\operatorname{first}#0\left(#1\right)", "The first site (by layer, then role); those outside the blocks come first.").range(Range::Argument).weight(0.05),
+
+    // Binary: number by number.
+    binary("add", Fixity::Left("+", 10), binary!(a, b => a + b), r"#1 + #2", "Sum.")
+        .commutative().associative().range(Range::Argument).alias(&["sum"]).paper(0.6),
+    binary("sub", Fixity::Left("-", 10), binary!(a, b => a - b), r"#1 - #2", "Difference.")
+        .alias(&["difference", "subtract"]).paper(0.3),
+    binary("mul", Fixity::Left("*", 20), binary!(a, b => a * b), r"#1 \cdot #2", "Product, element by element.")
+        .commutative().associative().range(Range::Product).alias(&["product"]).paper(0.05),
+    binary("div", Fixity::Left("/", 20), binary!(a, b => a / b), r"\frac{#1}{#2}", "Quotient; not finite where the divisor is 0.")
+        .range(Range::Product).weight(0.1),
+    binary("maximum", Fixity::Call, binary!(a, b => if a > b || a.is_nan() { a } else { b }), r"\max\left(#1, #2\right)", "The larger of two.")
+        .commutative().associative().idempotent().range(Range::Argument).alias(&["max"]).weight(0.03),
+    binary("minimum", Fixity::Call, binary!(a, b => if a < b || a.is_nan() { a } else { b }), r"\min\left(#1, #2\right)", "The smaller of two.")
+        .commutative().associative().idempotent().range(Range::Argument).alias(&["min"]).weight(0.03),
+    binary("matmul", Fixity::Left("@", 20), Kernel::Product(transposed_product), r"{#1}^{\top} #2", "Matrix product of the transposed left with the right tensor: dimension 0 is contracted.")
+        .kind(Kind::Product).paper(0.05),
+    binary("pow", Fixity::Right("^", 40), binary!(a, b => a.powf(b)), r"{#1}^{#2}", "Power with a constant exponent; NaN for a fractional power of a negative number.")
+        .kind(Kind::Power).alias(&["power"]).weight(0.1),
+];
+
+const PLAIN: Operator = Operator {
+    name: "",
+    aliases: &[],
+    kind: Kind::Elementwise,
+    fixity: Fixity::Call,
+    domain: All,
+    range: Range::Any,
+    commutative: false,
+    associative: false,
+    idempotent: false,
+    monotone: None,
+    parity: Parity::None,
+    inverse_of: None,
+    complexity: 1,
+    weight: 0.1,
+    paper: false,
+    latex: "",
+    doc: "",
+    kernel: Kernel::None,
+};
+
+const fn unary(
+    name: &'static str,
+    kernel: Kernel,
+    latex: &'static str,
+    doc: &'static str,
+) -> Operator {
+    Operator {
+        name,
+        kernel,
+        latex,
+        doc,
+        ..PLAIN
+    }
+}
+
+const fn tensor(
+    name: &'static str,
+    kind: Kind,
+    kernel: fn(&mut [f32], usize),
+    latex: &'static str,
+    doc: &'static str,
+) -> Operator {
+    unary(name, Kernel::Tensor(kernel), latex, doc).kind(kind)
+}
+
+const fn reduction(
+    name: &'static str,
+    sample: fn(super::Sample<'_>) -> f64,
+    moments: fn(&super::Moments, Form) -> Option<f64>,
+    latex: &'static str,
+    doc: &'static str,
+) -> Operator {
+    unary(name, Kernel::Reduce { sample, moments }, latex, doc).kind(Kind::Reduction)
+}
+
+const fn symbol(
+    name: &'static str,
+    moment: fn(&super::Moments) -> f64,
+    latex: &'static str,
+    doc: &'static str,
+) -> Operator {
+    unary(name, Kernel::Moment(moment), latex, doc).kind(Kind::SymbolReduction)
+}
+
+const fn aggregator(
+    name: &'static str,
+    kernel: fn(&[f64]) -> f64,
+    latex: &'static str,
+    doc: &'static str,
+) -> Operator {
+    unary(name, Kernel::Aggregate(kernel), latex, doc).kind(Kind::Aggregator)
+}
+
+const fn binary(
+    name: &'static str,
+    fixity: Fixity,
+    kernel: Kernel,
+    latex: &'static str,
+    doc: &'static str,
+) -> Operator {
+    unary(name, kernel, latex, doc)
+        .kind(Kind::Binary)
+        .fixity(fixity)
+}
+
+/// The words of a row.
+impl Operator {
+    const fn kind(mut self, kind: Kind) -> Self {
+        self.kind = kind;
+        self
+    }
+
+    const fn fixity(mut self, fixity: Fixity) -> Self {
+        self.fixity = fixity;
+        self
+    }
+
+    const fn alias(mut self, names: &'static [&'static str]) -> Self {
+        self.aliases = names;
+        self
+    }
+
+    const fn on(mut self, domain: Domain) -> Self {
+        self.domain = domain;
+        self
+    }
+
+    const fn range(mut self, range: Range) -> Self {
+        self.range = range;
+        self
+    }
+
+    const fn monotone(mut self, direction: Direction, domain: Domain) -> Self {
+        self.monotone = Some((direction, domain));
+        self
+    }
+
+    const fn even(mut self) -> Self {
+        self.parity = Parity::Even;
+        self
+    }
+
+    const fn odd(mut self) -> Self {
+        self.parity = Parity::Odd;
+        self
+    }
+
+    const fn commutative(mut self) -> Self {
+        self.commutative = true;
+        self
+    }
+
+    const fn associative(mut self) -> Self {
+        self.associative = true;
+        self
+    }
+
+    const fn idempotent(mut self) -> Self {
+        self.idempotent = true;
+        self
+    }
+
+    const fn inverse(mut self, name: &'static str) -> Self {
+        self.inverse_of = Some(name);
+        self
+    }
+
+    const fn weight(mut self, weight: f64) -> Self {
+        self.weight = weight;
+        self
+    }
+
+    const fn paper(mut self, weight: f64) -> Self {
+        self.paper = true;
+        self.weight = weight;
+        self
+    }
+}
