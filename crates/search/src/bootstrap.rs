@@ -1,0 +1,143 @@
+//! Percentile bootstrap intervals (Efron 1979) for rank correlations.
+
+use rand::Rng;
+
+use crate::statistics::{Correlation, Workspace, compare};
+use crate::{Error, seed};
+
+/// How to resample. Two calls with the same seed and the same number of
+/// architectures draw the same resamples, so their results are paired.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Bootstrap {
+    /// Number of resamples.
+    pub resamples: usize,
+    /// Coverage of the interval, between 0 and 1.
+    pub level: f64,
+    /// Run seed.
+    pub seed: u64,
+}
+
+impl Default for Bootstrap {
+    fn default() -> Self {
+        Self {
+            resamples: 1000,
+            level: 0.95,
+            seed: 0,
+        }
+    }
+}
+
+/// A confidence interval with the spread it was read from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Interval {
+    /// Lower percentile.
+    pub low: f64,
+    /// Upper percentile.
+    pub high: f64,
+    /// Standard deviation over the resamples: the bootstrap standard error.
+    pub standard_error: f64,
+}
+
+impl Bootstrap {
+    /// The interval of a correlation of `x` and `y`.
+    ///
+    /// `None` where the correlation is undefined on the data or on more than
+    /// half of the resamples (nearly constant columns).
+    ///
+    /// # Errors
+    /// NaN, different lengths, fewer than two values.
+    pub fn interval(
+        &self,
+        correlation: Correlation,
+        x: &[f64],
+        y: &[f64],
+    ) -> Result<Option<Interval>, Error> {
+        let mut workspace = Workspace::new();
+        if workspace.correlate(correlation, x, y)?.is_none() {
+            return Ok(None);
+        }
+        let mut columns = [Vec::new(), Vec::new()];
+        self.percentiles(x.len(), |indices| {
+            gather(indices, [x, y], &mut columns);
+            workspace.correlate(correlation, &columns[0], &columns[1])
+        })
+    }
+
+    /// The interval of the paired difference: the correlation of `a` with `y`
+    /// minus the correlation of `b` with `y`, both on the same resample.
+    ///
+    /// `None` where either correlation is undefined on the data or on more than
+    /// half of the resamples.
+    ///
+    /// # Errors
+    /// NaN, different lengths, fewer than two values.
+    pub fn difference(
+        &self,
+        correlation: Correlation,
+        a: &[f64],
+        b: &[f64],
+        y: &[f64],
+    ) -> Result<Option<Interval>, Error> {
+        let mut workspace = Workspace::new();
+        for x in [a, b] {
+            if workspace.correlate(correlation, x, y)?.is_none() {
+                return Ok(None);
+            }
+        }
+        let mut columns = [Vec::new(), Vec::new(), Vec::new()];
+        self.percentiles(y.len(), |indices| {
+            gather(indices, [a, b, y], &mut columns);
+            let [a, b, y] = &columns;
+            let a = workspace.correlate(correlation, a, y)?;
+            let b = workspace.correlate(correlation, b, y)?;
+            Ok(a.zip(b).map(|(a, b)| a - b))
+        })
+    }
+
+    fn percentiles(
+        &self,
+        n: usize,
+        mut statistic: impl FnMut(&[usize]) -> Result<Option<f64>, Error>,
+    ) -> Result<Option<Interval>, Error> {
+        let mut random = seed::stream(self.seed, "bootstrap");
+        let mut indices = vec![0; n];
+        let mut values = Vec::with_capacity(self.resamples);
+        for _ in 0..self.resamples {
+            indices.fill_with(|| random.random_range(0..n));
+            values.extend(statistic(&indices)?);
+        }
+        if values.len() < 2 || values.len() * 2 <= self.resamples {
+            return Ok(None);
+        }
+        values.sort_unstable_by(|a, b| compare(*a, *b));
+        let tail = (1.0 - self.level) / 2.0;
+        Ok(Some(Interval {
+            low: percentile(&values, tail),
+            high: percentile(&values, 1.0 - tail),
+            standard_error: standard_deviation(&values),
+        }))
+    }
+}
+
+fn gather<const N: usize>(indices: &[usize], from: [&[f64]; N], into: &mut [Vec<f64>; N]) {
+    for (from, into) in from.iter().zip(into) {
+        into.clear();
+        into.extend(indices.iter().map(|&i| from[i]));
+    }
+}
+
+/// Percentile of sorted values with linear interpolation (NumPy's default).
+fn percentile(sorted: &[f64], fraction: f64) -> f64 {
+    let position = fraction.clamp(0.0, 1.0) * (sorted.len() - 1) as f64;
+    let below = position.floor() as usize;
+    let above = (below + 1).min(sorted.len() - 1);
+    let weight = position - below as f64;
+    sorted[below] * (1.0 - weight) + sorted[above] * weight
+}
+
+fn standard_deviation(values: &[f64]) -> f64 {
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    let squares = values.iter().map(|v| (v - mean) * (v - mean)).sum::<f64>();
+    (squares / (n - 1.0)).sqrt()
+}
