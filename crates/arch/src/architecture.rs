@@ -69,6 +69,38 @@ pub struct Embedding {
     pub norm: bool,
 }
 
+impl Embedding {
+    /// Number of clusters of the token table.
+    pub fn clusters(&self) -> usize {
+        self.cutoffs.len()
+    }
+
+    /// Number of tokens of a cluster; 0 beyond the last.
+    pub fn cluster_rows(&self, cluster: usize) -> usize {
+        let start = match cluster {
+            0 => 0,
+            _ => self.cutoffs.get(cluster - 1).copied().unwrap_or(0),
+        };
+        let end = self.cutoffs.get(cluster).copied().unwrap_or(start);
+        end.saturating_sub(start)
+    }
+
+    /// Width of a cluster's table, `width / division^cluster`, rounded down.
+    pub fn cluster_width(&self, cluster: usize) -> usize {
+        // Dividing step by step equals dividing by the power, and cannot overflow.
+        (0..cluster.min(usize::BITS as usize)).fold(self.width, |width, _| {
+            width.checked_div(self.division).unwrap_or(0)
+        })
+    }
+
+    /// Whether token embeddings pass a projection to the model width. With
+    /// `division` 1 that is one map for all clusters, and only where the
+    /// widths differ; else every cluster has its own.
+    pub fn is_projected(&self, model_width: usize) -> bool {
+        self.division > 1 || self.width != model_width
+    }
+}
+
 /// Where position embeddings are added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -118,6 +150,26 @@ pub enum Mixer {
         /// Odd kernel length.
         kernel: usize,
     },
+}
+
+impl Mixer {
+    /// Number of heads (before the split, for a dynamic convolution).
+    pub fn heads(&self) -> usize {
+        match *self {
+            Mixer::Attention { heads, .. }
+            | Mixer::Transform { heads, .. }
+            | Mixer::DynamicConvolution { heads, .. } => heads,
+        }
+    }
+
+    /// The mixer's name in the project's own files.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Mixer::Attention { .. } => "attention",
+            Mixer::Transform { .. } => "transform",
+            Mixer::DynamicConvolution { .. } => "dynamic-convolution",
+        }
+    }
 }
 
 /// The fixed transform of [`Mixer::Transform`].

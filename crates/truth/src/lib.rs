@@ -1,1 +1,28 @@
-//! To come.
+//! Ground truths: benchmarks of architectures with trained scores.
+//!
+//! [`GroundTruth::read`] takes a published layout as it was published, or the
+//! project's own file. Nothing is skipped: a record that cannot be read is an
+//! error that names it. [`KNOWN`] lists the published ground truths.
+//!
+//! ```no_run
+//! use std::path::Path;
+//! use lpzero_arch::Reading;
+//! use lpzero_truth::GroundTruth;
+//!
+//! let truth = GroundTruth::read(Path::new("BERT_benchmark.json"), Reading::AsTrained)?;
+//! assert_eq!(truth.entries.len(), 500);
+//! # Ok::<(), lpzero_truth::Error>(())
+//! ```
+#![forbid(unsafe_code)]
+
+mod error;
+mod flexibert;
+mod format;
+mod known;
+mod lts;
+mod truth;
+
+pub use error::Error;
+pub use format::{FORMAT, VERSION};
+pub use known::{KNOWN, Known, known};
+pub use truth::{Entry, GroundTruth, Group};

@@ -1,0 +1,177 @@
+//! What can be wrong with a file that describes an architecture.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::validate::Invalid;
+
+/// Why a file could not be read into an architecture. One clear sentence each.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The operating system would not give the file's contents.
+    #[error("{}: cannot be read: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// The file is larger than any description of architectures has reason to be.
+    #[error("{}: larger than {limit} bytes, the limit for a description of architectures", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// The file is not valid JSON or YAML.
+    #[error("{}: line {line}, column {column}: not valid {format}: {message}", path.display())]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// "JSON" or "YAML".
+        format: &'static str,
+        /// Line, from 1.
+        line: u64,
+        /// Column, from 1.
+        column: u64,
+        /// What the parser expected.
+        message: String,
+    },
+    /// One value of the file is not what it must be.
+    #[error("{place}: {problem}")]
+    Value {
+        /// Where the value stands.
+        place: Box<Place>,
+        /// What is wrong with it.
+        problem: Box<Problem>,
+    },
+    /// The file is of a known kind that this reader does not take.
+    #[error("{}: {what}", path.display())]
+    Unsupported {
+        /// The file or folder.
+        path: PathBuf,
+        /// What it is, and what was expected.
+        what: String,
+    },
+    /// The file could not be written.
+    #[error("{}: cannot be written: {source}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+}
+
+/// Where in a file a value stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The file.
+    pub file: PathBuf,
+    /// The id of the record, in a file that holds many.
+    pub record: Option<String>,
+    /// The path of keys inside the record or file, such as
+    /// `encoder_layers[2].num_operation_heads`; empty for the whole.
+    pub key: String,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.file.display())?;
+        if let Some(record) = &self.record {
+            write!(f, ": record \"{record}\"")?;
+        }
+        if !self.key.is_empty() {
+            write!(f, ": {}", self.key)?;
+        }
+        Ok(())
+    }
+}
+
+impl Place {
+    /// The error that an invalid architecture read from this place is.
+    /// The key of `invalid` is taken relative to this place.
+    pub fn invalid(mut self, invalid: Invalid) -> Error {
+        self.key = join(&self.key, &invalid.key);
+        self.error(*invalid.problem)
+    }
+
+    /// An error at this place.
+    pub fn error(self, problem: Problem) -> Error {
+        Error::Value {
+            place: Box::new(self),
+            problem: Box::new(problem),
+        }
+    }
+}
+
+/// Joins two paths of keys: `a` and `b` to `a.b`, `a` and `[0]` to `a[0]`.
+pub(crate) fn join(outer: &str, inner: &str) -> String {
+    let separated = !outer.is_empty() && !inner.is_empty() && !inner.starts_with('[');
+    format!("{outer}{}{inner}", if separated { "." } else { "" })
+}
+
+/// What is wrong with a value.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Problem {
+    /// The key is not there.
+    #[error("missing, expected {expected}")]
+    Missing {
+        /// What should stand there.
+        expected: String,
+    },
+    /// The value is of another type or outside its domain.
+    #[error("expected {expected}, found {found}")]
+    Unexpected {
+        /// What should stand there.
+        expected: String,
+        /// What stands there.
+        found: String,
+    },
+    /// A number of heads that does not cut the width into equal parts.
+    #[error("{value} does not divide {whole_key} = {whole}")]
+    NotDivisor {
+        /// The number of heads.
+        value: usize,
+        /// The key of the width.
+        whole_key: String,
+        /// The width.
+        whole: usize,
+    },
+    /// Two values that contradict each other.
+    #[error("{found} does not fit {other_key} = {other}: expected {expected}")]
+    Mismatch {
+        /// What stands there.
+        found: String,
+        /// The key of the other value.
+        other_key: String,
+        /// The other value.
+        other: String,
+        /// What should stand there.
+        expected: String,
+    },
+    /// The description has too many of something.
+    #[error("{count} {what}, more than the limit of {limit}")]
+    TooMany {
+        /// How many.
+        count: u128,
+        /// Of what.
+        what: &'static str,
+        /// How many are allowed.
+        limit: u128,
+    },
+    /// Anything else, as a sentence.
+    #[error("{0}")]
+    Malformed(String),
+}
+
+impl Problem {
+    /// "expected `expected`, found `found`".
+    pub fn unexpected(expected: impl Into<String>, found: impl fmt::Display) -> Self {
+        Problem::Unexpected {
+            expected: expected.into(),
+            found: found.to_string(),
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! The published ground truths, as declared data.
+
+/// A published ground truth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// The name by which it is asked for.
+    pub name: &'static str,
+    /// One sentence: what was trained, on what, how it was scored.
+    pub description: &'static str,
+    /// Number of architectures.
+    pub entries: usize,
+    /// What the score is.
+    pub metric: &'static str,
+    /// Licence of the data.
+    pub licence: &'static str,
+    /// The files that are read.
+    pub layout: &'static str,
+    /// Where the files stand below a data folder.
+    pub location: &'static str,
+    /// Paper and repository.
+    pub published: &'static str,
+}
+
+/// Every ground truth that this crate knows by name.
+pub const KNOWN: [Known; 2] = [
+    Known {
+        name: "flexibert",
+        description: "500 ELECTRA-small-like encoders of the FlexiBERT space, pretrained on \
+                      OpenWebText and fine-tuned on GLUE",
+        entries: 500,
+        metric: "mean of 8 GLUE task scores, higher is better",
+        licence: "CC-BY-4.0",
+        layout: "BERT_benchmark.json: a list of records with id, scores.glue and \
+                 hparams.model_hparam_overrides",
+        location: "flexibert/BERT_benchmark.json",
+        published: "Serianni & Kalita, ACL 2023; github.com/aaronserianni/training-free-nas, \
+                    data/BERT_benchmark.json",
+    },
+    Known {
+        name: "gpt2-wt103",
+        description: "200 GPT-2 decoders with heterogeneous layers and adaptive embeddings, \
+                      trained on WikiText-103",
+        entries: 200,
+        metric: "negative logarithm of the validation perplexity, higher is better",
+        licence: "MIT",
+        layout: "a folder with ppl_summary.yaml and config_X/jY/model_config.yaml",
+        location: "lts/random_GPT2_wt103",
+        published: "Javaheripi et al., NeurIPS 2022; github.com/microsoft/archai, branch \
+                    neurips-lts, archai/nlp/nas/saved_logs/random_GPT2_wt103",
+    },
+];
+
+/// The ground truth of this name.
+pub fn known(name: &str) -> Option<&'static Known> {
+    KNOWN.iter().find(|known| known.name == name)
+}

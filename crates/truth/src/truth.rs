@@ -1,0 +1,141 @@
+//! The one type of ground truth, whatever layout it was published in.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use lpzero_arch::{Architecture, Document, Reading};
+
+use crate::error::Error;
+use crate::{flexibert, format, lts};
+
+/// Architectures with their trained scores.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GroundTruth {
+    /// Short name, such as `flexibert`.
+    pub name: String,
+    /// The file or folder that it was read from.
+    pub path: PathBuf,
+    /// What was measured, such as `glue` or `valid_ppl`.
+    pub metric: String,
+    /// Whether a smaller value of the metric is better. Scores are already
+    /// turned (see [`Entry::score`]).
+    pub lower_is_better: bool,
+    /// The reading in which the architectures were read, where the layout
+    /// leaves a choice.
+    pub reading: Option<Reading>,
+    /// The architectures, in published order, ids unique, at least one.
+    pub entries: Vec<Entry>,
+}
+
+/// One architecture of a ground truth.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// The id that the published data give it.
+    pub id: String,
+    /// The network that was trained.
+    pub architecture: Architecture,
+    /// Finite; larger is better. A perplexity p is scored as -ln p, the
+    /// negative cross-entropy.
+    pub score: f64,
+}
+
+/// Depth and width: what every proxy should be judged within, too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Group {
+    /// Number of blocks.
+    pub layers: usize,
+    /// Width of the residual stream.
+    pub width: usize,
+}
+
+impl Entry {
+    /// The group of architectures of the same depth and width.
+    pub fn group(&self) -> Group {
+        Group {
+            layers: self.architecture.blocks.len(),
+            width: self.architecture.width,
+        }
+    }
+}
+
+impl GroundTruth {
+    /// Reads a ground truth: `BERT_benchmark.json`, a LiteTransformerSearch
+    /// folder (or its `ppl_summary.yaml`), or the project's own file.
+    ///
+    /// `reading` says what a FlexiBERT record means and changes nothing
+    /// elsewhere; the project's own file keeps the reading it was written in.
+    ///
+    /// # Errors
+    /// [`Error`], naming file, record and key. Every architecture is
+    /// validated, every score finite, every id unique.
+    pub fn read(path: &Path, reading: Reading) -> Result<Self, Error> {
+        let truth = if path.is_dir() {
+            lts::read(path)?
+        } else if path.file_name().is_some_and(|name| name == lts::SUMMARY) {
+            lts::read(path.parent().unwrap_or(Path::new("")))?
+        } else {
+            let document = Document::read(path)?;
+            let root = document.root();
+            if root.find("format").is_some() {
+                format::read(&root)?
+            } else if root.items().is_ok() {
+                flexibert::read(&root, reading)?
+            } else {
+                return Err(Error::UnknownLayout {
+                    path: path.to_owned(),
+                });
+            }
+        };
+        truth.check()?;
+        Ok(truth)
+    }
+
+    /// What every reader must see to, said once.
+    fn check(&self) -> Result<(), Error> {
+        if self.entries.is_empty() {
+            return Err(Error::Empty {
+                path: self.path.clone(),
+            });
+        }
+        let mut seen = HashSet::new();
+        match self.entries.iter().find(|entry| !seen.insert(&entry.id)) {
+            None => Ok(()),
+            Some(entry) => Err(Error::DuplicateId {
+                path: self.path.clone(),
+                id: entry.id.clone(),
+            }),
+        }
+    }
+
+    /// Writes the project's own file, which [`read`](Self::read) reads back
+    /// equal (but for the path).
+    ///
+    /// # Errors
+    /// [`lpzero_arch::Error::Write`] where the file cannot be written, and
+    /// what [`read`](Self::read) would not take: no entries, an id twice, a
+    /// score that is not finite, an invalid architecture.
+    pub fn write(&self, path: &Path) -> Result<(), Error> {
+        let target = Self {
+            path: path.to_owned(),
+            ..self.clone()
+        };
+        target.check()?;
+        format::write(&target)
+    }
+
+    /// A hash (hexadecimal, BLAKE3) of everything that determines the
+    /// networks: the architectures in their order. Ids and scores do not
+    /// take part, so that what was computed from the networks alone stays
+    /// valid when they change.
+    pub fn fingerprint(&self) -> String {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(b"lpzero ground truth 1\n");
+        for entry in &self.entries {
+            // Writing plain data with finite numbers to memory cannot fail.
+            serde_json::to_writer(&mut hasher, &entry.architecture)
+                .expect("an architecture is plain data");
+            hasher.update(b"\n");
+        }
+        hasher.finalize().to_hex().to_string()
+    }
+}
