@@ -1,0 +1,273 @@
+//! From architectures to traces: one seeded network and one pass each.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError, atomic::AtomicBool},
+};
+
+use lpzero_arch::Architecture;
+use lpzero_nn::{Network, Objective, Workspace};
+use rayon::ThreadPool;
+
+use crate::{
+    cache::{ArchitectureKey, TraceCache},
+    error::Error,
+    recorder::Recorder,
+    schedule::{self, Job},
+    spec::TraceSpec,
+    trace::Trace,
+};
+
+/// Default of [`Resources::memory`], in bytes.
+pub const DEFAULT_MEMORY: u64 = 4_000_000_000;
+
+/// With what traces are made.
+#[derive(Clone, Copy)]
+pub struct Resources<'a> {
+    /// The threads; each works on one architecture at a time.
+    pub pool: &'a ThreadPool,
+    /// Where finished traces are looked up and kept.
+    pub cache: Option<&'a TraceCache>,
+    /// Bytes that the networks which are in work at the same time may take
+    /// together, as [`memory_estimate`] counts them. The finished traces come
+    /// on top: about half a megabyte per architecture of ten sites times ten.
+    pub memory: u64,
+    /// Called after every architecture, from any thread, one call at a time.
+    pub progress: &'a (dyn Fn(Progress) + Sync),
+    /// Raise it to stop soon: passes that run are finished, no more are begun.
+    pub cancel: &'a AtomicBool,
+}
+
+/// How far [`build_traces`] is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Progress {
+    /// Different architectures whose trace is there.
+    pub finished: usize,
+    /// How many of those came out of the cache.
+    pub cached: usize,
+    /// All different architectures.
+    pub total: usize,
+    /// Share of the work of the passes that is done, 0 to 1. Large networks
+    /// come first, so this and not the count tells the time left.
+    pub work: f64,
+}
+
+/// The traces of architectures, in their order.
+///
+/// The result is the same to the bit for any number of threads. Equal
+/// architectures are traced once.
+///
+/// # Errors
+///
+/// [`Error::TooLarge`] before anything runs; what the engine or the cache
+/// says; [`Error::Cancelled`]. In every case the traces finished before are in
+/// the cache, and a second call continues from there.
+pub fn build_traces(
+    architectures: &[Architecture],
+    spec: &TraceSpec,
+    resources: Resources<'_>,
+) -> Result<Vec<Trace>, Error> {
+    let Resources { pool, cache, .. } = resources;
+    for (index, architecture) in architectures.iter().enumerate() {
+        let bytes = memory_estimate(architecture, spec);
+        if bytes > resources.memory {
+            return Err(Error::TooLarge {
+                index,
+                parameters: architecture.parameters().total(),
+                bytes,
+                limit: resources.memory,
+            });
+        }
+    }
+    let distinct = Distinct::of(architectures);
+    let total = distinct.first.len();
+    let mut traces: Vec<Option<Trace>> = vec![None; total];
+
+    if let Some(cache) = cache {
+        let key = |job: &Job| distinct.keys[job.index];
+        let known = (0..total).filter(|&i| cache.contains(&distinct.keys[i]));
+        let jobs = known.map(|index| Job {
+            index,
+            bytes: 0,
+            work: 0.0,
+        });
+        let read = |(): &mut (), job: &Job| cache.get(&key(job));
+        let outcome = schedule::run(pool, jobs.collect(), 0, resources.cancel, || (), read);
+        for (index, trace) in outcome.finished {
+            traces[index] = trace;
+        }
+        if let Some(error) = outcome.failure {
+            return Err(error);
+        }
+    }
+
+    let jobs = (0..total)
+        .filter(|&index| traces[index].is_none())
+        .map(|index| {
+            let architecture = &architectures[distinct.first[index]];
+            Job {
+                index,
+                bytes: memory_estimate(architecture, spec),
+                work: work_estimate(architecture, spec),
+            }
+        });
+    let jobs: Vec<Job> = jobs.collect();
+    let meter = Meter::new(total, &jobs, resources.progress);
+    let outcome = schedule::run(
+        pool,
+        jobs,
+        resources.memory,
+        resources.cancel,
+        Workspace::new,
+        |workspace, job| {
+            let index = distinct.first[job.index];
+            let trace = trace_one(index, &architectures[index], spec, workspace)?;
+            if let Some(cache) = cache {
+                cache.append(distinct.keys[job.index], &trace)?;
+            }
+            meter.advance(job);
+            Ok(trace)
+        },
+    );
+    if let Some(error) = outcome.failure {
+        return Err(error);
+    }
+    for (index, trace) in outcome.finished {
+        traces[index] = Some(trace);
+    }
+    let finished = traces.iter().flatten().count();
+    if finished < total {
+        return Err(Error::Cancelled { finished, total });
+    }
+    Ok(distinct.spread(traces))
+}
+
+/// Builds one seeded network, runs it once and keeps what it left.
+fn trace_one(
+    index: usize,
+    architecture: &Architecture,
+    spec: &TraceSpec,
+    workspace: &mut Workspace<f32>,
+) -> Result<Trace, Error> {
+    let engine = |source| Error::Engine { index, source };
+    let batch = spec.batch_for(architecture).map_err(engine)?;
+    let objective = spec.objective_for(architecture);
+    let network = Network::<f32>::seeded(architecture, objective, spec.seed).map_err(engine)?;
+    let mut recorder = Recorder::new();
+    let loss = network
+        .pass_with(&batch, &mut recorder, workspace)
+        .map_err(engine)?;
+    Ok(recorder.finish(architecture, loss))
+}
+
+/// Bytes that one pass takes, on the safe side: weights, gradients that wait
+/// for their visitor, activations with their gradients, and the logits of a
+/// masked-token objective.
+pub fn memory_estimate(architecture: &Architecture, spec: &TraceSpec) -> u64 {
+    let float = size_of::<f32>() as u128;
+    let weights = architecture.parameters().total().saturating_mul(float);
+    let activations = architecture.activation_memory(spec.batch, spec.positions);
+    let logits = match spec.objective_for(architecture) {
+        Objective::MaskedToken => {
+            let masked = spec.batch as u128 * spec.positions as u128 * 15 / 100 + 1;
+            masked.saturating_mul(architecture.vocabulary as u128 * float)
+        }
+        _ => 0,
+    };
+    let bytes = weights
+        .saturating_mul(2)
+        .saturating_add(activations.saturating_mul(3))
+        .saturating_add(logits.saturating_mul(2));
+    u64::try_from(bytes).unwrap_or(u64::MAX)
+}
+
+/// Time of one trace in FLOPs: a backward pass takes twice as long as a
+/// forward pass, and to draw and to reduce one weight takes as long as a few
+/// hundred multiply-adds.
+fn work_estimate(architecture: &Architecture, spec: &TraceSpec) -> f64 {
+    const PER_WEIGHT: f64 = 600.0;
+    let forward = spec.batch as f64 * architecture.flops(spec.positions) as f64;
+    3.0 * forward + PER_WEIGHT * architecture.parameters().total() as f64
+}
+
+/// A list of architectures without its repetitions.
+struct Distinct {
+    /// Position of each distinct architecture in the list.
+    first: Vec<usize>,
+    /// Its key.
+    keys: Vec<ArchitectureKey>,
+    /// For each position of the list, which distinct architecture stands there.
+    place: Vec<usize>,
+}
+
+impl Distinct {
+    fn of(architectures: &[Architecture]) -> Self {
+        let mut known = HashMap::new();
+        let mut distinct = Distinct {
+            first: Vec::new(),
+            keys: Vec::new(),
+            place: Vec::new(),
+        };
+        for (index, architecture) in architectures.iter().enumerate() {
+            let key = ArchitectureKey::of(architecture);
+            let place = *known.entry(key).or_insert_with(|| {
+                distinct.first.push(index);
+                distinct.keys.push(key);
+                distinct.first.len() - 1
+            });
+            distinct.place.push(place);
+        }
+        distinct
+    }
+
+    /// Puts one trace per distinct architecture back where each stands.
+    fn spread(&self, mut traces: Vec<Option<Trace>>) -> Vec<Trace> {
+        let mut last = vec![0; traces.len()];
+        for (position, &place) in self.place.iter().enumerate() {
+            last[place] = position;
+        }
+        let take = |(position, &place): (usize, &usize)| match position == last[place] {
+            true => traces[place].take(),
+            false => traces[place].clone(),
+        };
+        self.place.iter().enumerate().filter_map(take).collect()
+    }
+}
+
+/// Turns finished jobs into progress.
+struct Meter<'a> {
+    progress: &'a (dyn Fn(Progress) + Sync),
+    work: f64,
+    state: Mutex<(f64, Progress)>,
+}
+
+impl<'a> Meter<'a> {
+    /// Reports at once what the cache has given.
+    fn new(total: usize, jobs: &[Job], progress: &'a (dyn Fn(Progress) + Sync)) -> Self {
+        let start = Progress {
+            finished: total - jobs.len(),
+            cached: total - jobs.len(),
+            total,
+            work: if jobs.is_empty() { 1.0 } else { 0.0 },
+        };
+        progress(start);
+        Meter {
+            progress,
+            work: jobs.iter().map(|job| job.work).sum(),
+            state: Mutex::new((0.0, start)),
+        }
+    }
+
+    fn advance(&self, job: &Job) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let (done, now) = &mut *state;
+        *done += job.work;
+        now.finished += 1;
+        now.work = if now.finished == now.total {
+            1.0
+        } else {
+            (*done / self.work).min(1.0)
+        };
+        (self.progress)(*now);
+    }
+}

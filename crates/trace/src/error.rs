@@ -1,0 +1,111 @@
+//! What can go wrong while traces are made and kept.
+
+use std::{
+    fmt, io,
+    path::{Path, PathBuf},
+};
+
+/// Why a set of traces could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The engine refused an architecture or a pass.
+    #[error("architecture {index}: {source}")]
+    Engine {
+        /// Position in the list of architectures.
+        index: usize,
+        /// What the engine says.
+        source: lpzero_nn::Error,
+    },
+    /// One network alone would not fit.
+    #[error(
+        "architecture {index} has {parameters} parameters: tracing it takes about {} MB, above the limit of {} MB",
+        bytes / 1_000_000, limit / 1_000_000
+    )]
+    TooLarge {
+        /// Position in the list of architectures.
+        index: usize,
+        /// Its parameters.
+        parameters: u128,
+        /// Estimated bytes of weights, gradients and activations.
+        bytes: u64,
+        /// The limit that was given.
+        limit: u64,
+    },
+    /// The cancel flag was raised.
+    #[error("cancelled after {finished} of {total} architectures")]
+    Cancelled {
+        /// Traces that were finished (and cached).
+        finished: usize,
+        /// Traces that were asked for.
+        total: usize,
+    },
+    /// The cache folder or file cannot be used.
+    #[error("{}: cannot {action} the trace cache: {source}", path.display())]
+    Cache {
+        /// What was tried.
+        action: &'static str,
+        /// Folder or file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+impl Error {
+    /// For `map_err` on an operation on the cache.
+    pub(crate) fn cache(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
+        let path = path.to_path_buf();
+        move |source| Error::Cache {
+            action,
+            path,
+            source,
+        }
+    }
+}
+
+/// Something about the cache that the user should know, none of which stops
+/// the work: what is missing is made again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CacheWarning {
+    /// The file ended in a damaged or half-written record.
+    CutOff {
+        /// The cache file.
+        path: PathBuf,
+        /// Intact records before the damage.
+        kept: usize,
+        /// Bytes cut off.
+        bytes: u64,
+    },
+    /// The file was not a trace cache of this version and these settings.
+    Rebuilt {
+        /// The cache file.
+        path: PathBuf,
+    },
+    /// Another process writes to the file: it is read, but not added to.
+    InUse {
+        /// The cache file.
+        path: PathBuf,
+    },
+}
+
+impl fmt::Display for CacheWarning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CacheWarning::CutOff { path, kept, bytes } => write!(
+                f,
+                "{}: the trace cache is damaged after {kept} traces; the last {bytes} bytes were cut off and are made again",
+                path.display()
+            ),
+            CacheWarning::Rebuilt { path } => write!(
+                f,
+                "{}: not a trace cache of this version and these settings; it is made again",
+                path.display()
+            ),
+            CacheWarning::InUse { path } => write!(
+                f,
+                "{}: the trace cache is in use by another process; new traces are not kept",
+                path.display()
+            ),
+        }
+    }
+}
