@@ -1,10 +1,52 @@
-//! The engine.
+//! The engine: networks with an explicit forward and backward pass.
+//!
+//! A [`Network`] is an architecture with weights and an [`Objective`].
+//! [`Network::pass`] runs it forward and backward once, on the calling thread,
+//! and shows a [`Visitor`] every weight, activation and gradient on the way.
+//! Nothing is kept that the backward pass does not need, and weight gradients
+//! exist only while the visitor looks at them.
+//!
+//! ```
+//! use lpzero_arch::{Reading, Document, flexibert};
+//! use lpzero_nn::{Batch, Network, Objective, NoVisitor};
+//!
+//! let config = r#"{"hidden_size": 128, "nas_config": {"encoder_layers": [
+//!     {"operation_type": "SA", "operation_parameter": "SDP", "num_operation_heads": 2,
+//!      "feed_forward_dimension": 512, "num_feed_forward": 1}]}}"#;
+//! let document = Document::parse_json("example.json", config)?;
+//! let encoder = flexibert::read(&document.root(), Reading::AsTrained)?;
+//!
+//! let network = Network::<f32>::seeded(&encoder, Objective::default_for(&encoder), 0)?;
+//! let batch = Batch::zipf(encoder.vocabulary, 2, 16, 0);
+//! let loss = network.pass(&batch, &mut NoVisitor)?;
+//! // An untrained network guesses: the logarithm of the vocabulary.
+//! assert!((loss - (encoder.vocabulary as f64).ln()).abs() < 0.5);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
-mod names;
+mod batch;
+mod checkpoint;
+mod error;
+mod kernels;
+mod layers;
+pub mod names;
+mod network;
+mod objective;
+mod parameters;
+mod pass;
+mod random;
 mod real;
 mod site;
 mod visitor;
+mod workspace;
 
+pub use batch::Batch;
+pub use checkpoint::read_safetensors;
+pub use error::Error;
+pub use network::{MAX_ACTIVATIONS, Network};
+pub use objective::Objective;
+pub use parameters::{MAX_WEIGHTS, Parameter, Tensors};
 pub use real::Real;
 pub use site::{Role, Site, Symbol};
 pub use visitor::{NoVisitor, TensorView, Visitor};
+pub use workspace::Workspace;

@@ -8,7 +8,7 @@
 //! | name | shape | there when |
 //! | --- | --- | --- |
 //! | `embedding.{i}.table` | (n_i, E_i) | always; division 1 has the one table `embedding.0.table` of shape (V, E) |
-//! | `embedding.{i}.projection.weight` | (C, E_i) | division > 1 with several clusters: every cluster; else only i = 0, where E != C |
+//! | `embedding.{i}.projection.weight` | (C, E_i) | division > 1: every cluster; division 1: only i = 0, where E != C |
 //! | `embedding.{i}.projection.bias` | (C) | as above, with `projection_bias` |
 //! | `position.table` | (positions, E or C) | always |
 //! | `segment.table` | (token_types, E or C) | token_types > 0 |
@@ -36,6 +36,6 @@
 //! Head tensors exist only under the next-token objective, which alone uses
 //! them.
 //!
-//! Adaptive head: with division 1 the clusters are row ranges of the one
-//! table, and `head.0.projection` is the only projection that may be the
-//! head's own.
+//! Adaptive head with division 1: the clusters are row ranges of the one table
+//! (E_i = E), and a cluster without a projection of its own shares
+//! `embedding.0.projection.weight`.

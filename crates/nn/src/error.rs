@@ -1,0 +1,128 @@
+//! What can go wrong before or while a network is built or run.
+
+use std::path::PathBuf;
+
+use crate::Objective;
+
+/// Every error of the engine, one sentence each.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The architecture contradicts itself.
+    #[error("the architecture is not valid: {0}")]
+    Architecture(#[from] lpzero_arch::Invalid),
+    /// A valid architecture that the engine does not build.
+    #[error("the engine cannot build this architecture: {0}")]
+    Unsupported(&'static str),
+    /// The weights, or the activations of a batch, would not fit in memory.
+    #[error("{what} would hold {elements} numbers, more than the limit of {limit}")]
+    TooLarge {
+        /// What is too large.
+        what: &'static str,
+        /// How many numbers it would hold.
+        elements: u128,
+        /// The most that is allowed.
+        limit: u128,
+    },
+    /// The system refused the memory for a tensor.
+    #[error("no memory left for tensor `{name}` of {elements} numbers")]
+    OutOfMemory {
+        /// Checkpoint name.
+        name: String,
+        /// Its size.
+        elements: usize,
+    },
+    /// The objective does not suit the architecture.
+    #[error("objective {objective} needs {needs}")]
+    Objective {
+        /// The objective.
+        objective: Objective,
+        /// What it needs.
+        needs: &'static str,
+    },
+    /// Token count and declared shape of a batch differ.
+    #[error("a batch of {batch} x {positions} needs {expected} tokens, got {found}")]
+    BatchShape {
+        /// Declared number of sequences.
+        batch: usize,
+        /// Declared length of each.
+        positions: usize,
+        /// Their product.
+        expected: u128,
+        /// Number of tokens given.
+        found: usize,
+    },
+    /// A batch without tokens, or too short for its objective.
+    #[error("the batch is {batch} x {positions}, but needs at least 1 sequence of {needed} tokens")]
+    BatchTooSmall {
+        /// Number of sequences.
+        batch: usize,
+        /// Length of each.
+        positions: usize,
+        /// Shortest length that works.
+        needed: usize,
+    },
+    /// A token id outside the vocabulary.
+    #[error(
+        "token {token} at position {index} of the batch is outside the vocabulary of {vocabulary}"
+    )]
+    Token {
+        /// Where, counted through the whole batch.
+        index: usize,
+        /// The token id.
+        token: u32,
+        /// Number of tokens that exist.
+        vocabulary: usize,
+    },
+    /// Sequences longer than the position table.
+    #[error("the batch has {found} positions, but the architecture only {limit}")]
+    Positions {
+        /// Length of the sequences.
+        found: usize,
+        /// Rows of the position table.
+        limit: usize,
+    },
+    /// A tensor that the network needs is not there.
+    #[error("tensor `{name}` of shape {expected:?} is missing")]
+    MissingTensor {
+        /// Checkpoint name.
+        name: String,
+        /// The shape that it should have.
+        expected: Vec<usize>,
+    },
+    /// A tensor of the wrong shape.
+    #[error("tensor `{name}` has shape {found:?}, expected {expected:?}")]
+    TensorShape {
+        /// Checkpoint name.
+        name: String,
+        /// The shape that it should have.
+        expected: Vec<usize>,
+        /// The shape that it has.
+        found: Vec<usize>,
+    },
+    /// A tensor of an element type that the engine does not read.
+    #[error("{}: tensor `{name}` has element type {found}, expected F32 or F64", path.display())]
+    ElementType {
+        /// The file.
+        path: PathBuf,
+        /// Checkpoint name.
+        name: String,
+        /// The type in the file.
+        found: String,
+    },
+    /// A file that cannot be opened or read.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file that is not a complete safetensors file.
+    #[error("{}: not a valid safetensors file: {source}", path.display())]
+    Checkpoint {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: safetensors::SafeTensorError,
+    },
+}

@@ -1,0 +1,129 @@
+//! The nonlinearities of feed-forward networks.
+
+use lpzero_arch::Activation;
+
+use super::dispatch::vectorised;
+use crate::Real;
+
+/// `out = f(x)`.
+pub(crate) fn forward<F: Real>(activation: Activation, x: &[F], out: &mut [F]) {
+    match activation {
+        Activation::Gelu => gelu(x, out),
+        Activation::GeluTanh => gelu_tanh(x, out),
+        Activation::Relu => relu(x, out),
+    }
+}
+
+/// `d *= f'(x)`.
+pub(crate) fn backward<F: Real>(activation: Activation, x: &[F], d: &mut [F]) {
+    match activation {
+        Activation::Gelu => gelu_backward(x, d),
+        Activation::GeluTanh => gelu_tanh_backward(x, d),
+        Activation::Relu => relu_backward(x, d),
+    }
+}
+
+/// The inner function of the tanh approximation, doubled:
+/// `2 sqrt(2/pi) (x + 0.044715 x^3)`. Since `(1 + tanh u) / 2` is the logistic
+/// function of `2u`, the approximation is `x * logistic(inner)`.
+#[inline(always)]
+fn inner<F: Real>(x: F) -> F {
+    let root = F::of(2.0 * 0.797_884_560_802_865_4);
+    root * x * (F::one() + F::of(0.044_715) * x * x)
+}
+
+/// `1 / (1 + e^-x)`.
+#[inline(always)]
+fn logistic<F: Real>(x: F) -> F {
+    F::one() / (F::one() + (-x).exp())
+}
+
+vectorised! {
+    /// `x Phi(x)`.
+    fn gelu<F>(x: &[F], out: &mut [F]) {
+        for (out, &x) in out.iter_mut().zip(x) {
+            *out = x * x.normal_cdf();
+        }
+    }
+
+    /// `d *= Phi(x) + x phi(x)`.
+    fn gelu_backward<F>(x: &[F], d: &mut [F]) {
+        let peak = F::of(0.398_942_280_401_432_7);
+        let half = F::of(-0.5);
+        for (d, &x) in d.iter_mut().zip(x) {
+            *d *= x.normal_cdf() + x * peak * (half * x * x).exp();
+        }
+    }
+
+    /// `x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2`.
+    fn gelu_tanh<F>(x: &[F], out: &mut [F]) {
+        for (out, &x) in out.iter_mut().zip(x) {
+            *out = x * logistic(inner(x));
+        }
+    }
+
+    /// `d *=` the derivative of [`gelu_tanh`].
+    fn gelu_tanh_backward<F>(x: &[F], d: &mut [F]) {
+        let root = F::of(2.0 * 0.797_884_560_802_865_4);
+        for (d, &x) in d.iter_mut().zip(x) {
+            let s = logistic(inner(x));
+            let slope = root * (F::one() + F::of(3.0 * 0.044_715) * x * x);
+            *d *= s + x * s * (F::one() - s) * slope;
+        }
+    }
+
+    /// `max(x, 0)`.
+    fn relu<F>(x: &[F], out: &mut [F]) {
+        for (out, &x) in out.iter_mut().zip(x) {
+            *out = if x > F::zero() { x } else { F::zero() };
+        }
+    }
+
+    /// `d = 0` where `x <= 0`.
+    fn relu_backward<F>(x: &[F], d: &mut [F]) {
+        for (d, &x) in d.iter_mut().zip(x) {
+            *d = if x > F::zero() { *d } else { F::zero() };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: [Activation; 3] = [Activation::Gelu, Activation::GeluTanh, Activation::Relu];
+
+    #[test]
+    fn the_values_at_one_are_the_published_ones() {
+        for (activation, expected) in
+            ALL.into_iter()
+                .zip([0.841_344_746_068_543, 0.841_191_990_608, 1.0])
+        {
+            let mut y = [0.0f64];
+            forward(activation, &[1.0], &mut y);
+            assert!((y[0] - expected).abs() < 1e-11, "{activation:?}: {}", y[0]);
+        }
+    }
+
+    #[test]
+    fn derivatives_equal_finite_differences_in_both_precisions() {
+        let step = 1e-6;
+        for activation in ALL {
+            for i in -60..=60 {
+                let x = f64::from(i) * 0.1 + 0.01;
+                let (mut above, mut below) = ([0.0], [0.0]);
+                forward(activation, &[x + step], &mut above);
+                forward(activation, &[x - step], &mut below);
+                let expected = (above[0] - below[0]) / (2.0 * step);
+                let (mut double, mut single) = ([1.0], [1.0f32]);
+                backward(activation, &[x], &mut double);
+                backward(activation, &[x as f32], &mut single);
+                assert!((double[0] - expected).abs() < 1e-8, "{activation:?}({x})");
+                assert!(
+                    (f64::from(single[0]) - expected).abs() < 2e-6,
+                    "{activation:?}({x})"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! Span-based dynamic convolution beside attention (ConvBERT, Jiang et al.
+//! 2020): half of the heads attend, the other half convolve over positions with
+//! kernels that the network predicts from queries and spans of the input.
+
+use super::attention::{Heads, HeadsCache};
+use super::block_site;
+use super::linear::Linear;
+use crate::kernels::convolution::{Depthwise, Dynamic};
+use crate::kernels::elementwise::{add_product, multiply};
+use crate::kernels::matrix::Into;
+use crate::kernels::softmax::{softmax_rows, softmax_rows_backward};
+use crate::parameters::{Declarations, Initial, ParameterId};
+use crate::pass::{Pass, Rows};
+use crate::{Real, Role, Site, Symbol};
+
+#[derive(Clone, Debug)]
+pub(super) struct DynamicConvolution {
+    query: Linear,
+    key: Linear,
+    value: Linear,
+    heads: Heads,
+    /// Filters (C, 1, kernel) of the separable convolution.
+    depthwise: ParameterId,
+    depthwise_site: Site,
+    pointwise: Linear,
+    kernel_map: Linear,
+    output: Linear,
+    out: Linear,
+    /// C.
+    width: usize,
+    kernel: usize,
+}
+
+/// Letters: A width of the attending heads, n their number, k kernel length.
+pub(super) struct ConvolutionCache<F> {
+    heads: HeadsCache<F>,
+    /// (rows, C), the depthwise convolution of the input.
+    spans: Vec<F>,
+    /// (rows, A).
+    span_keys: Vec<F>,
+    /// (rows, A), span keys times queries.
+    span_queries: Vec<F>,
+    /// (rows, n, k), after softmax.
+    kernels: Vec<F>,
+    /// (rows, A), what is convolved.
+    values: Vec<F>,
+    /// (rows, 2A), attention beside convolution.
+    both: Vec<F>,
+}
+
+impl DynamicConvolution {
+    /// Declares the maps of block `layer`; `heads` counts both halves.
+    pub(super) fn declare(
+        declarations: &mut Declarations,
+        layer: usize,
+        width: usize,
+        (heads, kernel): (usize, usize),
+        deviation: f64,
+    ) -> Self {
+        let attending = heads / 2;
+        let inner = attending * (width / heads);
+        let convolution = |index| block_site(layer, Role::Convolution, index);
+        let depthwise = declarations.declare(
+            format!("block.{layer}.convolution.depthwise.weight"),
+            &[width, 1, kernel],
+            Initial::Normal { deviation },
+        );
+        let mut map = |name: &str, site, inputs, outputs| {
+            let name = format!("block.{layer}.{name}");
+            let sizes = (inputs, outputs);
+            Linear::declare(declarations, &name, site, sizes, true, deviation)
+        };
+        let site = |role| block_site(layer, role, 0);
+        DynamicConvolution {
+            query: map("query", site(Role::Query), width, inner),
+            key: map("key", site(Role::Key), width, inner),
+            value: map("value", site(Role::Value), width, inner),
+            heads: Heads {
+                site: site(Role::Attention),
+                heads: attending,
+                width: inner,
+                causal: false,
+            },
+            depthwise,
+            depthwise_site: convolution(0),
+            pointwise: map("convolution.pointwise", convolution(1), width, inner),
+            kernel_map: map(
+                "convolution.kernel",
+                convolution(2),
+                inner,
+                attending * kernel,
+            ),
+            output: map("convolution.output", convolution(3), width, inner),
+            out: map("out", site(Role::Out), 2 * inner, width),
+            width,
+            kernel,
+        }
+    }
+
+    fn depthwise(&self, rows: Rows) -> Depthwise {
+        Depthwise {
+            batch: rows.batch,
+            positions: rows.positions,
+            channels: self.width,
+            kernel: self.kernel,
+        }
+    }
+
+    fn dynamic(&self, rows: Rows) -> Dynamic {
+        Dynamic {
+            batch: rows.batch,
+            positions: rows.positions,
+            heads: self.heads.heads,
+            head_width: self.heads.width / self.heads.heads,
+            kernel: self.kernel,
+        }
+    }
+
+    pub(super) fn forward<F: Real>(
+        &self,
+        pass: &mut Pass<'_, F>,
+        rows: Rows,
+        x: &[F],
+    ) -> (Vec<F>, ConvolutionCache<F>) {
+        let q = self.query.forward(pass, rows, x);
+        let k = self.key.forward(pass, rows, x);
+        let v = self.value.forward(pass, rows, x);
+
+        pass.show(self.depthwise_site, Symbol::X, rows, x);
+        let mut spans = pass.take(x.len());
+        self.depthwise(rows)
+            .forward(x, pass.weight(self.depthwise), &mut spans);
+        pass.show(self.depthwise_site, Symbol::A, rows, &spans);
+        let span_keys = self.pointwise.forward(pass, rows, &spans);
+        let mut span_queries = pass.take(q.len());
+        multiply(&mut span_queries, &span_keys, &q);
+        let mut kernels = self.kernel_map.forward(pass, rows, &span_queries);
+        softmax_rows(&mut kernels, self.kernel);
+        let values = self.output.forward(pass, rows, x);
+        let mut convolved = pass.take(values.len());
+        self.dynamic(rows)
+            .forward(&values, &kernels, &mut convolved);
+
+        let (context, heads) = self.heads.forward(pass, rows, q, k, v);
+        let inner = self.heads.width;
+        let mut both = pass.take(2 * context.len());
+        let halves = context
+            .chunks_exact(inner)
+            .zip(convolved.chunks_exact(inner));
+        for (both, (context, convolved)) in both.chunks_exact_mut(2 * inner).zip(halves) {
+            both[..inner].copy_from_slice(context);
+            both[inner..].copy_from_slice(convolved);
+        }
+        pass.give([context, convolved]);
+        let y = self.out.forward(pass, rows, &both);
+        let cache = ConvolutionCache {
+            heads,
+            spans,
+            span_keys,
+            span_queries,
+            kernels,
+            values,
+            both,
+        };
+        (y, cache)
+    }
+
+    pub(super) fn backward<F: Real>(
+        &self,
+        pass: &mut Pass<'_, F>,
+        rows: Rows,
+        x: &[F],
+        cache: ConvolutionCache<F>,
+        dy: &[F],
+    ) -> Vec<F> {
+        let dboth = self.out.backward_fresh(pass, rows, &cache.both, dy);
+        let inner = self.heads.width;
+        let [mut dcontext, mut dconvolved] = [(); 2].map(|()| pass.take(dboth.len() / 2));
+        let halves = dcontext
+            .chunks_exact_mut(inner)
+            .zip(dconvolved.chunks_exact_mut(inner));
+        for (dboth, (dcontext, dconvolved)) in dboth.chunks_exact(2 * inner).zip(halves) {
+            dcontext.copy_from_slice(&dboth[..inner]);
+            dconvolved.copy_from_slice(&dboth[inner..]);
+        }
+        pass.give([dboth, cache.both]);
+        let [mut dq, dk, dv] = self.heads.backward(pass, rows, &cache.heads, &dcontext);
+        pass.give([dcontext]);
+
+        let mut dx = pass.zeroed(x.len());
+        let mut dvalues = pass.zeroed(cache.values.len());
+        let mut dkernels = pass.take(cache.kernels.len());
+        self.dynamic(rows).backward(
+            &cache.values,
+            &cache.kernels,
+            &dconvolved,
+            &mut dvalues,
+            &mut dkernels,
+        );
+        self.output
+            .backward(pass, rows, x, &dvalues, &mut dx, Into::Sum);
+        softmax_rows_backward(&cache.kernels, &mut dkernels, self.kernel, F::one());
+        let dspan_queries =
+            self.kernel_map
+                .backward_fresh(pass, rows, &cache.span_queries, &dkernels);
+        let mut dspan_keys = pass.take(dspan_queries.len());
+        multiply(&mut dspan_keys, &dspan_queries, &cache.heads.q);
+        add_product(&mut dq, &dspan_queries, &cache.span_keys);
+        let dspans = self
+            .pointwise
+            .backward_fresh(pass, rows, &cache.spans, &dspan_keys);
+        pass.show(self.depthwise_site, Symbol::D, rows, &dspans);
+        let mut gradient = pass.zero_gradient(self.depthwise);
+        self.depthwise(rows).backward(
+            x,
+            pass.weight(self.depthwise),
+            &dspans,
+            &mut dx,
+            &mut gradient,
+        );
+        pass.show_gradient(self.depthwise, Some(self.depthwise_site), gradient);
+        pass.give([dvalues, dkernels, dconvolved]);
+        pass.give([dspan_queries, dspan_keys, dspans]);
+        pass.give([cache.spans, cache.span_keys, cache.span_queries]);
+        pass.give([cache.kernels, cache.values, cache.heads.probabilities]);
+        pass.give([cache.heads.q, cache.heads.k, cache.heads.v]);
+
+        self.value.backward(pass, rows, x, &dv, &mut dx, Into::Sum);
+        self.key.backward(pass, rows, x, &dk, &mut dx, Into::Sum);
+        self.query.backward(pass, rows, x, &dq, &mut dx, Into::Sum);
+        pass.give([dq, dk, dv]);
+        dx
+    }
+}

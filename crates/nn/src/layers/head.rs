@@ -1,0 +1,381 @@
+//! The output head: adaptive softmax (Grave et al. 2017) over the clusters of
+//! the embedding, whose tables it shares. A plain tied head is the case of one
+//! cluster without bias and projection.
+
+use lpzero_arch::{Architecture, Head as Description};
+
+use super::{Embedding, SharedGradients, gather, outer_site, scatter_add};
+use crate::kernels::elementwise::{add_column_sums, fill_rows};
+use crate::kernels::matrix::{Into, Matrix, MatrixMut, product};
+use crate::kernels::softmax::cross_entropy_rows;
+use crate::parameters::{Declarations, Initial, ParameterId};
+use crate::pass::{Pass, Rows};
+use crate::{Real, Role, Symbol};
+
+/// A projection from model width to a cluster's width, stored (model width,
+/// cluster width).
+#[derive(Clone, Copy, Debug)]
+enum Projection {
+    Own(ParameterId),
+    /// The one of this embedding cluster.
+    Shared(ParameterId, usize),
+}
+
+/// Scores of the tokens `first..end`.
+#[derive(Clone, Debug)]
+struct Cluster {
+    first: usize,
+    end: usize,
+    /// Which embedding table holds these tokens, and from which row on.
+    table: usize,
+    row: usize,
+    width: usize,
+    projection: Option<Projection>,
+}
+
+/// Scores of every token, and their cross-entropy.
+#[derive(Clone, Debug)]
+pub(crate) struct Head {
+    clusters: Vec<Cluster>,
+    tables: Vec<ParameterId>,
+    /// Weight (clusters - 1, E) and bias of the entries that stand for
+    /// clusters 1, 2, ... among the scores of cluster 0.
+    entries: Option<(ParameterId, ParameterId)>,
+    /// One per token.
+    bias: Option<ParameterId>,
+    /// C.
+    width: usize,
+}
+
+impl Head {
+    /// Declares what the head does not share; `None` for headless networks.
+    pub(crate) fn declare(
+        declarations: &mut Declarations,
+        architecture: &Architecture,
+        embedding: &Embedding,
+    ) -> Option<Self> {
+        let width = architecture.width;
+        let (tied, cutoffs): (&[bool], &[usize]) = match &architecture.head {
+            Description::None => return None,
+            Description::Tied => (&[true], &[architecture.vocabulary]),
+            Description::Adaptive { tied_projections } => {
+                (tied_projections, &architecture.embedding.cutoffs)
+            }
+        };
+        let adaptive = matches!(architecture.head, Description::Adaptive { .. });
+        let mut first = 0;
+        let clusters: Vec<_> = (cutoffs.iter().enumerate())
+            .map(|(i, &end)| {
+                let first = std::mem::replace(&mut first, end);
+                let (table, row) = match embedding.clusters() {
+                    1 => (0, first),
+                    _ => (i, 0),
+                };
+                let (_, table_width) = embedding.table(table);
+                let projection = match embedding.projection(table) {
+                    None => None,
+                    Some(shared) if tied[i] => Some(Projection::Shared(shared, table)),
+                    Some(_) => Some(Projection::Own(declarations.declare(
+                        format!("head.{i}.projection"),
+                        &[width, table_width],
+                        Initial::Normal {
+                            deviation: architecture.initialisation.projection,
+                        },
+                    ))),
+                };
+                Cluster {
+                    first,
+                    end,
+                    table,
+                    row,
+                    width: table_width,
+                    projection,
+                }
+            })
+            .collect();
+        let further = clusters.len() - 1;
+        let entries = (further > 0).then(|| {
+            let weight = declarations.declare(
+                "head.cluster.weight".into(),
+                &[further, architecture.embedding.width],
+                Initial::Normal {
+                    deviation: architecture.initialisation.weight,
+                },
+            );
+            let bias = declarations.declare("head.cluster.bias".into(), &[further], Initial::Zeros);
+            (weight, bias)
+        });
+        let bias = adaptive.then(|| {
+            let shape = [architecture.vocabulary];
+            declarations.declare("head.bias".into(), &shape, Initial::Zeros)
+        });
+        Some(Head {
+            clusters,
+            tables: (0..embedding.clusters())
+                .map(|i| embedding.table(i).0)
+                .collect(),
+            entries,
+            bias,
+            width,
+        })
+    }
+
+    /// Mean cross-entropy of one target token per row of `hidden` (rows, C),
+    /// and its gradient with respect to `hidden`. Shows every tensor of the
+    /// head; gradients of shared weights go to `shared`.
+    pub(crate) fn loss<F: Real>(
+        &self,
+        pass: &mut Pass<'_, F>,
+        rows: Rows,
+        hidden: &[F],
+        targets: &[u32],
+        shared: &mut SharedGradients<F>,
+    ) -> (f64, Vec<F>) {
+        let mut loss = 0.0;
+        let mut dhidden = pass.zeroed(hidden.len());
+        let mut dbias = self.bias.map(|bias| pass.zero_gradient(bias));
+        for i in 0..self.clusters.len() {
+            let (rows, members, classes) = self.select(rows, targets, i);
+            let mut inputs = pass.take(members.len() * self.width);
+            gather(hidden, &members, &mut inputs);
+            let (cluster_loss, dinputs) = self.cluster_loss(
+                pass,
+                (i, rows),
+                (&inputs, &classes, targets.len()),
+                dbias.as_deref_mut(),
+                shared,
+            );
+            loss += cluster_loss;
+            scatter_add(&dinputs, &members, &mut dhidden);
+            pass.give([inputs, dinputs]);
+        }
+        if let (Some(bias), Some(gradient)) = (self.bias, dbias) {
+            pass.show_gradient(bias, None, gradient);
+        }
+        (loss / targets.len() as f64, dhidden)
+    }
+
+    /// The rows that cluster `i` scores, and each one's class in it: all rows
+    /// for cluster 0, those whose target it holds for a further one.
+    fn select(&self, rows: Rows, targets: &[u32], i: usize) -> (Rows, Vec<usize>, Vec<u32>) {
+        let Cluster { first, end, .. } = self.clusters[i];
+        if i > 0 {
+            let own = |&(_, &target): &(usize, &u32)| (first..end).contains(&(target as usize));
+            let (members, classes): (Vec<_>, Vec<_>) = (targets.iter().enumerate())
+                .filter(own)
+                .map(|(row, &target)| (row, target - first as u32))
+                .unzip();
+            return (Rows::picked(members.len()), members, classes);
+        }
+        let class = |&target: &u32| {
+            let further = self.clusters[1..]
+                .iter()
+                .take_while(|cluster| target as usize >= cluster.first)
+                .count();
+            match further {
+                0 => target,
+                // The entry of cluster 1 follows the last token of cluster 0.
+                _ => (end + further - 1) as u32,
+            }
+        };
+        let classes = targets.iter().map(class).collect();
+        (rows, (0..targets.len()).collect(), classes)
+    }
+
+    /// Summed cross-entropy of one cluster, and the gradient of the mean over
+    /// `predictions` with respect to its inputs (rows, C).
+    fn cluster_loss<F: Real>(
+        &self,
+        pass: &mut Pass<'_, F>,
+        (i, rows): (usize, Rows),
+        (inputs, classes, predictions): (&[F], &[u32], usize),
+        dbias: Option<&mut [F]>,
+        shared: &mut SharedGradients<F>,
+    ) -> (f64, Vec<F>) {
+        let cluster = &self.clusters[i];
+        let site = outer_site(Role::Head, i);
+        let tokens = cluster.end - cluster.first;
+        let entries = self.entries.filter(|_| i == 0);
+        let entry_count = entries.map_or(0, |_| self.clusters.len() - 1);
+        let scores = tokens + entry_count;
+        let table = {
+            let rows = &pass.weight(self.tables[cluster.table])[cluster.row * cluster.width..];
+            Matrix::new(&rows[..tokens * cluster.width], cluster.width)
+        };
+
+        let projected = self.project(pass, (i, rows), inputs);
+        let narrow = projected.as_deref().unwrap_or(inputs);
+        pass.show(site, Symbol::X, rows, narrow);
+        let mut logits = pass.zeroed(rows.count() * scores);
+        if let Some(bias) = self.bias {
+            let mut row = pass.take(scores);
+            row[..tokens].copy_from_slice(&pass.weight(bias)[cluster.first..cluster.end]);
+            if let Some((_, bias)) = entries {
+                row[tokens..].copy_from_slice(pass.weight(bias));
+            }
+            fill_rows(&mut logits, &row);
+            pass.give([row]);
+        }
+        let x = Matrix::new(narrow, cluster.width);
+        product(
+            MatrixMut::strided(&mut logits, rows.count(), tokens, scores),
+            Into::Sum,
+            F::one(),
+            x,
+            table.transposed(),
+        );
+        if let Some((weight, _)) = entries
+            && rows.count() > 0
+        {
+            product(
+                MatrixMut::strided(&mut logits[tokens..], rows.count(), entry_count, scores),
+                Into::Sum,
+                F::one(),
+                x,
+                Matrix::new(pass.weight(weight), cluster.width).transposed(),
+            );
+        }
+        pass.show(site, Symbol::A, rows, &logits);
+        let share = F::of(1.0 / predictions as f64);
+        let loss = cross_entropy_rows(&mut logits, scores, classes, share);
+
+        let dlogits = logits;
+        pass.show(site, Symbol::D, rows, &dlogits);
+        let d = Matrix::strided(&dlogits, rows.count(), tokens, scores);
+        let dtable = shared.tables[cluster.table]
+            .get_or_insert_with(|| pass.zero_gradient(self.tables[cluster.table]));
+        let dtable = &mut dtable[cluster.row * cluster.width..][..tokens * cluster.width];
+        product(
+            MatrixMut::new(dtable, cluster.width),
+            Into::Sum,
+            F::one(),
+            d.transposed(),
+            x,
+        );
+        let mut dnarrow = pass.take(narrow.len());
+        product(
+            MatrixMut::new(&mut dnarrow, cluster.width),
+            Into::Fresh,
+            F::one(),
+            d,
+            table,
+        );
+        if let Some((weight, bias)) = entries {
+            let d = Matrix::strided(&dlogits[tokens..], rows.count(), entry_count, scores);
+            product(
+                MatrixMut::new(&mut dnarrow, cluster.width),
+                Into::Sum,
+                F::one(),
+                d,
+                Matrix::new(pass.weight(weight), cluster.width),
+            );
+            let mut gradient = pass.zero_gradient(weight);
+            product(
+                MatrixMut::new(&mut gradient, cluster.width),
+                Into::Fresh,
+                F::one(),
+                d.transposed(),
+                x,
+            );
+            pass.show_gradient(weight, Some(site), gradient);
+            let mut sums = pass.zeroed(scores);
+            add_column_sums(&mut sums, &dlogits);
+            let mut gradient = pass.zero_gradient(bias);
+            gradient.copy_from_slice(&sums[tokens..]);
+            pass.show_gradient(bias, None, gradient);
+            pass.give([sums]);
+        }
+        if let Some(dbias) = dbias {
+            let mut sums = pass.zeroed(scores);
+            add_column_sums(&mut sums, &dlogits);
+            dbias[cluster.first..cluster.end].copy_from_slice(&sums[..tokens]);
+            pass.give([sums]);
+        }
+        pass.give([dlogits]);
+        let dinputs = match projected {
+            None => dnarrow,
+            Some(projected) => {
+                let dinputs = self.backward_projection(pass, (i, rows), inputs, &dnarrow, shared);
+                pass.give([projected, dnarrow]);
+                dinputs
+            }
+        };
+        (loss, dinputs)
+    }
+
+    /// The inputs at the width of cluster `i`; `None` where they already are.
+    fn project<F: Real>(
+        &self,
+        pass: &mut Pass<'_, F>,
+        (i, rows): (usize, Rows),
+        inputs: &[F],
+    ) -> Option<Vec<F>> {
+        let cluster = &self.clusters[i];
+        let projection = cluster.projection?;
+        let site = outer_site(Role::HeadProjection, i);
+        let (Projection::Own(weight) | Projection::Shared(weight, _)) = projection;
+        let own = matches!(projection, Projection::Own(_));
+        if own {
+            pass.show(site, Symbol::X, rows, inputs);
+        }
+        let mut projected = pass.take(rows.count() * cluster.width);
+        product(
+            MatrixMut::new(&mut projected, cluster.width),
+            Into::Fresh,
+            F::one(),
+            Matrix::new(inputs, self.width),
+            Matrix::new(pass.weight(weight), cluster.width),
+        );
+        if own {
+            pass.show(site, Symbol::A, rows, &projected);
+        }
+        Some(projected)
+    }
+
+    /// The adjoint of [`project`](Self::project).
+    fn backward_projection<F: Real>(
+        &self,
+        pass: &mut Pass<'_, F>,
+        (i, rows): (usize, Rows),
+        inputs: &[F],
+        dprojected: &[F],
+        shared: &mut SharedGradients<F>,
+    ) -> Vec<F> {
+        let cluster = &self.clusters[i];
+        let site = outer_site(Role::HeadProjection, i);
+        let Some(projection) = cluster.projection else {
+            unreachable!("only projected inputs come back here");
+        };
+        let (Projection::Own(weight) | Projection::Shared(weight, _)) = projection;
+        let d = Matrix::new(dprojected, cluster.width);
+        let accumulate = |gradient: &mut [F]| {
+            product(
+                MatrixMut::new(gradient, cluster.width),
+                Into::Sum,
+                F::one(),
+                Matrix::new(inputs, self.width).transposed(),
+                d,
+            );
+        };
+        match projection {
+            Projection::Own(_) => {
+                pass.show(site, Symbol::D, rows, dprojected);
+                let mut gradient = pass.zero_gradient(weight);
+                accumulate(&mut gradient);
+                pass.show_gradient(weight, Some(site), gradient);
+            }
+            Projection::Shared(_, owner) => accumulate(
+                shared.projections[owner].get_or_insert_with(|| pass.zero_gradient(weight)),
+            ),
+        }
+        let mut dinputs = pass.take(inputs.len());
+        product(
+            MatrixMut::new(&mut dinputs, self.width),
+            Into::Fresh,
+            F::one(),
+            d,
+            Matrix::new(pass.weight(weight), cluster.width).transposed(),
+        );
+        dinputs
+    }
+}

@@ -1,0 +1,154 @@
+//! `y = x W^T + b`.
+
+use crate::kernels::elementwise::{add_column_sums, fill_rows};
+use crate::kernels::matrix::{Into, Matrix, MatrixMut, product};
+use crate::parameters::{Declarations, Initial, ParameterId};
+use crate::pass::{Pass, Rows};
+use crate::{Real, Site, Symbol};
+
+/// A linear map with its site.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Linear {
+    weight: ParameterId,
+    bias: Option<ParameterId>,
+    site: Site,
+    inputs: usize,
+    outputs: usize,
+}
+
+impl Linear {
+    /// Declares `{name}.weight` (outputs, inputs) and, with `bias`,
+    /// `{name}.bias`.
+    pub(crate) fn declare(
+        declarations: &mut Declarations,
+        name: &str,
+        site: Site,
+        (inputs, outputs): (usize, usize),
+        bias: bool,
+        deviation: f64,
+    ) -> Self {
+        let weight = declarations.declare(
+            format!("{name}.weight"),
+            &[outputs, inputs],
+            Initial::Normal { deviation },
+        );
+        let bias =
+            bias.then(|| declarations.declare(format!("{name}.bias"), &[outputs], Initial::Zeros));
+        Linear {
+            weight,
+            bias,
+            site,
+            inputs,
+            outputs,
+        }
+    }
+
+    /// The weight, for layers that share it.
+    pub(crate) fn weight(&self) -> ParameterId {
+        self.weight
+    }
+
+    /// (rows, inputs) to (rows, outputs). Shows X and A.
+    pub(crate) fn forward<F: Real>(&self, pass: &mut Pass<'_, F>, rows: Rows, x: &[F]) -> Vec<F> {
+        pass.show(self.site, Symbol::X, rows, x);
+        let mut y = pass.take(rows.count() * self.outputs);
+        let into = match self.bias {
+            Some(bias) => {
+                fill_rows(&mut y, pass.weight(bias));
+                Into::Sum
+            }
+            None => Into::Fresh,
+        };
+        product(
+            MatrixMut::new(&mut y, self.outputs),
+            into,
+            F::one(),
+            Matrix::new(x, self.inputs),
+            Matrix::new(pass.weight(self.weight), self.inputs).transposed(),
+        );
+        pass.show(self.site, Symbol::A, rows, &y);
+        y
+    }
+
+    /// Writes the gradient with respect to `x` into `dx`, or adds it. Shows D,
+    /// the weight and the bias.
+    pub(crate) fn backward<F: Real>(
+        &self,
+        pass: &mut Pass<'_, F>,
+        rows: Rows,
+        x: &[F],
+        dy: &[F],
+        dx: &mut [F],
+        into: Into,
+    ) {
+        pass.show(self.site, Symbol::D, rows, dy);
+        self.backward_weights(pass, x, dy, None);
+        self.backward_input(pass, dy, dx, into);
+    }
+
+    /// [`backward`](Self::backward) into a new buffer.
+    pub(crate) fn backward_fresh<F: Real>(
+        &self,
+        pass: &mut Pass<'_, F>,
+        rows: Rows,
+        x: &[F],
+        dy: &[F],
+    ) -> Vec<F> {
+        let mut dx = pass.take(rows.count() * self.inputs);
+        self.backward(pass, rows, x, dy, &mut dx, Into::Fresh);
+        dx
+    }
+
+    /// [`backward_fresh`](Self::backward_fresh) for a weight that others use
+    /// too; `shared` is the gradient that they have collected.
+    pub(crate) fn backward_shared<F: Real>(
+        &self,
+        pass: &mut Pass<'_, F>,
+        rows: Rows,
+        x: &[F],
+        dy: &[F],
+        shared: Option<Vec<F>>,
+    ) -> Vec<F> {
+        pass.show(self.site, Symbol::D, rows, dy);
+        self.backward_weights(pass, x, dy, shared);
+        let mut dx = pass.take(rows.count() * self.inputs);
+        self.backward_input(pass, dy, &mut dx, Into::Fresh);
+        dx
+    }
+
+    fn backward_weights<F: Real>(
+        &self,
+        pass: &mut Pass<'_, F>,
+        x: &[F],
+        dy: &[F],
+        shared: Option<Vec<F>>,
+    ) {
+        let (mut gradient, into) = match shared {
+            Some(shared) => (shared, Into::Sum),
+            None => (pass.take(self.inputs * self.outputs), Into::Fresh),
+        };
+        product(
+            MatrixMut::new(&mut gradient, self.inputs),
+            into,
+            F::one(),
+            Matrix::new(dy, self.outputs).transposed(),
+            Matrix::new(x, self.inputs),
+        );
+        pass.show_gradient(self.weight, Some(self.site), gradient);
+        if let Some(bias) = self.bias {
+            let mut gradient = pass.zeroed(self.outputs);
+            add_column_sums(&mut gradient, dy);
+            pass.show_gradient(bias, None, gradient);
+        }
+    }
+
+    fn backward_input<F: Real>(&self, pass: &Pass<'_, F>, dy: &[F], dx: &mut [F], into: Into) {
+        product(
+            MatrixMut::new(dx, self.inputs),
+            into,
+            F::one(),
+            Matrix::new(dy, self.outputs),
+            Matrix::new(pass.weight(self.weight), self.inputs),
+        );
+    }
+}

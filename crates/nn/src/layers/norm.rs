@@ -1,0 +1,82 @@
+//! LayerNorm.
+
+use crate::kernels::norm::{layer_norm, layer_norm_backward};
+use crate::parameters::{Declarations, Initial, ParameterId};
+use crate::pass::{Pass, Rows};
+use crate::{Real, Site, Symbol};
+
+/// LayerNorm over the features of each row.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Norm {
+    gain: ParameterId,
+    bias: ParameterId,
+    site: Site,
+    epsilon: f64,
+}
+
+impl Norm {
+    /// Declares `{name}.gain` and `{name}.bias`.
+    pub(crate) fn declare(
+        declarations: &mut Declarations,
+        name: &str,
+        site: Site,
+        width: usize,
+        epsilon: f64,
+    ) -> Self {
+        Norm {
+            gain: declarations.declare(format!("{name}.gain"), &[width], Initial::Ones),
+            bias: declarations.declare(format!("{name}.bias"), &[width], Initial::Zeros),
+            site,
+            epsilon,
+        }
+    }
+
+    /// The normalised rows, and the statistics that `backward` needs. Shows A.
+    pub(crate) fn forward<F: Real>(
+        &self,
+        pass: &mut Pass<'_, F>,
+        rows: Rows,
+        x: &[F],
+    ) -> (Vec<F>, Vec<F>) {
+        let mut y = pass.take(x.len());
+        let mut statistics = pass.take(2 * rows.count());
+        layer_norm(
+            x,
+            pass.weight(self.gain),
+            pass.weight(self.bias),
+            F::of(self.epsilon),
+            &mut y,
+            &mut statistics,
+        );
+        pass.show(self.site, Symbol::A, rows, &y);
+        (y, statistics)
+    }
+
+    /// The gradient with respect to `x`. Shows D and the gain.
+    pub(crate) fn backward<F: Real>(
+        &self,
+        pass: &mut Pass<'_, F>,
+        rows: Rows,
+        x: &[F],
+        statistics: Vec<F>,
+        dy: &[F],
+    ) -> Vec<F> {
+        pass.show(self.site, Symbol::D, rows, dy);
+        let mut dx = pass.take(x.len());
+        let mut gain = pass.zero_gradient(self.gain);
+        let mut bias = pass.zero_gradient(self.bias);
+        layer_norm_backward(
+            x,
+            &statistics,
+            pass.weight(self.gain),
+            dy,
+            &mut dx,
+            &mut gain,
+            &mut bias,
+        );
+        pass.show_gradient(self.gain, Some(self.site), gain);
+        pass.show_gradient(self.bias, None, bias);
+        pass.give([statistics]);
+        dx
+    }
+}

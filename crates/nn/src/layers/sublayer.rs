@@ -1,0 +1,239 @@
+//! Half a transformer block: one function of the residual stream (a mixer or a
+//! feed-forward network) with its residual sum and norm.
+
+use lpzero_arch::{Architecture, Kind, Mixer, NormPlacement};
+
+use super::attention::{Attention, AttentionCache};
+use super::block_site;
+use super::convolution::{ConvolutionCache, DynamicConvolution};
+use super::feed_forward::{FeedForward, FeedForwardCache};
+use super::norm::Norm;
+use super::transform::LinearTransform;
+use crate::kernels::elementwise::add;
+use crate::parameters::Declarations;
+use crate::pass::{Pass, Rows};
+use crate::{Real, Role};
+
+/// What a sublayer computes.
+#[derive(Clone, Debug)]
+enum Function {
+    Attention(Attention),
+    Transform(LinearTransform),
+    Convolution(DynamicConvolution),
+    FeedForward(FeedForward),
+}
+
+enum FunctionCache<F> {
+    Attention(AttentionCache<F>),
+    Transform,
+    Convolution(ConvolutionCache<F>),
+    FeedForward(FeedForwardCache<F>),
+}
+
+impl Function {
+    fn forward<F: Real>(
+        &self,
+        pass: &mut Pass<'_, F>,
+        rows: Rows,
+        x: &[F],
+    ) -> (Vec<F>, FunctionCache<F>) {
+        match self {
+            Function::Attention(layer) => {
+                let (y, cache) = layer.forward(pass, rows, x);
+                (y, FunctionCache::Attention(cache))
+            }
+            Function::Transform(layer) => (layer.forward(pass, rows, x), FunctionCache::Transform),
+            Function::Convolution(layer) => {
+                let (y, cache) = layer.forward(pass, rows, x);
+                (y, FunctionCache::Convolution(cache))
+            }
+            Function::FeedForward(layer) => {
+                let (y, cache) = layer.forward(pass, rows, x);
+                (y, FunctionCache::FeedForward(cache))
+            }
+        }
+    }
+
+    fn backward<F: Real>(
+        &self,
+        pass: &mut Pass<'_, F>,
+        rows: Rows,
+        x: &[F],
+        cache: FunctionCache<F>,
+        dy: &[F],
+    ) -> Vec<F> {
+        match (self, cache) {
+            (Function::Attention(layer), FunctionCache::Attention(cache)) => {
+                layer.backward(pass, rows, x, cache, dy)
+            }
+            (Function::Transform(layer), FunctionCache::Transform) => {
+                layer.backward(pass, rows, x, dy)
+            }
+            (Function::Convolution(layer), FunctionCache::Convolution(cache)) => {
+                layer.backward(pass, rows, x, cache, dy)
+            }
+            (Function::FeedForward(layer), FunctionCache::FeedForward(cache)) => {
+                layer.backward(pass, rows, x, cache, dy)
+            }
+            _ => unreachable!("a function gets back the cache that it made"),
+        }
+    }
+}
+
+/// `norm(x + f(x))`, `x + f(norm(x))`, or `f(x)` for a linear transform, which
+/// has neither residual sum nor norm.
+#[derive(Clone, Debug)]
+pub(crate) struct Sublayer {
+    function: Function,
+    norm: Option<(Norm, NormPlacement)>,
+}
+
+/// What stays alive between a sublayer's forward and backward.
+pub(crate) struct SublayerCache<F> {
+    /// The sublayer's input.
+    x: Vec<F>,
+    function: FunctionCache<F>,
+    norm: Option<NormCache<F>>,
+}
+
+struct NormCache<F> {
+    /// Post-norm: the norm's input `x + f(x)`. Pre-norm: its output, the
+    /// function's input.
+    inner: Vec<F>,
+    statistics: Vec<F>,
+}
+
+impl Sublayer {
+    /// Declares the mixer and the feed-forward half of block `layer`.
+    pub(crate) fn declare_block(
+        declarations: &mut Declarations,
+        architecture: &Architecture,
+        layer: usize,
+    ) -> [Sublayer; 2] {
+        let Architecture {
+            width,
+            kind,
+            norm_epsilon,
+            norm_placement,
+            ..
+        } = *architecture;
+        let deviation = architecture.initialisation.weight;
+        let block = &architecture.blocks[layer];
+        let mixer = match block.mixer {
+            Mixer::Attention { heads, weighted } => {
+                let causal = kind == Kind::Decoder;
+                let description = (heads, weighted, causal);
+                Function::Attention(Attention::declare(
+                    declarations,
+                    layer,
+                    width,
+                    description,
+                    deviation,
+                ))
+            }
+            Mixer::Transform { heads, transform } => {
+                let description = (heads, transform);
+                Function::Transform(LinearTransform::declare(
+                    declarations,
+                    layer,
+                    width,
+                    description,
+                    deviation,
+                ))
+            }
+            Mixer::DynamicConvolution { heads, kernel } => {
+                let description = (heads, kernel);
+                Function::Convolution(DynamicConvolution::declare(
+                    declarations,
+                    layer,
+                    width,
+                    description,
+                    deviation,
+                ))
+            }
+        };
+        let feed_forward = Function::FeedForward(FeedForward::declare(
+            declarations,
+            layer,
+            width,
+            &block.feed_forward,
+            deviation,
+        ));
+        let mut index = 0;
+        [mixer, feed_forward].map(|function| {
+            let name = format!("block.{layer}.norm.{index}");
+            let site = block_site(layer, Role::Norm, index);
+            index += 1;
+            let norm = match function {
+                Function::Transform(_) => None,
+                _ => {
+                    let norm = Norm::declare(declarations, &name, site, width, norm_epsilon);
+                    Some((norm, norm_placement))
+                }
+            };
+            Sublayer { function, norm }
+        })
+    }
+
+    pub(crate) fn forward<F: Real>(
+        &self,
+        pass: &mut Pass<'_, F>,
+        rows: Rows,
+        x: Vec<F>,
+    ) -> (Vec<F>, SublayerCache<F>) {
+        let (y, function, norm) = match &self.norm {
+            None => {
+                let (y, function) = self.function.forward(pass, rows, &x);
+                (y, function, None)
+            }
+            Some((norm, NormPlacement::Post)) => {
+                let (mut inner, function) = self.function.forward(pass, rows, &x);
+                add(&mut inner, &x);
+                let (y, statistics) = norm.forward(pass, rows, &inner);
+                (y, function, Some(NormCache { inner, statistics }))
+            }
+            Some((norm, NormPlacement::Pre)) => {
+                let (inner, statistics) = norm.forward(pass, rows, &x);
+                let (mut y, function) = self.function.forward(pass, rows, &inner);
+                add(&mut y, &x);
+                (y, function, Some(NormCache { inner, statistics }))
+            }
+        };
+        let cache = SublayerCache { x, function, norm };
+        (y, cache)
+    }
+
+    /// From the gradient with respect to the output to that with respect to
+    /// the input.
+    pub(crate) fn backward<F: Real>(
+        &self,
+        pass: &mut Pass<'_, F>,
+        rows: Rows,
+        cache: SublayerCache<F>,
+        dy: Vec<F>,
+    ) -> Vec<F> {
+        let SublayerCache { x, function, norm } = cache;
+        let dx = match (&self.norm, norm) {
+            (Some((layer, NormPlacement::Post)), Some(norm)) => {
+                let dsum = layer.backward(pass, rows, &norm.inner, norm.statistics, &dy);
+                pass.give([norm.inner]);
+                let mut dx = self.function.backward(pass, rows, &x, function, &dsum);
+                add(&mut dx, &dsum);
+                pass.give([dsum]);
+                dx
+            }
+            (Some((layer, NormPlacement::Pre)), Some(norm)) => {
+                let dinner = self
+                    .function
+                    .backward(pass, rows, &norm.inner, function, &dy);
+                let mut dx = layer.backward(pass, rows, &x, norm.statistics, &dinner);
+                add(&mut dx, &dy);
+                pass.give([norm.inner, dinner]);
+                dx
+            }
+            _ => self.function.backward(pass, rows, &x, function, &dy),
+        };
+        pass.give([x, dy]);
+        dx
+    }
+}

@@ -1,0 +1,65 @@
+//! FlexiBERT's linear transform (Tuli et al. 2022): one linear map, then a
+//! fixed two-dimensional transform of each head over (positions, head width).
+
+use lpzero_arch::Transform;
+
+use super::block_site;
+use super::linear::Linear;
+use crate::parameters::Declarations;
+use crate::pass::{Pass, Rows};
+use crate::{Real, Role};
+
+#[derive(Clone, Debug)]
+pub(super) struct LinearTransform {
+    map: Linear,
+    transform: Transform,
+    head_width: usize,
+}
+
+impl LinearTransform {
+    /// Declares the map of block `layer`.
+    pub(super) fn declare(
+        declarations: &mut Declarations,
+        layer: usize,
+        width: usize,
+        (heads, transform): (usize, Transform),
+        deviation: f64,
+    ) -> Self {
+        LinearTransform {
+            map: Linear::declare(
+                declarations,
+                &format!("block.{layer}.transform"),
+                block_site(layer, Role::Transform, 0),
+                (width, width),
+                true,
+                deviation,
+            ),
+            transform,
+            head_width: width / heads,
+        }
+    }
+
+    pub(super) fn forward<F: Real>(&self, pass: &mut Pass<'_, F>, rows: Rows, x: &[F]) -> Vec<F> {
+        let spectrum = pass.spectrum(self.transform, rows.positions, self.head_width);
+        let mapped = self.map.forward(pass, rows, x);
+        let mut y = pass.take(mapped.len());
+        spectrum.forward(rows.batch, &mapped, &mut y);
+        pass.give([mapped]);
+        y
+    }
+
+    pub(super) fn backward<F: Real>(
+        &self,
+        pass: &mut Pass<'_, F>,
+        rows: Rows,
+        x: &[F],
+        dy: &[F],
+    ) -> Vec<F> {
+        let spectrum = pass.spectrum(self.transform, rows.positions, self.head_width);
+        let mut dmapped = pass.take(dy.len());
+        spectrum.backward(rows.batch, dy, &mut dmapped);
+        let dx = self.map.backward_fresh(pass, rows, x, &dmapped);
+        pass.give([dmapped]);
+        dx
+    }
+}

@@ -1,0 +1,109 @@
+//! What every layer needs while a pass runs.
+
+use std::sync::Arc;
+
+use lpzero_arch::Transform;
+
+use crate::kernels::fourier::Spectrum;
+use crate::parameters::{ParameterId, Parameters};
+use crate::{Real, Site, Symbol, TensorView, Visitor, Workspace};
+
+/// The leading dimensions of an activation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Rows {
+    pub(crate) batch: usize,
+    pub(crate) positions: usize,
+}
+
+impl Rows {
+    /// Tokens that were picked from anywhere in a batch.
+    pub(crate) fn picked(count: usize) -> Self {
+        Rows {
+            batch: 1,
+            positions: count,
+        }
+    }
+
+    pub(crate) fn count(self) -> usize {
+        self.batch * self.positions
+    }
+}
+
+/// One forward and backward pass: the weights, who watches, and the buffers.
+pub(crate) struct Pass<'a, F: Real> {
+    pub(crate) parameters: &'a Parameters<F>,
+    pub(crate) visitor: &'a mut dyn Visitor<F>,
+    pub(crate) workspace: &'a mut Workspace<F>,
+}
+
+impl<'a, F: Real> Pass<'a, F> {
+    /// The elements of a parameter.
+    pub(crate) fn weight(&self, id: ParameterId) -> &'a [F] {
+        &self.parameters.get(id).data
+    }
+
+    /// A buffer with unspecified contents.
+    pub(crate) fn take(&mut self, length: usize) -> Vec<F> {
+        self.workspace.take(length)
+    }
+
+    /// A buffer of zeros.
+    pub(crate) fn zeroed(&mut self, length: usize) -> Vec<F> {
+        self.workspace.zeroed(length)
+    }
+
+    /// A buffer of zeros for the gradient of a parameter.
+    pub(crate) fn zero_gradient(&mut self, id: ParameterId) -> Vec<F> {
+        self.workspace.zeroed(self.parameters.get(id).data.len())
+    }
+
+    /// Takes buffers back.
+    pub(crate) fn give<const N: usize>(&mut self, buffers: [Vec<F>; N]) {
+        for buffer in buffers {
+            self.workspace.give(buffer);
+        }
+    }
+
+    /// The tables of a transform.
+    pub(crate) fn spectrum(
+        &mut self,
+        transform: Transform,
+        positions: usize,
+        head_width: usize,
+    ) -> Arc<Spectrum<F>> {
+        self.workspace.spectrum(transform, positions, head_width)
+    }
+
+    /// Shows an activation of shape (batch, positions, features), unless it is
+    /// empty (a cluster that no token of the batch fell into).
+    pub(crate) fn show(&mut self, site: Site, symbol: Symbol, rows: Rows, data: &[F]) {
+        if data.is_empty() {
+            return;
+        }
+        let features = data.len() / rows.count();
+        self.show_as(site, symbol, &[rows.batch, rows.positions, features], data);
+    }
+
+    /// Shows an activation of any shape.
+    pub(crate) fn show_as(&mut self, site: Site, symbol: Symbol, shape: &[usize], data: &[F]) {
+        debug_assert_eq!(shape.iter().product::<usize>(), data.len());
+        self.visitor
+            .activation(site, symbol, TensorView { data, shape });
+    }
+
+    /// Shows a parameter with its complete gradient and recycles the latter.
+    pub(crate) fn show_gradient(&mut self, id: ParameterId, site: Option<Site>, gradient: Vec<F>) {
+        let parameter = self.parameters.get(id);
+        let view = |data| TensorView {
+            data,
+            shape: &parameter.shape,
+        };
+        self.visitor.parameter(
+            &parameter.name,
+            site,
+            view(&parameter.data),
+            view(&gradient),
+        );
+        self.workspace.give(gradient);
+    }
+}

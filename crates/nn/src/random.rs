@@ -1,0 +1,59 @@
+//! Randomness as a function of (seed, name), never of order or thread.
+
+use rand_distr::{Distribution, StandardNormal};
+use rand_xoshiro::Xoshiro256PlusPlus;
+use rand_xoshiro::rand_core::SeedableRng;
+
+use crate::Real;
+
+/// Elements per stream: long enough to amortise seeding, short enough to share
+/// a large tensor among threads.
+const CHUNK: usize = 1 << 16;
+
+/// The generator of one named stream.
+pub(crate) fn stream(seed: u64, name: &str, chunk: u64) -> Xoshiro256PlusPlus {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&seed.to_le_bytes());
+    hasher.update(&chunk.to_le_bytes());
+    hasher.update(name.as_bytes());
+    Xoshiro256PlusPlus::from_seed(*hasher.finalize().as_bytes())
+}
+
+/// Fills a named tensor with normal numbers. `f32` tensors are the rounded
+/// `f64` ones.
+pub(crate) fn fill_normal<F: Real>(seed: u64, name: &str, deviation: f64, out: &mut [F]) {
+    for (chunk, out) in out.chunks_mut(CHUNK).enumerate() {
+        let mut generator = stream(seed, name, chunk as u64);
+        for x in out {
+            let sample: f64 = StandardNormal.sample(&mut generator);
+            *x = F::of(sample * deviation);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn streams_differ_by_seed_name_and_chunk() {
+        let first = |seed, name| {
+            let mut x = vec![0.0f64; CHUNK + 1];
+            fill_normal(seed, name, 1.0, &mut x);
+            (x[0], x[CHUNK])
+        };
+        let (a, b) = first(0, "a");
+        assert_eq!((a, b), first(0, "a"));
+        assert!(a != b && a != first(1, "a").0 && a != first(0, "b").0);
+    }
+
+    #[test]
+    fn samples_are_standard_normal_times_the_deviation() {
+        let mut x = vec![0.0f64; 100_000];
+        fill_normal(3, "x", 0.02, &mut x);
+        let mean = x.iter().sum::<f64>() / x.len() as f64;
+        let variance = x.iter().map(|x| x * x).sum::<f64>() / x.len() as f64;
+        assert!(mean.abs() < 2e-4);
+        assert!((variance.sqrt() - 0.02).abs() < 2e-4);
+    }
+}

@@ -1,0 +1,145 @@
+//! Tiny networks, and a visitor that remembers.
+#![allow(clippy::unwrap_used, dead_code)]
+
+use std::collections::BTreeMap;
+
+use lpzero_arch::{
+    Activation, Architecture, Block, Embedding, FeedForward, Head, Initialisation, Kind, Mixer,
+    NormPlacement, PositionWidth,
+};
+use lpzero_nn::{Network, Objective, Real, Site, Symbol, TensorView, Visitor};
+
+/// FlexiBERT in miniature: post-norm, embeddings narrower than the model.
+pub fn encoder() -> Architecture {
+    Architecture {
+        kind: Kind::Encoder,
+        vocabulary: 11,
+        positions: 6,
+        token_types: 2,
+        width: 8,
+        embedding: Embedding {
+            width: 4,
+            cutoffs: vec![11],
+            division: 1,
+            projection_bias: true,
+            scale_by_root_width: false,
+            position_width: PositionWidth::Embedding,
+            norm: true,
+        },
+        blocks: vec![block(5, Activation::Gelu)],
+        norm_placement: NormPlacement::Post,
+        norm_epsilon: 1e-12,
+        head: Head::None,
+        initialisation: INITIALISATION,
+    }
+}
+
+/// LiteTransformerSearch's GPT-2 in miniature: pre-norm, three clusters.
+pub fn decoder() -> Architecture {
+    Architecture {
+        kind: Kind::Decoder,
+        vocabulary: 13,
+        positions: 5,
+        token_types: 0,
+        width: 8,
+        embedding: Embedding {
+            width: 4,
+            cutoffs: vec![3, 7, 13],
+            division: 1,
+            projection_bias: false,
+            scale_by_root_width: true,
+            position_width: PositionWidth::Model,
+            norm: false,
+        },
+        blocks: vec![block(6, Activation::GeluTanh); 2],
+        norm_placement: NormPlacement::Pre,
+        norm_epsilon: 1e-5,
+        head: Head::Adaptive {
+            tied_projections: vec![false, true, true],
+        },
+        initialisation: INITIALISATION,
+    }
+}
+
+const INITIALISATION: Initialisation = Initialisation {
+    weight: 0.02,
+    projection: 0.01,
+};
+
+fn block(hidden: usize, activation: Activation) -> Block {
+    Block {
+        mixer: Mixer::Attention {
+            heads: 2,
+            weighted: false,
+        },
+        feed_forward: FeedForward {
+            hidden: vec![hidden],
+            activation,
+        },
+    }
+}
+
+/// A network far from its initialisation, where no gradient vanishes: weights
+/// of order 0.4, gains around 1, biases off 0.
+pub fn perturbed(architecture: &Architecture, objective: Objective) -> Network<f64> {
+    let mut network = Network::<f64>::seeded(architecture, objective, 3).unwrap();
+    let names: Vec<_> = (network.parameters().iter())
+        .map(|parameter| parameter.name.clone())
+        .collect();
+    for (n, name) in names.iter().enumerate() {
+        let centre = if name.ends_with("gain") { 1.0 } else { 0.0 };
+        for (i, weight) in network.parameter_mut(name).unwrap().iter_mut().enumerate() {
+            *weight = centre + 0.4 * ((i as f64 + 1.0) * 12.9898 + n as f64 * 78.233).sin();
+        }
+    }
+    network
+}
+
+/// A shape and the elements.
+pub type Tensor<F> = (Vec<usize>, Vec<F>);
+
+/// Remembers every tensor of a pass, and refuses to see one twice.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Seen<F> {
+    pub activations: BTreeMap<(Site, Symbol), Tensor<F>>,
+    /// By checkpoint name.
+    pub gradients: BTreeMap<String, Tensor<F>>,
+    pub sites: BTreeMap<Site, String>,
+}
+
+impl<F> Default for Seen<F> {
+    fn default() -> Self {
+        Seen {
+            activations: BTreeMap::new(),
+            gradients: BTreeMap::new(),
+            sites: BTreeMap::new(),
+        }
+    }
+}
+
+impl<F: Real> Visitor<F> for Seen<F> {
+    fn activation(&mut self, site: Site, symbol: Symbol, tensor: TensorView<'_, F>) {
+        assert_eq!(tensor.data.len(), tensor.shape.iter().product::<usize>());
+        let tensor = (tensor.shape.to_vec(), tensor.data.to_vec());
+        let before = self.activations.insert((site, symbol), tensor);
+        assert!(before.is_none(), "{site:?} showed {symbol:?} twice");
+    }
+
+    fn parameter(
+        &mut self,
+        name: &str,
+        site: Option<Site>,
+        weight: TensorView<'_, F>,
+        gradient: TensorView<'_, F>,
+    ) {
+        assert_eq!(weight.shape, gradient.shape);
+        assert_eq!(weight.data.len(), gradient.data.len());
+        let gradient = (gradient.shape.to_vec(), gradient.data.to_vec());
+        let before = self.gradients.insert(name.to_owned(), gradient);
+        assert!(before.is_none(), "{name} was shown twice");
+        if let Some(site) = site {
+            let before = self.sites.insert(site, name.to_owned());
+            assert!(before.is_none(), "{site:?} has two weights");
+        }
+    }
+}
