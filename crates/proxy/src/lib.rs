@@ -2,17 +2,24 @@
 #![forbid(unsafe_code)]
 
 mod ast;
+mod error;
+mod latex;
+pub mod named;
 pub mod operator;
+mod parse;
 mod print;
 mod roles;
 mod scalar;
 mod types;
 
 pub use ast::{Class, MAX_DEPTH, Node, Type};
+pub use error::{MAX_LENGTH, ParseError, ParseErrorKind};
+pub use latex::to_latex;
 pub use lpzero_trace::{NetworkScalar, Role, Site, Symbol, Trace};
 pub use operator::{
     Direction, Domain, Fixity, Form, Kernel, Kind, OPERATORS, Operator, OperatorId, Parity, Range,
     Sample, known,
 };
+pub use parse::{parse, parse_expression};
 pub use roles::{ROLE_GROUPS, RoleSet};
 pub use types::{TypeError, check_score, type_of};

@@ -86,6 +86,13 @@ impl TypeError {
 }
 
 /// The type of a formula, checked from the leaves up.
+///
+/// ```
+/// use lpzero_proxy::{Type, parse_expression, type_of};
+///
+/// let saliency = parse_expression("mean(abs(W * G))").unwrap();
+/// assert_eq!(type_of(&saliency), Ok(Type::Site));
+/// ```
 pub fn type_of(node: &Node) -> Result<Type, TypeError> {
     match node {
         Node::Number(_) => Ok(Type::Number),
