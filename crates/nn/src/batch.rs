@@ -12,6 +12,9 @@ const MASKED_SHARE: f64 = 0.15;
 /// The vocabulary of `bert-base-uncased`, and its mask token.
 const BERT_MASK: (usize, u32) = (30_522, 103);
 
+/// Most tokens that a synthetic batch may have.
+const MAX_TOKENS: usize = 1 << 28;
+
 /// Sequences of token ids, all of one length.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Batch {
@@ -26,12 +29,13 @@ pub struct Batch {
 impl Batch {
     /// A synthetic batch after Zipf's law with exponent 1: token `i` is drawn
     /// with probability proportional to `1 / (i + 1)`. A function of its
-    /// arguments only. A vocabulary of 0 counts as 1.
+    /// arguments only. A vocabulary of 0 counts as 1. No more than 2^28 tokens
+    /// are drawn; a larger batch stays incomplete, and every pass refuses it.
     pub fn zipf(vocabulary: usize, batch: usize, positions: usize, seed: u64) -> Batch {
         let mut generator = random::stream(seed, "batch.zipf", 0);
         let law = Zipf::new(vocabulary.max(1) as f64, 1.0)
             .expect("a positive number of ranks and a positive exponent");
-        let tokens = (0..batch.saturating_mul(positions))
+        let tokens = (0..batch.saturating_mul(positions).min(MAX_TOKENS))
             .map(|_| law.sample(&mut generator) as u32 - 1)
             .collect();
         Batch {

@@ -5,7 +5,7 @@ use std::fmt;
 /// What a site does in its network.
 ///
 /// The role is what formulas filter by: `sum[ffn-in](...)`. Groups of roles
-/// (`ffn`, `attention`, `block`, ...) are declared in [`RoleGroup`].
+/// (`ffn`, `attn`, `block`, ...) are declared by the proxy language.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Role {

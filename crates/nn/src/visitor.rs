@@ -15,8 +15,27 @@ pub struct TensorView<'a, F> {
 ///
 /// Order: activations (`X`, `A`, `H`, `S`) come as the forward pass makes
 /// them; `D` and the parameters of a layer come in the backward pass, last
-/// layer first; `J` comes after the first block. Each (site, symbol) is shown
-/// exactly once per pass.
+/// layer first; `J` comes after the first block. The head is where the two
+/// meet: it shows `X`, `A` and `D` cluster by cluster. Each (site, symbol) is
+/// shown at most once per pass, and never an empty activation.
+///
+/// What is shown where, beyond `X`, `A`, `D`, `W`, `G` at every linear map:
+///
+/// | role | symbols |
+/// | --- | --- |
+/// | embedding | `A`, `D` of the looked-up rows (a further cluster: (1, tokens in it, width)); `W`, `G` of the table, complete with the head's share |
+/// | position, segment | `W`, `G` of the table |
+/// | projection | as a linear map; `W`, `G` complete with the head's share |
+/// | input | `A` the summed embeddings as the first block sees them; `D` and `J` their gradient |
+/// | attention | `S`; `A`, `D` of the context before the out map |
+/// | convolution | index 0 depthwise (`W` is (channels, 1, kernel)), 1 pointwise, 2 kernel (`A` before softmax), 3 output |
+/// | norm | `A`, `D`; `W`, `G` of the gain. Outside blocks: index 0 embedding, 1 final, 2 objective |
+/// | head-projection | a projection of the head's own; `W` is (model width, cluster width), used transposed |
+/// | head, next token | per cluster `X` at cluster width, `A` the logits, `D`; index 0 has `W`, `G` of the cluster entries |
+/// | head, masked token | index 0 the dense map; index 1 `X`, `A`, `D` of the logits |
+///
+/// `H` is `A` at query, key, value, weighting and transform sites; it is not
+/// shown again.
 pub trait Visitor<F: Real> {
     /// An activation, or a gradient with respect to one.
     fn activation(&mut self, site: Site, symbol: Symbol, tensor: TensorView<'_, F>) {

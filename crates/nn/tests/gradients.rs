@@ -11,7 +11,7 @@ use lpzero_arch::{
 };
 use lpzero_nn::{Batch, Network, NoVisitor, Objective, Role, Site, Symbol};
 
-/// Checks every element of every parameter.
+/// Checks every tensor: all elements of small ones, 32 spread over larger ones.
 fn assert_gradients(architecture: &Architecture, objective: Objective) {
     let (batch, positions) = (2, 4);
     let mut network = perturbed(architecture, objective);
@@ -25,7 +25,8 @@ fn assert_gradients(architecture: &Architecture, objective: Objective) {
     let step = 3e-5;
     for name in names {
         let (_, gradient) = seen.gradients[&name].clone();
-        for (i, analytic) in gradient.iter().enumerate() {
+        let stride = gradient.len().div_ceil(32);
+        for (i, analytic) in gradient.iter().enumerate().step_by(stride) {
             let mut loss_at = |offset: f64| {
                 let weights = network.parameter_mut(&name).unwrap();
                 let centre = weights[i];

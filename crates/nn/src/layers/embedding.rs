@@ -57,6 +57,9 @@ struct ClusterCache<F> {
 /// Why some valid architectures have no embedding here.
 pub(crate) fn unsupported(architecture: &Architecture) -> Option<&'static str> {
     let embedding = &architecture.embedding;
+    if embedding.clusters() > usize::from(u16::MAX) {
+        return Some("more than 65535 clusters (embedding.cutoffs)");
+    }
     match embedding.position_width {
         PositionWidth::Embedding if embedding.division > 1 && embedding.clusters() > 1 => Some(
             "positions at embedding width need one embedding width, but its clusters differ \

@@ -206,7 +206,8 @@ impl Head {
         let projected = self.project(pass, (i, rows), inputs);
         let narrow = projected.as_deref().unwrap_or(inputs);
         pass.show(site, Symbol::X, rows, narrow);
-        let mut logits = pass.zeroed(rows.count() * scores);
+        let mut logits = pass.take(rows.count() * scores);
+        let mut into = Into::Fresh;
         if let Some(bias) = self.bias {
             let mut row = pass.take(scores);
             row[..tokens].copy_from_slice(&pass.weight(bias)[cluster.first..cluster.end]);
@@ -214,22 +215,21 @@ impl Head {
                 row[tokens..].copy_from_slice(pass.weight(bias));
             }
             fill_rows(&mut logits, &row);
+            into = Into::Sum;
             pass.give([row]);
         }
         let x = Matrix::new(narrow, cluster.width);
         product(
             MatrixMut::strided(&mut logits, rows.count(), tokens, scores),
-            Into::Sum,
+            into,
             F::one(),
             x,
             table.transposed(),
         );
-        if let Some((weight, _)) = entries
-            && rows.count() > 0
-        {
+        if let Some((weight, _)) = entries {
             product(
                 MatrixMut::strided(&mut logits[tokens..], rows.count(), entry_count, scores),
-                Into::Sum,
+                into,
                 F::one(),
                 x,
                 Matrix::new(pass.weight(weight), cluster.width).transposed(),
@@ -260,7 +260,7 @@ impl Head {
             d,
             table,
         );
-        if let Some((weight, bias)) = entries {
+        if let Some((weight, _)) = entries {
             let d = Matrix::strided(&dlogits[tokens..], rows.count(), entry_count, scores);
             product(
                 MatrixMut::new(&mut dnarrow, cluster.width),
@@ -278,17 +278,16 @@ impl Head {
                 x,
             );
             pass.show_gradient(weight, Some(site), gradient);
-            let mut sums = pass.zeroed(scores);
-            add_column_sums(&mut sums, &dlogits);
-            let mut gradient = pass.zero_gradient(bias);
-            gradient.copy_from_slice(&sums[tokens..]);
-            pass.show_gradient(bias, None, gradient);
-            pass.give([sums]);
         }
         if let Some(dbias) = dbias {
             let mut sums = pass.zeroed(scores);
             add_column_sums(&mut sums, &dlogits);
             dbias[cluster.first..cluster.end].copy_from_slice(&sums[..tokens]);
+            if let Some((_, bias)) = entries {
+                let mut gradient = pass.zero_gradient(bias);
+                gradient.copy_from_slice(&sums[tokens..]);
+                pass.show_gradient(bias, None, gradient);
+            }
             pass.give([sums]);
         }
         pass.give([dlogits]);
