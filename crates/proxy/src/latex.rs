@@ -1,7 +1,6 @@
 //! Formulas as TeX, from the templates of the table.
 
 use crate::print::{number, precedence, symbol_name};
-use crate::scalar::scalar_name;
 use crate::{Fixity, Kind, Node, RoleSet};
 
 /// The formula in TeX's math mode.
@@ -16,7 +15,7 @@ use crate::{Fixity, Kind, Node, RoleSet};
 pub fn to_latex(node: &Node) -> String {
     match node {
         Node::Number(value) => latex_number(*value),
-        Node::Scalar(scalar) => format!(r"\text{{{}}}", scalar_name(*scalar).replace('_', r"\_")),
+        Node::Scalar(scalar) => format!(r"\text{{{}}}", scalar.name().replace('_', r"\_")),
         Node::Symbol(symbol) => symbol_name(*symbol).to_owned(),
         Node::Apply(operator, arguments) => {
             let row = operator.row();

@@ -3,17 +3,18 @@
 
 mod ast;
 mod error;
+pub mod evaluate;
 mod latex;
 pub mod named;
 pub mod operator;
 mod parse;
 mod print;
 mod roles;
-mod scalar;
 mod types;
 
 pub use ast::{Class, MAX_DEPTH, Node, Type};
 pub use error::{MAX_LENGTH, ParseError, ParseErrorKind};
+pub use evaluate::{Evaluator, Prepared};
 pub use latex::to_latex;
 pub use lpzero_trace::{NetworkScalar, Role, Site, Symbol, Trace};
 pub use operator::{
@@ -22,4 +23,4 @@ pub use operator::{
 };
 pub use parse::{parse, parse_expression};
 pub use roles::{ROLE_GROUPS, RoleSet};
-pub use types::{TypeError, check_score, type_of};
+pub use types::{TypeError, check_score, type_of, without_disconnected};

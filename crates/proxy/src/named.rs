@@ -64,14 +64,14 @@ impl Named {
     }
 }
 
-/// Whether a formula reads tensors, or a scalar that only a pass can give (the
+/// Whether a formula reads tensors, or a scalar that only a pass gives (the
 /// loss). What needs no network is called data-free.
 pub fn needs_network(node: &Node) -> bool {
     let mut needs = false;
     node.walk(&mut |part| {
         needs |= match part {
             Node::Symbol(_) => true,
-            Node::Scalar(scalar) => *scalar == lpzero_trace::NetworkScalar::Loss,
+            Node::Scalar(scalar) => scalar.row().needs_pass(),
             _ => false,
         };
     });

@@ -3,13 +3,12 @@
 
 use std::ops::Range;
 
-use lpzero_trace::Symbol;
+use lpzero_trace::{NetworkScalar, Symbol};
 
 use crate::error::{MAX_LENGTH, ParseError, ParseErrorKind, closest};
 use crate::named;
 use crate::operator::PREFIX_PRECEDENCE;
 use crate::print::symbol_name;
-use crate::scalar::{SCALARS, scalar_named};
 use crate::types::{aggregate_type, apply_type};
 use crate::{
     Class, Fixity, Kind, MAX_DEPTH, Node, OPERATORS, OperatorId, RoleSet, Type, TypeError,
@@ -204,8 +203,8 @@ impl<'a> Parser<'a> {
             let class = Class::of(symbol);
             return Ok(leaf(Node::Symbol(symbol), Type::Tensor(class), span));
         }
-        if let Some(scalar) = scalar_named(name) {
-            return Ok(leaf(Node::Scalar(scalar), Type::Network, span));
+        if let Some(row) = NetworkScalar::ALL.iter().find(|row| row.name == name) {
+            return Ok(leaf(Node::Scalar(row.scalar), Type::Network, span));
         }
         if let Some(proxy) = named::find(name) {
             let node = proxy.node();
@@ -219,7 +218,7 @@ impl<'a> Parser<'a> {
             ParseErrorKind::MissingArguments { name }
         } else {
             let symbols = Symbol::ALL.into_iter().map(symbol_name);
-            let scalars = SCALARS.iter().map(|(_, scalar)| *scalar);
+            let scalars = NetworkScalar::ALL.iter().map(|row| row.name);
             let proxies = named::NAMED.iter().map(|proxy| proxy.name);
             ParseErrorKind::UnknownName {
                 what: "name",

@@ -5,7 +5,6 @@ use std::fmt::{self, Write};
 use lpzero_trace::Symbol;
 
 use crate::operator::PREFIX_PRECEDENCE;
-use crate::scalar::scalar_name;
 use crate::{Fixity, Node};
 
 impl fmt::Display for Node {
@@ -36,7 +35,7 @@ pub(crate) fn precedence(node: &Node) -> u8 {
 fn write_node(node: &Node, f: &mut impl Write) -> fmt::Result {
     match node {
         Node::Number(value) => f.write_str(&number(*value)),
-        Node::Scalar(scalar) => f.write_str(scalar_name(*scalar)),
+        Node::Scalar(scalar) => f.write_str(scalar.name()),
         Node::Symbol(symbol) => f.write_str(symbol_name(*symbol)),
         Node::Apply(operator, arguments) => {
             let row = operator.row();

@@ -243,6 +243,25 @@ pub(crate) fn is_disconnected(node: &Node) -> bool {
     }
 }
 
+/// The formula without its disconnected branches; `None` if nothing is left.
+///
+/// ```
+/// use lpzero_proxy::{parse, without_disconnected};
+///
+/// let formula = parse("sum(l2(W) + disconnect(l2(G)))").unwrap();
+/// assert_eq!(without_disconnected(&formula), parse("sum(l2(W))").ok());
+/// ```
+pub fn without_disconnected(node: &Node) -> Option<Node> {
+    if is_disconnected(node) {
+        return None;
+    }
+    if let Some(index) = connected(node.children()) {
+        return without_disconnected(&node.children()[index]);
+    }
+    let children = node.children().iter().map(without_disconnected);
+    Some(node.with_children(children.collect::<Option<Vec<_>>>()?))
+}
+
 impl fmt::Display for Type {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

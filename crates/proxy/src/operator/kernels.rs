@@ -90,6 +90,9 @@ fn extremes(values: &[f32]) -> (f32, f32) {
 fn mean_and_std(values: &[f32]) -> (f64, f64) {
     let n = values.len() as f64;
     let mean = sum_of(values, |x| x) / n;
+    if values.len() < 2 {
+        return (mean, f64::NAN);
+    }
     let variance = sum_of(values, |x| (x - mean) * (x - mean)) / (n - 1.0);
     (mean, variance.sqrt())
 }
@@ -271,6 +274,9 @@ pub(super) fn mean_all(values: &[f64]) -> f64 {
 }
 
 pub(super) fn std_all(values: &[f64]) -> f64 {
+    if values.len() < 2 {
+        return f64::NAN;
+    }
     let mean = mean_all(values);
     let squares: f64 = values.iter().map(|x| (x - mean) * (x - mean)).sum();
     (squares / (values.len() as f64 - 1.0)).sqrt()

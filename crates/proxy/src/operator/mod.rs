@@ -43,6 +43,8 @@ pub struct Operator {
     pub monotone: Option<(Direction, Domain)>,
     /// f(-x) in terms of f(x).
     pub parity: Parity,
+    /// f(c x) = c f(x) for c > 0.
+    pub homogeneous: bool,
     /// The operator g with f(g(x)) = x wherever g(x) is defined.
     pub inverse_of: Option<&'static str>,
     /// What it adds to the complexity of a formula.

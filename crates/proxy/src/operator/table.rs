@@ -19,13 +19,13 @@ pub static OPERATORS: &[Operator] = &[
     unary("abslog", elementwise!(x => x.abs().ln()), r"\log\left|#1\right|", "Natural logarithm of |x|; -infinity at 0 (the released code replaces zeros by 1 first).")
         .on(NonZero).monotone(Increasing, Positive).even().inverse("exp").paper(0.1),
     unary("abs", elementwise!(x => x.abs()), r"\left|#1\right|", "Absolute value.")
-        .monotone(Increasing, NonNegative).even().range(Range::NonNegative).idempotent().paper(0.1),
+        .homogeneous().monotone(Increasing, NonNegative).even().range(Range::NonNegative).idempotent().paper(0.1),
     unary("square", elementwise!(x => x * x), r"{#1}^{2}", "x * x.")
         .monotone(Increasing, NonNegative).even().range(Range::NonNegative).inverse("sqrt").alias(&["pow2"]).paper(0.1),
     unary("exp", elementwise!(x => x.exp()), r"\exp\left(#1\right)", "Exponential.")
         .monotone(Increasing, All).range(Range::Positive).inverse("log").paper(0.1),
     unary("relu", elementwise!(x => if x < 0.0 { 0.0 } else { x }), r"\operatorname{relu}\left(#1\right)", "max(x, 0).")
-        .range(Range::NonNegative).idempotent().paper(0.1),
+        .homogeneous().range(Range::NonNegative).idempotent().paper(0.1),
     unary("reciprocal", elementwise!(x => 1.0 / x), r"\frac{1}{#1}", "1 / x; infinite at 0.")
         .on(NonZero).monotone(Decreasing, Positive).odd().range(Range::Argument).inverse("reciprocal").alias(&["invert"]).paper(0.1),
     unary("sigmoid", elementwise!(x => 1.0 / (1.0 + (-x).exp())), r"\sigma\left(#1\right)", "1 / (1 + exp(-x)).")
@@ -33,9 +33,9 @@ pub static OPERATORS: &[Operator] = &[
     unary("sqrt", elementwise!(x => x.sqrt()), r"\sqrt{#1}", "Square root; NaN below 0.")
         .on(NonNegative).monotone(Increasing, NonNegative).range(Range::NonNegative).paper(0.1),
     unary("neg", elementwise!(x => -x), r"-#1", "-x.")
-        .fixity(Fixity::Prefix("-")).monotone(Decreasing, All).odd().range(Range::Opposite).inverse("neg").alias(&["revert"]).paper(0.1),
+        .homogeneous().fixity(Fixity::Prefix("-")).monotone(Decreasing, All).odd().range(Range::Opposite).inverse("neg").alias(&["revert"]).paper(0.1),
     unary("no_op", elementwise!(x => x), r"#1", "x itself.")
-        .monotone(Increasing, All).odd().range(Range::Argument).idempotent().paper(0.1),
+        .homogeneous().monotone(Increasing, All).odd().range(Range::Argument).idempotent().paper(0.1),
     unary("disconnect", Kernel::None, r"\operatorname{disconnect}\left(#1\right)", "Drops its branch: a binary operation is then its other argument, a formula of nothing else is NaN.")
         .kind(Kind::Disconnect).paper(0.2),
 
@@ -53,31 +53,31 @@ pub static OPERATORS: &[Operator] = &[
 
     // Reductions: tensor -> one number per site.
     reduction("mean", mean, |m, form| Some(form_sum(m, form)? / m.count as f64), r"\operatorname{mean}\left(#1\right)", "Mean.")
-        .range(Range::Argument).alias(&["normalized_sum", "to_mean_scalar"]).paper(0.2),
+        .homogeneous().odd().range(Range::Argument).alias(&["normalized_sum", "to_mean_scalar"]).paper(0.2),
     reduction("sum", sum, form_sum, r"\operatorname{sum}\left(#1\right)", "Sum over all elements (mean of the sample times the number of elements, where a sample is read).")
-        .range(Range::Argument).weight(0.1),
+        .homogeneous().odd().range(Range::Argument).weight(0.1),
     reduction("std", std_sample, form_std, r"\operatorname{std}\left(#1\right)", "Standard deviation, with n - 1 as in PyTorch; NaN for a single element.")
-        .range(Range::NonNegative).alias(&["to_std_scalar"]).paper(0.1),
+        .homogeneous().even().range(Range::NonNegative).alias(&["to_std_scalar"]).paper(0.1),
     reduction("min", min_sample, form_min, r"\operatorname{min}\left(#1\right)", "Smallest element (of the sample, where one is read).")
-        .range(Range::Argument).weight(0.05),
+        .homogeneous().range(Range::Argument).weight(0.05),
     reduction("max", max_sample, form_max, r"\operatorname{max}\left(#1\right)", "Largest element (of the sample, where one is read).")
-        .range(Range::Argument).weight(0.05),
+        .homogeneous().range(Range::Argument).weight(0.05),
     reduction("l1", l1, |m, form| Some(form_sum_abs(m, form)? / m.count as f64), r"\operatorname{mean}\left|#1\right|", "Mean of |x|.")
-        .range(Range::NonNegative).alias(&["l1_norm"]).paper(0.1),
+        .homogeneous().even().range(Range::NonNegative).alias(&["l1_norm"]).paper(0.1),
     reduction("l2", l2, |m, form| Some(form_sum_square(m, form)?.sqrt()), r"\left\lVert #1\right\rVert_2", "Euclidean (Frobenius) norm.")
-        .range(Range::NonNegative).alias(&["frobenius_norm"]).paper(0.1),
+        .homogeneous().even().range(Range::NonNegative).alias(&["frobenius_norm"]).paper(0.1),
     symbol("confidence", |m| m.confidence, r"\operatorname{confidence}\left(#1\right)", "Mean over all other dimensions of the maximum along dimension 1 (Serianni & Kalita 2023)."),
     symbol("code_agreement", |m| m.code_agreement, r"\operatorname{agreement}\left(#1\right)", "Sum over pairs of rows (tokens) of the number of columns (units) with equal sign (Mellor et al. 2021).")
         .range(Range::NonNegative),
 
     // Aggregators: one number per site or layer -> one per layer or architecture.
-    aggregator("sum", sum_all, r"\sum#0 #1", "Sum; 0 over no sites at all.").range(Range::Argument).weight(0.4),
-    aggregator("mean", mean_all, r"\operatorname{mean}#0\left(#1\right)", "Mean.").range(Range::Argument).weight(0.2),
-    aggregator("max", max_all, r"\max#0 #1", "Largest.").range(Range::Argument).weight(0.1),
-    aggregator("min", min_all, r"\min#0 #1", "Smallest.").range(Range::Argument).weight(0.1),
-    aggregator("std", std_all, r"\operatorname{std}#0\left(#1\right)", "Standard deviation, with n - 1; NaN over a single one.").range(Range::NonNegative).weight(0.1),
-    aggregator("last", last, r"\operatorname{last}#0\left(#1\right)", "The last site (by layer, then role); those outside the blocks come first.").range(Range::Argument).weight(0.05),
-    aggregator("first", first, r"\operatorname{first}#0\left(#1\right)", "The first site (by layer, then role); those outside the blocks come first.").range(Range::Argument).weight(0.05),
+    aggregator("sum", sum_all, r"\sum#0 #1", "Sum; 0 over no sites at all.").homogeneous().odd().range(Range::Argument).weight(0.4),
+    aggregator("mean", mean_all, r"\operatorname{mean}#0\left(#1\right)", "Mean.").homogeneous().odd().range(Range::Argument).weight(0.2),
+    aggregator("max", max_all, r"\max#0 #1", "Largest.").homogeneous().range(Range::Argument).weight(0.1),
+    aggregator("min", min_all, r"\min#0 #1", "Smallest.").homogeneous().range(Range::Argument).weight(0.1),
+    aggregator("std", std_all, r"\operatorname{std}#0\left(#1\right)", "Standard deviation, with n - 1; NaN over a single one.").homogeneous().even().range(Range::NonNegative).weight(0.1),
+    aggregator("last", last, r"\operatorname{last}#0\left(#1\right)", "The last site (by layer, then role); those outside the blocks come first.").homogeneous().odd().range(Range::Argument).weight(0.05),
+    aggregator("first", first, r"\operatorname{first}#0\left(#1\right)", "The first site (by layer, then role); those outside the blocks come first.").homogeneous().odd().range(Range::Argument).weight(0.05),
 
     // Binary: number by number.
     binary("add", Fixity::Left("+", 10), binary!(a, b => a + b), r"#1 + #2", "Sum.")
@@ -110,6 +110,7 @@ const PLAIN: Operator = Operator {
     idempotent: false,
     monotone: None,
     parity: Parity::None,
+    homogeneous: false,
     inverse_of: None,
     complexity: 1,
     weight: 0.1,
@@ -223,6 +224,11 @@ impl Operator {
 
     const fn odd(mut self) -> Self {
         self.parity = Parity::Odd;
+        self
+    }
+
+    const fn homogeneous(mut self) -> Self {
+        self.homogeneous = true;
         self
     }
 
