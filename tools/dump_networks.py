@@ -36,7 +36,9 @@ from networks import (
 )
 
 FIXTURES = pathlib.Path(__file__).parent.parent / "crates/nn/tests/fixtures"
-MASK_TOKEN = 2
+BATCH, POSITIONS = 3, 7
+# What a network loaded by the engine masks in a batch of this size (seed 0).
+MASKED = [5, 7, 9]
 
 
 def block(mixer, hidden, activation):
@@ -126,10 +128,8 @@ NETWORKS = {
 
 def dump(name, architecture, seed, folder):
     p = Parameters(seed)
-    batch, positions = 2, 7
-    tokens = torch.randint(
-        0, architecture["vocabulary"], (batch, positions), generator=p.generator
-    )
+    vocabulary = architecture["vocabulary"]
+    tokens = torch.randint(0, vocabulary, (BATCH, POSITIONS), generator=p.generator)
     tensors = {"input.tokens": tokens}
     metadata = {
         "format": "lpzero-dump",
@@ -137,10 +137,12 @@ def dump(name, architecture, seed, folder):
         "architecture": json.dumps(architecture, separators=(",", ":")),
     }
     if architecture["kind"] == "encoder":
-        metadata |= {"objective": "masked-token", "mask_token": str(MASK_TOKEN)}
-        masked = torch.tensor([1, 5, 9])
+        # The engine masks with the last token of a small vocabulary.
+        mask_token = vocabulary - 1
+        metadata |= {"objective": "masked-token", "mask_token": str(mask_token)}
+        masked = torch.tensor(MASKED)
         tensors["input.masked"] = masked
-        hidden, logits, loss = masked_token(p, architecture, tokens, masked, MASK_TOKEN)
+        hidden, logits, loss = masked_token(p, architecture, tokens, masked, mask_token)
     else:
         metadata |= {"objective": "next-token"}
         hidden, logits, loss = next_token(p, architecture, tokens)
@@ -155,17 +157,32 @@ def dump(name, architecture, seed, folder):
         tensors[f"gradient.{parameter}"] = value.grad
     path = folder / f"{name}.safetensors"
     save_file({key: value.contiguous() for key, value in tensors.items()}, path, metadata)
+    sort_metadata(path)
     print(f"{path}: {len(p.tensors)} parameters, loss {loss.item():.4f}, {path.stat().st_size} bytes")
+
+
+def sort_metadata(path):
+    """safetensors writes metadata in random order; a fixture that did not
+    change should not change a byte."""
+    raw = path.read_bytes()
+    end = 8 + int.from_bytes(raw[:8], "little")
+    header = json.loads(raw[8:end])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":")).encode().ljust(end - 8)
+    assert len(text) == end - 8
+    path.write_bytes(raw[:8] + text + raw[end:])
 
 
 def check_gpt2():
     """The tied decoder equals transformers' GPT-2 with the same weights."""
     from transformers import GPT2Config, GPT2Model
 
-    architecture = NETWORKS["gpt2_tied"] | {}
-    architecture["embedding"] = architecture["embedding"] | {"scale_by_root_width": False}
-    # GPT-2 has one number of heads and one feed-forward width for all blocks.
-    architecture["blocks"] = [architecture["blocks"][0]] * 2
+    tied = NETWORKS["gpt2_tied"]
+    architecture = tied | {
+        "embedding": tied["embedding"] | {"scale_by_root_width": False},
+        # GPT-2 has one number of heads and one feed-forward width for all blocks.
+        "blocks": [tied["blocks"][0]] * 2,
+    }
     p = Parameters(1)
     tokens = torch.randint(0, 32, (2, 7), generator=p.generator)
     ours = hidden_states(p, architecture, tokens)
