@@ -158,7 +158,7 @@ def dump(name, architecture, seed, folder):
     path = folder / f"{name}.safetensors"
     save_file({key: value.contiguous() for key, value in tensors.items()}, path, metadata)
     sort_metadata(path)
-    print(f"{path}: {len(p.tensors)} parameters, loss {loss.item():.4f}, {path.stat().st_size} bytes")
+    print(f"{path}: {len(p.tensors)} tensors, loss {loss:.4f}, {path.stat().st_size} bytes")
 
 
 def sort_metadata(path):
@@ -263,7 +263,8 @@ def check_dynamic_convolution():
         window = padded[position : position + kernel]
         depthwise = (window.T * t["c.convolution.depthwise.weight"][:, 0]).sum(1)
         key = t["c.convolution.pointwise.weight"] @ depthwise + t["c.convolution.pointwise.bias"]
-        logits = t["c.convolution.kernel.weight"] @ (key * query[position]) + t["c.convolution.kernel.bias"]
+        logits = t["c.convolution.kernel.weight"] @ (key * query[position])
+        logits = logits + t["c.convolution.kernel.bias"]
         for head in range(heads):
             weights = logits[head * kernel : (head + 1) * kernel].softmax(0)
             for c in range(head * head_width, (head + 1) * head_width):
@@ -275,13 +276,16 @@ def check_dynamic_convolution():
                 torch.testing.assert_close(found[0, position, c], expected)
 
 
+CHECKS = [check_gpt2, check_adaptive_softmax, check_transforms, check_dynamic_convolution]
+
+
 def main():
     parser = argparse.ArgumentParser(description="Write the reference dumps of crates/nn.")
     parser.add_argument("--out", type=pathlib.Path, default=FIXTURES)
     parser.add_argument("--check", action="store_true", help="compare with independent code")
     arguments = parser.parse_args()
     if arguments.check:
-        for check in (check_gpt2, check_adaptive_softmax, check_transforms, check_dynamic_convolution):
+        for check in CHECKS:
             check()
             print(f"{check.__name__}: equal")
     arguments.out.mkdir(parents=True, exist_ok=True)
