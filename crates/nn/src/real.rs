@@ -4,16 +4,20 @@ use std::fmt::{Debug, Display};
 use std::iter::Sum;
 use std::ops::{AddAssign, DivAssign, MulAssign, SubAssign};
 
-use rustfft::FftNum;
+use num_traits::Signed;
 
 /// The two element types of the engine: `f32` to work, `f64` to check.
 ///
-/// Arithmetic, `zero()`, `one()` and `abs()` come with [`FftNum`]. The
+/// Arithmetic, `zero()`, `one()` and `abs()` come with [`Signed`]. The
 /// functions here are the ones that dominate the time outside matrix products;
 /// for `f32` they are branch-free approximations that the compiler vectorises
 /// (relative error about 1e-7), for `f64` they are the exact library functions.
 pub trait Real:
-    FftNum
+    Signed
+    + Copy
+    + Send
+    + Sync
+    + 'static
     + PartialOrd
     + AddAssign
     + SubAssign
