@@ -71,6 +71,16 @@ fn an_untrained_network_guesses() {
 }
 
 #[test]
+fn a_network_has_as_many_weights_as_its_architecture_counts() {
+    for (architecture, objective) in zoo() {
+        let network = Network::<f32>::seeded(&architecture, objective, 0).unwrap();
+        let own = (network.parameters().iter()).filter(|p| !p.name.starts_with("objective."));
+        let weights: usize = own.map(|p| p.data.len()).sum();
+        assert_eq!(weights as u128, architecture.parameters().total());
+    }
+}
+
+#[test]
 fn the_output_sum_of_a_post_norm_encoder_has_no_gradient() {
     let network = Network::<f64>::seeded(&encoder(), Objective::OutputSum, 0).unwrap();
     let batch = Batch::zipf(11, 3, 4, 0);
