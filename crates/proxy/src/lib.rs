@@ -10,6 +10,9 @@ pub mod operator;
 mod parse;
 mod print;
 mod roles;
+mod rules;
+mod sign;
+mod simplify;
 mod types;
 
 pub use ast::{Class, MAX_DEPTH, Node, Type};
@@ -23,4 +26,6 @@ pub use operator::{
 };
 pub use parse::{parse, parse_expression};
 pub use roles::{ROLE_GROUPS, RoleSet};
+pub use rules::{Rule, check};
+pub use simplify::{Ranking, canonical_for_ranking, simplify};
 pub use types::{TypeError, check_score, type_of, without_disconnected};

@@ -93,9 +93,10 @@ fn every_kernel_of_the_fixture_agrees() {
         }
         covered.insert(row.name);
     }
+    let trivial = |row: &Operator| row.kind == Kind::Disconnect || row.name == "no_op";
     for row in OPERATORS
         .iter()
-        .filter(|row| row.paper && row.kind != Kind::Disconnect)
+        .filter(|row| row.paper && row.arity() == 1 && !trivial(row))
     {
         assert!(
             covered.contains(row.name),

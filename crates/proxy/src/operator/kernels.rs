@@ -86,14 +86,11 @@ fn extremes(values: &[f32]) -> (f32, f32) {
     }
 }
 
-/// Mean and standard deviation (n - 1) in two passes.
+/// Mean and standard deviation in two passes.
 fn mean_and_std(values: &[f32]) -> (f64, f64) {
     let n = values.len() as f64;
     let mean = sum_of(values, |x| x) / n;
-    if values.len() < 2 {
-        return (mean, f64::NAN);
-    }
-    let variance = sum_of(values, |x| (x - mean) * (x - mean)) / (n - 1.0);
+    let variance = sum_of(values, |x| (x - mean) * (x - mean)) / n;
     (mean, variance.sqrt())
 }
 
@@ -233,12 +230,12 @@ pub(super) fn form_sum_square(m: &Moments, form: Form) -> Option<f64> {
     }
 }
 
-/// Standard deviation (n - 1) of a form of x.
+/// Standard deviation of a form of x.
 pub(super) fn form_std(m: &Moments, form: Form) -> Option<f64> {
     let n = m.count as f64;
     let sum = form_sum(m, form)?;
     let centred = form_sum_square(m, form)? - sum * sum / n;
-    Some((centred.max(0.0) / (n - 1.0)).sqrt())
+    Some((centred.max(0.0) / n).sqrt())
 }
 
 /// Smallest element of a form of x. What is smallest in absolute value does
@@ -274,12 +271,9 @@ pub(super) fn mean_all(values: &[f64]) -> f64 {
 }
 
 pub(super) fn std_all(values: &[f64]) -> f64 {
-    if values.len() < 2 {
-        return f64::NAN;
-    }
     let mean = mean_all(values);
     let squares: f64 = values.iter().map(|x| (x - mean) * (x - mean)).sum();
-    (squares / (values.len() as f64 - 1.0)).sqrt()
+    (squares / values.len() as f64).sqrt()
 }
 
 pub(super) fn max_all(values: &[f64]) -> f64 {

@@ -56,7 +56,7 @@ pub static OPERATORS: &[Operator] = &[
         .homogeneous().odd().range(Range::Argument).alias(&["normalized_sum", "to_mean_scalar"]).paper(0.2),
     reduction("sum", sum, form_sum, r"\operatorname{sum}\left(#1\right)", "Sum over all elements (mean of the sample times the number of elements, where a sample is read).")
         .homogeneous().odd().range(Range::Argument).weight(0.1),
-    reduction("std", std_sample, form_std, r"\operatorname{std}\left(#1\right)", "Standard deviation, with n - 1 as in PyTorch; NaN for a single element.")
+    reduction("std", std_sample, form_std, r"\operatorname{std}\left(#1\right)", "Standard deviation over all elements (divided by n, where PyTorch's default and the released code divide by n - 1).")
         .homogeneous().even().range(Range::NonNegative).alias(&["to_std_scalar"]).paper(0.1),
     reduction("min", min_sample, form_min, r"\operatorname{min}\left(#1\right)", "Smallest element (of the sample, where one is read).")
         .homogeneous().range(Range::Argument).weight(0.05),
@@ -75,7 +75,7 @@ pub static OPERATORS: &[Operator] = &[
     aggregator("mean", mean_all, r"\operatorname{mean}#0\left(#1\right)", "Mean.").homogeneous().odd().range(Range::Argument).weight(0.2),
     aggregator("max", max_all, r"\max#0 #1", "Largest.").homogeneous().range(Range::Argument).weight(0.1),
     aggregator("min", min_all, r"\min#0 #1", "Smallest.").homogeneous().range(Range::Argument).weight(0.1),
-    aggregator("std", std_all, r"\operatorname{std}#0\left(#1\right)", "Standard deviation, with n - 1; NaN over a single one.").homogeneous().even().range(Range::NonNegative).weight(0.1),
+    aggregator("std", std_all, r"\operatorname{std}#0\left(#1\right)", "Standard deviation (divided by n).").homogeneous().even().range(Range::NonNegative).weight(0.1),
     aggregator("last", last, r"\operatorname{last}#0\left(#1\right)", "The last site (by layer, then role); those outside the blocks come first.").homogeneous().odd().range(Range::Argument).weight(0.05),
     aggregator("first", first, r"\operatorname{first}#0\left(#1\right)", "The first site (by layer, then role); those outside the blocks come first.").homogeneous().odd().range(Range::Argument).weight(0.05),
 
