@@ -28,9 +28,9 @@ pub struct Resources<'a> {
     pub pool: &'a ThreadPool,
     /// Where finished traces are looked up and kept.
     pub cache: Option<&'a TraceCache>,
-    /// Bytes that the networks which are in work at the same time may take
-    /// together, as [`memory_estimate`] counts them. The finished traces come
-    /// on top: about half a megabyte per architecture of ten sites times ten.
+    /// Bytes that the networks in work at the same time may take together, as
+    /// [`memory_estimate`] counts them. The finished traces come on top: 0.7 MB
+    /// per architecture of FlexiBERT, 1.5 MB per GPT-2 of LiteTransformerSearch.
     pub memory: u64,
     /// Called after every architecture, from any thread, one call at a time.
     pub progress: &'a (dyn Fn(Progress) + Sync),

@@ -29,7 +29,8 @@ use crate::{
 
 const MAGIC: &[u8; 8] = b"LPZTRACE";
 
-/// Changes whenever the encoding, the sample or a reduction does.
+/// Changes whenever the encoding, the sample, a reduction, or (between two
+/// releases) what the engine computes does.
 pub(crate) const FORMAT: u32 = 1;
 
 const HASH: usize = blake3::OUT_LEN;

@@ -12,12 +12,13 @@ use crate::trace::Moments;
 /// rounding stays near one part in 10^7.
 const BLOCK: usize = 512;
 
-/// Independent f32 accumulators; two SSE registers per reduction.
+/// Independent f32 accumulators: two SSE registers, which compile to the
+/// fewest instructions and nearly hide the latency of an addition.
 const LANES: usize = 8;
 
 /// Block sums of squares outside this range may have lost elements to f32
 /// underflow or overflow; such blocks are summed again in f64.
-const SAFE_SQUARES: std::ops::Range<f32> = 1e-24..1e36;
+const SAFE_SQUARES: std::ops::Range<f64> = 1e-24..1e36;
 
 impl Moments {
     /// Reduces a row-major tensor of this shape.
@@ -142,39 +143,19 @@ impl Sums {
     }
 
     fn push(&mut self, block: &[f32]) {
-        let mut sum = [0.0_f32; LANES];
-        let mut sum_abs = [0.0_f32; LANES];
-        let mut sum_square = [0.0_f32; LANES];
-        let mut sum_sqrt_abs = [0.0_f32; LANES];
-        let mut min = [self.min; LANES];
-        let mut max = [self.max; LANES];
-        let mut element = |lane: usize, x: f32| {
-            sum[lane] += x;
-            sum_abs[lane] += x.abs();
-            sum_square[lane] += x * x;
-            sum_sqrt_abs[lane] += x.abs().sqrt();
-            // Plain comparisons compile to one instruction, `f32::min` to several.
-            min[lane] = if x < min[lane] { x } else { min[lane] };
-            max[lane] = if x > max[lane] { x } else { max[lane] };
-        };
-        let (groups, rest) = block.as_chunks::<LANES>();
-        for group in groups {
-            for (lane, &x) in group.iter().enumerate() {
-                element(lane, x);
-            }
-        }
-        for (lane, &x) in rest.iter().enumerate() {
-            element(lane, x);
-        }
         self.count += block.len() as u64;
-        self.min = min.into_iter().fold(self.min, f32::min);
-        self.max = max.into_iter().fold(self.max, f32::max);
-
-        if SAFE_SQUARES.contains(&sum_square.iter().sum::<f32>()) {
-            self.sum += total(sum);
-            self.sum_abs += total(sum_abs);
-            self.sum_square += total(sum_square);
-            self.sum_sqrt_abs += total(sum_sqrt_abs);
+        self.min = fold(block, self.min, smaller)
+            .into_iter()
+            .fold(self.min, smaller);
+        self.max = fold(block, self.max, larger)
+            .into_iter()
+            .fold(self.max, larger);
+        let sum_square = total(fold(block, 0.0, |sum, x| sum + x * x));
+        if SAFE_SQUARES.contains(&sum_square) {
+            self.sum += total(fold(block, 0.0, |sum, x| sum + x));
+            self.sum_abs += total(fold(block, 0.0, |sum, x| sum + x.abs()));
+            self.sum_square += sum_square;
+            self.sum_sqrt_abs += total(fold(block, 0.0, |sum, x| sum + x.abs().sqrt()));
         } else {
             for x in block.iter().map(|&x| f64::from(x)) {
                 self.sum += x;
@@ -186,8 +167,35 @@ impl Sums {
     }
 }
 
+/// Folds every `LANES`-th element into one lane. One statistic at a time: a
+/// block stays in the cache, and each such loop compiles to a few vector
+/// instructions, which one loop over all statistics does not.
+fn fold(block: &[f32], start: f32, step: impl Fn(f32, f32) -> f32) -> [f32; LANES] {
+    let mut lanes = [start; LANES];
+    let (groups, rest) = block.as_chunks::<LANES>();
+    for group in groups {
+        for (lane, &x) in lanes.iter_mut().zip(group) {
+            *lane = step(*lane, x);
+        }
+    }
+    for (lane, &x) in lanes.iter_mut().zip(rest) {
+        *lane = step(*lane, x);
+    }
+    lanes
+}
+
 fn total(lanes: [f32; LANES]) -> f64 {
     lanes.into_iter().map(f64::from).sum()
+}
+
+/// Like `f32::min` for numbers, but a single instruction; skips a NaN `x`.
+fn smaller(min: f32, x: f32) -> f32 {
+    if x < min { x } else { min }
+}
+
+/// Like `f32::max` for numbers, but a single instruction; skips a NaN `x`.
+fn larger(max: f32, x: f32) -> f32 {
+    if x > max { x } else { max }
 }
 
 /// Mean over all other dimensions of the maximum along dimension 1.
@@ -226,13 +234,14 @@ impl Confidence {
             let left_in_plane = self.plane - self.seen;
             let length = if inner == 1 {
                 let length = block.len().min(left_in_plane);
-                self.maxima[0] = self.maxima[0].max(maximum(&block[..length]));
+                let lanes = fold(&block[..length], self.maxima[0], larger);
+                self.maxima[0] = lanes.into_iter().fold(self.maxima[0], larger);
                 length
             } else {
                 let column = self.seen % inner;
                 let length = block.len().min(inner - column);
                 for (max, &x) in self.maxima[column..].iter_mut().zip(&block[..length]) {
-                    *max = if x > *max { x } else { *max };
+                    *max = larger(*max, x);
                 }
                 length
             };
@@ -252,20 +261,6 @@ impl Confidence {
     fn finish(self) -> f64 {
         self.sum / self.count.max(1) as f64
     }
-}
-
-fn maximum(data: &[f32]) -> f32 {
-    let mut lanes = [f32::NEG_INFINITY; LANES];
-    let (groups, rest) = data.as_chunks::<LANES>();
-    for group in groups {
-        for (max, &x) in lanes.iter_mut().zip(group) {
-            *max = if x > *max { x } else { *max };
-        }
-    }
-    for (max, &x) in lanes.iter_mut().zip(rest) {
-        *max = if x > *max { x } else { *max };
-    }
-    lanes.into_iter().fold(f32::NEG_INFINITY, f32::max)
 }
 
 /// Positive elements per unit (column of the last dimension).

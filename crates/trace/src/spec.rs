@@ -90,9 +90,11 @@ impl TraceSpec {
         }
     }
 
-    /// The spec as it stands in the header of a cache file.
+    /// The spec as it stands in the header of a cache file, together with the
+    /// version of the engine: all crates of the workspace share one.
     pub(crate) fn to_json(&self) -> String {
-        serde_json::to_string(self).expect("a spec is plain data")
+        let engine = env!("CARGO_PKG_VERSION");
+        serde_json::json!({ "engine": engine, "spec": self }).to_string()
     }
 
     /// The name of the cache file: for people first, then exact.

@@ -36,8 +36,10 @@ pub struct TensorTrace {
     /// Elements at fixed pseudo-random positions, the same for every tensor of
     /// this shape: what elementwise formulas are evaluated on.
     pub points: Vec<f32>,
-    /// Complete fibres along dimension 0, row-major (shape\[0\], sampled
-    /// columns): what operations along dimension 0 are evaluated on. Empty
+    /// Complete fibres along dimension 0 (their first
+    /// [`MOST_FIBRE_ROWS`](crate::MOST_FIBRE_ROWS) elements), row-major
+    /// (shape\[0\], sampled columns): what operations along dimension 0 are
+    /// evaluated on; see [`columns`](TensorTrace::columns). Empty
     /// where `points` already consists of complete fibres, in the same layout.
     pub fibres: Vec<f32>,
     /// Number of columns in `fibres` (or in `points`, where `fibres` is empty
@@ -45,7 +47,7 @@ pub struct TensorTrace {
     pub fibre_count: usize,
 }
 
-/// Exact reductions over the elements of a tensor.
+/// Exact reductions over the elements of a tensor; all of them for every tensor.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Moments {
     /// Number of elements.
