@@ -81,6 +81,9 @@ pub enum Error {
         /// The range.
         expected: &'static str,
     },
+    /// There is nothing to write a formula with.
+    #[error("the traces hold no symbol and no scalar that differs between architectures")]
+    EmptyVocabulary,
     /// Nothing that the search generated could be evaluated.
     #[error(
         "no formula could be evaluated: {generated} were generated and every one was pruned; \

@@ -1,0 +1,252 @@
+//! What a search reports, as the command prints it.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::bootstrap::Bootstrap;
+use crate::pruning::Counts;
+use crate::run::{Baseline, Found, Problem, Settings};
+use crate::select::{self, Candidate, Correlations, columns};
+use crate::statistics::{Correlation, tau_within_groups};
+use crate::{Error, budget::Control, genetic, language, random};
+
+/// A way to search.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize)]
+pub enum Method {
+    /// [`genetic::search`].
+    #[default]
+    #[serde(rename = "gp")]
+    Genetic,
+    /// [`random::search`].
+    #[serde(rename = "random")]
+    Random,
+}
+
+impl Method {
+    /// Every method with the name that commands and reports use.
+    pub const ALL: [(Method, &'static str); 2] =
+        [(Method::Genetic, "gp"), (Method::Random, "random")];
+
+    /// The method's name.
+    pub fn name(self) -> &'static str {
+        Self::ALL[self as usize].1
+    }
+
+    /// Runs the method, then selects with the validation split and tests the
+    /// winner once.
+    ///
+    /// # Errors
+    /// Settings out of range, an empty vocabulary, constant truths, NaN among
+    /// them, or nothing that could be evaluated.
+    pub fn run(
+        self,
+        problem: Problem<'_>,
+        settings: &Settings,
+        control: &mut Control<'_>,
+    ) -> Result<Report, Error> {
+        let found = match self {
+            Method::Genetic => genetic::search(problem, settings, control)?,
+            Method::Random => random::search(problem, settings, control)?,
+        };
+        Report::conclude(self, &problem, settings, &found)
+    }
+}
+
+/// The outcome of a search. Serialised, it is the part of the command's JSON
+/// that does not depend on the clock or on where the ground truth came from.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Report {
+    /// How it was searched.
+    pub method: Method,
+    /// Run seed.
+    pub seed: u64,
+    /// Whether the search was cancelled before its budget was spent; left out
+    /// where it was not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub interrupted: bool,
+    /// The formula to keep.
+    pub best: Best,
+    /// The Pareto front of correlation on the search split against complexity,
+    /// simplest first.
+    pub front: Vec<FrontEntry>,
+    /// The best formula on the search split.
+    pub search: Correlations,
+    /// The best formula on the validation split.
+    pub validation: Correlations,
+    /// The best formula on the test split.
+    pub test: Test,
+    /// What was generated, pruned and evaluated.
+    pub counts: Counts,
+}
+
+/// The formula to keep, larger scores being better.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Best {
+    /// As found, turned so that larger is better.
+    pub formula: String,
+    /// The form that all formulas share that rank alike by algebra.
+    pub canonical: String,
+    /// Sum of the complexities of its nodes.
+    pub complexity: u32,
+}
+
+/// A formula of the front.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FrontEntry {
+    /// Turned so that larger is better.
+    pub formula: String,
+    /// Sum of the complexities of its nodes.
+    pub complexity: u32,
+    /// On the search split.
+    pub search: Correlations,
+    /// On the validation split.
+    pub validation: Correlations,
+}
+
+/// Correlations on the test split, with 95 % bootstrap intervals; `null` where
+/// undefined.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Test {
+    /// Number of architectures.
+    pub n: usize,
+    /// Kendall's tau-b.
+    pub tau: Option<f64>,
+    /// Its interval.
+    pub tau_ci: Option<[f64; 2]>,
+    /// Spearman's rho.
+    pub rho: Option<f64>,
+    /// Its interval.
+    pub rho_ci: Option<[f64; 2]>,
+    /// Kendall's tau inside groups of at least [`MINIMUM_GROUP`] architectures.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub tau_within_group: BTreeMap<String, Option<f64>>,
+    /// The winner against scores that need no search, on the same split.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub baselines: Vec<Comparison>,
+}
+
+/// A baseline on the test split, and how much better the winner is.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Comparison {
+    /// The baseline.
+    pub name: String,
+    /// Its tau.
+    pub tau: Option<f64>,
+    /// Its rho.
+    pub rho: Option<f64>,
+    /// Tau of the winner minus tau of the baseline.
+    pub difference: Option<f64>,
+    /// Paired 95 % bootstrap interval of the difference.
+    pub difference_ci: Option<[f64; 2]>,
+}
+
+/// Groups with fewer test architectures say nothing and are left out.
+pub const MINIMUM_GROUP: usize = 10;
+
+impl Report {
+    /// Selects among what a search found, and tests the winner.
+    ///
+    /// # Errors
+    /// NaN among the truths, or no formula with a finite score on every
+    /// architecture.
+    pub fn conclude(
+        method: Method,
+        problem: &Problem<'_>,
+        settings: &Settings,
+        found: &Found,
+    ) -> Result<Self, Error> {
+        let candidates = select::candidates(problem, settings, found)?;
+        let best = select::choose(problem, settings, &candidates)?;
+        let Some(best) = best.map(|index| &candidates[index]) else {
+            return Err(Error::NothingFound {
+                generated: found.counts.generated,
+            });
+        };
+        Ok(Self {
+            method,
+            seed: settings.seed,
+            interrupted: found.interrupted,
+            best: Best {
+                formula: best.formula.to_string(),
+                canonical: language::canonical(&best.formula).to_string(),
+                complexity: best.complexity,
+            },
+            front: front(&candidates),
+            search: best.search,
+            validation: best.validation,
+            test: test(problem, settings, best)?,
+            counts: found.counts.clone(),
+        })
+    }
+}
+
+fn front(candidates: &[Candidate]) -> Vec<FrontEntry> {
+    let mut by_complexity: Vec<&Candidate> = candidates.iter().collect();
+    // Stable: candidates of one complexity stay fittest first.
+    by_complexity.sort_by_key(|candidate| candidate.complexity);
+    let mut front: Vec<FrontEntry> = Vec::new();
+    let mut strongest = f64::NEG_INFINITY;
+    for candidate in by_complexity {
+        let strength = candidate.search.rho.unwrap_or(-1.0);
+        if strength > strongest {
+            strongest = strength;
+            front.push(FrontEntry {
+                formula: candidate.formula.to_string(),
+                complexity: candidate.complexity,
+                search: candidate.search,
+                validation: candidate.validation,
+            });
+        }
+    }
+    front
+}
+
+fn test(problem: &Problem<'_>, settings: &Settings, best: &Candidate) -> Result<Test, Error> {
+    let indices = &problem.split.test;
+    let (scores, truth) = columns(&best.scores, problem.truth, indices);
+    let correlations = Correlations::of(&scores, &truth)?;
+    let bootstrap = Bootstrap {
+        seed: settings.seed,
+        ..Bootstrap::default()
+    };
+    let interval = |correlation| {
+        let interval = bootstrap.interval(correlation, &scores, &truth)?;
+        Ok::<_, Error>(interval.map(|interval| [interval.low, interval.high]))
+    };
+    let within = if problem.groups.is_empty() {
+        Vec::new()
+    } else {
+        let groups = indices.iter().map(|&i| problem.groups[i].clone());
+        tau_within_groups(&scores, &truth, &groups.collect::<Vec<_>>())?
+    };
+    let compare = |baseline: &Baseline| {
+        let (theirs, _) = columns(&baseline.scores, problem.truth, indices);
+        let alone = Correlations::of(&theirs, &truth)?;
+        let difference = bootstrap.difference(Correlation::Kendall, &scores, &theirs, &truth)?;
+        Ok(Comparison {
+            name: baseline.name.clone(),
+            tau: alone.tau,
+            rho: alone.rho,
+            difference: correlations.tau.zip(alone.tau).map(|(a, b)| a - b),
+            difference_ci: difference.map(|interval| [interval.low, interval.high]),
+        })
+    };
+    Ok(Test {
+        n: correlations.n,
+        tau: correlations.tau,
+        tau_ci: interval(Correlation::Kendall)?,
+        rho: correlations.rho,
+        rho_ci: interval(Correlation::Spearman)?,
+        tau_within_group: within
+            .into_iter()
+            .filter(|group| group.n >= MINIMUM_GROUP)
+            .map(|group| (group.group, group.tau))
+            .collect(),
+        baselines: problem
+            .baselines
+            .iter()
+            .map(compare)
+            .collect::<Result<_, Error>>()?,
+    })
+}

@@ -1,0 +1,370 @@
+//! What every search method shares: admitting formulas, evaluating them side
+//! by side, keeping the best.
+
+use std::collections::HashSet;
+use std::sync::atomic::Ordering;
+
+use lpzero_proxy::Node;
+use rayon::prelude::*;
+
+use crate::archive::{Archive, Individual};
+use crate::budget::{Budget, Control, Meter, Progress};
+use crate::fitness::Fitness;
+use crate::generate::Grammar;
+use crate::pruning::{self, Counts, PROBE, Rule};
+use crate::score::Score;
+use crate::split::Split;
+use crate::statistics::{Correlation, Workspace};
+use crate::vary::Limits;
+use crate::{Error, Vocabulary, language};
+
+/// A ground truth to search on.
+#[derive(Clone, Copy)]
+pub struct Problem<'a> {
+    /// Scores formulas on the architectures of the ground truth.
+    pub scorer: &'a dyn Score,
+    /// Trained score of every architecture, larger is better.
+    pub truth: &'a [f64],
+    /// Which architectures are for what.
+    pub split: &'a Split,
+    /// What formulas may be made of.
+    pub vocabulary: &'a Vocabulary,
+    /// Formulas to start from: known proxies.
+    pub seeds: &'a [Node],
+    /// For every architecture, what it has in common with others (`4 x 256`),
+    /// for tau inside groups; empty for none.
+    pub groups: &'a [String],
+    /// What the winner is compared with on the test split.
+    pub baselines: &'a [Baseline],
+}
+
+/// Scores that need no search.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Baseline {
+    /// What it is, for people.
+    pub name: String,
+    /// The score of every architecture, larger is better.
+    pub scores: Vec<f64>,
+}
+
+impl Problem<'_> {
+    /// Checks that all columns describe the same architectures.
+    fn check(&self) -> Result<(), Error> {
+        let n = self.truth.len();
+        let groups = Some(self.groups.len()).filter(|length| *length > 0);
+        let baselines = self.baselines.iter().map(|baseline| baseline.scores.len());
+        let parts = [&self.split.search, &self.split.validation, &self.split.test];
+        let split = parts.iter().map(|part| part.len()).sum();
+        let lengths = groups.into_iter().chain(baselines).chain([split]);
+        match lengths.into_iter().find(|length| *length != n) {
+            Some(right) => Err(Error::Lengths { left: n, right }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// How to search. The defaults are LPZero's where the paper has a setting.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// Run seed.
+    pub seed: u64,
+    /// What fitness correlates with: Spearman in the paper.
+    pub correlation: Correlation,
+    /// Which formulas are drawn.
+    pub grammar: Grammar,
+    /// The largest formulas considered.
+    pub limits: Limits,
+    /// When to stop.
+    pub budget: Budget,
+    /// Size of the population: 80 in the paper.
+    pub population: usize,
+    /// Probability that offspring come from two parents: .5 in the paper.
+    pub crossover: f64,
+    /// Probability that offspring mutate: .5 in the paper.
+    pub mutation: f64,
+    /// Members drawn from the top half of the population, the fittest of which
+    /// becomes a parent.
+    pub tournament: usize,
+    /// Offspring per iteration, evaluated side by side. The result depends on
+    /// this number, not on the number of threads.
+    pub offspring: usize,
+    /// Formulas kept per complexity.
+    pub per_niche: usize,
+    /// Formulas that the validation split chooses from.
+    pub candidates: usize,
+    /// Whether formulas that cannot plausibly enter the population are stopped
+    /// early.
+    pub early_stop: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            correlation: Correlation::Spearman,
+            grammar: Grammar::default(),
+            limits: Limits::default(),
+            budget: Budget::default(),
+            population: 80,
+            crossover: 0.5,
+            mutation: 0.5,
+            tournament: 2,
+            offspring: 16,
+            per_niche: 8,
+            candidates: 60,
+            early_stop: true,
+        }
+    }
+}
+
+impl Settings {
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        for (name, value) in [
+            ("population", self.population),
+            ("tournament", self.tournament),
+            ("offspring", self.offspring),
+            ("per_niche", self.per_niche),
+            ("candidates", self.candidates),
+        ] {
+            if value == 0 {
+                return Err(Error::Setting {
+                    name,
+                    value: value.to_string(),
+                    expected: "at least 1",
+                });
+            }
+        }
+        for (name, value) in [("crossover", self.crossover), ("mutation", self.mutation)] {
+            if !(0.0..=1.0).contains(&value) {
+                return Err(Error::Setting {
+                    name,
+                    value: value.to_string(),
+                    expected: "a probability",
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a search leaves behind.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The best formulas of every complexity.
+    pub archive: Archive,
+    /// What was generated, pruned and evaluated.
+    pub counts: Counts,
+    /// Whether it was cancelled before its budget was spent.
+    pub interrupted: bool,
+}
+
+/// Batches in a row without a formula that is new, after which a space counts
+/// as exhausted.
+const EXHAUSTED: u32 = 200;
+
+/// A search under way.
+pub(crate) struct Run<'a, 'c> {
+    pub(crate) settings: &'a Settings,
+    pub(crate) archive: Archive,
+    problem: Problem<'a>,
+    control: &'a mut Control<'c>,
+    fitness: Fitness,
+    counts: Counts,
+    met: HashSet<String>,
+    meter: Meter,
+    idle: u32,
+}
+
+enum Outcome {
+    Evaluated(Individual),
+    Pruned(Rule),
+    Cancelled,
+}
+
+impl<'a, 'c> Run<'a, 'c> {
+    pub(crate) fn start(
+        problem: Problem<'a>,
+        settings: &'a Settings,
+        control: &'a mut Control<'c>,
+    ) -> Result<Self, Error> {
+        settings.check()?;
+        problem.check()?;
+        let truth = problem.split.search.iter().map(|&i| problem.truth[i]);
+        Ok(Self {
+            settings,
+            archive: Archive::new(settings.per_niche),
+            problem,
+            control,
+            fitness: Fitness::new(settings.correlation, truth.collect())?,
+            counts: Counts::default(),
+            met: HashSet::new(),
+            meter: Meter::start(settings.budget),
+            idle: 0,
+        })
+    }
+
+    /// Whether the budget is spent, the space exhausted or the search cancelled.
+    pub(crate) fn finished(&self) -> bool {
+        self.control.cancelled()
+            || self.meter.spent(self.counts.canonical) >= 1.0
+            || self.idle >= EXHAUSTED
+    }
+
+    /// Counts a formula and returns its canonical form, unless a rule discards
+    /// it or it was met before.
+    pub(crate) fn admit(&mut self, formula: &Node) -> Option<Node> {
+        self.counts.generated += 1;
+        if let Some(rule) = language::violated(formula) {
+            self.counts.prune(rule);
+            return None;
+        }
+        let canonical = self.settings.limits.check(language::canonical(formula));
+        let Some(canonical) = canonical else {
+            self.counts.prune(pruning::TOO_LARGE);
+            return None;
+        };
+        if !self.met.insert(canonical.to_string()) {
+            self.counts.prune(pruning::DUPLICATE);
+            return None;
+        }
+        self.counts.canonical += 1;
+        Some(canonical)
+    }
+
+    /// Evaluates admitted formulas side by side; those with a new rank vector
+    /// enter the archive and are returned, in the order given. `worst` is the
+    /// fitness below which nothing is wanted.
+    pub(crate) fn evaluate(&mut self, batch: Vec<Node>, worst: f64) -> Vec<Individual> {
+        self.idle = if batch.is_empty() { self.idle + 1 } else { 0 };
+        let (problem, fitness, archive) = (&self.problem, &self.fitness, &self.archive);
+        let (pool, cancel) = (self.control.pool, self.control.cancel);
+        let early_stop = self.settings.early_stop;
+        let outcomes: Vec<Outcome> = pool.install(|| {
+            let evaluate = |workspace: &mut Workspace, formula: Node| {
+                if cancel.load(Ordering::Relaxed) {
+                    return Outcome::Cancelled;
+                }
+                let complexity = formula.complexity();
+                // A simple formula is wanted for the front even where the
+                // population is fitter.
+                let threshold = if early_stop {
+                    worst.min(archive.front_at(complexity))
+                } else {
+                    0.0
+                };
+                match assess(problem, fitness, &formula, threshold, workspace) {
+                    Ok(measured) => Outcome::Evaluated(measured),
+                    Err(rule) => Outcome::Pruned(rule),
+                }
+            };
+            let batch = batch.into_par_iter().with_max_len(1);
+            batch.map_init(Workspace::new, evaluate).collect()
+        });
+        let mut new = Vec::new();
+        for outcome in outcomes {
+            match outcome {
+                Outcome::Cancelled => {}
+                Outcome::Pruned(rule) => self.counts.prune(rule),
+                Outcome::Evaluated(individual) => {
+                    self.counts.evaluated += 1;
+                    if self.archive.offer(&individual) {
+                        new.push(individual);
+                    } else {
+                        self.counts.prune(pruning::SAME_RANKS);
+                    }
+                }
+            }
+        }
+        new
+    }
+
+    /// Ends an iteration: counts it and reports.
+    pub(crate) fn tick(&mut self) {
+        self.meter.tick();
+        let best = self.archive.best();
+        (self.control.progress)(Progress {
+            evaluated: self.counts.evaluated,
+            spent: self.meter.spent(self.counts.canonical),
+            best: best.map_or(0.0, |best| best.fitness),
+            formula: best.map(|best| &best.formula),
+        });
+    }
+
+    /// What was found.
+    pub(crate) fn finish(self) -> Result<Found, Error> {
+        if self.archive.best().is_none() && !self.control.cancelled() {
+            return Err(Error::NothingFound {
+                generated: self.counts.generated,
+            });
+        }
+        Ok(Found {
+            interrupted: self.control.cancelled(),
+            archive: self.archive,
+            counts: self.counts,
+        })
+    }
+}
+
+/// Measures one formula on the search split, or names what discards it: first
+/// on a few architectures, then on a quarter of them, then on all.
+fn assess(
+    problem: &Problem<'_>,
+    fitness: &Fitness,
+    formula: &Node,
+    threshold: f64,
+    workspace: &mut Workspace,
+) -> Result<Individual, Rule> {
+    let all = &problem.split.search[..];
+    let quarter = all.len() / 4;
+    let mut scores: Vec<f64> = Vec::with_capacity(all.len());
+    for stage in [PROBE, quarter, all.len()] {
+        let stage = stage.min(all.len());
+        if stage <= scores.len() {
+            continue;
+        }
+        let next = problem.scorer.scores(formula, &all[scores.len()..stage]);
+        scores.extend(next.ok_or(pruning::UNDEFINED)?);
+        if scores.iter().any(|score| !score.is_finite()) {
+            return Err(pruning::NOT_FINITE);
+        }
+        // Two architectures of a small search split may well agree.
+        let constant = scores.iter().all(|score| *score == scores[0]);
+        if constant && (stage >= PROBE || stage == all.len()) {
+            return Err(pruning::CONSTANT);
+        }
+        if stage == quarter && stage < all.len() {
+            let strength = fitness.measure(&scores, workspace);
+            let strength = strength.map_or(0.0, |measured| measured.strength);
+            if pruning::upper_bound(strength, stage, all.len()) < threshold {
+                return Err(pruning::UPPER_BOUND);
+            }
+        }
+    }
+    let measured = fitness
+        .measure(&scores, workspace)
+        .ok_or(pruning::CONSTANT)?;
+    let ranks = workspace.rank(&scores).map_err(|_| pruning::NOT_FINITE)?;
+    let highest = all.len() as f64 + 1.0;
+    let turned = |rank: &f64| {
+        if measured.reversed {
+            highest - rank
+        } else {
+            *rank
+        }
+    };
+    let ranks: Vec<u32> = ranks.iter().map(|r| (2.0 * turned(r)) as u32).collect();
+    let mut hasher = blake3::Hasher::new();
+    for rank in &ranks {
+        hasher.update(&rank.to_le_bytes());
+    }
+    let mut rank_hash = [0; 16];
+    hasher.finalize_xof().fill(&mut rank_hash);
+    Ok(Individual {
+        complexity: formula.complexity(),
+        formula: formula.clone(),
+        fitness: measured.strength,
+        reversed: measured.reversed,
+        ranks,
+        rank_hash,
+    })
+}

@@ -1,0 +1,309 @@
+//! Searches on a synthetic ground truth whose best formula is known.
+#![allow(clippy::unwrap_used)]
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use lpzero_proxy::{Evaluator, Node, Role, RoleSet, Symbol, Trace, parse};
+use lpzero_search::budget::{Budget, Control, Progress};
+use lpzero_search::split::Split;
+use lpzero_search::{
+    Baseline, Error, Method, Problem, Report, Settings, Vocabulary, genetic, random,
+};
+use rayon::ThreadPool;
+
+mod common;
+use common::{ARCHITECTURES, noise, traces};
+
+/// What the trained scores follow, but for a little noise.
+const PLANTED: &str = "layers ^ 2 * sum[ffn](l1(D)) / width ^ 0.5";
+
+/// A ground truth on which [`PLANTED`] is nearly the best formula.
+struct Benchmark {
+    traces: Vec<Trace>,
+    truth: Vec<f64>,
+    groups: Vec<String>,
+    vocabulary: Vocabulary,
+    baselines: Vec<Baseline>,
+}
+
+impl Benchmark {
+    fn new() -> Self {
+        let traces = traces();
+        let planted = parse(PLANTED).unwrap();
+        let scores = Evaluator::new(&traces).all_scores(&planted).unwrap();
+        let noisy = |(i, score): (usize, &f64)| score.ln() + 0.1 * noise(7, i as u64);
+        let layers = traces.iter().map(|trace| trace.scalars[7]).collect();
+        Self {
+            truth: scores.iter().enumerate().map(noisy).collect(),
+            groups: (0..ARCHITECTURES).map(|i| (i % 3).to_string()).collect(),
+            vocabulary: Vocabulary::of(&traces),
+            baselines: vec![Baseline {
+                name: "depth".into(),
+                scores: layers,
+            }],
+            traces,
+        }
+    }
+
+    fn run(
+        &self,
+        method: Method,
+        settings: &Settings,
+        seeds: &[Node],
+        threads: usize,
+    ) -> Result<Report, Error> {
+        let split = Split::draw(ARCHITECTURES, 60, 30, settings.seed)?;
+        let mut control = Control {
+            pool: &pool(threads),
+            cancel: &AtomicBool::new(false),
+            progress: &mut |_: Progress<'_>| {},
+        };
+        let evaluator = Evaluator::new(&self.traces);
+        let problem = Problem {
+            seeds,
+            ..self.problem(&evaluator, &split)
+        };
+        method.run(problem, settings, &mut control)
+    }
+
+    fn problem<'a>(&'a self, evaluator: &'a Evaluator<'a>, split: &'a Split) -> Problem<'a> {
+        Problem {
+            scorer: evaluator,
+            truth: &self.truth,
+            split,
+            vocabulary: &self.vocabulary,
+            seeds: &[],
+            groups: &self.groups,
+            baselines: &self.baselines,
+        }
+    }
+}
+
+fn pool(threads: usize) -> ThreadPool {
+    let builder = rayon::ThreadPoolBuilder::new();
+    builder.num_threads(threads).build().unwrap()
+}
+
+fn run(method: Method, settings: &Settings, seeds: &[Node], threads: usize) -> Report {
+    let benchmark = Benchmark::new();
+    benchmark.run(method, settings, seeds, threads).unwrap()
+}
+
+fn settings(seed: u64) -> Settings {
+    Settings {
+        seed,
+        budget: Budget::Evaluations(4000),
+        ..Settings::default()
+    }
+}
+
+#[test]
+fn genetic_programming_finds_a_planted_formula() {
+    for seed in 0..3 {
+        let report = run(Method::Genetic, &settings(seed), &[], 1);
+        let formula = &report.best.formula;
+        assert!(formula.contains('D'), "{formula}");
+        assert!(report.test.rho.unwrap() > 0.97, "{report:?}");
+    }
+}
+
+#[test]
+fn evolution_beats_random_search_with_the_same_budget() {
+    let evolved = run(Method::Genetic, &settings(0), &[], 1);
+    let drawn = run(Method::Random, &settings(0), &[], 1);
+    assert!(evolved.test.rho > drawn.test.rho);
+    assert!(drawn.counts.canonical >= 4000);
+}
+
+#[test]
+fn the_report_depends_on_the_seed_and_not_on_the_threads() {
+    for method in [Method::Genetic, Method::Random] {
+        let json = |seed, threads| {
+            let report = run(method, &settings(seed), &[], threads);
+            serde_json::to_string(&report).unwrap()
+        };
+        assert_eq!(json(5, 1), json(5, 2));
+        assert_ne!(json(5, 1), json(6, 1));
+    }
+}
+
+#[test]
+fn a_seeded_formula_is_never_lost() {
+    let planted = parse(PLANTED).unwrap();
+    let budget = Budget::Evaluations(300);
+    let settings = Settings {
+        budget,
+        ..settings(0)
+    };
+    let report = run(Method::Genetic, &settings, &[planted], 1);
+    assert!(report.test.rho.unwrap() > 0.99, "{report:?}");
+}
+
+#[test]
+fn stopping_early_saves_work_and_keeps_the_best() {
+    let with = |early_stop| {
+        let settings = Settings {
+            early_stop,
+            budget: Budget::Iterations(300),
+            ..settings(2)
+        };
+        run(Method::Random, &settings, &[], 1)
+    };
+    let (stopped, complete) = (with(true), with(false));
+    assert_eq!(stopped.counts.generated, complete.counts.generated);
+    assert!(stopped.counts.evaluated < complete.counts.evaluated * 3 / 4);
+    let strongest = |report: &Report| report.front.last().unwrap().clone();
+    assert_eq!(strongest(&stopped), strongest(&complete));
+}
+
+#[test]
+fn the_front_gets_stronger_with_complexity() {
+    let report = run(Method::Genetic, &settings(0), &[], 1);
+    for pair in report.front.windows(2) {
+        assert!(pair[0].complexity < pair[1].complexity);
+        assert!(pair[0].search.rho < pair[1].search.rho);
+    }
+}
+
+#[test]
+fn the_report_has_the_shape_that_scripts_rely_on() {
+    let report = run(Method::Genetic, &settings(0), &[], 1);
+    let json = serde_json::to_value(&report).unwrap();
+    let keys = |value: &serde_json::Value| {
+        let object = value.as_object().unwrap();
+        object.keys().cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(
+        keys(&json),
+        [
+            "method",
+            "seed",
+            "best",
+            "front",
+            "search",
+            "validation",
+            "test",
+            "counts"
+        ]
+    );
+    assert_eq!(json["method"], "gp");
+    assert_eq!(keys(&json["best"]), ["formula", "canonical", "complexity"]);
+    assert_eq!(keys(&json["search"]), ["n", "tau", "rho"]);
+    assert_eq!(
+        keys(&json["test"]),
+        [
+            "n",
+            "tau",
+            "tau_ci",
+            "rho",
+            "rho_ci",
+            "tau_within_group",
+            "baselines"
+        ]
+    );
+    assert_eq!(keys(&json["test"]["tau_within_group"]), ["0", "1", "2"]);
+    assert_eq!(
+        keys(&json["counts"]),
+        ["generated", "canonical", "pruned", "evaluated"]
+    );
+}
+
+#[test]
+fn the_winner_is_compared_with_the_baselines() {
+    let report = run(Method::Genetic, &settings(0), &[], 1);
+    let depth = &report.test.baselines[0];
+    let difference = depth.difference.unwrap();
+    let [low, high] = depth.difference_ci.unwrap();
+    assert_eq!(depth.name, "depth");
+    assert!((report.test.tau.unwrap() - depth.tau.unwrap() - difference).abs() < 1e-12);
+    assert!(0.0 < low && low < difference && difference < high);
+}
+
+#[test]
+fn the_vocabulary_is_what_the_traces_hold() {
+    let vocabulary = Vocabulary::of(&traces());
+    let queries = RoleSet::of(&[Role::Query]);
+    let all = RoleSet::of(&[Role::Query, Role::FfnIn, Role::FfnOut]);
+    assert_eq!(
+        vocabulary.symbols(),
+        [(Symbol::A, all), (Symbol::D, all), (Symbol::H, queries)]
+    );
+    assert_eq!(vocabulary.roles(&[Symbol::A, Symbol::H]), queries);
+    // The embedding width is the same for all.
+    assert_eq!(vocabulary.scalars().len(), 12);
+}
+
+#[test]
+fn a_cancelled_search_returns_what_it_has() {
+    let benchmark = Benchmark::new();
+    let evaluator = Evaluator::new(&benchmark.traces);
+    let split = Split::draw(ARCHITECTURES, 60, 30, 0).unwrap();
+    for search in [genetic::search, random::search] {
+        let cancel = AtomicBool::new(false);
+        let mut calls = 0;
+        let mut progress = |progress: Progress<'_>| {
+            calls += 1;
+            assert!((0.0..=1.0).contains(&progress.spent));
+            if progress.evaluated > 100 {
+                cancel.store(true, Ordering::Relaxed);
+            }
+        };
+        let mut control = Control {
+            pool: &pool(1),
+            cancel: &cancel,
+            progress: &mut progress,
+        };
+        let problem = benchmark.problem(&evaluator, &split);
+        let found = search(problem, &settings(0), &mut control).unwrap();
+        assert!(found.interrupted);
+        assert!(found.counts.evaluated < 200);
+        assert!(found.archive.best().is_some());
+        assert!(calls > 1);
+    }
+}
+
+#[test]
+fn a_constant_truth_is_refused() {
+    let benchmark = Benchmark {
+        truth: vec![1.0; ARCHITECTURES],
+        ..Benchmark::new()
+    };
+    let error = benchmark
+        .run(Method::Genetic, &settings(0), &[], 1)
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "all 60 trained scores of the search split are equal, so nothing can be ranked"
+    );
+}
+
+#[test]
+fn settings_out_of_range_are_named() {
+    let wrong = Settings {
+        crossover: 1.5,
+        ..settings(0)
+    };
+    let error = Benchmark::new()
+        .run(Method::Genetic, &wrong, &[], 1)
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "setting `crossover` is 1.5; expected a probability"
+    );
+}
+
+#[test]
+fn columns_of_different_length_are_refused() {
+    let benchmark = Benchmark {
+        groups: vec![String::new(); 3],
+        ..Benchmark::new()
+    };
+    let result = benchmark.run(Method::Genetic, &settings(0), &[], 1);
+    assert_eq!(
+        result.unwrap_err(),
+        Error::Lengths {
+            left: ARCHITECTURES,
+            right: 3
+        }
+    );
+}
