@@ -1,9 +1,9 @@
 //! Formulas to scores.
 //!
-//! A formula is compiled to a [`Plan`](plan::Plan) once and then run on many
-//! architectures. What a plan reads comes from a [`Source`](site::Source): a
-//! trace (exact moments and samples) or, in [`exact`], the tensors of a pass
-//! under way. Both share one machine and the kernels of the operator table.
+//! A formula is compiled to a plan once and then run on many architectures.
+//! What a plan reads comes from a trace (exact moments and samples, with
+//! [`Evaluator`]) or from the tensors of a pass under way (with
+//! [`ExactVisitor`]). Both share one machine and the kernels of the table.
 //!
 //! Where the numbers come from, on traces:
 //!
@@ -19,10 +19,12 @@
 //! - A score that is not finite is NaN.
 
 mod cache;
+mod exact;
 mod moments;
 mod plan;
 mod site;
 
+pub use exact::ExactVisitor;
 use lpzero_trace::{Moments, NetworkScalar, Site, Symbol, Trace};
 
 use crate::{Node, TypeError, check_score};

@@ -44,7 +44,7 @@ pub(crate) struct SitesPlan {
     pub(crate) kernel: fn(&[f64]) -> f64,
     pub(crate) roles: RoleSet,
     pub(crate) by_layer: bool,
-    pub(crate) argument: Box<Plan>,
+    pub(crate) argument: Arc<Plan>,
     /// Where the values of all architectures are remembered; only for
     /// aggregates to one number per architecture.
     pub(crate) column: Option<Arc<Column>>,
@@ -127,7 +127,7 @@ impl Compiler<'_> {
                     kernel,
                     roles: roles.unwrap_or(RoleSet::DEFAULT),
                     by_layer: *by_layer,
-                    argument: Box::new(self.part(argument)?),
+                    argument: Arc::new(self.part(argument)?),
                     column: column.flatten(),
                     slot,
                 })

@@ -307,10 +307,11 @@ impl<'s, S: Source> Machine<'s, S> {
                 Some(Value::Tensor(b))
             }
             (Kernel::Binary { slices, .. }, Value::Tensor(mut a), Value::Tensor(b)) => {
-                let same = a.values.len() == b.values.len();
+                let same = a.values.len() == b.values.len() && a.layout.count == b.layout.count;
                 slices(&mut a.values, &b.values);
                 self.spare.push(b.values);
-                // Tensors of one class at one site have one shape.
+                // Tensors of one class at one site have one shape, but for matrix
+                // products of tensors of different classes.
                 same.then_some(Value::Tensor(a))
             }
             (Kernel::Product(kernel), Value::Tensor(mut a), Value::Tensor(mut b)) => {
@@ -319,9 +320,11 @@ impl<'s, S: Source> Machine<'s, S> {
                 let columns = [a.layout.columns, b.layout.columns];
                 let mut values = self.buffer();
                 kernel(&a.values, &b.values, columns, &mut values);
+                let all_columns = a.layout.all_columns;
+                balance_diagonal(&mut values, columns[0], all_columns);
                 let layout = Layout {
-                    columns: columns[1],
-                    count: a.layout.all_columns * b.layout.all_columns,
+                    columns: values.len(),
+                    count: all_columns * b.layout.all_columns,
                     all_columns: b.layout.all_columns,
                 };
                 self.spare.extend([a.values, b.values]);
@@ -356,6 +359,30 @@ impl<'s, S: Source> Machine<'s, S> {
         if let Value::Tensor(tensor) = value {
             self.spare.push(tensor.values);
         }
+    }
+}
+
+/// Gives the diagonal of a sampled product the weight that it has in the whole
+/// one. Of n columns, k are sampled; where both operands are one tensor, the
+/// diagonal stands out, and k elements of k^2 would count for n of n^2.
+/// Repeating the others makes up for it; nothing depends on their places,
+/// since no operator along a dimension takes a product.
+fn balance_diagonal(values: &mut Vec<f32>, columns: usize, all_columns: f64) {
+    const MOST: usize = 4096;
+    let off_diagonal = columns * columns.saturating_sub(1);
+    if off_diagonal == 0 || columns as f64 >= all_columns || values.len() != columns * columns {
+        return;
+    }
+    let wanted = (all_columns - 1.0) / (columns - 1) as f64;
+    let repeats = (wanted.round() as usize).min(MOST / off_diagonal);
+    let others: Vec<f32> = values
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| index % (columns + 1) != 0)
+        .map(|(_, value)| *value)
+        .collect();
+    for _ in 1..repeats {
+        values.extend_from_slice(&others);
     }
 }
 

@@ -204,8 +204,10 @@ fn unary(operator: OperatorId, argument: &Node, node: &Node) -> Node {
         return parts[0].clone();
     }
     if row.parity == Parity::Even {
-        // Only the absolute value of the argument matters.
-        if inner == Some(known::ABS) {
+        // Only the absolute value of the argument matters, number by number or
+        // in a norm (but not in a standard deviation).
+        let by_number = row.kind == Kind::Elementwise || operator == known::R_L1;
+        if inner == Some(known::ABS) && (by_number || operator == known::R_L2) {
             return rewrite(Node::unary(operator, below()));
         }
         // Of a sum and its negative, the one whose first term counts positively.
@@ -413,6 +415,7 @@ mod tests {
             assert_ne!(simplified, Node::Symbol(crate::Symbol::W), "{source}");
             assert_eq!(type_of(&simplified), type_of(&kept), "{source}");
         }
+        assert_eq!(form("std(abs(W))"), "std(abs(W))");
         assert_eq!(form("square(sqrt(W))"), "square(sqrt(W))");
         assert_eq!(form("exp(log(W))"), "exp(log(W))");
     }

@@ -1,4 +1,5 @@
 //! Real networks so small that a sketch holds every element of every tensor.
+#![allow(dead_code)]
 
 use lpzero_arch::{
     Activation, Architecture, Block, Embedding, FeedForward, Head, Initialisation, Kind, Mixer,

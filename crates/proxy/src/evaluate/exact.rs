@@ -1,0 +1,325 @@
+//! Exact scores: formulas evaluated on whole tensors while a pass shows them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use lpzero_nn::{TensorView, Visitor};
+use lpzero_trace::{Moments, NetworkScalar, Site, Symbol};
+
+use super::finite;
+use super::moments::Tensor;
+use super::plan::{Compiler, Need, Plan};
+use super::site::{Layout, Machine, Sampling, Source, is_head};
+use crate::{Node, RoleSet, TypeError, check_score};
+
+/// A visitor that gives one exact score per formula after one pass.
+///
+/// It keeps a copy of a tensor only while a formula still waits for another
+/// one at that site: reductions that follow from moments need no copy, and the
+/// weights come together with their gradients. Formulas that mix tensors with
+/// numbers of the whole network, as `W / sum(l2(W))` does, are evaluated after
+/// the pass and keep theirs until then.
+///
+/// Everything is exact but matrix products of more than 256 columns, which are
+/// taken over 256 evenly spaced ones.
+///
+/// ```
+/// use lpzero_arch::{Document, Reading, flexibert};
+/// use lpzero_nn::{Batch, Network, Objective};
+/// use lpzero_proxy::{ExactVisitor, Trace, named, parse};
+///
+/// let config = r#"{"hidden_size": 128, "nas_config": {"encoder_layers": [
+///     {"operation_type": "SA", "operation_parameter": "SDP", "num_operation_heads": 2,
+///      "feed_forward_dimension": 512, "num_feed_forward": 1}]}}"#;
+/// let document = Document::parse_json("example.json", config)?;
+/// let encoder = flexibert::read(&document.root(), Reading::AsTrained)?;
+/// let network = Network::seeded(&encoder, Objective::default_for(&encoder), 0)?;
+/// let batch = Batch::zipf(encoder.vocabulary, 2, 16, 0);
+///
+/// let formulas = [parse("snip / params")?, parse("sum(mean(softmax(G)))")?];
+/// let mut visitor = ExactVisitor::new(&formulas)?;
+/// let loss = network.pass(&batch, &mut visitor)?;
+/// let mut scalars = Trace::data_free(&encoder).scalars;
+/// scalars[lpzero_proxy::NetworkScalar::Loss as usize] = loss;
+/// let scores = visitor.finish(&scalars);
+/// assert!(scores.iter().all(|score| score.is_finite()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct ExactVisitor {
+    plans: Vec<Plan>,
+    jobs: Vec<Job>,
+    stores: BTreeMap<Site, Store>,
+    /// Per job, its values at the sites that are done.
+    values: Vec<Vec<(Site, f64)>>,
+}
+
+/// What one aggregate over sites wants at each of them.
+#[derive(Clone)]
+struct Job {
+    roles: RoleSet,
+    argument: Arc<Plan>,
+    needs: Vec<Need>,
+}
+
+/// What is known about one site so far.
+#[derive(Clone, Default)]
+struct Store {
+    moments: Vec<(Tensor, Moments)>,
+    elements: Vec<(Symbol, Elements)>,
+    /// Jobs that wait for something at this site.
+    pending: Vec<usize>,
+}
+
+#[derive(Clone)]
+struct Elements {
+    rows: usize,
+    values: Vec<f32>,
+}
+
+impl ExactVisitor {
+    /// Watches a pass for these formulas; an error if one is not a score.
+    pub fn new(formulas: &[Node]) -> Result<Self, TypeError> {
+        let mut compiler = Compiler {
+            aggregate: &mut |_| None,
+            reduction: &mut |_| None,
+            slots: 0,
+        };
+        let mut plans = Vec::with_capacity(formulas.len());
+        for formula in formulas {
+            check_score(formula)?;
+            plans.push(compiler.compile(formula)?);
+        }
+        let slots = compiler.slots;
+        let mut jobs: Vec<Option<Job>> = Vec::new();
+        jobs.resize_with(slots, || None);
+        for plan in &plans {
+            plan.for_each_sites(&mut |sites| {
+                jobs[sites.slot] = Some(Job {
+                    roles: sites.roles,
+                    argument: Arc::clone(&sites.argument),
+                    needs: sites.argument.needs(),
+                });
+            });
+        }
+        Ok(ExactVisitor {
+            plans,
+            values: vec![Vec::new(); slots],
+            // Every slot was handed out to an aggregate of some plan.
+            jobs: jobs.into_iter().flatten().collect(),
+            stores: BTreeMap::new(),
+        })
+    }
+
+    /// One score per formula after the pass, NaN where it is not finite.
+    ///
+    /// `scalars` are those of the network in the order of
+    /// [`NetworkScalar::ALL`]; [`Trace::data_free`](lpzero_trace::Trace::data_free)
+    /// has all of them but the loss, which the pass returned.
+    pub fn finish(mut self, scalars: &[f64]) -> Vec<f64> {
+        for values in &mut self.values {
+            values.sort_by_key(|(site, _)| *site);
+        }
+        let source = Finished {
+            scalars,
+            stores: self.stores.into_iter().collect(),
+            values: &self.values,
+            jobs: &self.jobs,
+        };
+        let mut machine = Machine::new(&source);
+        let scores = self.plans.iter().map(|plan| finite(machine.network(plan)));
+        scores.collect()
+    }
+
+    /// What jobs at this site still want.
+    fn wanted(&mut self, site: Site) -> Vec<Need> {
+        let jobs = &self.jobs;
+        let store = self.stores.entry(site).or_insert_with(|| Store {
+            pending: (0..jobs.len())
+                .filter(|job| jobs[*job].roles.contains(site.role))
+                .collect(),
+            ..Store::default()
+        });
+        let pending = store.pending.iter();
+        pending
+            .flat_map(|job| jobs[*job].needs.iter().copied())
+            .collect()
+    }
+
+    fn keep(&mut self, site: Site, symbol: Symbol, tensor: TensorView<'_, f32>, wanted: &[Need]) {
+        let Some(store) = self.stores.get_mut(&site) else {
+            return;
+        };
+        let moments = Tensor::Symbol(symbol);
+        if wanted.contains(&Need::Moments(moments)) {
+            let value = Moments::of(tensor.data, tensor.shape);
+            store.moments.push((moments, value));
+        }
+        if wanted.contains(&Need::Elements(symbol)) {
+            let elements = Elements {
+                rows: tensor.shape.first().copied().unwrap_or(1).max(1),
+                values: tensor.data.to_vec(),
+            };
+            store.elements.push((symbol, elements));
+        }
+    }
+
+    /// Evaluates what is complete at a site and frees what nothing waits for.
+    fn run(&mut self, site: Site) {
+        let Some(store) = self.stores.get_mut(&site) else {
+            return;
+        };
+        let pending = std::mem::take(&mut store.pending);
+        let (ready, pending): (Vec<_>, Vec<_>) = pending
+            .into_iter()
+            .partition(|job| self.jobs[*job].needs.iter().all(|need| store.has(*need)));
+        let source = AtSite { site, store };
+        let mut machine = Machine::new(&source);
+        for job in ready {
+            if let Some(value) = machine.at(&self.jobs[job].argument, 0) {
+                self.values[job].push((site, value));
+            }
+        }
+        let jobs = &self.jobs;
+        store.elements.retain(|(symbol, _)| {
+            let need = Need::Elements(*symbol);
+            pending.iter().any(|job| jobs[*job].needs.contains(&need))
+        });
+        store.pending = pending;
+    }
+}
+
+impl Visitor<f32> for ExactVisitor {
+    fn activation(&mut self, site: Site, symbol: Symbol, tensor: TensorView<'_, f32>) {
+        // H comes as A of a head site.
+        if symbol == Symbol::H || tensor.data.is_empty() {
+            return;
+        }
+        let wanted = self.wanted(site);
+        self.keep(site, symbol, tensor, &wanted);
+        if symbol == Symbol::A && is_head(site.role) {
+            self.keep(site, Symbol::H, tensor, &wanted);
+        }
+        self.run(site);
+    }
+
+    fn parameter(
+        &mut self,
+        _name: &str,
+        site: Option<Site>,
+        weight: TensorView<'_, f32>,
+        gradient: TensorView<'_, f32>,
+    ) {
+        let Some(site) = site else { return };
+        if weight.data.is_empty() {
+            return;
+        }
+        let wanted = self.wanted(site);
+        if wanted.contains(&Need::Moments(Tensor::Saliency)) {
+            let [.., saliency] = Moments::of_pair(weight.data, gradient.data, weight.shape);
+            let store = self.stores.entry(site).or_default();
+            store.moments.push((Tensor::Saliency, saliency));
+        }
+        self.keep(site, Symbol::W, weight, &wanted);
+        self.keep(site, Symbol::G, gradient, &wanted);
+        self.run(site);
+    }
+}
+
+impl Store {
+    fn has(&self, need: Need) -> bool {
+        match need {
+            Need::Moments(tensor) => self.moments(tensor).is_some(),
+            Need::Elements(symbol) => self.elements.iter().any(|(known, _)| *known == symbol),
+            // Known when the pass is over.
+            Need::Network => false,
+        }
+    }
+
+    fn moments(&self, tensor: Tensor) -> Option<&Moments> {
+        let mut known = self.moments.iter();
+        known.find(|(known, _)| *known == tensor).map(|(_, m)| m)
+    }
+
+    fn load(&self, symbol: Symbol, buffer: &mut Vec<f32>) -> Option<Layout> {
+        let (_, elements) = self.elements.iter().find(|(known, _)| *known == symbol)?;
+        buffer.extend_from_slice(&elements.values);
+        let columns = elements.values.len() / elements.rows;
+        Some(Layout {
+            columns,
+            count: elements.values.len() as f64,
+            all_columns: columns as f64,
+        })
+    }
+}
+
+/// One site during the pass.
+struct AtSite<'a> {
+    site: Site,
+    store: &'a Store,
+}
+
+impl Source for AtSite<'_> {
+    fn scalar(&self, _: NetworkScalar) -> f64 {
+        f64::NAN
+    }
+
+    fn sites(&self) -> usize {
+        1
+    }
+
+    fn site(&self, _: usize) -> Site {
+        self.site
+    }
+
+    fn moments(&self, _: usize, tensor: Tensor) -> Option<&Moments> {
+        self.store.moments(tensor)
+    }
+
+    fn load(&self, _: usize, symbol: Symbol, _: Sampling, out: &mut Vec<f32>) -> Option<Layout> {
+        self.store.load(symbol, out)
+    }
+}
+
+/// All sites after the pass.
+struct Finished<'a> {
+    scalars: &'a [f64],
+    stores: Vec<(Site, Store)>,
+    values: &'a [Vec<(Site, f64)>],
+    jobs: &'a [Job],
+}
+
+impl Source for Finished<'_> {
+    fn scalar(&self, scalar: NetworkScalar) -> f64 {
+        let value = self.scalars.get(scalar as usize);
+        value.copied().unwrap_or(f64::NAN)
+    }
+
+    fn sites(&self) -> usize {
+        self.stores.len()
+    }
+
+    fn site(&self, index: usize) -> Site {
+        self.stores[index].0
+    }
+
+    fn moments(&self, index: usize, tensor: Tensor) -> Option<&Moments> {
+        self.stores[index].1.moments(tensor)
+    }
+
+    fn load(
+        &self,
+        index: usize,
+        symbol: Symbol,
+        _: Sampling,
+        out: &mut Vec<f32>,
+    ) -> Option<Layout> {
+        self.stores[index].1.load(symbol, out)
+    }
+
+    fn site_values(&self, slot: usize) -> Option<&[(Site, f64)]> {
+        // What needs the whole network was left for now.
+        let waits = self.jobs[slot].needs.contains(&Need::Network);
+        (!waits).then(|| &self.values[slot][..])
+    }
+}
