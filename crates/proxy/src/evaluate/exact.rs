@@ -12,7 +12,8 @@ use super::plan::{Compiler, Need, Plan};
 use super::site::{Layout, Machine, Sampling, Source, is_head};
 use crate::{Node, RoleSet, TypeError, check_score};
 
-/// A visitor that gives one exact score per formula after one pass.
+/// A visitor that gives one exact score per formula after one pass. Compiling
+/// formulas is the expensive part of [`new`](Self::new): clone a fresh visitor for every pass.
 ///
 /// It keeps a copy of a tensor only while a formula still waits for another
 /// one at that site: reductions that follow from moments need no copy, and the
@@ -47,15 +48,14 @@ use crate::{Node, RoleSet, TypeError, check_score};
 /// ```
 #[derive(Clone)]
 pub struct ExactVisitor {
-    plans: Vec<Plan>,
-    jobs: Vec<Job>,
+    plans: Arc<[Plan]>,
+    jobs: Arc<[Job]>,
     stores: BTreeMap<Site, Store>,
     /// Per job, its values at the sites that are done.
     values: Vec<Vec<(Site, f64)>>,
 }
 
 /// What one aggregate over sites wants at each of them.
-#[derive(Clone)]
 struct Job {
     roles: RoleSet,
     argument: Arc<Plan>,
@@ -103,7 +103,7 @@ impl ExactVisitor {
             });
         }
         Ok(ExactVisitor {
-            plans,
+            plans: plans.into(),
             values: vec![Vec::new(); slots],
             // Every slot was handed out to an aggregate of some plan.
             jobs: jobs.into_iter().flatten().collect(),

@@ -30,6 +30,8 @@ pub static OPERATORS: &[Operator] = &[
         .on(NonZero).monotone(Decreasing, Positive).odd().range(Range::Argument).inverse("reciprocal").alias(&["invert"]).paper(0.1),
     unary("sigmoid", elementwise!(x => 1.0 / (1.0 + (-x).exp())), r"\sigma\left(#1\right)", "1 / (1 + exp(-x)).")
         .monotone(Increasing, All).range(Range::Positive).paper(0.1),
+    unary("tanh", elementwise!(x => x.tanh()), r"\tanh\left(#1\right)", "Hyperbolic tangent.")
+        .monotone(Increasing, All).odd().range(Range::Argument),
     unary("sqrt", elementwise!(x => x.sqrt()), r"\sqrt{#1}", "Square root; NaN below 0.")
         .on(NonNegative).monotone(Increasing, NonNegative).range(Range::NonNegative).paper(0.1),
     unary("neg", elementwise!(x => -x), r"-#1", "-x.")
