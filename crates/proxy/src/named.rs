@@ -31,6 +31,7 @@ pub const NAMED: &[Named] = &[
     proxy("head_importance", "sum[attn](sum(abs(W * G)))", "SNIP over the attention maps.", "Michel et al. 2019"),
     proxy("plain", "sum(sum(W * G))", "Weights times their gradients, summed over all maps.", "Mozer & Smolensky 1988"),
     proxy("head_confidence", "sum[attn](confidence(H))", "Mean maximum of the head outputs, summed over the maps.", "Serianni & Kalita 2023"),
+    proxy("head_confidence_per_layer", "sum[attn](confidence(H)) / layers", "Head confidence divided by the number of layers.", "Serianni & Kalita 2023"),
     proxy("softmax_confidence", "sum(confidence(S))", "Mean maximum of the attention probabilities, summed over layers.", "Serianni & Kalita 2023"),
     proxy("activation_distance", "sum[ffn-in, ffn-hidden](code_agreement(A))", "Agreeing signs of feed-forward units over all pairs of tokens (GELU keeps the sign of its input).", "Mellor et al. 2021"),
     proxy("lpzero_gpt2", "mean(l1(square(W)) + mean(square(softmax(G))))", "Found on GPT-2: weights squared and reduced, plus gradients after softmax and square.", "Dong et al. 2024"),
