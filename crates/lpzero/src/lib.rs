@@ -1,1 +1,26 @@
-//! To come.
+//! Find zero-cost proxies for language models.
+//!
+//! This crate ties the others together: a [`Workbench`] runs every network of
+//! a ground truth once and keeps what that left (its *traces*); [`rank`] says
+//! how well proxies rank the architectures; [`lpzero_search`] finds better
+//! ones. The `lpzero` command is a thin layer over this crate.
+#![forbid(unsafe_code)]
+
+mod error;
+mod finding;
+mod proxy;
+mod ranking;
+pub mod text;
+mod workbench;
+
+pub use error::Error;
+pub use finding::{BASELINES, find};
+pub use lpzero_arch as arch;
+pub use lpzero_nn as nn;
+pub use lpzero_proxy as language;
+pub use lpzero_search as search;
+pub use lpzero_trace as trace;
+pub use lpzero_truth as truth;
+pub use proxy::Proxy;
+pub use ranking::{RankRow, rank};
+pub use workbench::{Pass, Traced, Workbench};

@@ -1,1 +1,14 @@
-fn main() {}
+//! The `lpzero` command.
+// The command is what prints.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+#![forbid(unsafe_code)]
+
+mod command;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    command::run(command::arguments::Arguments::parse())
+}

@@ -6,7 +6,7 @@ use std::{
 };
 
 use lpzero_arch::Architecture;
-use lpzero_nn::{Network, Objective, Workspace};
+use lpzero_nn::{Network, Objective, Visitor, Workspace};
 use rayon::ThreadPool;
 
 use crate::{
@@ -67,7 +67,58 @@ pub fn build_traces(
     spec: &TraceSpec,
     resources: Resources<'_>,
 ) -> Result<Vec<Trace>, Error> {
-    let Resources { pool, cache, .. } = resources;
+    let cache = resources.cache;
+    run(
+        architectures,
+        spec,
+        resources,
+        |key| cache.map_or(Ok(None), |cache| cache.get(key)),
+        |_| Recorder::new(),
+        |key, architecture, recorder, loss| {
+            let trace = recorder.finish(architecture, loss);
+            if let Some(cache) = cache {
+                cache.append(*key, &trace)?;
+            }
+            Ok(trace)
+        },
+    )
+}
+
+/// One pass per architecture under a visitor of the caller's, side by side as
+/// [`build_traces`] runs them; `finish` turns the visitor and the loss into
+/// what is kept. The cache of `resources` is not used: it holds traces.
+///
+/// # Errors
+///
+/// As [`build_traces`], but nothing survives a failure.
+pub fn visit_passes<V: Visitor<f32>, T: Clone + Send>(
+    architectures: &[Architecture],
+    spec: &TraceSpec,
+    resources: Resources<'_>,
+    visitor: impl Fn(&Architecture) -> V + Sync,
+    finish: impl Fn(&Architecture, V, f64) -> T + Sync,
+) -> Result<Vec<T>, Error> {
+    run(
+        architectures,
+        spec,
+        resources,
+        |_| Ok(None),
+        visitor,
+        |_, architecture, visitor, loss| Ok(finish(architecture, visitor, loss)),
+    )
+}
+
+/// What every kind of pass shares: each distinct architecture once, largest
+/// first, within the memory limit, unless `known` has its result already.
+fn run<V: Visitor<f32>, T: Clone + Send>(
+    architectures: &[Architecture],
+    spec: &TraceSpec,
+    resources: Resources<'_>,
+    known: impl Fn(&ArchitectureKey) -> Result<Option<T>, Error> + Sync,
+    visitor: impl Fn(&Architecture) -> V + Sync,
+    finish: impl Fn(&ArchitectureKey, &Architecture, V, f64) -> Result<T, Error> + Sync,
+) -> Result<Vec<T>, Error> {
+    let Resources { pool, cancel, .. } = resources;
     for (index, architecture) in architectures.iter().enumerate() {
         let bytes = memory_estimate(architecture, spec);
         if bytes > resources.memory {
@@ -81,28 +132,25 @@ pub fn build_traces(
     }
     let distinct = Distinct::of(architectures);
     let total = distinct.first.len();
-    let mut traces: Vec<Option<Trace>> = vec![None; total];
+    let mut results: Vec<Option<T>> = vec![None; total];
 
-    if let Some(cache) = cache {
-        let key = |job: &Job| distinct.keys[job.index];
-        let known = (0..total).filter(|&i| cache.contains(&distinct.keys[i]));
-        let jobs = known.map(|index| Job {
-            index,
-            bytes: 0,
-            work: 0.0,
-        });
-        let read = |(): &mut (), job: &Job| cache.get(&key(job));
-        let outcome = schedule::run(pool, jobs.collect(), 0, resources.cancel, || (), read);
-        for (index, trace) in outcome.finished {
-            traces[index] = trace;
-        }
-        if let Some(error) = outcome.failure {
-            return Err(error);
-        }
+    let look_up = |index| Job {
+        index,
+        bytes: 0,
+        work: 0.0,
+    };
+    let jobs = (0..total).map(look_up).collect();
+    let read = |(): &mut (), job: &Job| known(&distinct.keys[job.index]);
+    let outcome = schedule::run(pool, jobs, 0, cancel, || (), read);
+    for (index, result) in outcome.finished {
+        results[index] = result;
+    }
+    if let Some(error) = outcome.failure {
+        return Err(error);
     }
 
-    let jobs = (0..total)
-        .filter(|&index| traces[index].is_none())
+    let missing = (0..total).filter(|&index| results[index].is_none());
+    let jobs: Vec<Job> = missing
         .map(|index| {
             let architecture = &architectures[distinct.first[index]];
             Job {
@@ -110,54 +158,45 @@ pub fn build_traces(
                 bytes: memory_estimate(architecture, spec),
                 work: work_estimate(architecture, spec),
             }
-        });
-    let jobs: Vec<Job> = jobs.collect();
+        })
+        .collect();
     let meter = Meter::new(total, &jobs, resources.progress);
-    let outcome = schedule::run(
-        pool,
-        jobs,
-        resources.memory,
-        resources.cancel,
-        Workspace::new,
-        |workspace, job| {
-            let index = distinct.first[job.index];
-            let trace = trace_one(index, &architectures[index], spec, workspace)?;
-            if let Some(cache) = cache {
-                cache.append(distinct.keys[job.index], &trace)?;
-            }
-            meter.advance(job);
-            Ok(trace)
-        },
-    );
+    let execute = |workspace: &mut Workspace<f32>, job: &Job| {
+        let index = distinct.first[job.index];
+        let architecture = &architectures[index];
+        let mut visitor = visitor(architecture);
+        let loss = pass(architecture, spec, &mut visitor, workspace)
+            .map_err(|source| Error::Engine { index, source })?;
+        let result = finish(&distinct.keys[job.index], architecture, visitor, loss)?;
+        meter.advance(job);
+        Ok(result)
+    };
+    let limit = resources.memory;
+    let outcome = schedule::run(pool, jobs, limit, cancel, Workspace::new, execute);
     if let Some(error) = outcome.failure {
         return Err(error);
     }
-    for (index, trace) in outcome.finished {
-        traces[index] = Some(trace);
+    for (index, result) in outcome.finished {
+        results[index] = Some(result);
     }
-    let finished = traces.iter().flatten().count();
+    let finished = results.iter().flatten().count();
     if finished < total {
         return Err(Error::Cancelled { finished, total });
     }
-    Ok(distinct.spread(traces))
+    Ok(distinct.spread(results))
 }
 
-/// Builds one seeded network, runs it once and keeps what it left.
-fn trace_one(
-    index: usize,
+/// Builds one seeded network and runs it once.
+fn pass(
     architecture: &Architecture,
     spec: &TraceSpec,
+    visitor: &mut impl Visitor<f32>,
     workspace: &mut Workspace<f32>,
-) -> Result<Trace, Error> {
-    let engine = |source| Error::Engine { index, source };
-    let batch = spec.batch_for(architecture).map_err(engine)?;
+) -> Result<f64, lpzero_nn::Error> {
+    let batch = spec.batch_for(architecture)?;
     let objective = spec.objective_for(architecture);
-    let network = Network::<f32>::seeded(architecture, objective, spec.seed).map_err(engine)?;
-    let mut recorder = Recorder::new();
-    let loss = network
-        .pass_with(&batch, &mut recorder, workspace)
-        .map_err(engine)?;
-    Ok(recorder.finish(architecture, loss))
+    let network = Network::<f32>::seeded(architecture, objective, spec.seed)?;
+    network.pass_with(&batch, visitor, workspace)
 }
 
 /// Bytes that one pass takes, on the safe side: weights, gradients that wait
@@ -220,15 +259,15 @@ impl Distinct {
         distinct
     }
 
-    /// Puts one trace per distinct architecture back where each stands.
-    fn spread(&self, mut traces: Vec<Option<Trace>>) -> Vec<Trace> {
-        let mut last = vec![0; traces.len()];
+    /// Puts one result per distinct architecture back where each stands.
+    fn spread<T: Clone>(&self, mut results: Vec<Option<T>>) -> Vec<T> {
+        let mut last = vec![0; results.len()];
         for (position, &place) in self.place.iter().enumerate() {
             last[place] = position;
         }
         let take = |(position, &place): (usize, &usize)| match position == last[place] {
-            true => traces[place].take(),
-            false => traces[place].clone(),
+            true => results[place].take(),
+            false => results[place].clone(),
         };
         self.place.iter().enumerate().filter_map(take).collect()
     }

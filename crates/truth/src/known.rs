@@ -37,7 +37,7 @@ pub const KNOWN: [Known; 2] = [
                     data/BERT_benchmark.json",
     },
     Known {
-        name: "gpt2-wt103",
+        name: "lts-gpt2-wt103",
         description: "200 GPT-2 decoders with heterogeneous layers and adaptive embeddings, \
                       trained on WikiText-103",
         entries: 200,

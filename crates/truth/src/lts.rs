@@ -34,7 +34,7 @@ pub(crate) fn read(folder: &Path) -> Result<GroundTruth, Error> {
         .collect::<Result<Vec<_>, _>>()?;
     every_config_has_a_score(folder, &summary, &entries)?;
     Ok(GroundTruth {
-        name: "gpt2-wt103".into(),
+        name: "lts-gpt2-wt103".into(),
         path: folder.to_owned(),
         metric: METRIC.into(),
         lower_is_better: true,

@@ -48,6 +48,13 @@ pub struct Group {
     pub width: usize,
 }
 
+impl std::fmt::Display for Group {
+    /// `4 x 256`: blocks, then width.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} x {}", self.layers, self.width)
+    }
+}
+
 impl Entry {
     /// The group of architectures of the same depth and width.
     pub fn group(&self) -> Group {

@@ -29,7 +29,7 @@ fn flexibert(reading: Reading) -> Option<GroundTruth> {
 }
 
 fn gpt2() -> Option<GroundTruth> {
-    let path = data(known("gpt2-wt103").unwrap().location)?;
+    let path = data(known("lts-gpt2-wt103").unwrap().location)?;
     Some(GroundTruth::read(&path, Reading::default()).unwrap())
 }
 
@@ -139,7 +139,7 @@ fn a_smaller_perplexity_is_a_larger_score() {
     let Some(truth) = gpt2() else { return };
     assert_eq!(
         (truth.name.as_str(), truth.lower_is_better),
-        ("gpt2-wt103", true)
+        ("lts-gpt2-wt103", true)
     );
     let first = &truth.entries[0];
     assert_eq!(first.id, "config_0_j0");

@@ -1,0 +1,332 @@
+//! The command line as typed: names, defaults and help, nothing resolved yet.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Find zero-cost proxies for language models: formulas over the weights,
+/// gradients and activations of an untrained transformer that rank
+/// architectures by the quality they reach once trained.
+#[derive(Debug, Parser)]
+#[command(
+    name = "lpzero",
+    version,
+    about,
+    arg_required_else_help = true,
+    max_term_width = 100,
+    after_help = "Start here:\n  \
+        lpzero proxies                                  what formulas look like\n  \
+        lpzero rank   --truth BERT_benchmark.json       how well the known proxies rank\n  \
+        lpzero search --truth BERT_benchmark.json       find a better one\n\n\
+        Exit status: 0 done, 2 the input is wrong, 1 anything else, 130 interrupted."
+)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Command,
+
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Find a proxy: search formulas on one split of a ground truth, report on another.
+    Search(Search),
+    /// Correlate proxies with a ground truth.
+    Rank(Rank),
+    /// Score architectures, one row each.
+    Score(Score),
+    /// List the named proxies, or explain one name or formula.
+    Proxies(Proxies),
+    /// Ground truths: what is known, one in detail.
+    Truth(Truth),
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub struct Common {
+    /// Seed of everything random: weights, batch, split, search.
+    #[arg(long, global = true, default_value_t = 0, value_name = "N")]
+    pub seed: u64,
+
+    /// Threads to use [default: all cores]. The result does not depend on it.
+    #[arg(long, global = true, value_name = "N")]
+    pub threads: Option<usize>,
+
+    /// Print exactly one JSON document on standard output.
+    #[arg(long, global = true)]
+    pub json: bool,
+
+    /// No progress and no remarks on standard error; errors only.
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+
+    /// Folder for traces, reused by every later command on the same networks
+    /// [default: the user's cache folder].
+    #[arg(long, global = true, value_name = "DIR")]
+    pub cache: Option<PathBuf>,
+
+    /// Neither read nor write traces on disk.
+    #[arg(long, global = true, conflicts_with = "cache")]
+    pub no_cache: bool,
+}
+
+/// A ground truth and how to read it.
+#[derive(Debug, Args)]
+pub struct TruthArguments {
+    /// Ground truth: BERT_benchmark.json, a LiteTransformerSearch folder with
+    /// ppl_summary.yaml, or a file in lpzero's own format.
+    #[arg(long, value_name = "T")]
+    pub truth: Option<PathBuf>,
+
+    /// Which network a FlexiBERT record describes.
+    #[arg(long, value_enum, default_value_t = ReadingArgument::AsTrained, value_name = "R")]
+    pub reading: ReadingArgument,
+}
+
+/// The three readings of a FlexiBERT record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ReadingArgument {
+    /// What the training code built: plain self-attention everywhere, first
+    /// feed-forward layer 4 x hidden.
+    AsTrained,
+    /// What the record says.
+    Declared,
+    /// What the released scoring code built: hidden 256 and feed-forward 1024 always.
+    Reference,
+}
+
+/// What the networks see and minimise during their one pass.
+#[derive(Clone, Debug, Args)]
+pub struct PassArguments {
+    /// Sequences per minibatch.
+    #[arg(long, default_value_t = 4, value_name = "N")]
+    pub batch: usize,
+
+    /// Tokens per sequence.
+    #[arg(long, default_value_t = 64, value_name = "N")]
+    pub positions: usize,
+
+    /// Loss to differentiate [default: next-token for decoders, masked-token for encoders].
+    #[arg(long, value_enum, value_name = "L")]
+    pub objective: Option<ObjectiveArgument>,
+
+    /// Real text for the minibatch, in place of a synthetic Zipf stream.
+    #[arg(long, value_name = "FILE", requires = "tokenizer")]
+    pub text: Option<PathBuf>,
+
+    /// The tokenizer.json that turns the text into tokens.
+    #[arg(long, value_name = "FILE", requires = "text")]
+    pub tokenizer: Option<PathBuf>,
+}
+
+/// Losses of the one pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ObjectiveArgument {
+    /// Cross-entropy of the next token.
+    NextToken,
+    /// Cross-entropy of masked tokens through the tied token table.
+    MaskedToken,
+    /// A fixed random projection of the last hidden state.
+    RandomProjection,
+    /// Sum of the last hidden state, as the released code has it: its gradient
+    /// is rounding noise behind a final LayerNorm.
+    OutputSum,
+}
+
+/// Two sizes, `S/V`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SplitArgument {
+    pub search: usize,
+    pub validation: usize,
+}
+
+/// `60s` or a number of evaluations.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum BudgetArgument {
+    Seconds(f64),
+    Evaluations(u64),
+}
+
+#[derive(Debug, Args)]
+pub struct Search {
+    #[command(flatten)]
+    pub truth: TruthArguments,
+
+    #[command(flatten)]
+    pub pass: PassArguments,
+
+    /// How formulas are found.
+    #[arg(long, value_enum, default_value_t = MethodArgument::Gp)]
+    pub method: MethodArgument,
+
+    /// Search on S architectures, select with V, test on all others; drawn by
+    /// the seed [default: 100/50, or two and one fifths of a small ground truth].
+    #[arg(long, value_name = "S/V", value_parser = parse_split)]
+    pub split: Option<SplitArgument>,
+
+    /// Formulas evaluated (20000) or time (60s; not reproducible)
+    /// [default: the paper's 1000 iterations].
+    #[arg(long, value_name = "B", value_parser = parse_budget)]
+    pub budget: Option<BudgetArgument>,
+
+    /// Write the report, the front and the configuration to this new folder.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+
+    /// Continue the run in this folder with the configuration it was started with.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["out", "truth"])]
+    pub resume: Option<PathBuf>,
+}
+
+/// Search methods.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum MethodArgument {
+    /// Typed genetic programming.
+    Gp,
+    /// Random formulas from the same generator, for comparison.
+    Random,
+}
+
+#[derive(Debug, Args)]
+pub struct Rank {
+    #[command(flatten)]
+    pub truth: TruthArguments,
+
+    #[command(flatten)]
+    pub pass: PassArguments,
+
+    /// A named proxy or a formula; may be repeated [default: every named proxy].
+    #[arg(long = "proxy", value_name = "P")]
+    pub proxies: Vec<String>,
+
+    /// Report on the test set that a search with this split leaves [default: all].
+    #[arg(long, value_name = "S/V", value_parser = parse_split)]
+    pub split: Option<SplitArgument>,
+}
+
+#[derive(Debug, Args)]
+pub struct Score {
+    /// Architectures: lpzero specs, FlexiBERT configs, LiteTransformerSearch model_config.yaml files.
+    #[arg(value_name = "ARCH", conflicts_with = "truth", required_unless_present = "truth")]
+    pub architectures: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub truth: TruthArguments,
+
+    #[command(flatten)]
+    pub pass: PassArguments,
+
+    /// A named proxy or a formula; may be repeated.
+    #[arg(long = "proxy", value_name = "P", required = true)]
+    pub proxies: Vec<String>,
+
+    /// How to print the scores.
+    #[arg(long, value_enum, default_value_t = FormatArgument::Table)]
+    pub format: FormatArgument,
+}
+
+/// Output formats of `score`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FormatArgument {
+    /// Aligned columns to read.
+    Table,
+    /// `id,<proxy>,...`, full precision.
+    Csv,
+    /// One JSON document.
+    Json,
+    /// Apache Parquet (redirect it to a file).
+    Parquet,
+}
+
+#[derive(Debug, Args)]
+pub struct Proxies {
+    /// A named proxy or a formula to explain [default: list all].
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+
+    /// Print the reference of the language: every operator, symbol and role.
+    #[arg(long, conflicts_with = "name")]
+    pub reference: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Truth {
+    #[command(subcommand)]
+    pub action: Option<TruthAction>,
+}
+
+/// What to do with ground truths.
+#[derive(Debug, Subcommand)]
+pub enum TruthAction {
+    /// The published ground truths that lpzero reads, and where they come from.
+    List,
+    /// One ground truth in detail: architectures, scores, closed-form baselines.
+    Show {
+        #[command(flatten)]
+        truth: TruthArguments,
+    },
+}
+
+fn parse_split(text: &str) -> Result<SplitArgument, String> {
+    let expected = "expected two numbers such as 100/50: architectures to search on / to select with";
+    let (search, validation) = text.split_once('/').ok_or(expected)?;
+    let number = |part: &str| part.trim().parse::<usize>().map_err(|_| expected.to_owned());
+    let split = SplitArgument {
+        search: number(search)?,
+        validation: number(validation)?,
+    };
+    if split.search < 2 || split.validation < 2 {
+        return Err("each part of a split needs at least 2 architectures".into());
+    }
+    Ok(split)
+}
+
+fn parse_budget(text: &str) -> Result<BudgetArgument, String> {
+    let expected = "expected a number of evaluations such as 20000, or a time such as 60s";
+    if let Some(seconds) = text.strip_suffix('s') {
+        let seconds: f64 = seconds.trim().parse().map_err(|_| expected.to_owned())?;
+        if !(seconds.is_finite() && seconds > 0.0) {
+            return Err(expected.into());
+        }
+        return Ok(BudgetArgument::Seconds(seconds));
+    }
+    let evaluations: u64 = text.trim().parse().map_err(|_| expected.to_owned())?;
+    if evaluations == 0 {
+        return Err(expected.into());
+    }
+    Ok(BudgetArgument::Evaluations(evaluations))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_split_is_two_sizes_of_at_least_two() {
+        assert_eq!(
+            parse_split("100/50").unwrap(),
+            SplitArgument { search: 100, validation: 50 }
+        );
+        for wrong in ["100", "1/50", "a/b", "100/", "-3/4", "100/50/2"] {
+            assert!(parse_split(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_budget_counts_evaluations_or_seconds() {
+        assert_eq!(parse_budget("60s").unwrap(), BudgetArgument::Seconds(60.0));
+        assert_eq!(parse_budget("20000").unwrap(), BudgetArgument::Evaluations(20000));
+        for wrong in ["", "s", "-1s", "NaNs", "0", "1.5", "ten"] {
+            assert!(parse_budget(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! The command: arguments in, tables and JSON out. Everything that computes
+//! lives in the library.
+
+pub mod arguments;
+mod failure;
+mod output;
+mod proxies;
+mod rank;
+mod run_folder;
+mod score;
+mod score_table;
+mod search;
+mod session;
+mod truth;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use arguments::{Arguments, Command};
+use failure::Failure;
+use session::Session;
+
+/// Does what the command line says; the exit status tells how it went.
+pub fn run(arguments: Arguments) -> ExitCode {
+    let outcome = Session::start(&arguments.common)
+        .and_then(|session| dispatch(&session, arguments.command));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever reads our output has seen enough (`lpzero ... | head`).
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("lpzero: {error:#}");
+            ExitCode::from(Failure::status(&error))
+        }
+    }
+}
+
+fn dispatch(session: &Session, command: Command) -> Result<()> {
+    match command {
+        Command::Search(arguments) => search::run(session, arguments),
+        Command::Rank(arguments) => rank::run(session, &arguments),
+        Command::Score(arguments) => score::run(session, &arguments),
+        Command::Proxies(arguments) => proxies::run(session, &arguments),
+        Command::Truth(arguments) => truth::run(session, &arguments),
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+    })
+}

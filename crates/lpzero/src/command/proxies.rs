@@ -1,0 +1,85 @@
+//! `lpzero proxies`: what formulas there are, and what one means.
+
+use std::io::Write;
+
+use anyhow::Result;
+use lpzero::Proxy;
+use lpzero::language::named::{self, NAMED};
+use lpzero::language::{canonical_for_ranking, reference, to_latex};
+
+use super::arguments::Proxies;
+use super::output::{print_json, table};
+use super::session::{Session, failed};
+
+pub fn run(session: &Session, arguments: &Proxies) -> Result<()> {
+    if arguments.reference {
+        std::io::stdout().write_all(reference().as_bytes())?;
+        return Ok(());
+    }
+    match &arguments.name {
+        Some(name) => explain(session, name),
+        None => list(session),
+    }
+}
+
+fn list(session: &Session) -> Result<()> {
+    if session.json {
+        let rows: Vec<_> = NAMED
+            .iter()
+            .map(|proxy| {
+                serde_json::json!({
+                    "proxy": proxy.name,
+                    "formula": proxy.formula,
+                    "sign": proxy.sign,
+                    "definition": proxy.definition,
+                    "source": proxy.source,
+                })
+            })
+            .collect();
+        return print_json(&serde_json::json!({ "proxies": rows }));
+    }
+    let out = &mut std::io::stdout().lock();
+    let mut table = table();
+    table.set_header(["proxy", "formula", "definition"]);
+    for proxy in NAMED {
+        table.add_row([proxy.name, proxy.formula, proxy.definition]);
+    }
+    writeln!(out, "{table}")?;
+    Ok(())
+}
+
+fn explain(session: &Session, name: &str) -> Result<()> {
+    let proxy = Proxy::parse(name).map_err(failed)?;
+    let named = named::find(name);
+    let canonical = canonical_for_ranking(&proxy.formula).node.to_string();
+    let latex = to_latex(&proxy.formula);
+    let complexity = proxy.formula.complexity();
+    if session.json {
+        return print_json(&serde_json::json!({
+            "proxy": proxy.name,
+            "formula": proxy.formula.to_string(),
+            "canonical": canonical,
+            "complexity": complexity,
+            "latex": latex,
+            "data_free": proxy.is_data_free(),
+            "sign": proxy.sign,
+            "definition": named.map(|named| named.definition),
+            "source": named.map(|named| named.source),
+        }));
+    }
+    let out = &mut std::io::stdout().lock();
+    if let Some(named) = named {
+        writeln!(out, "{}: {}", named.name, named.definition)?;
+        writeln!(out, "source      {}", named.source)?;
+    }
+    writeln!(out, "formula     {}", proxy.formula)?;
+    writeln!(out, "ranks like  {canonical}")?;
+    writeln!(out, "complexity  {complexity}")?;
+    writeln!(out, "latex       {latex}")?;
+    writeln!(out, 
+        "reads       {}",
+        if proxy.is_data_free() { "the architecture alone" } else { "one forward and backward pass" }
+    )?;
+    writeln!(out, "\n`lpzero proxies --reference` explains every operator, symbol and role.")?;
+    Ok(())
+}

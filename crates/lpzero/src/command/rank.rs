@@ -1,0 +1,88 @@
+//! `lpzero rank`: proxies against a ground truth.
+
+use std::io::Write;
+
+use anyhow::Result;
+use lpzero::search::split::Split;
+
+use super::arguments::Rank;
+use super::output::{align_numbers, print_json, table};
+use super::session::{Session, columns, failed, proxies, source};
+
+pub fn run(session: &Session, arguments: &Rank) -> Result<()> {
+    let proxies = proxies(&arguments.proxies)?;
+    let truth = session.truth(&arguments.truth)?;
+    let indices: Vec<usize> = match arguments.split {
+        Some(split) => {
+            Split::draw(truth.entries.len(), split.search, split.validation, session.seed)
+                .map_err(|error| failed(error.into()))?
+                .test
+        }
+        None => (0..truth.entries.len()).collect(),
+    };
+
+    let workbench = session.workbench(&arguments.pass)?;
+    let (ids, architectures) = columns(&truth);
+    let traces = session.traces(&workbench, &source(&truth), &ids, &architectures, &proxies)?;
+    let scores: Vec<f64> = truth.entries.iter().map(|entry| entry.score).collect();
+
+    let bar = session.report.bar("ranking", proxies.len() as u64);
+    let rows = lpzero::rank(&proxies, &traces, &scores, &indices, session.seed, |done| {
+        bar.set_position(done as u64);
+    });
+    bar.finish_and_clear();
+    let rows = rows.map_err(failed)?;
+
+    if session.json {
+        return print_json(&serde_json::json!({
+            "truth": truth.name,
+            "n": indices.len(),
+            "reading": truth.reading.map(|reading| reading.to_string()),
+            "rows": rows,
+        }));
+    }
+    session.report.note(format_args!(
+        "{}: {} architectures against {}{}",
+        truth.name,
+        indices.len(),
+        truth.metric,
+        if truth.lower_is_better { ", turned so that larger is better" } else { "" }
+    ));
+    let mut table = table();
+    table.set_header([
+        "proxy", "tau", "95 % interval", "rho", "95 % interval", "tau | params", "tau top 10 %",
+        "ties", "network",
+    ]);
+    for row in &rows {
+        table.add_row([
+            row.proxy.clone(),
+            number(row.tau),
+            interval(row.tau_ci),
+            number(row.rho),
+            interval(row.rho_ci),
+            number(row.partial_tau_params),
+            number(row.tau_top10),
+            number(row.ties),
+            if row.data_free { "no" } else { "yes" }.to_owned(),
+        ]);
+    }
+    align_numbers(&mut table, 1);
+    writeln!(std::io::stdout(), "{table}")?;
+    for row in rows.iter().filter(|row| row.undefined > 0) {
+        session.report.warn(format_args!(
+            "{}: not a finite number on {} architectures, so not ranked",
+            row.proxy, row.undefined
+        ));
+    }
+    Ok(())
+}
+
+/// A correlation to three digits, or a dash where it is undefined.
+pub fn number(value: Option<f64>) -> String {
+    value.map_or_else(|| "-".to_owned(), |value| format!("{value:.3}"))
+}
+
+/// An interval to three digits.
+pub fn interval(value: Option<[f64; 2]>) -> String {
+    value.map_or_else(|| "-".to_owned(), |[low, high]| format!("{low:.3} .. {high:.3}"))
+}

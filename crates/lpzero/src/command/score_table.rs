@@ -1,0 +1,174 @@
+//! Scores of architectures, one row each, in the formats of `score`.
+
+use std::io::{IsTerminal, Write};
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use parquet::data_type::{ByteArray, ByteArrayType, DoubleType};
+use parquet::file::properties::WriterProperties;
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::parser::parse_message_type;
+
+use super::arguments::FormatArgument;
+use super::failure::Failure;
+
+/// One score per architecture and proxy.
+pub struct ScoreTable {
+    /// Architectures, as the ground truth or the command line names them.
+    pub ids: Vec<String>,
+    /// Proxies, as the user named them.
+    pub proxies: Vec<String>,
+    /// Scores by proxy, then architecture; NaN where a proxy is not defined.
+    pub columns: Vec<Vec<f64>>,
+}
+
+impl ScoreTable {
+    /// Writes the table to standard output.
+    pub fn print(&self, format: FormatArgument) -> Result<()> {
+        let stdout = std::io::stdout();
+        if format == FormatArgument::Parquet && stdout.is_terminal() {
+            return Err(Failure::input(
+                "--format parquet is binary: redirect standard output to a file",
+            ));
+        }
+        let mut out = stdout.lock();
+        match format {
+            FormatArgument::Table => self.write_table(&mut out)?,
+            FormatArgument::Csv => self.write_csv(&mut out)?,
+            FormatArgument::Json => {
+                serde_json::to_writer_pretty(&mut out, &self.to_json())?;
+                writeln!(out)?;
+            }
+            FormatArgument::Parquet => out.write_all(&self.to_parquet()?)?,
+        }
+        out.flush()?;
+        Ok(())
+    }
+
+    fn rows(&self) -> impl Iterator<Item = (&String, impl Iterator<Item = f64>)> {
+        self.ids
+            .iter()
+            .enumerate()
+            .map(|(row, id)| (id, self.columns.iter().map(move |column| column[row])))
+    }
+
+    fn write_table(&self, out: &mut impl Write) -> Result<()> {
+        let mut table = super::output::table();
+        table.set_header(std::iter::once("id").chain(self.proxies.iter().map(String::as_str)));
+        for (id, scores) in self.rows() {
+            table.add_row(std::iter::once(id.clone()).chain(scores.map(|s| format!("{s:.6e}"))));
+        }
+        super::output::align_numbers(&mut table, 1);
+        writeln!(out, "{table}")?;
+        Ok(())
+    }
+
+    fn write_csv(&self, out: &mut impl Write) -> Result<()> {
+        let mut writer = csv::Writer::from_writer(out);
+        writer.write_record(std::iter::once("id").chain(self.proxies.iter().map(String::as_str)))?;
+        for (id, scores) in self.rows() {
+            // `{}` prints the shortest text that reads back to the same f64,
+            // and whole numbers (parameter counts) without a fraction.
+            writer.write_record(std::iter::once(id.clone()).chain(scores.map(|s| s.to_string())))?;
+        }
+        writer.flush()?;
+        Ok(())
+    }
+
+    fn to_json(&self) -> serde_json::Value {
+        let rows: Vec<_> = self
+            .rows()
+            .map(|(id, scores)| {
+                let scores: serde_json::Map<_, _> = self
+                    .proxies
+                    .iter()
+                    .cloned()
+                    // JSON has no NaN: an undefined score is null.
+                    .zip(scores.map(|s| serde_json::json!(s.is_finite().then_some(s))))
+                    .collect();
+                serde_json::json!({ "id": id, "scores": scores })
+            })
+            .collect();
+        serde_json::json!({ "proxies": self.proxies, "rows": rows })
+    }
+
+    fn to_parquet(&self) -> Result<Vec<u8>> {
+        // Formulas are not identifiers, so the schema is parsed with stand-in
+        // names and the columns are named by building the types directly.
+        let id = parse_message_type("message id { REQUIRED BYTE_ARRAY id (UTF8); }")?;
+        let mut fields = id.get_fields().to_vec();
+        for proxy in &self.proxies {
+            let field = parquet::schema::types::Type::primitive_type_builder(
+                proxy,
+                parquet::basic::Type::DOUBLE,
+            )
+            .with_repetition(parquet::basic::Repetition::REQUIRED)
+            .build()?;
+            fields.push(Arc::new(field));
+        }
+        let schema = parquet::schema::types::Type::group_type_builder("scores")
+            .with_fields(fields)
+            .build()?;
+
+        let properties = Arc::new(WriterProperties::builder().build());
+        let mut bytes = Vec::new();
+        let mut writer = SerializedFileWriter::new(&mut bytes, Arc::new(schema), properties)?;
+        let mut group = writer.next_row_group()?;
+        let mut column = group.next_column()?.context("the id column")?;
+        let ids: Vec<ByteArray> = self.ids.iter().map(|id| ByteArray::from(id.as_str())).collect();
+        column.typed::<ByteArrayType>().write_batch(&ids, None, None)?;
+        column.close()?;
+        for scores in &self.columns {
+            let mut column = group.next_column()?.context("a score column")?;
+            column.typed::<DoubleType>().write_batch(scores, None, None)?;
+            column.close()?;
+        }
+        group.close()?;
+        writer.close()?;
+        Ok(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use parquet::file::reader::{FileReader, SerializedFileReader};
+    use parquet::record::RowAccessor;
+
+    fn table() -> ScoreTable {
+        ScoreTable {
+            ids: vec!["a".into(), "b".into()],
+            proxies: vec!["params".into(), "sum[ffn, out](l2(G))".into()],
+            columns: vec![vec![13_330_176.0, 5.0], vec![0.1, f64::NAN]],
+        }
+    }
+
+    #[test]
+    fn csv_quotes_formulas_and_keeps_whole_numbers_whole() {
+        let mut out = Vec::new();
+        table().write_csv(&mut out).unwrap();
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "id,params,\"sum[ffn, out](l2(G))\"\na,13330176,0.1\nb,5,NaN\n"
+        );
+    }
+
+    #[test]
+    fn json_says_null_for_an_undefined_score() {
+        let json = table().to_json();
+        assert_eq!(json["rows"][1]["scores"]["sum[ffn, out](l2(G))"], serde_json::Value::Null);
+        assert_eq!(json["rows"][0]["scores"]["params"], 13_330_176.0);
+    }
+
+    #[test]
+    fn parquet_reads_back() {
+        let bytes = table().to_parquet().unwrap();
+        let file = SerializedFileReader::new(bytes::Bytes::from(bytes)).unwrap();
+        let rows: Vec<_> = file.get_row_iter(None).unwrap().map(Result::unwrap).collect();
+        assert_eq!(rows.len(), 2);
+        assert_eq!(rows[0].get_string(0).unwrap(), "a");
+        assert_eq!(rows[0].get_double(1).unwrap(), 13_330_176.0);
+        assert!(rows[1].get_double(2).unwrap().is_nan());
+    }
+}

@@ -1,0 +1,235 @@
+//! `lpzero search`: find a proxy, and say honestly how good it is.
+
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use lpzero::search::budget::{Budget, Control};
+use lpzero::search::split::Split;
+use lpzero::search::{Method, Report, Settings};
+use serde::Serialize;
+
+use super::arguments::{BudgetArgument, MethodArgument, Search};
+use super::failure::Failure;
+use super::output::{align_numbers, print_json, table};
+use super::rank::{interval, number};
+use super::run_folder::{Configuration, RunFolder};
+use super::session::{Session, columns, failed, source};
+
+/// The JSON document of a search.
+#[derive(Serialize)]
+struct Document<'a> {
+    truth: &'a str,
+    reading: Option<String>,
+    n: usize,
+    #[serde(flatten)]
+    report: &'a Report,
+    seconds: Seconds,
+}
+
+/// Where the time went.
+#[derive(Clone, Copy, Serialize)]
+struct Seconds {
+    trace: f64,
+    search: f64,
+    total: f64,
+}
+
+pub fn run(session: &Session, arguments: Search) -> Result<()> {
+    let (configuration, folder) = match &arguments.resume {
+        Some(path) => {
+            let (configuration, folder) = RunFolder::open(path)?;
+            if folder.is_finished() {
+                return Err(Failure::input(format_args!(
+                    "--resume {}: this run is finished; its report is report.json",
+                    path.display()
+                )));
+            }
+            (configuration, Some(folder))
+        }
+        None => {
+            let configuration = Configuration::of(session.seed, &arguments);
+            let folder = arguments.out.as_deref().map(|path| {
+                // Reading the ground truth first would be nicer to the user's
+                // disk, but a run that cannot be kept should not start.
+                RunFolder::create(path, &configuration)
+            });
+            (configuration, folder.transpose()?)
+        }
+    };
+    let outcome = search(session, &configuration, folder.as_ref());
+    if outcome.is_err()
+        && let Some(folder) = folder.filter(|_| arguments.resume.is_none())
+    {
+        folder.discard_unless_resumable(&outcome);
+    }
+    outcome
+}
+
+fn search(
+    session: &Session,
+    configuration: &Configuration,
+    folder: Option<&RunFolder>,
+) -> Result<()> {
+    let start = Instant::now();
+    let truth = session.truth(&configuration.truth())?;
+    let n = truth.entries.len();
+    let split = match configuration.split {
+        Some([search, validation]) => {
+            Split::draw(n, search, validation, configuration.seed)
+        }
+        None => Split::draw(n, (2 * n / 5).min(100), (n / 5).min(50), configuration.seed),
+    };
+    let split = split.map_err(|error| failed(error.into()))?;
+
+    let workbench = session.workbench_seeded(&configuration.pass(), configuration.seed)?;
+    let (ids, architectures) = columns(&truth);
+    let traces = session.traces(&workbench, &source(&truth), &ids, &architectures, &[])?;
+    let traced = start.elapsed();
+
+    let settings = Settings {
+        seed: configuration.seed,
+        budget: match configuration.budget() {
+            Some(BudgetArgument::Evaluations(evaluations)) => Budget::Evaluations(evaluations),
+            Some(BudgetArgument::Seconds(seconds)) => {
+                Budget::Time(Duration::from_secs_f64(seconds))
+            }
+            None => Budget::default(),
+        },
+        ..Settings::default()
+    };
+    let method = match configuration.method() {
+        MethodArgument::Gp => Method::Genetic,
+        MethodArgument::Random => Method::Random,
+    };
+    let bar = session.report.bar("searching", 1000);
+    let mut progress = |progress: lpzero::search::budget::Progress<'_>| {
+        bar.set_position((progress.spent * 1000.0) as u64);
+        let formula = progress.formula.map(ToString::to_string).unwrap_or_default();
+        let formula: String = formula.chars().take(60).collect();
+        bar.set_message(format!(
+            "{} formulas, best rho {:.3}  {formula}",
+            progress.evaluated, progress.best
+        ));
+    };
+    let mut control =
+        Control { pool: workbench.pool(), cancel: &session.cancel, progress: &mut progress };
+    let report = lpzero::find(method, &truth, &traces, &split, &settings, &mut control);
+    bar.finish_and_clear();
+    let report = report.map_err(failed)?;
+
+    let total = start.elapsed();
+    let document = Document {
+        truth: &truth.name,
+        reading: truth.reading.map(|reading| reading.to_string()),
+        n,
+        report: &report,
+        seconds: Seconds {
+            trace: traced.as_secs_f64(),
+            search: (total - traced).as_secs_f64(),
+            total: total.as_secs_f64(),
+        },
+    };
+    if session.json {
+        print_json(&document)?;
+    } else {
+        print(&document, &mut std::io::stdout().lock())?;
+    }
+    if report.interrupted {
+        let next = match folder {
+            Some(folder) => format!("`lpzero search --resume {}` continues", folder.path().display()),
+            None => "the traces are kept; run the same command again".to_owned(),
+        };
+        return Err(Failure::interrupted(format_args!(
+            "interrupted after {} formulas: {next}",
+            report.counts.evaluated
+        )));
+    }
+    if let Some(folder) = folder {
+        folder.finish(&document)?;
+        session.report.note(format_args!("report in {}", folder.path().display()));
+    }
+    Ok(())
+}
+
+fn print(document: &Document<'_>, out: &mut impl Write) -> Result<()> {
+    let report = document.report;
+    writeln!(out, "best formula  {}", report.best.formula)?;
+    writeln!(out, "ranks like    {}", report.best.canonical)?;
+    writeln!(out, "complexity    {}\n", report.best.complexity)?;
+
+    let mut splits = table();
+    splits.set_header(["split", "n", "tau", "95 % interval", "rho", "95 % interval"]);
+    for (name, on) in [("search", &report.search), ("validation", &report.validation)] {
+        let dash = || "-".to_owned();
+        splits.add_row([
+            name.to_owned(), on.n.to_string(), number(on.tau), dash(), number(on.rho), dash(),
+        ]);
+    }
+    let test = &report.test;
+    splits.add_row([
+        "test".to_owned(),
+        test.n.to_string(),
+        number(test.tau),
+        interval(test.tau_ci),
+        number(test.rho),
+        interval(test.rho_ci),
+    ]);
+    align_numbers(&mut splits, 1);
+    writeln!(out, "{splits}")?;
+
+    if !test.baselines.is_empty() {
+        writeln!(out, "\ntest split, baselines that need no network")?;
+        let mut baselines = table();
+        baselines.set_header(["baseline", "tau", "rho", "tau of best - tau", "95 % interval"]);
+        for row in &test.baselines {
+            baselines.add_row([
+                row.name.clone(),
+                number(row.tau),
+                number(row.rho),
+                number(row.difference),
+                interval(row.difference_ci),
+            ]);
+        }
+        align_numbers(&mut baselines, 1);
+        writeln!(out, "{baselines}")?;
+    }
+    if !test.tau_within_group.is_empty() {
+        writeln!(out, "\ntest split, tau inside groups of equal depth x width")?;
+        for (group, tau) in &test.tau_within_group {
+            writeln!(out, "  {group:<10} {}", number(*tau))?;
+        }
+    }
+
+    writeln!(out, "\nfront: the best rho on the search split for its complexity")?;
+    let mut front = table();
+    front.set_header(["complexity", "search rho", "validation rho", "formula"]);
+    for entry in &report.front {
+        front.add_row([
+            entry.complexity.to_string(),
+            number(entry.search.rho),
+            number(entry.validation.rho),
+            entry.formula.clone(),
+        ]);
+    }
+    writeln!(out, "{front}")?;
+
+    let counts = &report.counts;
+    writeln!(out, 
+        "\n{} formulas generated, {} canonical, {} evaluated; pruned: {}",
+        counts.generated,
+        counts.canonical,
+        counts.evaluated,
+        counts
+            .pruned
+            .iter()
+            .map(|(rule, count)| format!("{rule} {count}"))
+            .collect::<Vec<_>>()
+            .join(", ")
+    )?;
+    writeln!(out, 
+        "{:.1} s for traces, {:.1} s for the search",
+        document.seconds.trace, document.seconds.search
+    )?;
+    Ok(())
+}

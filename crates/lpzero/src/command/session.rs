@@ -1,0 +1,232 @@
+//! What every command shares: the workbench, remarks, and a way to be stopped.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context, Result};
+use lpzero::arch::{Architecture, Reading};
+use lpzero::nn::Objective;
+use lpzero::trace::{Progress, Trace};
+use lpzero::truth::GroundTruth;
+use lpzero::{Pass, Proxy, Workbench, text};
+
+use super::arguments::{
+    Common, ObjectiveArgument, PassArguments, ReadingArgument, TruthArguments,
+};
+use super::failure::Failure;
+use super::output::Reporter;
+
+/// The options of every command, resolved.
+pub struct Session {
+    pub seed: u64,
+    pub json: bool,
+    pub report: Reporter,
+    pub cancel: Arc<AtomicBool>,
+    threads: usize,
+    cache: Option<PathBuf>,
+}
+
+impl Session {
+    /// Resolves the common options and listens for Ctrl-C and SIGTERM.
+    pub fn start(common: &Common) -> Result<Self> {
+        if common.threads == Some(0) {
+            return Err(Failure::input("--threads 0: expected at least 1"));
+        }
+        let cancel = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&cancel);
+        ctrlc::set_handler(move || {
+            // The second signal does not wait for the passes that run.
+            if flag.swap(true, Ordering::SeqCst) {
+                std::process::exit(130);
+            }
+        })
+        .context("cannot listen for Ctrl-C")?;
+        let cache = match (&common.cache, common.no_cache) {
+            (_, true) => None,
+            (Some(folder), _) => Some(folder.clone()),
+            (None, _) => default_cache(),
+        };
+        let report = Reporter::new(common.quiet);
+        Ok(Self {
+            seed: common.seed,
+            json: common.json,
+            report,
+            cancel,
+            threads: common.threads.unwrap_or(0),
+            cache: usable(cache, common.cache.is_some(), report)?,
+        })
+    }
+
+    /// A workbench for these pass options.
+    pub fn workbench(&self, pass: &PassArguments) -> Result<Workbench> {
+        self.workbench_seeded(pass, self.seed)
+    }
+
+    /// The same, with the seed of a run that is continued.
+    pub fn workbench_seeded(&self, pass: &PassArguments, seed: u64) -> Result<Workbench> {
+        let tokens = pass.batch.saturating_mul(pass.positions);
+        if tokens == 0 || tokens > MOST_TOKENS {
+            return Err(Failure::input(format_args!(
+                "--batch {} x --positions {}: expected between 1 and {MOST_TOKENS} tokens",
+                pass.batch, pass.positions
+            )));
+        }
+        let text = match (&pass.text, &pass.tokenizer) {
+            (Some(path), Some(tokenizer)) => {
+                let tokens = text::tokens(path, tokenizer, tokens).map_err(lpzero::Error::from);
+                Some(tokens.map_err(failed)?.into())
+            }
+            _ => None,
+        };
+        let pass = Pass {
+            batch: pass.batch,
+            positions: pass.positions,
+            objective: pass.objective.map(objective),
+            text,
+        };
+        Workbench::new(self.threads, self.cache.clone(), seed, pass).map_err(failed)
+    }
+
+    /// Reads the ground truth that the options name.
+    pub fn truth(&self, arguments: &TruthArguments) -> Result<GroundTruth> {
+        let path = arguments.truth.as_deref().ok_or_else(|| {
+            Failure::input(
+                "--truth is missing: expected BERT_benchmark.json, a LiteTransformerSearch folder, \
+                 or a file in lpzero's own format (`lpzero truth list` names the published ones)",
+            )
+        })?;
+        let truth = GroundTruth::read(path, reading(arguments.reading)).map_err(|error| {
+            // A published name is not a path yet: say where to get the data.
+            match lpzero::truth::known(&path.to_string_lossy()) {
+                Some(known) if !path.exists() => Failure::input(format_args!(
+                    "--truth {}: known, but not on this machine; give its path ({}, published at {})",
+                    known.name, known.layout, known.published
+                )),
+                _ => failed(lpzero::Error::from(error)),
+            }
+        })?;
+        Ok(truth)
+    }
+
+    /// Traces of architectures, with progress; data-free proxies cost no pass.
+    pub fn traces(
+        &self,
+        workbench: &Workbench,
+        source: &str,
+        ids: &[String],
+        architectures: &[Architecture],
+        proxies: &[Proxy],
+    ) -> Result<Vec<Trace>> {
+        if !proxies.is_empty() && proxies.iter().all(Proxy::is_data_free) {
+            return Ok(architectures.iter().map(Trace::data_free).collect());
+        }
+        // Tenths of a percent of the work: large networks come first, so the
+        // number of finished ones does not tell the time left.
+        let bar = self.report.bar("tracing", 1000);
+        let progress = |progress: Progress| {
+            bar.set_position((progress.work * 1000.0) as u64);
+            bar.set_message(format!("{} of {} networks", progress.finished, progress.total));
+        };
+        let traced = workbench.traces(source, ids, architectures, &progress, &self.cancel);
+        bar.finish_and_clear();
+        let traced = traced.map_err(failed)?;
+        for warning in &traced.warnings {
+            self.report.warn(warning);
+        }
+        Ok(traced.traces)
+    }
+}
+
+/// Tokens that one minibatch may have: enough for any proxy, far from what
+/// memory holds.
+const MOST_TOKENS: usize = 1 << 20;
+
+/// The reading that an option names.
+pub fn reading(argument: ReadingArgument) -> Reading {
+    match argument {
+        ReadingArgument::AsTrained => Reading::AsTrained,
+        ReadingArgument::Declared => Reading::Declared,
+        ReadingArgument::Reference => Reading::Reference,
+    }
+}
+
+fn objective(argument: ObjectiveArgument) -> Objective {
+    match argument {
+        ObjectiveArgument::NextToken => Objective::NextToken,
+        ObjectiveArgument::MaskedToken => Objective::MaskedToken,
+        ObjectiveArgument::RandomProjection => Objective::RandomProjection,
+        ObjectiveArgument::OutputSum => Objective::OutputSum,
+    }
+}
+
+/// Gives an error of the library its exit status.
+pub fn failed(error: lpzero::Error) -> anyhow::Error {
+    if error.is_cancelled() {
+        Failure::interrupted(format_args!(
+            "{error}; run the same command again to continue from there"
+        ))
+    } else if error.is_input() {
+        Failure::input(error)
+    } else {
+        error.into()
+    }
+}
+
+/// The proxies that options name, or every named one.
+pub fn proxies(texts: &[String]) -> Result<Vec<Proxy>> {
+    if texts.is_empty() {
+        return Ok(Proxy::all_named());
+    }
+    texts.iter().map(|text| Proxy::parse(text).map_err(failed)).collect()
+}
+
+/// Ids and architectures of a ground truth, side by side.
+pub fn columns(truth: &GroundTruth) -> (Vec<String>, Vec<Architecture>) {
+    truth.entries.iter().map(|entry| (entry.id.clone(), entry.architecture.clone())).unzip()
+}
+
+/// What traces of a ground truth are called in the cache.
+pub fn source(truth: &GroundTruth) -> String {
+    match truth.reading {
+        Some(reading) => format!("{} {reading}", truth.name),
+        None => truth.name.clone(),
+    }
+}
+
+/// The user's cache folder, by the conventions of the platform.
+fn default_cache() -> Option<PathBuf> {
+    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    let base = variable("XDG_CACHE_HOME").map(PathBuf::from).or_else(|| {
+        let home = PathBuf::from(variable("HOME")?);
+        Some(home.join(if cfg!(target_os = "macos") { "Library/Caches" } else { ".cache" }))
+    });
+    base.map(|base| base.join("lpzero"))
+}
+
+/// The cache folder where it can be written to. A folder that the user chose
+/// must be usable; without the default one the work goes on, uncached.
+fn usable(folder: Option<PathBuf>, chosen: bool, report: Reporter) -> Result<Option<PathBuf>> {
+    let Some(folder) = folder else { return Ok(None) };
+    match probe(&folder) {
+        Ok(()) => Ok(Some(folder)),
+        Err(error) if chosen => Err(Failure::input(format_args!(
+            "--cache {}: cannot be written to: {error}",
+            folder.display()
+        ))),
+        Err(error) => {
+            report.warn(format_args!(
+                "{}: traces are not kept, the cache folder cannot be written to: {error}",
+                folder.display()
+            ));
+            Ok(None)
+        }
+    }
+}
+
+fn probe(folder: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    let file = folder.join(format!(".probe-{}", std::process::id()));
+    std::fs::write(&file, [])?;
+    std::fs::remove_file(&file)
+}

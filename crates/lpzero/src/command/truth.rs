@@ -1,0 +1,137 @@
+//! `lpzero truth`: what trained networks are known.
+
+use std::io::Write;
+
+use anyhow::Result;
+use lpzero::arch::Architecture;
+use lpzero::search::statistics::{rho, tau};
+use lpzero::truth::{GroundTruth, KNOWN};
+
+use super::arguments::{Truth, TruthAction, TruthArguments};
+use super::output::{align_numbers, print_json, table};
+use super::rank::number;
+use super::session::{Session, failed};
+
+pub fn run(session: &Session, arguments: &Truth) -> Result<()> {
+    match &arguments.action {
+        None | Some(TruthAction::List) => list(session),
+        Some(TruthAction::Show { truth }) => show(session, truth),
+    }
+}
+
+fn list(session: &Session) -> Result<()> {
+    if session.json {
+        let rows: Vec<_> = KNOWN
+            .iter()
+            .map(|known| {
+                serde_json::json!({
+                    "name": known.name,
+                    "n": known.entries,
+                    "metric": known.metric,
+                    "description": known.description,
+                    "licence": known.licence,
+                    "layout": known.layout,
+                    "published": known.published,
+                })
+            })
+            .collect();
+        return print_json(&serde_json::json!({ "truths": rows }));
+    }
+    let out = &mut std::io::stdout().lock();
+    for known in &KNOWN {
+        writeln!(out, "{}: {}", known.name, known.description)?;
+        writeln!(out, "  architectures  {}", known.entries)?;
+        writeln!(out, "  metric         {}", known.metric)?;
+        writeln!(out, "  layout         {}", known.layout)?;
+        writeln!(out, "  published      {}", known.published)?;
+        writeln!(out, "  licence        {}\n", known.licence)?;
+    }
+    writeln!(out, "Give --truth the path of a downloaded one, or a file in lpzero's own format.")?;
+    Ok(())
+}
+
+/// A number that needs no network.
+type Baseline = (&'static str, fn(&Architecture) -> f64);
+
+/// What any proxy must justify itself against.
+const BASELINES: [Baseline; 4] = [
+    ("#Params", |a| a.parameters().total() as f64),
+    ("decoder params", |a| a.parameters().decoder() as f64),
+    ("depth", |a| a.blocks.len() as f64),
+    ("depth^2 x width", |a| (a.blocks.len().pow(2) * a.width) as f64),
+];
+
+fn show(session: &Session, arguments: &TruthArguments) -> Result<()> {
+    let truth = session.truth(arguments)?;
+    let scores: Vec<f64> = truth.entries.iter().map(|entry| entry.score).collect();
+    let lowest = scores.iter().copied().fold(f64::INFINITY, f64::min);
+    let highest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let groups = groups(&truth);
+    let mut baselines = Vec::new();
+    for (name, of) in BASELINES {
+        let column: Vec<f64> = truth.entries.iter().map(|entry| of(&entry.architecture)).collect();
+        let correlation = |result: std::result::Result<_, lpzero::search::Error>| {
+            result.map_err(|error| failed(error.into()))
+        };
+        baselines.push((
+            name,
+            correlation(tau(&column, &scores))?,
+            correlation(rho(&column, &scores))?,
+        ));
+    }
+    if session.json {
+        let baselines: Vec<_> = baselines
+            .iter()
+            .map(|(name, tau, rho)| serde_json::json!({ "baseline": name, "tau": tau, "rho": rho }))
+            .collect();
+        let groups: serde_json::Map<_, _> =
+            groups.into_iter().map(|(group, n)| (group, n.into())).collect();
+        return print_json(&serde_json::json!({
+            "truth": truth.name,
+            "path": truth.path,
+            "n": truth.entries.len(),
+            "metric": truth.metric,
+            "lower_is_better": truth.lower_is_better,
+            "reading": truth.reading.map(|reading| reading.to_string()),
+            "fingerprint": truth.fingerprint(),
+            "score": { "min": lowest, "max": highest },
+            "groups": groups,
+            "baselines": baselines,
+        }));
+    }
+    let out = &mut std::io::stdout().lock();
+    writeln!(out, "{} ({})", truth.name, truth.path.display())?;
+    writeln!(out, "  architectures  {}", truth.entries.len())?;
+    if let Some(reading) = truth.reading {
+        writeln!(out, "  reading        {reading}")?;
+    }
+    writeln!(out, 
+        "  metric         {}{}",
+        truth.metric,
+        if truth.lower_is_better { ", lower is better; scores below are turned" } else { "" }
+    )?;
+    writeln!(out, "  scores         {lowest:.4} to {highest:.4}")?;
+    writeln!(out, "  fingerprint    {}", truth.fingerprint())?;
+    writeln!(out, "\ndepth x width: architectures")?;
+    for (group, n) in &groups {
+        writeln!(out, "  {group:<12} {n}")?;
+    }
+    writeln!(out, "\nbaselines that need no network")?;
+    let mut table = table();
+    table.set_header(["", "tau", "rho"]);
+    for (name, tau, rho) in baselines {
+        table.add_row([name.to_owned(), number(tau), number(rho)]);
+    }
+    align_numbers(&mut table, 1);
+    writeln!(out, "{table}")?;
+    Ok(())
+}
+
+/// Number of architectures of each depth and width.
+fn groups(truth: &GroundTruth) -> Vec<(String, usize)> {
+    let mut counts = std::collections::BTreeMap::new();
+    for entry in &truth.entries {
+        *counts.entry(entry.group()).or_insert(0) += 1;
+    }
+    counts.into_iter().map(|(group, n)| (group.to_string(), n)).collect()
+}

@@ -1,0 +1,83 @@
+//! What can go wrong between a ground truth and a report.
+
+use crate::text::TextError;
+
+/// Errors of the whole pipeline, each with what the crate below says.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// An architecture file cannot be used.
+    #[error(transparent)]
+    Architecture(#[from] lpzero_arch::Error),
+    /// A ground truth cannot be used.
+    #[error(transparent)]
+    Truth(#[from] lpzero_truth::Error),
+    /// A text cannot be used.
+    #[error(transparent)]
+    Text(#[from] TextError),
+    /// A formula cannot be read; the text shows the place.
+    #[error("{0}")]
+    Formula(String),
+    /// The engine refuses an architecture or the minibatch.
+    #[error("architecture {id}: {source}")]
+    Engine {
+        /// As the ground truth or the command line names it.
+        id: String,
+        /// What the engine says.
+        source: lpzero_nn::Error,
+    },
+    /// One network alone would not fit into memory.
+    #[error(
+        "architecture {id} has {parameters} parameters: one pass takes about {} MB, above the limit of {} MB",
+        bytes / 1_000_000, limit / 1_000_000
+    )]
+    TooLarge {
+        /// As the ground truth or the command line names it.
+        id: String,
+        /// Its parameters.
+        parameters: u128,
+        /// Estimated bytes of one pass.
+        bytes: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// Traces cannot be made or kept.
+    #[error(transparent)]
+    Trace(lpzero_trace::Error),
+    /// A search or a statistic is not possible on these data.
+    #[error(transparent)]
+    Search(#[from] lpzero_search::Error),
+    /// The system gives no threads.
+    #[error("cannot start the threads: {0}")]
+    Threads(#[from] rayon::ThreadPoolBuildError),
+}
+
+impl Error {
+    /// Whether what the user gave is wrong, as opposed to the machine.
+    pub fn is_input(&self) -> bool {
+        match self {
+            Self::Trace(lpzero_trace::Error::Cache { .. }) => true,
+            Self::Trace(_) | Self::Threads(_) => false,
+            _ => true,
+        }
+    }
+
+    /// Whether the work was cancelled; what was finished is kept.
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self, Self::Trace(lpzero_trace::Error::Cancelled { .. }))
+    }
+
+    /// Gives an error of the trace crate the id of the architecture it is about.
+    pub(crate) fn traced(error: lpzero_trace::Error, ids: &[String]) -> Self {
+        let id = |index: usize| ids.get(index).cloned().unwrap_or_else(|| index.to_string());
+        match error {
+            lpzero_trace::Error::Engine { index, source } => {
+                Self::Engine { id: id(index), source }
+            }
+            lpzero_trace::Error::TooLarge { index, parameters, bytes, limit } => {
+                Self::TooLarge { id: id(index), parameters, bytes, limit }
+            }
+            other => Self::Trace(other),
+        }
+    }
+}

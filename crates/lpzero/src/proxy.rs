@@ -1,0 +1,46 @@
+//! Proxies as users name them: a named one or a formula.
+
+use lpzero_proxy::named::{self, NAMED};
+use lpzero_proxy::{Node, parse};
+
+use crate::Error;
+
+/// A proxy ready to be evaluated.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Proxy {
+    /// As the user named it.
+    pub name: String,
+    /// Its formula.
+    pub formula: Node,
+    /// 1 where larger scores promise better networks, -1 where smaller do.
+    pub sign: i8,
+}
+
+impl Proxy {
+    /// A named proxy, or a formula.
+    ///
+    /// # Errors
+    ///
+    /// Where the text is neither; the error shows the place.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        if let Some(named) = named::find(text) {
+            return Ok(Self::named(named));
+        }
+        let formula = parse(text).map_err(|error| Error::Formula(error.render(text)))?;
+        Ok(Self { name: text.to_owned(), formula, sign: 1 })
+    }
+
+    /// Every named proxy, in the order of the table.
+    pub fn all_named() -> Vec<Self> {
+        NAMED.iter().map(Self::named).collect()
+    }
+
+    fn named(named: &named::Named) -> Self {
+        Self { name: named.name.to_owned(), formula: named.node(), sign: named.sign }
+    }
+
+    /// Whether the score follows from the architecture alone.
+    pub fn is_data_free(&self) -> bool {
+        !named::needs_network(&self.formula)
+    }
+}

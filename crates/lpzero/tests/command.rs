@@ -1,0 +1,182 @@
+//! The command does what scripts rely on.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use support::{benchmark, lpzero, published, write_benchmark};
+
+#[test]
+fn the_help_teaches() {
+    let folder = tempfile::tempdir().unwrap();
+    let help = lpzero(folder.path(), &["--help"]);
+    assert_eq!(help.status, 0);
+    for part in ["search", "rank", "score", "proxies", "truth", "Exit status"] {
+        assert!(help.stdout.contains(part), "{part}");
+    }
+}
+
+#[test]
+fn a_search_finds_what_the_scores_were_made_of_and_reports_it_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = write_benchmark(folder.path(), &benchmark(40));
+    let run = lpzero(
+        folder.path(),
+        &["search", "--truth", &path, "--split", "16/8", "--budget", "300", "--json"],
+    );
+    let json = run.json();
+    assert!(run.stderr.is_empty(), "progress belongs on a terminal: {}", run.stderr);
+    assert_eq!(json["n"], 40);
+    assert_eq!(json["method"], "gp");
+    assert_eq!(json["seed"], 0);
+    for part in ["search", "validation", "test"] {
+        assert!(json[part]["tau"].is_number(), "{part}: {json}");
+        assert!(json[part]["rho"].is_number(), "{part}: {json}");
+    }
+    assert_eq!(json["test"]["n"], 16);
+    assert_eq!(json["test"]["tau_ci"].as_array().unwrap().len(), 2);
+    assert!(json["test"]["tau"].as_f64().unwrap() > 0.8, "{json}");
+    assert!(json["best"]["formula"].is_string());
+    assert!(json["best"]["canonical"].is_string());
+    assert!(json["best"]["complexity"].is_number());
+    assert!(!json["front"].as_array().unwrap().is_empty());
+    for count in ["generated", "canonical", "evaluated"] {
+        assert!(json["counts"][count].as_u64().unwrap() > 0, "{count}");
+    }
+    assert!(json["counts"]["pruned"].is_object());
+    for part in ["trace", "search", "total"] {
+        assert!(json["seconds"][part].is_number(), "{part}");
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_report_on_any_number_of_threads() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = write_benchmark(folder.path(), &benchmark(40));
+    let report = |threads: &str, method: &str| {
+        let run = lpzero(
+            folder.path(),
+            &[
+                "search", "--truth", &path, "--split", "16/8", "--budget", "200", "--json",
+                "--no-cache", "--seed", "3", "--threads", threads, "--method", method,
+            ],
+        );
+        let mut json = run.json();
+        json["seconds"] = serde_json::Value::Null;
+        json
+    };
+    for method in ["gp", "random"] {
+        assert_eq!(report("1", method), report("2", method));
+    }
+}
+
+#[test]
+fn a_run_folder_holds_configuration_and_report() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = write_benchmark(folder.path(), &benchmark(40));
+    let out = folder.path().join("run");
+    let out = out.to_str().unwrap();
+    let arguments = [
+        "search", "--truth", &path, "--split", "16/8", "--budget", "100", "--json", "--out", out,
+    ];
+    let first = lpzero(folder.path(), &arguments).json();
+    let report = std::fs::read_to_string(format!("{out}/report.json")).unwrap();
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&report).unwrap(), first);
+    assert_eq!(lpzero(folder.path(), &arguments).status, 2, "a run is never overwritten");
+
+    // A run whose report is missing was interrupted: resumed, it ends the same.
+    std::fs::remove_file(format!("{out}/report.json")).unwrap();
+    let mut resumed = lpzero(folder.path(), &["search", "--resume", out, "--json"]).json();
+    resumed["seconds"] = first["seconds"].clone();
+    assert_eq!(resumed, first);
+    assert_eq!(lpzero(folder.path(), &["search", "--resume", out]).status, 2);
+}
+
+#[test]
+fn rank_reports_every_named_proxy_with_intervals() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = write_benchmark(folder.path(), &benchmark(12));
+    let json = lpzero(folder.path(), &["rank", "--truth", &path, "--json"]).json();
+    assert_eq!(json["n"], 12);
+    assert_eq!(json["reading"], "as-trained");
+    let rows = json["rows"].as_array().unwrap();
+    let row = |name: &str| rows.iter().find(|row| row["proxy"] == name).unwrap();
+    for name in [
+        "params", "decoder_params", "flops", "layers", "depth2_width", "grad_norm", "snip",
+        "synaptic_saliency", "head_importance", "plain", "head_confidence", "softmax_confidence",
+        "activation_distance", "lpzero_gpt2", "lpzero_bert",
+    ] {
+        let row = row(name);
+        assert!(row["tau"].is_number(), "{row}");
+        assert_eq!(row["tau_ci"].as_array().unwrap().len(), 2, "{row}");
+        assert!(row["rho"].is_number() && row["ties"].is_number(), "{row}");
+    }
+    assert_eq!(row("params")["data_free"], true);
+    assert_eq!(row("snip")["data_free"], false);
+    assert!(row("layers")["tau"].as_f64().unwrap() > 0.5);
+}
+
+#[test]
+fn score_prints_csv_json_and_parquet() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = write_benchmark(folder.path(), &benchmark(3));
+    let score = |format: &str| {
+        let arguments =
+            ["score", "--truth", &path, "--proxy", "params", "--proxy", "snip", "--format", format];
+        support::command(folder.path()).args(arguments).output().unwrap()
+    };
+    let csv = String::from_utf8(score("csv").stdout).unwrap();
+    let lines: Vec<&str> = csv.lines().collect();
+    assert_eq!(lines[0], "id,params,snip");
+    assert_eq!(lines.len(), 4);
+    assert!(lines[1].starts_with("0,") && lines[3].starts_with("2,"));
+    let json: serde_json::Value = serde_json::from_slice(&score("json").stdout).unwrap();
+    let snip = json["rows"][0]["scores"]["snip"].as_f64().unwrap();
+    assert!(snip > 0.0 && lines[1].ends_with(&snip.to_string()), "{} {snip}", lines[1]);
+    let parquet = score("parquet").stdout;
+    assert!(parquet.starts_with(b"PAR1") && parquet.ends_with(b"PAR1"));
+}
+
+#[test]
+fn single_architectures_are_scored_by_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let records = benchmark(1);
+    let config = folder.path().join("encoder.json");
+    let overrides = &records[0]["hparams"]["model_hparam_overrides"];
+    std::fs::write(&config, overrides.to_string()).unwrap();
+    let run = lpzero(
+        folder.path(),
+        &["score", config.to_str().unwrap(), "--proxy", "sum(l2(G))", "--format", "csv"],
+    );
+    assert_eq!(run.status, 0, "{}", run.stderr);
+    let score: f64 = run.stdout.lines().nth(1).unwrap().rsplit(',').next().unwrap().parse().unwrap();
+    assert!(score.is_finite() && score > 0.0);
+}
+
+#[test]
+fn params_of_the_reference_reading_equal_the_released_count() {
+    let Some(truth) = published("flexibert/BERT_benchmark.json") else { return };
+    let Some(released) = published("flexibert/reference_proxies.csv") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let run = lpzero(
+        folder.path(),
+        &[
+            "score", "--truth", truth.to_str().unwrap(), "--reading", "reference", "--proxy",
+            "params", "--format", "csv",
+        ],
+    );
+    assert_eq!(run.status, 0, "{}", run.stderr);
+    let released = std::fs::read_to_string(released).unwrap();
+    let column =
+        released.lines().next().unwrap().split(',').position(|c| c == "Number of Parameters");
+    let expected: Vec<String> = released
+        .lines()
+        .skip(1)
+        .map(|line| {
+            let cells: Vec<&str> = line.split(',').collect();
+            format!("{},{}", cells[0], cells[column.unwrap()])
+        })
+        .collect();
+    let scored: Vec<&str> = run.stdout.lines().skip(1).collect();
+    assert_eq!(scored.len(), 500);
+    assert_eq!(scored, expected);
+}

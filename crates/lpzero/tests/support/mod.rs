@@ -1,0 +1,94 @@
+//! Running the command, and small ground truths to run it on.
+#![allow(clippy::unwrap_used, dead_code)]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// What a run of the command left.
+pub struct Run {
+    pub status: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Run {
+    /// The one JSON document on standard output.
+    pub fn json(&self) -> serde_json::Value {
+        assert_eq!(self.status, 0, "{}", self.stderr);
+        serde_json::from_str(&self.stdout).unwrap()
+    }
+}
+
+/// Runs `lpzero` with a cache folder of its own below `folder`.
+pub fn lpzero(folder: &Path, arguments: &[&str]) -> Run {
+    let output = command(folder).args(arguments).output().unwrap();
+    finished(&output)
+}
+
+/// The command, with its default cache below `folder`.
+pub fn command(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lpzero"));
+    command.env("XDG_CACHE_HOME", folder.join("default-cache")).env("NO_COLOR", "1");
+    command
+}
+
+pub fn finished(output: &Output) -> Run {
+    Run {
+        status: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+/// A published ground truth below the data folder, or `None` with a loud remark.
+pub fn published(location: &str) -> Option<PathBuf> {
+    let data = std::env::var_os("LPZERO_DATA").map(PathBuf::from).unwrap_or_else(|| {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data")
+    });
+    let path = data.join(location);
+    if path.exists() {
+        return Some(path);
+    }
+    println!("SKIPPED: no {} (set LPZERO_DATA to the folder that has it)", path.display());
+    None
+}
+
+/// One FlexiBERT layer.
+pub fn layer(operation: &str, parameter: &str, heads: usize, stacked: usize) -> serde_json::Value {
+    serde_json::json!({
+        "operation_type": operation,
+        "operation_parameter": parameter,
+        "num_operation_heads": heads,
+        "feed_forward_dimension": 512,
+        "num_feed_forward": stacked,
+    })
+}
+
+/// A FlexiBERT benchmark of `n` small encoders whose score grows with depth
+/// and with stacked feed-forwards.
+pub fn benchmark(n: usize) -> serde_json::Value {
+    let records: Vec<_> = (0..n)
+        .map(|id| {
+            let depth = 1 + id % 3;
+            let stacked = 1 + (id / 3) % 2;
+            let heads = 2 << (id % 2);
+            let layers: Vec<_> = (0..depth).map(|_| layer("SA", "SDP", heads, stacked)).collect();
+            serde_json::json!({
+                "id": id,
+                "scores": { "glue": 60.0 + 4.0 * depth as f64 + stacked as f64 + 0.01 * id as f64 },
+                "hparams": { "model_hparam_overrides": {
+                    "hidden_size": 128,
+                    "nas_config": { "encoder_layers": layers },
+                }},
+            })
+        })
+        .collect();
+    serde_json::Value::Array(records)
+}
+
+/// Writes a benchmark below `folder` and returns its path.
+pub fn write_benchmark(folder: &Path, benchmark: &serde_json::Value) -> String {
+    let path = folder.join("BERT_benchmark.json");
+    std::fs::write(&path, benchmark.to_string()).unwrap();
+    path.to_str().unwrap().to_owned()
+}
