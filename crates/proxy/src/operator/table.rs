@@ -34,6 +34,8 @@ pub static OPERATORS: &[Operator] = &[
         .monotone(Increasing, All).odd().range(Range::Argument),
     unary("sqrt", elementwise!(x => x.sqrt()), r"\sqrt{#1}", "Square root; NaN below 0.")
         .on(NonNegative).monotone(Increasing, NonNegative).range(Range::NonNegative).paper(0.1),
+    unary("cbrt", elementwise!(x => x.cbrt()), r"\sqrt[3]{#1}", "Cube root.")
+        .monotone(Increasing, All).odd().range(Range::Argument),
     unary("neg", elementwise!(x => -x), r"-#1", "-x.")
         .homogeneous().fixity(Fixity::Prefix("-")).monotone(Decreasing, All).odd().range(Range::Opposite).inverse("neg").alias(&["revert"]).paper(0.1),
     unary("no_op", elementwise!(x => x), r"#1", "x itself.")
