@@ -7,8 +7,8 @@ use serde::Serialize;
 use crate::bootstrap::Bootstrap;
 use crate::pruning::Counts;
 use crate::run::{Baseline, Found, Problem, Settings};
-use crate::select::{self, Candidate, Correlations, columns};
-use crate::statistics::{Correlation, tau_within_groups};
+use crate::select::{self, Candidate, Correlations};
+use crate::statistics::{Correlation, tau_within_groups, ties};
 use crate::{Error, budget::Control, genetic, language, random};
 
 /// A way to search.
@@ -118,6 +118,8 @@ pub struct Test {
     pub rho: Option<f64>,
     /// Its interval.
     pub rho_ci: Option<[f64; 2]>,
+    /// Share of pairs that the formula leaves tied.
+    pub ties: f64,
     /// Kendall's tau inside groups of at least [`MINIMUM_GROUP`] architectures.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub tau_within_group: BTreeMap<String, Option<f64>>,
@@ -156,9 +158,18 @@ impl Report {
         settings: &Settings,
         found: &Found,
     ) -> Result<Self, Error> {
-        let candidates = select::candidates(problem, settings, found)?;
-        let best = select::choose(problem, settings, &candidates)?;
-        let Some(best) = best.map(|index| &candidates[index]) else {
+        let candidates = select::candidates(problem, found)?;
+        let front = front(&candidates);
+        let ranked = select::ranked(problem, settings, candidates)?;
+        // A formula may turn out to be undefined on an architecture outside
+        // the two splits; scores of the test split are asked for, its truths
+        // are not.
+        let all: Vec<usize> = (0..problem.truth.len()).collect();
+        let winner = ranked.iter().find_map(|candidate| {
+            let scores = select::finite_scores(problem, &candidate.formula, &all)?;
+            Some((candidate, scores))
+        });
+        let Some((best, scores)) = winner else {
             return Err(Error::NothingFound {
                 generated: found.counts.generated,
             });
@@ -172,10 +183,10 @@ impl Report {
                 canonical: language::canonical(&best.formula).to_string(),
                 complexity: best.complexity,
             },
-            front: front(&candidates),
+            front,
             search: best.search,
             validation: best.validation,
-            test: test(problem, settings, best)?,
+            test: test(problem, settings, &scores)?,
             counts: found.counts.clone(),
         })
     }
@@ -202,9 +213,10 @@ fn front(candidates: &[Candidate]) -> Vec<FrontEntry> {
     front
 }
 
-fn test(problem: &Problem<'_>, settings: &Settings, best: &Candidate) -> Result<Test, Error> {
+fn test(problem: &Problem<'_>, settings: &Settings, scores: &[f64]) -> Result<Test, Error> {
     let indices = &problem.split.test;
-    let (scores, truth) = columns(&best.scores, problem.truth, indices);
+    let on_test = |column: &[f64]| indices.iter().map(|&i| column[i]).collect::<Vec<f64>>();
+    let (scores, truth) = (on_test(scores), on_test(problem.truth));
     let correlations = Correlations::of(&scores, &truth)?;
     let bootstrap = Bootstrap {
         seed: settings.seed,
@@ -221,7 +233,7 @@ fn test(problem: &Problem<'_>, settings: &Settings, best: &Candidate) -> Result<
         tau_within_groups(&scores, &truth, &groups.collect::<Vec<_>>())?
     };
     let compare = |baseline: &Baseline| {
-        let (theirs, _) = columns(&baseline.scores, problem.truth, indices);
+        let theirs = on_test(&baseline.scores);
         let alone = Correlations::of(&theirs, &truth)?;
         let difference = bootstrap.difference(Correlation::Kendall, &scores, &theirs, &truth)?;
         Ok(Comparison {
@@ -238,6 +250,7 @@ fn test(problem: &Problem<'_>, settings: &Settings, best: &Candidate) -> Result<
         tau_ci: interval(Correlation::Kendall)?,
         rho: correlations.rho,
         rho_ci: interval(Correlation::Spearman)?,
+        ties: ties(&scores)?,
         tau_within_group: within
             .into_iter()
             .filter(|group| group.n >= MINIMUM_GROUP)

@@ -13,6 +13,7 @@ use crate::fitness::Fitness;
 use crate::generate::Grammar;
 use crate::pruning::{self, Counts, PROBE, Rule};
 use crate::score::Score;
+use crate::select::Merit;
 use crate::split::Split;
 use crate::statistics::{Correlation, Workspace};
 use crate::vary::Limits;
@@ -74,6 +75,8 @@ pub struct Settings {
     pub grammar: Grammar,
     /// The largest formulas considered.
     pub limits: Limits,
+    /// What the winner is chosen by.
+    pub merit: Merit,
     /// When to stop.
     pub budget: Budget,
     /// Size of the population: 80 in the paper.
@@ -88,10 +91,8 @@ pub struct Settings {
     /// Offspring per iteration, evaluated side by side. The result depends on
     /// this number, not on the number of threads.
     pub offspring: usize,
-    /// Formulas kept per complexity.
+    /// Formulas kept per complexity, of which the validation split chooses.
     pub per_niche: usize,
-    /// Formulas that the validation split chooses from.
-    pub candidates: usize,
     /// Whether formulas that cannot plausibly enter the population are stopped
     /// early.
     pub early_stop: bool,
@@ -104,6 +105,7 @@ impl Default for Settings {
             correlation: Correlation::Spearman,
             grammar: Grammar::default(),
             limits: Limits::default(),
+            merit: Merit::default(),
             budget: Budget::default(),
             population: 80,
             crossover: 0.5,
@@ -111,7 +113,6 @@ impl Default for Settings {
             tournament: 2,
             offspring: 16,
             per_niche: 8,
-            candidates: 60,
             early_stop: true,
         }
     }
@@ -124,7 +125,6 @@ impl Settings {
             ("tournament", self.tournament),
             ("offspring", self.offspring),
             ("per_niche", self.per_niche),
-            ("candidates", self.candidates),
         ] {
             if value == 0 {
                 return Err(Error::Setting {

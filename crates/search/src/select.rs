@@ -47,14 +47,40 @@ pub struct Candidate {
     pub formula: Node,
     /// Its complexity before it was turned.
     pub complexity: u32,
-    /// Scores of every architecture of the ground truth.
-    pub scores: Vec<f64>,
     /// On the search split.
     pub search: Correlations,
     /// On the validation split.
     pub validation: Correlations,
     /// On both together.
     pub pooled: Correlations,
+    /// Somers' d on both together.
+    pub pooled_somers_d: Option<f64>,
+    /// Scores of the search split, then of the validation split.
+    scores: Vec<f64>,
+}
+
+impl Candidate {
+    /// What speaks for the candidate; -1 where it is undefined.
+    fn merit(&self, merit: Merit) -> f64 {
+        let merit = match merit {
+            Merit::Tau => self.pooled.tau,
+            Merit::SomersD => self.pooled_somers_d,
+        };
+        merit.unwrap_or(-1.0)
+    }
+}
+
+/// What makes one candidate better than another, on search and validation
+/// split together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Merit {
+    /// Kendall's tau-b, which forgives ties: a formula that only tells a few
+    /// groups apart may win.
+    #[default]
+    Tau,
+    /// Somers' d, which does not: prefers formulas that also rank inside
+    /// groups, though less surely.
+    SomersD,
 }
 
 /// What one unit of complexity has to be worth, in standard errors of the
@@ -62,49 +88,31 @@ pub struct Candidate {
 /// twice of it chooses nearly as well on the published benchmarks.
 pub const PENALTY: f64 = 0.04;
 
-/// The candidates of a finished search: the Pareto front and the fittest of
-/// the archive, as far as they have a finite score on every architecture
-/// (scores of the test split are computed, its truths are not looked at).
-/// Fittest on the search split first.
+/// The candidates of a finished search: everything in its archive that has a
+/// finite score on all architectures of the search and validation splits,
+/// fittest on the search split first.
+///
+/// The archive holds as many simple formulas as complex ones. The fittest
+/// alone would not do: they are the complex ones, and those that owe most to
+/// chance.
 ///
 /// # Errors
 /// NaN among the truths.
-pub fn candidates(
-    problem: &Problem<'_>,
-    settings: &Settings,
-    found: &Found,
-) -> Result<Vec<Candidate>, Error> {
-    let ranked = found.archive.ranked();
-    let front = found.archive.front();
-    let mut chosen: Vec<&Individual> = ranked.into_iter().take(settings.candidates).collect();
-    for individual in front {
-        if !chosen.contains(&individual) {
-            chosen.push(individual);
-        }
-    }
-    chosen
-        .into_iter()
-        .filter_map(|individual| candidate(problem, individual).transpose())
-        .collect()
+pub fn candidates(problem: &Problem<'_>, found: &Found) -> Result<Vec<Candidate>, Error> {
+    let ranked = found.archive.ranked().into_iter();
+    let candidates = ranked.map(|individual| candidate(problem, individual));
+    candidates.filter_map(Result::transpose).collect()
 }
 
 fn candidate(problem: &Problem<'_>, individual: &Individual) -> Result<Option<Candidate>, Error> {
-    let all: Vec<usize> = (0..problem.truth.len()).collect();
-    let Some(mut scores) = problem.scorer.scores(&individual.formula, &all) else {
+    let both = both_splits(problem);
+    let sign = if individual.reversed { -1.0 } else { 1.0 };
+    let Some(scores) = finite_scores(problem, &individual.formula, &both) else {
         return Ok(None);
     };
-    if scores.iter().any(|score| !score.is_finite()) {
-        return Ok(None);
-    }
-    if individual.reversed {
-        scores.iter_mut().for_each(|score| *score = -*score);
-    }
-    let split = problem.split;
-    let both = [&split.search[..], &split.validation[..]].concat();
-    let on = |indices: &[usize]| {
-        let (scores, truth) = columns(&scores, problem.truth, indices);
-        Correlations::of(&scores, &truth)
-    };
+    let scores: Vec<f64> = scores.into_iter().map(|score| sign * score).collect();
+    let truth: Vec<f64> = both.iter().map(|&i| problem.truth[i]).collect();
+    let searched = problem.split.search.len();
     Ok(Some(Candidate {
         formula: if individual.reversed {
             vary::negated(&individual.formula)
@@ -112,49 +120,62 @@ fn candidate(problem: &Problem<'_>, individual: &Individual) -> Result<Option<Ca
             individual.formula.clone()
         },
         complexity: individual.complexity,
-        search: on(&split.search)?,
-        validation: on(&split.validation)?,
-        pooled: on(&both)?,
+        search: Correlations::of(&scores[..searched], &truth[..searched])?,
+        validation: Correlations::of(&scores[searched..], &truth[searched..])?,
+        pooled: Correlations::of(&scores, &truth)?,
+        pooled_somers_d: Workspace::new().somers_d(&scores, &truth)?,
         scores,
     }))
 }
 
-/// Index of the candidate to keep: the best tau on search and validation split
-/// together, less [`PENALTY`] bootstrapped standard errors of it per unit of
-/// complexity. `None` without candidates.
+/// The candidates, the one to keep first: by [`Settings::merit`], less
+/// [`PENALTY`] bootstrapped standard errors of tau per unit of complexity. Of
+/// equals, the fittest on the search split comes first.
 ///
 /// # Errors
 /// NaN among the truths.
-pub fn choose(
+pub fn ranked(
     problem: &Problem<'_>,
     settings: &Settings,
-    candidates: &[Candidate],
-) -> Result<Option<usize>, Error> {
-    let pooled = |candidate: &Candidate| candidate.pooled.tau.unwrap_or(-1.0);
-    let best = candidates
+    mut candidates: Vec<Candidate>,
+) -> Result<Vec<Candidate>, Error> {
+    let pooled = |candidate: &Candidate| candidate.merit(settings.merit);
+    let strongest = candidates
         .iter()
         .max_by(|a, b| compare(pooled(a), pooled(b)));
-    let Some(best) = best else {
-        return Ok(None);
+    let Some(strongest) = strongest else {
+        return Ok(candidates);
     };
-    let both = [&problem.split.search[..], &problem.split.validation[..]].concat();
-    let (scores, truth) = columns(&best.scores, problem.truth, &both);
+    let truth: Vec<f64> = both_splits(problem)
+        .into_iter()
+        .map(|i| problem.truth[i])
+        .collect();
     let bootstrap = Bootstrap {
         seed: settings.seed,
         ..Bootstrap::default()
     };
-    let interval = bootstrap.interval(Correlation::Kendall, &scores, &truth)?;
+    let interval = bootstrap.interval(Correlation::Kendall, &strongest.scores, &truth)?;
     let price = PENALTY * interval.map_or(0.0, |interval| interval.standard_error);
-    let merit = |index: &usize| {
-        let candidate = &candidates[*index];
-        pooled(candidate) - price * f64::from(candidate.complexity)
-    };
-    // Reversed, so that of equals the fittest on the search split is kept.
-    let indices = (0..candidates.len()).rev();
-    Ok(indices.max_by(|a, b| compare(merit(a), merit(b))))
+    let merit = |candidate: &Candidate| pooled(candidate) - price * f64::from(candidate.complexity);
+    // A stable sort: equals stay as they were.
+    candidates.sort_by(|a, b| compare(merit(b), merit(a)));
+    Ok(candidates)
 }
 
-/// Scores and truths of some architectures.
-pub(crate) fn columns(scores: &[f64], truth: &[f64], indices: &[usize]) -> (Vec<f64>, Vec<f64>) {
-    indices.iter().map(|&i| (scores[i], truth[i])).unzip()
+/// Scores of the formula on these architectures, if all are finite.
+pub(crate) fn finite_scores(
+    problem: &Problem<'_>,
+    formula: &Node,
+    indices: &[usize],
+) -> Option<Vec<f64>> {
+    let scores = problem.scorer.scores(formula, indices)?;
+    scores
+        .iter()
+        .all(|score| score.is_finite())
+        .then_some(scores)
+}
+
+/// The search split, then the validation split.
+fn both_splits(problem: &Problem<'_>) -> Vec<usize> {
+    [&problem.split.search[..], &problem.split.validation[..]].concat()
 }

@@ -32,6 +32,16 @@ pub struct Workspace {
     merged: Vec<f64>,
 }
 
+/// What Kendall's statistics count. All are whole numbers.
+struct Pairs {
+    /// Concordant pairs less discordant ones.
+    score: f64,
+    /// Pairs that differ in x.
+    untied_x: f64,
+    /// Pairs that differ in y.
+    untied_y: f64,
+}
+
 impl Workspace {
     /// Empty buffers; they grow to the longest column seen.
     pub fn new() -> Self {
@@ -62,6 +72,27 @@ impl Workspace {
     /// # Errors
     /// NaN, different lengths, fewer than two values.
     pub fn tau(&mut self, x: &[f64], y: &[f64]) -> Result<Option<f64>, Error> {
+        let pairs = self.pairs(x, y)?;
+        if pairs.untied_x == 0.0 || pairs.untied_y == 0.0 {
+            return Ok(None);
+        }
+        let tau = pairs.score / (pairs.untied_x * pairs.untied_y).sqrt();
+        Ok(Some(tau.clamp(-1.0, 1.0)))
+    }
+
+    /// Somers' d of `x` given the truth `y` (Somers 1962): of the pairs that
+    /// differ in truth, the share that `x` puts in order less the share that it
+    /// reverses. Unlike tau-b it does not forgive a pair that `x` leaves tied.
+    ///
+    /// # Errors
+    /// NaN, different lengths, fewer than two values.
+    pub fn somers_d(&mut self, x: &[f64], y: &[f64]) -> Result<Option<f64>, Error> {
+        let pairs = self.pairs(x, y)?;
+        Ok((pairs.untied_y > 0.0).then(|| pairs.score / pairs.untied_y))
+    }
+
+    /// Knight's algorithm: sort by x, count the swaps that sorting y then takes.
+    fn pairs(&mut self, x: &[f64], y: &[f64]) -> Result<Pairs, Error> {
         check_pair(x, y)?;
         self.order.clear();
         self.order.extend(0..x.len() as u32);
@@ -80,16 +111,14 @@ impl Workspace {
         let discordant = sort_counting_swaps(&mut self.column, &mut self.merged);
         let tied_y = runs(&self.column, |a, b| a == b);
 
-        let pairs = x.len() as u64 * (x.len() as u64 - 1) / 2;
-        let (untied_x, untied_y) = (pairs - tied_x, pairs - tied_y);
-        if untied_x == 0 || untied_y == 0 {
-            return Ok(None);
-        }
+        let all = x.len() as u64 * (x.len() as u64 - 1) / 2;
         // Pairs tied in neither column are concordant or discordant.
-        let comparable = (untied_x + tied_both) as f64 - tied_y as f64;
-        let numerator = comparable - 2.0 * discordant as f64;
-        let tau = numerator / (untied_x as f64 * untied_y as f64).sqrt();
-        Ok(Some(tau.clamp(-1.0, 1.0)))
+        let comparable = (all - tied_x + tied_both) as f64 - tied_y as f64;
+        Ok(Pairs {
+            score: comparable - 2.0 * discordant as f64,
+            untied_x: (all - tied_x) as f64,
+            untied_y: (all - tied_y) as f64,
+        })
     }
 
     /// Spearman's rho: Pearson's correlation of average ranks.

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use lpzero_proxy::{Evaluator, Node, Role, RoleSet, Symbol, Trace, parse};
 use lpzero_search::budget::{Budget, Control, Progress};
+use lpzero_search::select::Merit;
 use lpzero_search::split::Split;
 use lpzero_search::{
     Baseline, Error, Method, Problem, Report, Settings, Vocabulary, genetic, random,
@@ -197,6 +198,7 @@ fn the_report_has_the_shape_that_scripts_rely_on() {
             "tau_ci",
             "rho",
             "rho_ci",
+            "ties",
             "tau_within_group",
             "baselines"
         ]
@@ -217,6 +219,20 @@ fn the_winner_is_compared_with_the_baselines() {
     assert_eq!(depth.name, "depth");
     assert!((report.test.tau.unwrap() - depth.tau.unwrap() - difference).abs() < 1e-12);
     assert!(0.0 < low && low < difference && difference < high);
+}
+
+#[test]
+fn a_merit_that_counts_ties_keeps_a_formula_with_fewer_of_them() {
+    let by = |merit| {
+        let settings = Settings {
+            merit,
+            // Groups of equal depth, and little besides.
+            budget: Budget::Evaluations(500),
+            ..settings(1)
+        };
+        run(Method::Random, &settings, &[], 1).test.ties
+    };
+    assert!(by(Merit::SomersD) <= by(Merit::Tau));
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use lpzero_search::Error;
 use lpzero_search::bootstrap::Bootstrap;
 use lpzero_search::statistics::{
-    Correlation, partial_tau, rank, rho, tau, tau_among_top, tau_within_groups, ties,
+    Correlation, Workspace, partial_tau, rank, rho, tau, tau_among_top, tau_within_groups, ties,
 };
 use proptest::prelude::*;
 
@@ -141,6 +141,19 @@ fn infinities_have_ranks_and_negative_zero_is_zero() {
         tau(&x, &[1.0, 3.0, 2.0, 4.0]).unwrap(),
         tau_by_pairs(&x, &[1.0, 3.0, 2.0, 4.0])
     ));
+}
+
+#[test]
+fn somers_d_does_not_forgive_ties() {
+    let truth = [1.0, 2.0, 3.0, 4.0];
+    // Two groups in the right order: 4 of 6 pairs are ranked, all rightly.
+    let coarse = [0.0, 0.0, 1.0, 1.0];
+    let mut workspace = Workspace::new();
+    assert_eq!(workspace.somers_d(&coarse, &truth), Ok(Some(4.0 / 6.0)));
+    assert_eq!(workspace.tau(&coarse, &truth), Ok(Some(4.0 / 24f64.sqrt())));
+    assert_eq!(workspace.somers_d(&truth, &truth), Ok(Some(1.0)));
+    assert_eq!(workspace.somers_d(&[1.0; 4], &truth), Ok(Some(0.0)));
+    assert_eq!(workspace.somers_d(&truth, &[1.0; 4]), Ok(None));
 }
 
 #[test]
