@@ -84,9 +84,9 @@ pub enum Merit {
 }
 
 /// What one unit of complexity has to be worth, in standard errors of the
-/// correlation: ten more nodes must buy four tenths of one. Half of it or
-/// twice of it chooses nearly as well on the published benchmarks.
-pub const PENALTY: f64 = 0.04;
+/// correlation: ten more nodes must buy six tenths of one. Half of it or twice
+/// of it chooses nearly as well on the published benchmarks.
+pub const PENALTY: f64 = 0.06;
 
 /// The candidates of a finished search: everything in its archive that has a
 /// finite score on all architectures of the search and validation splits,
