@@ -71,12 +71,21 @@ impl Error {
     pub(crate) fn traced(error: lpzero_trace::Error, ids: &[String]) -> Self {
         let id = |index: usize| ids.get(index).cloned().unwrap_or_else(|| index.to_string());
         match error {
-            lpzero_trace::Error::Engine { index, source } => {
-                Self::Engine { id: id(index), source }
-            }
-            lpzero_trace::Error::TooLarge { index, parameters, bytes, limit } => {
-                Self::TooLarge { id: id(index), parameters, bytes, limit }
-            }
+            lpzero_trace::Error::Engine { index, source } => Self::Engine {
+                id: id(index),
+                source,
+            },
+            lpzero_trace::Error::TooLarge {
+                index,
+                parameters,
+                bytes,
+                limit,
+            } => Self::TooLarge {
+                id: id(index),
+                parameters,
+                bytes,
+                limit,
+            },
             other => Self::Trace(other),
         }
     }

@@ -3,22 +3,12 @@
 use lpzero_arch::Architecture;
 use lpzero_proxy::{Evaluator, Node};
 use lpzero_search::budget::Control;
-use lpzero_search::score::Score;
 use lpzero_search::split::Split;
 use lpzero_search::{Baseline, Method, Problem, Report, Settings, Vocabulary};
 use lpzero_trace::Trace;
 use lpzero_truth::GroundTruth;
 
 use crate::{Error, Proxy};
-
-/// Formulas are scored on traces.
-struct OnTraces<'t>(Evaluator<'t>);
-
-impl Score for OnTraces<'_> {
-    fn scores(&self, formula: &Node, indices: &[usize]) -> Option<Vec<f64>> {
-        self.0.scores(formula, indices).ok()
-    }
-}
 
 /// A number that needs no network, by name.
 pub type ClosedForm = (&'static str, fn(&Architecture) -> f64);
@@ -27,7 +17,9 @@ pub type ClosedForm = (&'static str, fn(&Architecture) -> f64);
 pub const BASELINES: [ClosedForm; 3] = [
     ("#Params", |a| a.parameters().total() as f64),
     ("depth", |a| a.blocks.len() as f64),
-    ("depth^2 x width", |a| (a.blocks.len() as f64).powi(2) * a.width as f64),
+    ("depth^2 x width", |a| {
+        (a.blocks.len() as f64).powi(2) * a.width as f64
+    }),
 ];
 
 /// Searches on one part of a ground truth, selects with another and tests the
@@ -48,18 +40,29 @@ pub fn find(
     control: &mut Control<'_>,
 ) -> Result<Report, Error> {
     let scores: Vec<f64> = truth.entries.iter().map(|entry| entry.score).collect();
-    let groups: Vec<String> = truth.entries.iter().map(|entry| entry.group().to_string()).collect();
+    let groups: Vec<String> = truth
+        .entries
+        .iter()
+        .map(|entry| entry.group().to_string())
+        .collect();
     let baselines: Vec<Baseline> = BASELINES
         .iter()
         .map(|(name, of)| Baseline {
             name: (*name).to_owned(),
-            scores: truth.entries.iter().map(|entry| of(&entry.architecture)).collect(),
+            scores: truth
+                .entries
+                .iter()
+                .map(|entry| of(&entry.architecture))
+                .collect(),
         })
         .collect();
-    let seeds: Vec<Node> = Proxy::all_named().into_iter().map(|proxy| proxy.formula).collect();
+    let seeds: Vec<Node> = Proxy::all_named()
+        .into_iter()
+        .map(|proxy| proxy.formula)
+        .collect();
     let searched = split.search.iter().map(|&index| &traces[index]);
     let problem = Problem {
-        scorer: &OnTraces(Evaluator::new(traces)),
+        scorer: &Evaluator::new(traces),
         truth: &scores,
         split,
         vocabulary: &Vocabulary::of(searched),

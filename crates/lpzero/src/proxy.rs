@@ -27,7 +27,11 @@ impl Proxy {
             return Ok(Self::named(named));
         }
         let formula = parse(text).map_err(|error| Error::Formula(error.render(text)))?;
-        Ok(Self { name: text.to_owned(), formula, sign: 1 })
+        Ok(Self {
+            name: text.to_owned(),
+            formula,
+            sign: 1,
+        })
     }
 
     /// Every named proxy, in the order of the table.
@@ -36,7 +40,11 @@ impl Proxy {
     }
 
     fn named(named: &named::Named) -> Self {
-        Self { name: named.name.to_owned(), formula: named.node(), sign: named.sign }
+        Self {
+            name: named.name.to_owned(),
+            formula: named.node(),
+            sign: named.sign,
+        }
     }
 
     /// Whether the score follows from the architecture alone.

@@ -4,9 +4,7 @@ use std::time::Instant;
 
 use lpzero_proxy::Evaluator;
 use lpzero_search::bootstrap::Bootstrap;
-use lpzero_search::statistics::{
-    Correlation, Workspace, partial_tau, tau_among_top, ties,
-};
+use lpzero_search::statistics::{Correlation, Workspace, partial_tau, tau_among_top, ties};
 use lpzero_trace::{NetworkScalar, Trace};
 use serde::Serialize;
 
@@ -71,10 +69,15 @@ pub fn rank(
     mut progress: impl FnMut(usize),
 ) -> Result<Vec<RankRow>, Error> {
     let evaluator = Evaluator::new(traces);
-    let bootstrap = Bootstrap { seed, ..Bootstrap::default() };
+    let bootstrap = Bootstrap {
+        seed,
+        ..Bootstrap::default()
+    };
     let truth: Vec<f64> = indices.iter().map(|&i| truth[i]).collect();
-    let params: Vec<f64> =
-        indices.iter().map(|&i| traces[i].scalars[NetworkScalar::Params as usize]).collect();
+    let params: Vec<f64> = indices
+        .iter()
+        .map(|&i| traces[i].scalars[NetworkScalar::Params as usize])
+        .collect();
     let mut rows = Vec::with_capacity(proxies.len());
     for (done, proxy) in proxies.iter().enumerate() {
         let start = Instant::now();
@@ -82,7 +85,10 @@ pub fn rank(
             .scores(&proxy.formula, indices)
             .map_err(|error| Error::Formula(error.to_string()))?;
         let seconds = start.elapsed().as_secs_f64();
-        let scores: Vec<f64> = scores.iter().map(|score| f64::from(proxy.sign) * score).collect();
+        let scores: Vec<f64> = scores
+            .iter()
+            .map(|score| f64::from(proxy.sign) * score)
+            .collect();
         let undefined = scores.iter().filter(|score| !score.is_finite()).count();
         let mut row = RankRow {
             proxy: proxy.name.clone(),

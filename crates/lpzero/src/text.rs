@@ -25,7 +25,9 @@ pub enum TextError {
         message: String,
     },
     /// The text is too short for one minibatch.
-    #[error("{path}: {found} tokens, but the minibatch needs {needed}; give a longer text or lower --batch or --positions")]
+    #[error(
+        "{path}: {found} tokens, but the minibatch needs {needed}; give a longer text or lower --batch or --positions"
+    )]
     TooShort {
         /// The text file.
         path: PathBuf,
@@ -42,8 +44,10 @@ pub enum TextError {
 ///
 /// Where a file cannot be read or the text has fewer tokens than asked for.
 pub fn tokens(path: &Path, tokenizer: &Path, count: usize) -> Result<Vec<u32>, TextError> {
-    let bytes = std::fs::read(path)
-        .map_err(|source| TextError::Read { path: path.to_owned(), source })?;
+    let bytes = std::fs::read(path).map_err(|source| TextError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
     let tokenizer_failed = |message: String| TextError::Tokenizer {
         path: tokenizer.to_owned(),
         message,
@@ -54,11 +58,16 @@ pub fn tokens(path: &Path, tokenizer: &Path, count: usize) -> Result<Vec<u32>, T
     // long the file is; invalid UTF-8 becomes replacement characters.
     let prefix = &bytes[..bytes.len().min(count.saturating_mul(64))];
     let text = String::from_utf8_lossy(prefix);
-    let encoding =
-        tokenizer.encode(text.as_ref(), false).map_err(|e| tokenizer_failed(e.to_string()))?;
+    let encoding = tokenizer
+        .encode(text.as_ref(), false)
+        .map_err(|e| tokenizer_failed(e.to_string()))?;
     let mut ids = encoding.get_ids().to_vec();
     if ids.len() < count {
-        return Err(TextError::TooShort { path: path.to_owned(), found: ids.len(), needed: count });
+        return Err(TextError::TooShort {
+            path: path.to_owned(),
+            found: ids.len(),
+            needed: count,
+        });
     }
     ids.truncate(count);
     Ok(ids)
@@ -101,7 +110,9 @@ mod tests {
 
         assert!(message(tokens(&text, &tokenizer, 5)).contains("text.txt"));
         std::fs::write(&text, "the cat").unwrap();
-        assert!(message(tokens(&text, &tokenizer, 5)).contains("2 tokens, but the minibatch needs 5"));
+        assert!(
+            message(tokens(&text, &tokenizer, 5)).contains("2 tokens, but the minibatch needs 5")
+        );
         std::fs::write(&tokenizer, "{").unwrap();
         assert!(message(tokens(&text, &tokenizer, 2)).contains("tokenizer.json"));
     }

@@ -1,8 +1,8 @@
 //! From architectures to traces and scores: what every command does first.
 
 use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use lpzero_arch::Architecture;
 use lpzero_nn::Objective;
@@ -31,7 +31,12 @@ pub struct Pass {
 impl Default for Pass {
     /// Four sequences of 64 tokens with Zipf's law.
     fn default() -> Self {
-        Self { batch: 4, positions: 64, objective: None, text: None }
+        Self {
+            batch: 4,
+            positions: 64,
+            objective: None,
+            text: None,
+        }
     }
 }
 
@@ -65,8 +70,15 @@ impl Workbench {
         seed: u64,
         pass: Pass,
     ) -> Result<Self, Error> {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
-        Ok(Self { pool, cache, seed, pass })
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()?;
+        Ok(Self {
+            pool,
+            cache,
+            seed,
+            pass,
+        })
     }
 
     /// The threads.
@@ -169,6 +181,12 @@ impl Workbench {
         progress: &'a (dyn Fn(Progress) + Sync),
         cancel: &'a AtomicBool,
     ) -> Resources<'a> {
-        Resources { pool: &self.pool, cache, memory: DEFAULT_MEMORY, progress, cancel }
+        Resources {
+            pool: &self.pool,
+            cache,
+            memory: DEFAULT_MEMORY,
+            progress,
+            cancel,
+        }
     }
 }

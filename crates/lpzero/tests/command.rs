@@ -21,10 +21,16 @@ fn a_search_finds_what_the_scores_were_made_of_and_reports_it_whole() {
     let path = write_benchmark(folder.path(), &benchmark(40));
     let run = lpzero(
         folder.path(),
-        &["search", "--truth", &path, "--split", "16/8", "--budget", "300", "--json"],
+        &[
+            "search", "--truth", &path, "--split", "16/8", "--budget", "300", "--json",
+        ],
     );
     let json = run.json();
-    assert!(run.stderr.is_empty(), "progress belongs on a terminal: {}", run.stderr);
+    assert!(
+        run.stderr.is_empty(),
+        "progress belongs on a terminal: {}",
+        run.stderr
+    );
     assert_eq!(json["n"], 40);
     assert_eq!(json["method"], "gp");
     assert_eq!(json["seed"], 0);
@@ -56,8 +62,21 @@ fn the_same_seed_gives_the_same_report_on_any_number_of_threads() {
         let run = lpzero(
             folder.path(),
             &[
-                "search", "--truth", &path, "--split", "16/8", "--budget", "200", "--json",
-                "--no-cache", "--seed", "3", "--threads", threads, "--method", method,
+                "search",
+                "--truth",
+                &path,
+                "--split",
+                "16/8",
+                "--budget",
+                "200",
+                "--json",
+                "--no-cache",
+                "--seed",
+                "3",
+                "--threads",
+                threads,
+                "--method",
+                method,
             ],
         );
         let mut json = run.json();
@@ -80,15 +99,25 @@ fn a_run_folder_holds_configuration_and_report() {
     ];
     let first = lpzero(folder.path(), &arguments).json();
     let report = std::fs::read_to_string(format!("{out}/report.json")).unwrap();
-    assert_eq!(serde_json::from_str::<serde_json::Value>(&report).unwrap(), first);
-    assert_eq!(lpzero(folder.path(), &arguments).status, 2, "a run is never overwritten");
+    assert_eq!(
+        serde_json::from_str::<serde_json::Value>(&report).unwrap(),
+        first
+    );
+    assert_eq!(
+        lpzero(folder.path(), &arguments).status,
+        2,
+        "a run is never overwritten"
+    );
 
     // A run whose report is missing was interrupted: resumed, it ends the same.
     std::fs::remove_file(format!("{out}/report.json")).unwrap();
     let mut resumed = lpzero(folder.path(), &["search", "--resume", out, "--json"]).json();
     resumed["seconds"] = first["seconds"].clone();
     assert_eq!(resumed, first);
-    assert_eq!(lpzero(folder.path(), &["search", "--resume", out]).status, 2);
+    assert_eq!(
+        lpzero(folder.path(), &["search", "--resume", out]).status,
+        2
+    );
 }
 
 #[test]
@@ -101,9 +130,21 @@ fn rank_reports_every_named_proxy_with_intervals() {
     let rows = json["rows"].as_array().unwrap();
     let row = |name: &str| rows.iter().find(|row| row["proxy"] == name).unwrap();
     for name in [
-        "params", "decoder_params", "flops", "layers", "depth2_width", "grad_norm", "snip",
-        "synaptic_saliency", "head_importance", "plain", "head_confidence", "softmax_confidence",
-        "activation_distance", "lpzero_gpt2", "lpzero_bert",
+        "params",
+        "decoder_params",
+        "flops",
+        "layers",
+        "depth2_width",
+        "grad_norm",
+        "snip",
+        "synaptic_saliency",
+        "head_importance",
+        "plain",
+        "head_confidence",
+        "softmax_confidence",
+        "activation_distance",
+        "lpzero_gpt2",
+        "lpzero_bert",
     ] {
         let row = row(name);
         assert!(row["tau"].is_number(), "{row}");
@@ -120,9 +161,13 @@ fn score_prints_csv_json_and_parquet() {
     let folder = tempfile::tempdir().unwrap();
     let path = write_benchmark(folder.path(), &benchmark(3));
     let score = |format: &str| {
-        let arguments =
-            ["score", "--truth", &path, "--proxy", "params", "--proxy", "snip", "--format", format];
-        support::command(folder.path()).args(arguments).output().unwrap()
+        let arguments = [
+            "score", "--truth", &path, "--proxy", "params", "--proxy", "snip", "--format", format,
+        ];
+        support::command(folder.path())
+            .args(arguments)
+            .output()
+            .unwrap()
     };
     let csv = String::from_utf8(score("csv").stdout).unwrap();
     let lines: Vec<&str> = csv.lines().collect();
@@ -131,7 +176,11 @@ fn score_prints_csv_json_and_parquet() {
     assert!(lines[1].starts_with("0,") && lines[3].starts_with("2,"));
     let json: serde_json::Value = serde_json::from_slice(&score("json").stdout).unwrap();
     let snip = json["rows"][0]["scores"]["snip"].as_f64().unwrap();
-    assert!(snip > 0.0 && lines[1].ends_with(&snip.to_string()), "{} {snip}", lines[1]);
+    assert!(
+        snip > 0.0 && lines[1].ends_with(&snip.to_string()),
+        "{} {snip}",
+        lines[1]
+    );
     let parquet = score("parquet").stdout;
     assert!(parquet.starts_with(b"PAR1") && parquet.ends_with(b"PAR1"));
 }
@@ -145,29 +194,60 @@ fn single_architectures_are_scored_by_file() {
     std::fs::write(&config, overrides.to_string()).unwrap();
     let run = lpzero(
         folder.path(),
-        &["score", config.to_str().unwrap(), "--proxy", "sum(l2(G))", "--format", "csv"],
+        &[
+            "score",
+            config.to_str().unwrap(),
+            "--proxy",
+            "sum(l2(G))",
+            "--format",
+            "csv",
+        ],
     );
     assert_eq!(run.status, 0, "{}", run.stderr);
-    let score: f64 = run.stdout.lines().nth(1).unwrap().rsplit(',').next().unwrap().parse().unwrap();
+    let score: f64 = run
+        .stdout
+        .lines()
+        .nth(1)
+        .unwrap()
+        .rsplit(',')
+        .next()
+        .unwrap()
+        .parse()
+        .unwrap();
     assert!(score.is_finite() && score > 0.0);
 }
 
 #[test]
 fn params_of_the_reference_reading_equal_the_released_count() {
-    let Some(truth) = published("flexibert/BERT_benchmark.json") else { return };
-    let Some(released) = published("flexibert/reference_proxies.csv") else { return };
+    let Some(truth) = published("flexibert/BERT_benchmark.json") else {
+        return;
+    };
+    let Some(released) = published("flexibert/reference_proxies.csv") else {
+        return;
+    };
     let folder = tempfile::tempdir().unwrap();
     let run = lpzero(
         folder.path(),
         &[
-            "score", "--truth", truth.to_str().unwrap(), "--reading", "reference", "--proxy",
-            "params", "--format", "csv",
+            "score",
+            "--truth",
+            truth.to_str().unwrap(),
+            "--reading",
+            "reference",
+            "--proxy",
+            "params",
+            "--format",
+            "csv",
         ],
     );
     assert_eq!(run.status, 0, "{}", run.stderr);
     let released = std::fs::read_to_string(released).unwrap();
-    let column =
-        released.lines().next().unwrap().split(',').position(|c| c == "Number of Parameters");
+    let column = released
+        .lines()
+        .next()
+        .unwrap()
+        .split(',')
+        .position(|c| c == "Number of Parameters");
     let expected: Vec<String> = released
         .lines()
         .skip(1)

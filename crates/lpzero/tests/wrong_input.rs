@@ -11,9 +11,17 @@ use tempfile::TempDir;
 fn refused(folder: &TempDir, arguments: &[&str], parts: &[&str]) {
     let run = lpzero(folder.path(), arguments);
     assert_eq!(run.status, 2, "status of {arguments:?}: {}", run.stderr);
-    assert!(run.stdout.is_empty(), "standard output of {arguments:?}: {}", run.stdout);
+    assert!(
+        run.stdout.is_empty(),
+        "standard output of {arguments:?}: {}",
+        run.stdout
+    );
     for part in parts {
-        assert!(run.stderr.contains(part), "{part:?} is not in: {}", run.stderr);
+        assert!(
+            run.stderr.contains(part),
+            "{part:?} is not in: {}",
+            run.stderr
+        );
     }
 }
 
@@ -24,7 +32,15 @@ fn refused_benchmark(change: impl FnOnce(&mut serde_json::Value), parts: &[&str]
     let mut records = benchmark(6);
     change(&mut records);
     let path = write_benchmark(folder.path(), &records);
-    let arguments = ["rank", "--truth", &path, "--reading", "declared", "--proxy", "params"];
+    let arguments = [
+        "rank",
+        "--truth",
+        &path,
+        "--reading",
+        "declared",
+        "--proxy",
+        "params",
+    ];
     refused(&folder, &arguments, parts);
 }
 
@@ -37,9 +53,21 @@ fn layer(records: &mut serde_json::Value) -> &mut serde_json::Value {
 fn a_missing_file_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("nowhere.json");
-    refused(&folder, &["rank", "--truth", path.to_str().unwrap()], &["nowhere.json"]);
-    refused(&folder, &["rank"], &["--truth is missing", "BERT_benchmark.json"]);
-    refused(&folder, &["rank", "--truth", "flexibert"], &["known, but not on this machine"]);
+    refused(
+        &folder,
+        &["rank", "--truth", path.to_str().unwrap()],
+        &["nowhere.json"],
+    );
+    refused(
+        &folder,
+        &["rank"],
+        &["--truth is missing", "BERT_benchmark.json"],
+    );
+    refused(
+        &folder,
+        &["rank", "--truth", "flexibert"],
+        &["known, but not on this machine"],
+    );
 }
 
 #[test]
@@ -48,7 +76,11 @@ fn truncated_json_is_located() {
     let path = write_benchmark(folder.path(), &benchmark(6));
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, &text[..text.len() / 2]).unwrap();
-    refused(&folder, &["rank", "--truth", &path], &["BERT_benchmark.json", "line 1"]);
+    refused(
+        &folder,
+        &["rank", "--truth", &path],
+        &["BERT_benchmark.json", "line 1"],
+    );
 }
 
 #[test]
@@ -78,7 +110,15 @@ fn a_trillion_parameters_are_refused_before_memory_is_spent() {
     let mut records = benchmark(6);
     layer(&mut records)["feed_forward_dimension"] = 10_000_000.into();
     let path = write_benchmark(folder.path(), &records);
-    let arguments = ["rank", "--truth", &path, "--reading", "declared", "--proxy", "snip"];
+    let arguments = [
+        "rank",
+        "--truth",
+        &path,
+        "--reading",
+        "declared",
+        "--proxy",
+        "snip",
+    ];
     refused(&folder, &arguments, &["architecture 2", "parameters", "MB"]);
 }
 
@@ -92,7 +132,10 @@ fn scores_must_be_there_and_finite() {
         |records| records[2]["scores"] = serde_json::json!({}),
         &["\"2\"", "glue"],
     );
-    refused_benchmark(|records| records[2]["scores"]["glue"] = "NaN".into(), &["\"2\"", "glue"]);
+    refused_benchmark(
+        |records| records[2]["scores"]["glue"] = "NaN".into(),
+        &["\"2\"", "glue"],
+    );
 }
 
 #[test]
@@ -100,10 +143,22 @@ fn a_split_must_fit() {
     let folder = tempfile::tempdir().unwrap();
     let path = write_benchmark(folder.path(), &benchmark(6));
     for command in ["search", "rank"] {
-        refused(&folder, &[command, "--truth", &path, "--split", "400/200"], &["400 + 200", "6"]);
-        refused(&folder, &[command, "--truth", &path, "--split", "4/2"], &["test"]);
+        refused(
+            &folder,
+            &[command, "--truth", &path, "--split", "400/200"],
+            &["400 + 200", "6"],
+        );
+        refused(
+            &folder,
+            &[command, "--truth", &path, "--split", "4/2"],
+            &["test"],
+        );
     }
-    refused(&folder, &["search", "--truth", &path, "--split", "many"], &["100/50"]);
+    refused(
+        &folder,
+        &["search", "--truth", &path, "--split", "many"],
+        &["100/50"],
+    );
 }
 
 #[test]
@@ -115,7 +170,11 @@ fn a_formula_with_a_typo_points_at_the_column() {
         vec!["rank", "--truth", &path, "--proxy", "sum(sum(squrae(W)))"],
         vec!["score", "--truth", &path, "--proxy", "sum(sum(squrae(W)))"],
     ] {
-        refused(&folder, &arguments, &["squrae", "square", "column 9", "        ^^^^^^"]);
+        refused(
+            &folder,
+            &arguments,
+            &["squrae", "square", "column 9", "        ^^^^^^"],
+        );
     }
 }
 
@@ -125,7 +184,11 @@ fn a_type_error_names_both_types() {
     let run = lpzero(folder.path(), &["proxies", "sum(mean(W * X))"]);
     assert_eq!(run.status, 2);
     for part in ["parameter", "input", "column"] {
-        assert!(run.stderr.contains(part), "{part:?} is not in: {}", run.stderr);
+        assert!(
+            run.stderr.contains(part),
+            "{part:?} is not in: {}",
+            run.stderr
+        );
     }
 }
 
@@ -145,7 +208,15 @@ fn a_cache_that_cannot_be_written_to_is_named() {
     let file = folder.path().join("a-file");
     std::fs::write(&file, "").unwrap();
     let cache = file.join("cache");
-    let arguments = ["rank", "--truth", &path, "--proxy", "snip", "--cache", cache.to_str().unwrap()];
+    let arguments = [
+        "rank",
+        "--truth",
+        &path,
+        "--proxy",
+        "snip",
+        "--cache",
+        cache.to_str().unwrap(),
+    ];
     refused(&folder, &arguments, &["--cache", "a-file"]);
 }
 
@@ -155,7 +226,14 @@ fn a_corrupt_cache_is_made_again_with_a_warning() {
     let path = write_benchmark(folder.path(), &benchmark(6));
     let cache = folder.path().join("cache");
     let arguments = [
-        "rank", "--truth", &path, "--proxy", "snip", "--json", "--cache", cache.to_str().unwrap(),
+        "rank",
+        "--truth",
+        &path,
+        "--proxy",
+        "snip",
+        "--json",
+        "--cache",
+        cache.to_str().unwrap(),
     ];
     let without_time = |mut json: serde_json::Value| {
         json["rows"][0]["seconds"] = 0.into();
@@ -164,7 +242,12 @@ fn a_corrupt_cache_is_made_again_with_a_warning() {
     let first = lpzero(folder.path(), &arguments);
     assert!(first.stderr.is_empty(), "{}", first.stderr);
 
-    let file = std::fs::read_dir(&cache).unwrap().next().unwrap().unwrap().path();
+    let file = std::fs::read_dir(&cache)
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
     let mut bytes = std::fs::read(&file).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 0xff;
@@ -172,7 +255,11 @@ fn a_corrupt_cache_is_made_again_with_a_warning() {
 
     let second = lpzero(folder.path(), &arguments);
     assert!(second.stderr.contains("warning:"), "{}", second.stderr);
-    assert!(second.stderr.contains(file.to_str().unwrap()), "{}", second.stderr);
+    assert!(
+        second.stderr.contains(file.to_str().unwrap()),
+        "{}",
+        second.stderr
+    );
     assert_eq!(without_time(first.json()), without_time(second.json()));
     let third = lpzero(folder.path(), &arguments);
     assert!(third.stderr.is_empty(), "{}", third.stderr);
@@ -183,8 +270,16 @@ fn runs_are_never_overwritten_and_only_runs_are_resumed() {
     let folder = tempfile::tempdir().unwrap();
     let path = write_benchmark(folder.path(), &benchmark(12));
     let out = folder.path().to_str().unwrap();
-    refused(&folder, &["search", "--truth", &path, "--out", out], &["exists already"]);
-    refused(&folder, &["search", "--resume", out], &["configuration.json"]);
+    refused(
+        &folder,
+        &["search", "--truth", &path, "--out", out],
+        &["exists already"],
+    );
+    refused(
+        &folder,
+        &["search", "--resume", out],
+        &["configuration.json"],
+    );
 }
 
 #[test]

@@ -59,6 +59,8 @@ impl Method {
 pub struct Report {
     /// How it was searched.
     pub method: Method,
+    /// What was maximised.
+    pub fitness: Correlation,
     /// Run seed.
     pub seed: u64,
     /// Whether the search was cancelled before its budget was spent; left out
@@ -67,7 +69,7 @@ pub struct Report {
     pub interrupted: bool,
     /// The formula to keep.
     pub best: Best,
-    /// The Pareto front of correlation on the search split against complexity,
+    /// The Pareto front of fitness on the search split against complexity,
     /// simplest first.
     pub front: Vec<FrontEntry>,
     /// The best formula on the search split.
@@ -158,7 +160,7 @@ impl Report {
         settings: &Settings,
         found: &Found,
     ) -> Result<Self, Error> {
-        let candidates = select::candidates(problem, found)?;
+        let candidates = select::candidates(problem, settings, found)?;
         let front = front(&candidates);
         let ranked = select::ranked(problem, settings, candidates)?;
         // A formula may turn out to be undefined on an architecture outside
@@ -176,6 +178,7 @@ impl Report {
         };
         Ok(Self {
             method,
+            fitness: settings.fitness,
             seed: settings.seed,
             interrupted: found.interrupted,
             best: Best {
@@ -194,14 +197,15 @@ impl Report {
 
 fn front(candidates: &[Candidate]) -> Vec<FrontEntry> {
     let mut by_complexity: Vec<&Candidate> = candidates.iter().collect();
-    // Stable: candidates of one complexity stay fittest first.
-    by_complexity.sort_by_key(|candidate| candidate.complexity);
+    by_complexity.sort_by(|a, b| {
+        let fittest_first = b.fitness.total_cmp(&a.fitness);
+        a.complexity.cmp(&b.complexity).then(fittest_first)
+    });
     let mut front: Vec<FrontEntry> = Vec::new();
     let mut strongest = f64::NEG_INFINITY;
     for candidate in by_complexity {
-        let strength = candidate.search.rho.unwrap_or(-1.0);
-        if strength > strongest {
-            strongest = strength;
+        if candidate.fitness > strongest {
+            strongest = candidate.fitness;
             front.push(FrontEntry {
                 formula: candidate.formula.to_string(),
                 complexity: candidate.complexity,

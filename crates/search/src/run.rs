@@ -13,7 +13,6 @@ use crate::fitness::Fitness;
 use crate::generate::Grammar;
 use crate::pruning::{self, Counts, PROBE, Rule};
 use crate::score::Score;
-use crate::select::Merit;
 use crate::split::Split;
 use crate::statistics::{Correlation, Workspace};
 use crate::vary::Limits;
@@ -69,14 +68,16 @@ impl Problem<'_> {
 pub struct Settings {
     /// Run seed.
     pub seed: u64,
-    /// What fitness correlates with: Spearman in the paper.
-    pub correlation: Correlation,
+    /// What is maximised on the search split, and what the winner is chosen by
+    /// on the search and validation splits together. Spearman in the paper;
+    /// Somers' d here, since the others reward a formula for leaving pairs
+    /// tied: on FlexiBERT they find the four groups of equal depth and width,
+    /// and nothing that ranks inside one.
+    pub fitness: Correlation,
     /// Which formulas are drawn.
     pub grammar: Grammar,
     /// The largest formulas considered.
     pub limits: Limits,
-    /// What the winner is chosen by.
-    pub merit: Merit,
     /// When to stop.
     pub budget: Budget,
     /// Size of the population: 80 in the paper.
@@ -102,10 +103,9 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             seed: 0,
-            correlation: Correlation::Spearman,
+            fitness: Correlation::SomersD,
             grammar: Grammar::default(),
             limits: Limits::default(),
-            merit: Merit::default(),
             budget: Budget::default(),
             population: 80,
             crossover: 0.5,
@@ -195,7 +195,7 @@ impl<'a, 'c> Run<'a, 'c> {
             archive: Archive::new(settings.per_niche),
             problem,
             control,
-            fitness: Fitness::new(settings.correlation, truth.collect())?,
+            fitness: Fitness::new(settings.fitness, truth.collect())?,
             counts: Counts::default(),
             met: HashSet::new(),
             meter: Meter::start(settings.budget),

@@ -47,40 +47,16 @@ pub struct Candidate {
     pub formula: Node,
     /// Its complexity before it was turned.
     pub complexity: u32,
+    /// What the search maximised, on the search split.
+    pub fitness: f64,
     /// On the search split.
     pub search: Correlations,
     /// On the validation split.
     pub validation: Correlations,
-    /// On both together.
-    pub pooled: Correlations,
-    /// Somers' d on both together.
-    pub pooled_somers_d: Option<f64>,
+    /// On both together, by [`Settings::fitness`].
+    pub merit: Option<f64>,
     /// Scores of the search split, then of the validation split.
     scores: Vec<f64>,
-}
-
-impl Candidate {
-    /// What speaks for the candidate; -1 where it is undefined.
-    fn merit(&self, merit: Merit) -> f64 {
-        let merit = match merit {
-            Merit::Tau => self.pooled.tau,
-            Merit::SomersD => self.pooled_somers_d,
-        };
-        merit.unwrap_or(-1.0)
-    }
-}
-
-/// What makes one candidate better than another, on search and validation
-/// split together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Merit {
-    /// Kendall's tau-b, which forgives ties: a formula that only tells a few
-    /// groups apart may win.
-    #[default]
-    Tau,
-    /// Somers' d, which does not: prefers formulas that also rank inside
-    /// groups, though less surely.
-    SomersD,
 }
 
 /// What one unit of complexity has to be worth, in standard errors of the
@@ -98,13 +74,21 @@ pub const PENALTY: f64 = 0.06;
 ///
 /// # Errors
 /// NaN among the truths.
-pub fn candidates(problem: &Problem<'_>, found: &Found) -> Result<Vec<Candidate>, Error> {
+pub fn candidates(
+    problem: &Problem<'_>,
+    settings: &Settings,
+    found: &Found,
+) -> Result<Vec<Candidate>, Error> {
     let ranked = found.archive.ranked().into_iter();
-    let candidates = ranked.map(|individual| candidate(problem, individual));
+    let candidates = ranked.map(|individual| candidate(problem, settings.fitness, individual));
     candidates.filter_map(Result::transpose).collect()
 }
 
-fn candidate(problem: &Problem<'_>, individual: &Individual) -> Result<Option<Candidate>, Error> {
+fn candidate(
+    problem: &Problem<'_>,
+    fitness: Correlation,
+    individual: &Individual,
+) -> Result<Option<Candidate>, Error> {
     let both = both_splits(problem);
     let sign = if individual.reversed { -1.0 } else { 1.0 };
     let Some(scores) = finite_scores(problem, &individual.formula, &both) else {
@@ -120,16 +104,16 @@ fn candidate(problem: &Problem<'_>, individual: &Individual) -> Result<Option<Ca
             individual.formula.clone()
         },
         complexity: individual.complexity,
+        fitness: individual.fitness,
         search: Correlations::of(&scores[..searched], &truth[..searched])?,
         validation: Correlations::of(&scores[searched..], &truth[searched..])?,
-        pooled: Correlations::of(&scores, &truth)?,
-        pooled_somers_d: Workspace::new().somers_d(&scores, &truth)?,
+        merit: Workspace::new().correlate(fitness, &scores, &truth)?,
         scores,
     }))
 }
 
-/// The candidates, the one to keep first: by [`Settings::merit`], less
-/// [`PENALTY`] bootstrapped standard errors of tau per unit of complexity. Of
+/// The candidates, the one to keep first: by [`Settings::fitness`], less
+/// [`PENALTY`] bootstrapped standard errors of it per unit of complexity. Of
 /// equals, the fittest on the search split comes first.
 ///
 /// # Errors
@@ -139,7 +123,7 @@ pub fn ranked(
     settings: &Settings,
     mut candidates: Vec<Candidate>,
 ) -> Result<Vec<Candidate>, Error> {
-    let pooled = |candidate: &Candidate| candidate.merit(settings.merit);
+    let pooled = |candidate: &Candidate| candidate.merit.unwrap_or(-1.0);
     let strongest = candidates
         .iter()
         .max_by(|a, b| compare(pooled(a), pooled(b)));
@@ -154,7 +138,7 @@ pub fn ranked(
         seed: settings.seed,
         ..Bootstrap::default()
     };
-    let interval = bootstrap.interval(Correlation::Kendall, &strongest.scores, &truth)?;
+    let interval = bootstrap.interval(settings.fitness, &strongest.scores, &truth)?;
     let price = PENALTY * interval.map_or(0.0, |interval| interval.standard_error);
     let merit = |candidate: &Candidate| pooled(candidate) - price * f64::from(candidate.complexity);
     // A stable sort: equals stay as they were.

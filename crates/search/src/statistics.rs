@@ -20,6 +20,9 @@ pub enum Correlation {
     /// Spearman's rho: Pearson's correlation of average ranks.
     #[default]
     Spearman,
+    /// Somers' d given the truth (Somers 1962): Kendall's tau that does not
+    /// forgive a pair which the formula leaves tied.
+    SomersD,
 }
 
 /// Buffers for rank statistics, reused from call to call.
@@ -61,6 +64,7 @@ impl Workspace {
         match correlation {
             Correlation::Kendall => self.tau(x, y),
             Correlation::Spearman => self.rho(x, y),
+            Correlation::SomersD => self.somers_d(x, y),
         }
     }
 

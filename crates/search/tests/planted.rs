@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use lpzero_proxy::{Evaluator, Node, Role, RoleSet, Symbol, Trace, parse};
 use lpzero_search::budget::{Budget, Control, Progress};
-use lpzero_search::select::Merit;
 use lpzero_search::split::Split;
 use lpzero_search::{
     Baseline, Error, Method, Problem, Report, Settings, Vocabulary, genetic, random,
@@ -178,6 +177,7 @@ fn the_report_has_the_shape_that_scripts_rely_on() {
         keys(&json),
         [
             "method",
+            "fitness",
             "seed",
             "best",
             "front",
@@ -222,17 +222,17 @@ fn the_winner_is_compared_with_the_baselines() {
 }
 
 #[test]
-fn a_merit_that_counts_ties_keeps_a_formula_with_fewer_of_them() {
-    let by = |merit| {
+fn a_fitness_that_counts_ties_keeps_a_formula_with_fewer_of_them() {
+    let by = |fitness| {
         let settings = Settings {
-            merit,
+            fitness,
             // Groups of equal depth, and little besides.
             budget: Budget::Evaluations(500),
             ..settings(1)
         };
         run(Method::Random, &settings, &[], 1).test.ties
     };
-    assert!(by(Merit::SomersD) <= by(Merit::Tau));
+    assert!(by(Correlation::SomersD) <= by(Correlation::Kendall));
 }
 
 #[test]

@@ -161,6 +161,10 @@ pub struct Search {
     #[arg(long, value_enum, default_value_t = MethodArgument::Gp)]
     pub method: MethodArgument,
 
+    /// What a formula is judged by.
+    #[arg(long, value_enum, default_value_t = FitnessArgument::SomersD, value_name = "F")]
+    pub fitness: FitnessArgument,
+
     /// Search on S architectures, select with V, test on all others; drawn by
     /// the seed [default: 100/50, or two and one fifths of a small ground truth].
     #[arg(long, value_name = "S/V", value_parser = parse_split)]
@@ -189,6 +193,17 @@ pub enum MethodArgument {
     Random,
 }
 
+/// Rank correlations with the trained scores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FitnessArgument {
+    /// Kendall's tau that does not forgive pairs left tied.
+    SomersD,
+    /// Kendall's tau-b.
+    Kendall,
+    /// Spearman's rho, as in the paper.
+    Spearman,
+}
+
 #[derive(Debug, Args)]
 pub struct Rank {
     #[command(flatten)]
@@ -209,7 +224,11 @@ pub struct Rank {
 #[derive(Debug, Args)]
 pub struct Score {
     /// Architectures: lpzero specs, FlexiBERT configs, LiteTransformerSearch model_config.yaml files.
-    #[arg(value_name = "ARCH", conflicts_with = "truth", required_unless_present = "truth")]
+    #[arg(
+        value_name = "ARCH",
+        conflicts_with = "truth",
+        required_unless_present = "truth"
+    )]
     pub architectures: Vec<PathBuf>,
 
     #[command(flatten)]
@@ -270,9 +289,14 @@ pub enum TruthAction {
 }
 
 fn parse_split(text: &str) -> Result<SplitArgument, String> {
-    let expected = "expected two numbers such as 100/50: architectures to search on / to select with";
+    let expected =
+        "expected two numbers such as 100/50: architectures to search on / to select with";
     let (search, validation) = text.split_once('/').ok_or(expected)?;
-    let number = |part: &str| part.trim().parse::<usize>().map_err(|_| expected.to_owned());
+    let number = |part: &str| {
+        part.trim()
+            .parse::<usize>()
+            .map_err(|_| expected.to_owned())
+    };
     let split = SplitArgument {
         search: number(search)?,
         validation: number(validation)?,
@@ -314,7 +338,10 @@ mod tests {
     fn a_split_is_two_sizes_of_at_least_two() {
         assert_eq!(
             parse_split("100/50").unwrap(),
-            SplitArgument { search: 100, validation: 50 }
+            SplitArgument {
+                search: 100,
+                validation: 50
+            }
         );
         for wrong in ["100", "1/50", "a/b", "100/", "-3/4", "100/50/2"] {
             assert!(parse_split(wrong).is_err(), "{wrong}");
@@ -324,7 +351,10 @@ mod tests {
     #[test]
     fn a_budget_counts_evaluations_or_seconds() {
         assert_eq!(parse_budget("60s").unwrap(), BudgetArgument::Seconds(60.0));
-        assert_eq!(parse_budget("20000").unwrap(), BudgetArgument::Evaluations(20000));
+        assert_eq!(
+            parse_budget("20000").unwrap(),
+            BudgetArgument::Evaluations(20000)
+        );
         for wrong in ["", "s", "-1s", "NaNs", "0", "1.5", "ten"] {
             assert!(parse_budget(wrong).is_err(), "{wrong}");
         }

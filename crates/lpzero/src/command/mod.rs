@@ -22,8 +22,8 @@ use session::Session;
 
 /// Does what the command line says; the exit status tells how it went.
 pub fn run(arguments: Arguments) -> ExitCode {
-    let outcome = Session::start(&arguments.common)
-        .and_then(|session| dispatch(&session, arguments.command));
+    let outcome =
+        Session::start(&arguments.common).and_then(|session| dispatch(&session, arguments.command));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever reads our output has seen enough (`lpzero ... | head`).

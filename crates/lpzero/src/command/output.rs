@@ -10,7 +10,9 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 /// An empty table in the house style: no box, so that it pastes into anything.
 pub fn table() -> Table {
     let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table
+        .load_style(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Disabled);
     table
 }
 
@@ -50,8 +52,11 @@ impl Reporter {
     /// A progress bar with a time left, drawn on a terminal only.
     pub fn bar(&self, what: &str, length: u64) -> ProgressBar {
         let visible = !self.quiet && std::io::stderr().is_terminal();
-        let target =
-            if visible { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let target = if visible {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
         let bar = ProgressBar::with_draw_target(Some(length), target);
         if let Ok(style) = ProgressStyle::with_template(
             "{prefix} [{bar:30}] {pos}/{len}  {elapsed} elapsed, {eta} left  {msg}",

@@ -76,10 +76,18 @@ fn explain(session: &Session, name: &str) -> Result<()> {
     writeln!(out, "ranks like  {canonical}")?;
     writeln!(out, "complexity  {complexity}")?;
     writeln!(out, "latex       {latex}")?;
-    writeln!(out, 
+    writeln!(
+        out,
         "reads       {}",
-        if proxy.is_data_free() { "the architecture alone" } else { "one forward and backward pass" }
+        if proxy.is_data_free() {
+            "the architecture alone"
+        } else {
+            "one forward and backward pass"
+        }
     )?;
-    writeln!(out, "\n`lpzero proxies --reference` explains every operator, symbol and role.")?;
+    writeln!(
+        out,
+        "\n`lpzero proxies --reference` explains every operator, symbol and role."
+    )?;
     Ok(())
 }

@@ -14,9 +14,14 @@ pub fn run(session: &Session, arguments: &Rank) -> Result<()> {
     let truth = session.truth(&arguments.truth)?;
     let indices: Vec<usize> = match arguments.split {
         Some(split) => {
-            Split::draw(truth.entries.len(), split.search, split.validation, session.seed)
-                .map_err(|error| failed(error.into()))?
-                .test
+            Split::draw(
+                truth.entries.len(),
+                split.search,
+                split.validation,
+                session.seed,
+            )
+            .map_err(|error| failed(error.into()))?
+            .test
         }
         None => (0..truth.entries.len()).collect(),
     };
@@ -46,12 +51,23 @@ pub fn run(session: &Session, arguments: &Rank) -> Result<()> {
         truth.name,
         indices.len(),
         truth.metric,
-        if truth.lower_is_better { ", turned so that larger is better" } else { "" }
+        if truth.lower_is_better {
+            ", turned so that larger is better"
+        } else {
+            ""
+        }
     ));
     let mut table = table();
     table.set_header([
-        "proxy", "tau", "95 % interval", "rho", "95 % interval", "tau | params", "tau top 10 %",
-        "ties", "network",
+        "proxy",
+        "tau",
+        "95 % interval",
+        "rho",
+        "95 % interval",
+        "tau | params",
+        "tau top 10 %",
+        "ties",
+        "network",
     ]);
     for row in &rows {
         table.add_row([
@@ -84,5 +100,8 @@ pub fn number(value: Option<f64>) -> String {
 
 /// An interval to three digits.
 pub fn interval(value: Option<[f64; 2]>) -> String {
-    value.map_or_else(|| "-".to_owned(), |[low, high]| format!("{low:.3} .. {high:.3}"))
+    value.map_or_else(
+        || "-".to_owned(),
+        |[low, high]| format!("{low:.3} .. {high:.3}"),
+    )
 }

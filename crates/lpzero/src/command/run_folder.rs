@@ -13,8 +13,8 @@ use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use super::arguments::{
-    BudgetArgument, MethodArgument, ObjectiveArgument, PassArguments, ReadingArgument, Search,
-    TruthArguments,
+    BudgetArgument, FitnessArgument, MethodArgument, ObjectiveArgument, PassArguments,
+    ReadingArgument, Search, TruthArguments,
 };
 use super::failure::Failure;
 
@@ -31,6 +31,7 @@ pub struct Configuration {
     truth: Option<PathBuf>,
     reading: String,
     method: String,
+    fitness: String,
     pub split: Option<[usize; 2]>,
     budget_seconds: Option<f64>,
     budget_evaluations: Option<u64>,
@@ -54,7 +55,8 @@ impl Configuration {
         }
         // Relative paths would mean something else in another folder.
         let absolute = |path: &Option<PathBuf>| {
-            path.as_ref().map(|path| std::path::absolute(path).unwrap_or_else(|_| path.clone()))
+            path.as_ref()
+                .map(|path| std::path::absolute(path).unwrap_or_else(|_| path.clone()))
         };
         Self {
             version: VERSION,
@@ -62,7 +64,10 @@ impl Configuration {
             truth: absolute(&arguments.truth.truth),
             reading: name(arguments.truth.reading),
             method: name(arguments.method),
-            split: arguments.split.map(|split| [split.search, split.validation]),
+            fitness: name(arguments.fitness),
+            split: arguments
+                .split
+                .map(|split| [split.search, split.validation]),
             budget_seconds,
             budget_evaluations,
             batch: arguments.pass.batch,
@@ -75,11 +80,18 @@ impl Configuration {
 
     pub fn truth(&self) -> TruthArguments {
         let reading = parsed(&self.reading).unwrap_or(ReadingArgument::AsTrained);
-        TruthArguments { truth: self.truth.clone(), reading }
+        TruthArguments {
+            truth: self.truth.clone(),
+            reading,
+        }
     }
 
     pub fn method(&self) -> MethodArgument {
         parsed(&self.method).unwrap_or(MethodArgument::Gp)
+    }
+
+    pub fn fitness(&self) -> FitnessArgument {
+        parsed(&self.fitness).unwrap_or(FitnessArgument::SomersD)
     }
 
     pub fn budget(&self) -> Option<BudgetArgument> {
@@ -91,7 +103,10 @@ impl Configuration {
         PassArguments {
             batch: self.batch,
             positions: self.positions,
-            objective: self.objective.as_deref().and_then(parsed::<ObjectiveArgument>),
+            objective: self
+                .objective
+                .as_deref()
+                .and_then(parsed::<ObjectiveArgument>),
             text: self.text.clone(),
             tokenizer: self.tokenizer.clone(),
         }
@@ -109,6 +124,9 @@ impl Configuration {
         if parsed::<MethodArgument>(&self.method).is_none() {
             return wrong("method", &self.method);
         }
+        if parsed::<FitnessArgument>(&self.fitness).is_none() {
+            return wrong("fitness", &self.fitness);
+        }
         match &self.objective {
             Some(objective) if parsed::<ObjectiveArgument>(objective).is_none() => {
                 wrong("objective", objective)
@@ -120,7 +138,9 @@ impl Configuration {
 
 fn name(value: impl ValueEnum) -> String {
     let possible = value.to_possible_value();
-    possible.map(|value| value.get_name().to_owned()).unwrap_or_default()
+    possible
+        .map(|value| value.get_name().to_owned())
+        .unwrap_or_default()
 }
 
 fn parsed<T: ValueEnum>(text: &str) -> Option<T> {
@@ -142,13 +162,18 @@ impl RunFolder {
             )));
         }
         let unwritable = |error: std::io::Error| {
-            Failure::input(format_args!("--out {}: cannot be written to: {error}", path.display()))
+            Failure::input(format_args!(
+                "--out {}: cannot be written to: {error}",
+                path.display()
+            ))
         };
         fs::create_dir_all(path).map_err(unwritable)?;
-        let folder = Self { path: path.to_owned() };
-        folder.write(CONFIGURATION, configuration).map_err(|error| {
-            Failure::input(format_args!("--out {}: {error:#}", path.display()))
-        })?;
+        let folder = Self {
+            path: path.to_owned(),
+        };
+        folder
+            .write(CONFIGURATION, configuration)
+            .map_err(|error| Failure::input(format_args!("--out {}: {error:#}", path.display())))?;
         Ok(folder)
     }
 
@@ -163,7 +188,12 @@ impl RunFolder {
         let configuration: Configuration =
             serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
         configuration.check().map_err(wrong)?;
-        Ok((configuration, Self { path: path.to_owned() }))
+        Ok((
+            configuration,
+            Self {
+                path: path.to_owned(),
+            },
+        ))
     }
 
     pub fn path(&self) -> &Path {

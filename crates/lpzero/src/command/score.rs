@@ -39,5 +39,9 @@ pub fn run(session: &Session, arguments: &Score) -> Result<()> {
         proxies: proxies.into_iter().map(|proxy| proxy.name).collect(),
         columns: columns.map_err(failed)?,
     };
-    table.print(if session.json { FormatArgument::Json } else { arguments.format })
+    table.print(if session.json {
+        FormatArgument::Json
+    } else {
+        arguments.format
+    })
 }

@@ -65,11 +65,13 @@ impl ScoreTable {
 
     fn write_csv(&self, out: &mut impl Write) -> Result<()> {
         let mut writer = csv::Writer::from_writer(out);
-        writer.write_record(std::iter::once("id").chain(self.proxies.iter().map(String::as_str)))?;
+        writer
+            .write_record(std::iter::once("id").chain(self.proxies.iter().map(String::as_str)))?;
         for (id, scores) in self.rows() {
             // `{}` prints the shortest text that reads back to the same f64,
             // and whole numbers (parameter counts) without a fraction.
-            writer.write_record(std::iter::once(id.clone()).chain(scores.map(|s| s.to_string())))?;
+            writer
+                .write_record(std::iter::once(id.clone()).chain(scores.map(|s| s.to_string())))?;
         }
         writer.flush()?;
         Ok(())
@@ -115,12 +117,20 @@ impl ScoreTable {
         let mut writer = SerializedFileWriter::new(&mut bytes, Arc::new(schema), properties)?;
         let mut group = writer.next_row_group()?;
         let mut column = group.next_column()?.context("the id column")?;
-        let ids: Vec<ByteArray> = self.ids.iter().map(|id| ByteArray::from(id.as_str())).collect();
-        column.typed::<ByteArrayType>().write_batch(&ids, None, None)?;
+        let ids: Vec<ByteArray> = self
+            .ids
+            .iter()
+            .map(|id| ByteArray::from(id.as_str()))
+            .collect();
+        column
+            .typed::<ByteArrayType>()
+            .write_batch(&ids, None, None)?;
         column.close()?;
         for scores in &self.columns {
             let mut column = group.next_column()?.context("a score column")?;
-            column.typed::<DoubleType>().write_batch(scores, None, None)?;
+            column
+                .typed::<DoubleType>()
+                .write_batch(scores, None, None)?;
             column.close()?;
         }
         group.close()?;
@@ -157,7 +167,10 @@ mod tests {
     #[test]
     fn json_says_null_for_an_undefined_score() {
         let json = table().to_json();
-        assert_eq!(json["rows"][1]["scores"]["sum[ffn, out](l2(G))"], serde_json::Value::Null);
+        assert_eq!(
+            json["rows"][1]["scores"]["sum[ffn, out](l2(G))"],
+            serde_json::Value::Null
+        );
         assert_eq!(json["rows"][0]["scores"]["params"], 13_330_176.0);
     }
 
@@ -165,7 +178,11 @@ mod tests {
     fn parquet_reads_back() {
         let bytes = table().to_parquet().unwrap();
         let file = SerializedFileReader::new(bytes::Bytes::from(bytes)).unwrap();
-        let rows: Vec<_> = file.get_row_iter(None).unwrap().map(Result::unwrap).collect();
+        let rows: Vec<_> = file
+            .get_row_iter(None)
+            .unwrap()
+            .map(Result::unwrap)
+            .collect();
         assert_eq!(rows.len(), 2);
         assert_eq!(rows[0].get_string(0).unwrap(), "a");
         assert_eq!(rows[0].get_double(1).unwrap(), 13_330_176.0);

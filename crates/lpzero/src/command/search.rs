@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use lpzero::search::budget::{Budget, Control};
 use lpzero::search::split::Split;
+use lpzero::search::statistics::Correlation;
 use lpzero::search::{Method, Report, Settings};
 use serde::Serialize;
 
-use super::arguments::{BudgetArgument, MethodArgument, Search};
+use super::arguments::{BudgetArgument, FitnessArgument, MethodArgument, Search};
 use super::failure::Failure;
 use super::output::{align_numbers, print_json, table};
 use super::rank::{interval, number};
@@ -75,9 +76,7 @@ fn search(
     let truth = session.truth(&configuration.truth())?;
     let n = truth.entries.len();
     let split = match configuration.split {
-        Some([search, validation]) => {
-            Split::draw(n, search, validation, configuration.seed)
-        }
+        Some([search, validation]) => Split::draw(n, search, validation, configuration.seed),
         None => Split::draw(n, (2 * n / 5).min(100), (n / 5).min(50), configuration.seed),
     };
     let split = split.map_err(|error| failed(error.into()))?;
@@ -96,6 +95,11 @@ fn search(
             }
             None => Budget::default(),
         },
+        fitness: match configuration.fitness() {
+            FitnessArgument::SomersD => Correlation::SomersD,
+            FitnessArgument::Kendall => Correlation::Kendall,
+            FitnessArgument::Spearman => Correlation::Spearman,
+        },
         ..Settings::default()
     };
     let method = match configuration.method() {
@@ -105,15 +109,21 @@ fn search(
     let bar = session.report.bar("searching", 1000);
     let mut progress = |progress: lpzero::search::budget::Progress<'_>| {
         bar.set_position((progress.spent * 1000.0) as u64);
-        let formula = progress.formula.map(ToString::to_string).unwrap_or_default();
+        let formula = progress
+            .formula
+            .map(ToString::to_string)
+            .unwrap_or_default();
         let formula: String = formula.chars().take(60).collect();
         bar.set_message(format!(
-            "{} formulas, best rho {:.3}  {formula}",
+            "{} formulas, best fitness {:.3}  {formula}",
             progress.evaluated, progress.best
         ));
     };
-    let mut control =
-        Control { pool: workbench.pool(), cancel: &session.cancel, progress: &mut progress };
+    let mut control = Control {
+        pool: workbench.pool(),
+        cancel: &session.cancel,
+        progress: &mut progress,
+    };
     let report = lpzero::find(method, &truth, &traces, &split, &settings, &mut control);
     bar.finish_and_clear();
     let report = report.map_err(failed)?;
@@ -137,7 +147,10 @@ fn search(
     }
     if report.interrupted {
         let next = match folder {
-            Some(folder) => format!("`lpzero search --resume {}` continues", folder.path().display()),
+            Some(folder) => format!(
+                "`lpzero search --resume {}` continues",
+                folder.path().display()
+            ),
             None => "the traces are kept; run the same command again".to_owned(),
         };
         return Err(Failure::interrupted(format_args!(
@@ -147,7 +160,9 @@ fn search(
     }
     if let Some(folder) = folder {
         folder.finish(&document)?;
-        session.report.note(format_args!("report in {}", folder.path().display()));
+        session
+            .report
+            .note(format_args!("report in {}", folder.path().display()));
     }
     Ok(())
 }
@@ -160,10 +175,18 @@ fn print(document: &Document<'_>, out: &mut impl Write) -> Result<()> {
 
     let mut splits = table();
     splits.set_header(["split", "n", "tau", "95 % interval", "rho", "95 % interval"]);
-    for (name, on) in [("search", &report.search), ("validation", &report.validation)] {
+    for (name, on) in [
+        ("search", &report.search),
+        ("validation", &report.validation),
+    ] {
         let dash = || "-".to_owned();
         splits.add_row([
-            name.to_owned(), on.n.to_string(), number(on.tau), dash(), number(on.rho), dash(),
+            name.to_owned(),
+            on.n.to_string(),
+            number(on.tau),
+            dash(),
+            number(on.rho),
+            dash(),
         ]);
     }
     let test = &report.test;
@@ -181,7 +204,13 @@ fn print(document: &Document<'_>, out: &mut impl Write) -> Result<()> {
     if !test.baselines.is_empty() {
         writeln!(out, "\ntest split, baselines that need no network")?;
         let mut baselines = table();
-        baselines.set_header(["baseline", "tau", "rho", "tau of best - tau", "95 % interval"]);
+        baselines.set_header([
+            "baseline",
+            "tau",
+            "rho",
+            "tau of best - tau",
+            "95 % interval",
+        ]);
         for row in &test.baselines {
             baselines.add_row([
                 row.name.clone(),
@@ -195,27 +224,34 @@ fn print(document: &Document<'_>, out: &mut impl Write) -> Result<()> {
         writeln!(out, "{baselines}")?;
     }
     if !test.tau_within_group.is_empty() {
-        writeln!(out, "\ntest split, tau inside groups of equal depth x width")?;
+        writeln!(
+            out,
+            "\ntest split, tau inside groups of equal depth x width"
+        )?;
         for (group, tau) in &test.tau_within_group {
             writeln!(out, "  {group:<10} {}", number(*tau))?;
         }
     }
 
-    writeln!(out, "\nfront: the best rho on the search split for its complexity")?;
+    writeln!(
+        out,
+        "\nfront: the fittest on the search split for its complexity"
+    )?;
     let mut front = table();
-    front.set_header(["complexity", "search rho", "validation rho", "formula"]);
+    front.set_header(["complexity", "search tau", "validation tau", "formula"]);
     for entry in &report.front {
         front.add_row([
             entry.complexity.to_string(),
-            number(entry.search.rho),
-            number(entry.validation.rho),
+            number(entry.search.tau),
+            number(entry.validation.tau),
             entry.formula.clone(),
         ]);
     }
     writeln!(out, "{front}")?;
 
     let counts = &report.counts;
-    writeln!(out, 
+    writeln!(
+        out,
         "\n{} formulas generated, {} canonical, {} evaluated; pruned: {}",
         counts.generated,
         counts.canonical,
@@ -227,7 +263,8 @@ fn print(document: &Document<'_>, out: &mut impl Write) -> Result<()> {
             .collect::<Vec<_>>()
             .join(", ")
     )?;
-    writeln!(out, 
+    writeln!(
+        out,
         "{:.1} s for traces, {:.1} s for the search",
         document.seconds.trace, document.seconds.search
     )?;

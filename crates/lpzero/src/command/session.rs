@@ -11,9 +11,7 @@ use lpzero::trace::{Progress, Trace};
 use lpzero::truth::GroundTruth;
 use lpzero::{Pass, Proxy, Workbench, text};
 
-use super::arguments::{
-    Common, ObjectiveArgument, PassArguments, ReadingArgument, TruthArguments,
-};
+use super::arguments::{Common, ObjectiveArgument, PassArguments, ReadingArgument, TruthArguments};
 use super::failure::Failure;
 use super::output::Reporter;
 
@@ -126,7 +124,10 @@ impl Session {
         let bar = self.report.bar("tracing", 1000);
         let progress = |progress: Progress| {
             bar.set_position((progress.work * 1000.0) as u64);
-            bar.set_message(format!("{} of {} networks", progress.finished, progress.total));
+            bar.set_message(format!(
+                "{} of {} networks",
+                progress.finished, progress.total
+            ));
         };
         let traced = workbench.traces(source, ids, architectures, &progress, &self.cancel);
         bar.finish_and_clear();
@@ -178,12 +179,19 @@ pub fn proxies(texts: &[String]) -> Result<Vec<Proxy>> {
     if texts.is_empty() {
         return Ok(Proxy::all_named());
     }
-    texts.iter().map(|text| Proxy::parse(text).map_err(failed)).collect()
+    texts
+        .iter()
+        .map(|text| Proxy::parse(text).map_err(failed))
+        .collect()
 }
 
 /// Ids and architectures of a ground truth, side by side.
 pub fn columns(truth: &GroundTruth) -> (Vec<String>, Vec<Architecture>) {
-    truth.entries.iter().map(|entry| (entry.id.clone(), entry.architecture.clone())).unzip()
+    truth
+        .entries
+        .iter()
+        .map(|entry| (entry.id.clone(), entry.architecture.clone()))
+        .unzip()
 }
 
 /// What traces of a ground truth are called in the cache.
@@ -199,7 +207,11 @@ fn default_cache() -> Option<PathBuf> {
     let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
     let base = variable("XDG_CACHE_HOME").map(PathBuf::from).or_else(|| {
         let home = PathBuf::from(variable("HOME")?);
-        Some(home.join(if cfg!(target_os = "macos") { "Library/Caches" } else { ".cache" }))
+        Some(home.join(if cfg!(target_os = "macos") {
+            "Library/Caches"
+        } else {
+            ".cache"
+        }))
     });
     base.map(|base| base.join("lpzero"))
 }
@@ -207,7 +219,9 @@ fn default_cache() -> Option<PathBuf> {
 /// The cache folder where it can be written to. A folder that the user chose
 /// must be usable; without the default one the work goes on, uncached.
 fn usable(folder: Option<PathBuf>, chosen: bool, report: Reporter) -> Result<Option<PathBuf>> {
-    let Some(folder) = folder else { return Ok(None) };
+    let Some(folder) = folder else {
+        return Ok(None);
+    };
     match probe(&folder) {
         Ok(()) => Ok(Some(folder)),
         Err(error) if chosen => Err(Failure::input(format_args!(

@@ -46,7 +46,10 @@ fn list(session: &Session) -> Result<()> {
         writeln!(out, "  published      {}", known.published)?;
         writeln!(out, "  licence        {}\n", known.licence)?;
     }
-    writeln!(out, "Give --truth the path of a downloaded one, or a file in lpzero's own format.")?;
+    writeln!(
+        out,
+        "Give --truth the path of a downloaded one, or a file in lpzero's own format."
+    )?;
     Ok(())
 }
 
@@ -58,7 +61,9 @@ const BASELINES: [Baseline; 4] = [
     ("#Params", |a| a.parameters().total() as f64),
     ("decoder params", |a| a.parameters().decoder() as f64),
     ("depth", |a| a.blocks.len() as f64),
-    ("depth^2 x width", |a| (a.blocks.len().pow(2) * a.width) as f64),
+    ("depth^2 x width", |a| {
+        (a.blocks.len().pow(2) * a.width) as f64
+    }),
 ];
 
 fn show(session: &Session, arguments: &TruthArguments) -> Result<()> {
@@ -69,7 +74,11 @@ fn show(session: &Session, arguments: &TruthArguments) -> Result<()> {
     let groups = groups(&truth);
     let mut baselines = Vec::new();
     for (name, of) in BASELINES {
-        let column: Vec<f64> = truth.entries.iter().map(|entry| of(&entry.architecture)).collect();
+        let column: Vec<f64> = truth
+            .entries
+            .iter()
+            .map(|entry| of(&entry.architecture))
+            .collect();
         let correlation = |result: std::result::Result<_, lpzero::search::Error>| {
             result.map_err(|error| failed(error.into()))
         };
@@ -84,8 +93,10 @@ fn show(session: &Session, arguments: &TruthArguments) -> Result<()> {
             .iter()
             .map(|(name, tau, rho)| serde_json::json!({ "baseline": name, "tau": tau, "rho": rho }))
             .collect();
-        let groups: serde_json::Map<_, _> =
-            groups.into_iter().map(|(group, n)| (group, n.into())).collect();
+        let groups: serde_json::Map<_, _> = groups
+            .into_iter()
+            .map(|(group, n)| (group, n.into()))
+            .collect();
         return print_json(&serde_json::json!({
             "truth": truth.name,
             "path": truth.path,
@@ -105,10 +116,15 @@ fn show(session: &Session, arguments: &TruthArguments) -> Result<()> {
     if let Some(reading) = truth.reading {
         writeln!(out, "  reading        {reading}")?;
     }
-    writeln!(out, 
+    writeln!(
+        out,
         "  metric         {}{}",
         truth.metric,
-        if truth.lower_is_better { ", lower is better; scores below are turned" } else { "" }
+        if truth.lower_is_better {
+            ", lower is better; scores below are turned"
+        } else {
+            ""
+        }
     )?;
     writeln!(out, "  scores         {lowest:.4} to {highest:.4}")?;
     writeln!(out, "  fingerprint    {}", truth.fingerprint())?;
@@ -133,5 +149,8 @@ fn groups(truth: &GroundTruth) -> Vec<(String, usize)> {
     for entry in &truth.entries {
         *counts.entry(entry.group()).or_insert(0) += 1;
     }
-    counts.into_iter().map(|(group, n)| (group.to_string(), n)).collect()
+    counts
+        .into_iter()
+        .map(|(group, n)| (group.to_string(), n))
+        .collect()
 }

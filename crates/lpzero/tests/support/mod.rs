@@ -28,7 +28,9 @@ pub fn lpzero(folder: &Path, arguments: &[&str]) -> Run {
 /// The command, with its default cache below `folder`.
 pub fn command(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lpzero"));
-    command.env("XDG_CACHE_HOME", folder.join("default-cache")).env("NO_COLOR", "1");
+    command
+        .env("XDG_CACHE_HOME", folder.join("default-cache"))
+        .env("NO_COLOR", "1");
     command
 }
 
@@ -42,14 +44,17 @@ pub fn finished(output: &Output) -> Run {
 
 /// A published ground truth below the data folder, or `None` with a loud remark.
 pub fn published(location: &str) -> Option<PathBuf> {
-    let data = std::env::var_os("LPZERO_DATA").map(PathBuf::from).unwrap_or_else(|| {
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data")
-    });
+    let data = std::env::var_os("LPZERO_DATA")
+        .map(PathBuf::from)
+        .unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"));
     let path = data.join(location);
     if path.exists() {
         return Some(path);
     }
-    println!("SKIPPED: no {} (set LPZERO_DATA to the folder that has it)", path.display());
+    println!(
+        "SKIPPED: no {} (set LPZERO_DATA to the folder that has it)",
+        path.display()
+    );
     None
 }
 
@@ -72,7 +77,9 @@ pub fn benchmark(n: usize) -> serde_json::Value {
             let depth = 1 + id % 3;
             let stacked = 1 + (id / 3) % 2;
             let heads = 2 << (id % 2);
-            let layers: Vec<_> = (0..depth).map(|_| layer("SA", "SDP", heads, stacked)).collect();
+            let layers: Vec<_> = (0..depth)
+                .map(|_| layer("SA", "SDP", heads, stacked))
+                .collect();
             serde_json::json!({
                 "id": id,
                 "scores": { "glue": 60.0 + 4.0 * depth as f64 + stacked as f64 + 0.01 * id as f64 },
