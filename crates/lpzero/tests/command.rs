@@ -218,6 +218,20 @@ fn single_architectures_are_scored_by_file() {
 }
 
 #[test]
+fn a_formula_may_begin_with_a_minus_sign() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = write_benchmark(folder.path(), &benchmark(12));
+    let formula = "-layers";
+    let json = lpzero(
+        folder.path(),
+        &["rank", "--truth", &path, "--proxy", formula, "--json"],
+    )
+    .json();
+    assert!(json["rows"][0]["tau"].as_f64().unwrap() < 0.0);
+    assert_eq!(lpzero(folder.path(), &["proxies", formula]).status, 0);
+}
+
+#[test]
 fn params_of_the_reference_reading_equal_the_released_count() {
     let Some(truth) = published("flexibert/BERT_benchmark.json") else {
         return;

@@ -289,7 +289,7 @@ fn numbers_of_options_are_checked() {
     for (option, value, expected) in [
         ("--threads", "0", "at least 1"),
         ("--batch", "0", "tokens"),
-        ("--positions", "100000", "positions"),
+        ("--positions", "600", "positions"),
         ("--batch", "99999999999", "tokens"),
     ] {
         let arguments = ["rank", "--truth", &path, "--proxy", "snip", option, value];

@@ -213,7 +213,7 @@ pub struct Rank {
     pub pass: PassArguments,
 
     /// A named proxy or a formula; may be repeated [default: every named proxy].
-    #[arg(long = "proxy", value_name = "P")]
+    #[arg(long = "proxy", value_name = "P", allow_hyphen_values = true)]
     pub proxies: Vec<String>,
 
     /// Report on the test set that a search with this split leaves [default: all].
@@ -238,7 +238,12 @@ pub struct Score {
     pub pass: PassArguments,
 
     /// A named proxy or a formula; may be repeated.
-    #[arg(long = "proxy", value_name = "P", required = true)]
+    #[arg(
+        long = "proxy",
+        value_name = "P",
+        required = true,
+        allow_hyphen_values = true
+    )]
     pub proxies: Vec<String>,
 
     /// How to print the scores.
@@ -262,7 +267,7 @@ pub enum FormatArgument {
 #[derive(Debug, Args)]
 pub struct Proxies {
     /// A named proxy or a formula to explain [default: list all].
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", allow_hyphen_values = true)]
     pub name: Option<String>,
 
     /// Print the reference of the language: every operator, symbol and role.
