@@ -2,9 +2,9 @@
 
     .venv/bin/python tools/dump_statistics.py
 
-rank_statistics.json, a list of {name, x, y, tau, rho}: tau is kendalltau's
-tau-b, rho spearmanr's statistic; null where a vector is constant and the
-correlation undefined. partial_tau.json, a list of {name, x, y, z, tau}:
+rank_statistics.json, a list of {name, x, y, tau, rho, somers_d}: tau is
+kendalltau's tau-b, rho spearmanr's statistic, somers_d that of x given y; null
+where a vector is constant and the correlation undefined. partial_tau.json, a list of {name, x, y, z, tau}:
 Kendall's partial tau of x and y given z, from the three tau-b,
 (t_xy - t_xz t_yz) / sqrt((1 - t_xz^2) (1 - t_yz^2)).
 """
@@ -15,7 +15,7 @@ import pathlib
 import warnings
 
 import numpy as np
-from scipy.stats import kendalltau, spearmanr
+from scipy.stats import kendalltau, somersd, spearmanr
 
 FIXTURES = pathlib.Path(__file__).parent.parent / "crates/search/tests/fixtures"
 
@@ -33,12 +33,15 @@ def correlation(name, x, y):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # constant input
         tau, rho = tau_b(x, y), spearmanr(x, y).statistic
+        # SciPy's D(second | first): of the pairs that differ in y.
+        somers_d = somersd(y, x).statistic
     return {
         "name": name,
         "x": x.tolist(),
         "y": y.tolist(),
         "tau": number(tau),
         "rho": number(rho),
+        "somers_d": number(somers_d),
     }
 
 

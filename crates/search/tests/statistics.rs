@@ -93,6 +93,9 @@ struct Case {
     tau: Option<f64>,
     #[serde(default)]
     rho: Option<f64>,
+    /// Somers' d of x given y.
+    #[serde(default)]
+    somers_d: Option<f64>,
 }
 
 fn cases(file: &str) -> Vec<Case> {
@@ -112,6 +115,23 @@ fn tau_and_rho_equal_those_of_scipy() {
         assert!(
             close(rho.clone().unwrap(), case.rho),
             "{}: {rho:?}",
+            case.name
+        );
+    }
+}
+
+#[test]
+fn somers_d_equals_that_of_scipy() {
+    let mut workspace = Workspace::new();
+    // SciPy leaves it undefined for a constant x, for which it is 0 here.
+    for case in cases("rank_statistics.json")
+        .iter()
+        .filter(|case| case.tau.is_some())
+    {
+        let somers_d = workspace.somers_d(&case.x, &case.y).unwrap();
+        assert!(
+            close(somers_d, case.somers_d),
+            "{}: {somers_d:?}",
             case.name
         );
     }

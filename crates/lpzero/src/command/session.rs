@@ -28,8 +28,10 @@ pub struct Session {
 impl Session {
     /// Resolves the common options and listens for Ctrl-C and SIGTERM.
     pub fn start(common: &Common) -> Result<Self> {
-        if common.threads == Some(0) {
-            return Err(Failure::input("--threads 0: expected at least 1"));
+        if let Some(threads) = common.threads.filter(|n| !(1..=MOST_THREADS).contains(n)) {
+            return Err(Failure::input(format_args!(
+                "--threads {threads}: expected between 1 and {MOST_THREADS}"
+            )));
         }
         let cancel = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&cancel);
@@ -138,6 +140,9 @@ impl Session {
         Ok(traced.traces)
     }
 }
+
+/// Threads that may be asked for: no machine has more cores to offer.
+const MOST_THREADS: usize = 1024;
 
 /// Tokens that one minibatch may have: enough for any proxy, far from what
 /// memory holds.

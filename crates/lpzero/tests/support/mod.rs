@@ -1,5 +1,5 @@
 //! Running the command, and small ground truths to run it on.
-#![allow(clippy::unwrap_used, dead_code)]
+#![allow(clippy::unwrap_used, clippy::print_stdout, dead_code)]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
