@@ -56,7 +56,10 @@ impl Error {
     /// Whether what the user gave is wrong, as opposed to the machine.
     pub fn is_input(&self) -> bool {
         match self {
-            Self::Trace(lpzero_trace::Error::Cache { .. }) => true,
+            // A full or vanished disk is not what the user typed.
+            Self::Trace(lpzero_trace::Error::Cache { action, .. }) => {
+                matches!(*action, "create" | "open")
+            }
             Self::Trace(_) | Self::Threads(_) => false,
             _ => true,
         }

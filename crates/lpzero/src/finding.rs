@@ -1,32 +1,63 @@
 //! Searching for a proxy on the traces of a ground truth.
 
+use std::collections::HashMap;
+
 use lpzero_arch::Architecture;
+use lpzero_proxy::named::NAMED;
 use lpzero_proxy::{Evaluator, Node};
 use lpzero_search::budget::Control;
 use lpzero_search::split::Split;
 use lpzero_search::{Baseline, Method, Problem, Report, Settings, Vocabulary};
-use lpzero_trace::Trace;
+use lpzero_trace::{ArchitectureKey, Trace};
 use lpzero_truth::GroundTruth;
 
-use crate::{Error, Proxy};
+use crate::Error;
 
 /// A number that needs no network, by name.
 pub type ClosedForm = (&'static str, fn(&Architecture) -> f64);
 
 /// What any proxy must justify itself against.
-pub const BASELINES: [ClosedForm; 3] = [
+pub const BASELINES: [ClosedForm; 5] = [
     ("#Params", |a| a.parameters().total() as f64),
+    ("decoder params", |a| a.parameters().decoder() as f64),
+    ("attention params", |a| a.parameters().mixers as f64),
     ("depth", |a| a.blocks.len() as f64),
     ("depth^2 x width", |a| {
         (a.blocks.len() as f64).powi(2) * a.width as f64
     }),
 ];
 
+/// Draws a split of a ground truth by the seed, equal networks in one part.
+///
+/// # Errors
+///
+/// Where the ground truth is too small for it.
+pub fn split(
+    truth: &GroundTruth,
+    search: usize,
+    validation: usize,
+    seed: u64,
+) -> Result<Split, Error> {
+    let mut known = HashMap::new();
+    let kinds: Vec<usize> = truth
+        .entries
+        .iter()
+        .map(|entry| {
+            let next = known.len();
+            *known
+                .entry(ArchitectureKey::of(&entry.architecture))
+                .or_insert(next)
+        })
+        .collect();
+    Ok(Split::draw(&kinds, search, validation, seed)?)
+}
+
 /// Searches on one part of a ground truth, selects with another and tests the
 /// winner once on the rest.
 ///
 /// `traces` holds one trace per entry of the ground truth. The search starts
-/// from the named proxies and from a random population.
+/// from a random population and the named proxies, but for those that were
+/// themselves chosen on a ground truth.
 ///
 /// # Errors
 ///
@@ -56,9 +87,10 @@ pub fn find(
                 .collect(),
         })
         .collect();
-    let seeds: Vec<Node> = Proxy::all_named()
-        .into_iter()
-        .map(|proxy| proxy.formula)
+    let seeds: Vec<Node> = NAMED
+        .iter()
+        .filter(|named| !named.fitted)
+        .map(|named| named.node())
         .collect();
     let searched = split.search.iter().map(|&index| &traces[index]);
     let problem = Problem {

@@ -11,6 +11,9 @@ pub struct Named {
     pub formula: &'static str,
     /// 1 where larger scores promise better networks, -1 where smaller ones do.
     pub sign: i8,
+    /// Whether it was chosen on a published ground truth, so that a search there
+    /// must not start from it.
+    pub fitted: bool,
     /// One sentence on what it is.
     pub definition: &'static str,
     /// Where it comes from.
@@ -24,7 +27,7 @@ pub const NAMED: &[Named] = &[
     proxy("decoder_params", "decoder_params", "Parameters of attention and feed-forward maps.", "Javaheripi et al. 2022 (LiteTransformerSearch)"),
     proxy("flops", "flops", "Floating-point operations of one forward pass over one token.", "count"),
     proxy("layers", "layers", "Number of blocks.", "count"),
-    proxy("depth2_width", "layers ^ 2 * width", "Blocks squared times width of the residual stream.", "two numbers and no network: the bar for every other proxy"),
+    fitted("depth2_width", "layers ^ 2 * width", "Blocks squared times width of the residual stream.", "two numbers and no network: the bar for every other proxy"),
     proxy("grad_norm", "sum(l2(G))", "Sum over all maps of the norm of the weight gradient.", "Abdelfattah et al. 2021"),
     proxy("snip", "sum(sum(abs(W * G)))", "First-order effect of removing each weight, summed over all maps.", "Lee et al. 2019"),
     proxy("synaptic_saliency", "sum[ffn](sum(abs(W * G)))", "SNIP over the feed-forward maps.", "Tanaka et al. 2020"),
@@ -34,8 +37,8 @@ pub const NAMED: &[Named] = &[
     proxy("head_confidence_per_layer", "sum[attn](confidence(H)) / layers", "Head confidence divided by the number of layers.", "Serianni & Kalita 2023"),
     proxy("softmax_confidence", "sum(confidence(S))", "Mean maximum of the attention probabilities, summed over layers.", "Serianni & Kalita 2023"),
     proxy("activation_distance", "sum[ffn-in, ffn-hidden](code_agreement(A))", "Agreeing signs of feed-forward units over all pairs of tokens (GELU keeps the sign of its input).", "Mellor et al. 2021"),
-    proxy("lpzero_gpt2", "mean(l1(square(W)) + mean(square(softmax(G))))", "Found on GPT-2: weights squared and reduced, plus gradients after softmax and square.", "Dong et al. 2024"),
-    proxy("lpzero_bert", "mean(mean(square(H)))", "Found on FlexiBERT: mean square of the head outputs.", "Dong et al. 2024"),
+    fitted("lpzero_gpt2", "mean(l1(square(W)) + mean(square(softmax(G))))", "Found on GPT-2: weights squared and reduced, plus gradients after softmax and square.", "Dong et al. 2024"),
+    fitted("lpzero_bert", "mean(mean(square(H)))", "Found on FlexiBERT: mean square of the head outputs.", "Dong et al. 2024"),
 ];
 
 const fn proxy(
@@ -48,8 +51,21 @@ const fn proxy(
         name,
         formula,
         sign: 1,
+        fitted: false,
         definition,
         source,
+    }
+}
+
+const fn fitted(
+    name: &'static str,
+    formula: &'static str,
+    definition: &'static str,
+    source: &'static str,
+) -> Named {
+    Named {
+        fitted: true,
+        ..proxy(name, formula, definition, source)
     }
 }
 

@@ -53,6 +53,17 @@ pub enum Error {
         /// [`MINIMUM_PART`](crate::split::MINIMUM_PART).
         minimum: usize,
     },
+    /// Equal networks would have to stand in two parts.
+    #[error(
+        "{search} + {validation} architectures cannot be drawn without dividing equal networks \
+         between the parts; change the split by one"
+    )]
+    IndivisibleNetworks {
+        /// Architectures to search on.
+        search: usize,
+        /// Architectures to select with.
+        validation: usize,
+    },
     /// One part of the split is too small to correlate on.
     #[error("the split asks for {asked} {part} architecture(s); at least {minimum} are needed")]
     PartTooSmall {

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use lpzero_proxy::{Evaluator, Node, Role, RoleSet, Symbol, Trace, parse};
 use lpzero_search::budget::{Budget, Control, Progress};
 use lpzero_search::split::Split;
+use lpzero_search::statistics::Correlation;
 use lpzero_search::{
     Baseline, Error, Method, Problem, Report, Settings, Vocabulary, genetic, random,
 };
@@ -52,7 +53,12 @@ impl Benchmark {
         seeds: &[Node],
         threads: usize,
     ) -> Result<Report, Error> {
-        let split = Split::draw(ARCHITECTURES, 60, 30, settings.seed)?;
+        let split = Split::draw(
+            &(0..ARCHITECTURES).collect::<Vec<_>>(),
+            60,
+            30,
+            settings.seed,
+        )?;
         let mut control = Control {
             pool: &pool(threads),
             cancel: &AtomicBool::new(false),
@@ -253,7 +259,7 @@ fn the_vocabulary_is_what_the_traces_hold() {
 fn a_cancelled_search_returns_what_it_has() {
     let benchmark = Benchmark::new();
     let evaluator = Evaluator::new(&benchmark.traces);
-    let split = Split::draw(ARCHITECTURES, 60, 30, 0).unwrap();
+    let split = Split::draw(&(0..ARCHITECTURES).collect::<Vec<_>>(), 60, 30, 0).unwrap();
     for search in [genetic::search, random::search] {
         let cancel = AtomicBool::new(false);
         let mut calls = 0;

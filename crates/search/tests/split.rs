@@ -1,6 +1,8 @@
 //! Splits partition a ground truth, reproducibly.
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeSet;
+
 use lpzero_search::Error;
 use lpzero_search::split::{MINIMUM_PART, Split};
 use proptest::prelude::*;
@@ -11,7 +13,7 @@ proptest! {
         search in 2usize..80, validation in 2usize..40, test in 2usize..200, seed: u64
     ) {
         let n = search + validation + test;
-        let split = Split::draw(n, search, validation, seed).unwrap();
+        let split = Split::draw(&different(n), search, validation, seed).unwrap();
         prop_assert_eq!(split.search.len(), search);
         prop_assert_eq!(split.validation.len(), validation);
         let mut all = [split.search, split.validation, split.test].concat();
@@ -22,7 +24,7 @@ proptest! {
 
 #[test]
 fn a_split_is_a_function_of_its_seed() {
-    let draw = |seed| Split::draw(500, 100, 50, seed).unwrap();
+    let draw = |seed| Split::draw(&different(500), 100, 50, seed).unwrap();
     assert_eq!(draw(3), draw(3));
     assert_ne!(draw(3), draw(4));
 }
@@ -30,7 +32,7 @@ fn a_split_is_a_function_of_its_seed() {
 #[test]
 fn more_than_there_is_cannot_be_asked_for() {
     let message = |search, validation| {
-        Split::draw(500, search, validation, 0)
+        Split::draw(&different(500), search, validation, 0)
             .unwrap_err()
             .to_string()
     };
@@ -55,11 +57,37 @@ fn more_than_there_is_cannot_be_asked_for() {
 #[test]
 fn every_part_needs_two_architectures() {
     assert_eq!(
-        Split::draw(500, 100, 1, 0),
+        Split::draw(&different(500), 100, 1, 0),
         Err(Error::PartTooSmall {
             part: "validation",
             asked: 1,
             minimum: MINIMUM_PART
+        })
+    );
+}
+
+/// Kinds of `n` networks of which no two are equal.
+fn different(n: usize) -> Vec<usize> {
+    (0..n).collect()
+}
+
+#[test]
+fn equal_networks_stand_in_one_part() {
+    let kinds: Vec<usize> = (0..300).map(|index| index / 3).collect();
+    for seed in 0..20 {
+        let split = Split::draw(&kinds, 99, 51, seed).unwrap();
+        assert_eq!((split.search.len(), split.validation.len()), (99, 51));
+        let of = |part: &[usize]| part.iter().map(|&i| kinds[i]).collect::<BTreeSet<_>>();
+        let (search, validation, test) =
+            (of(&split.search), of(&split.validation), of(&split.test));
+        assert!(search.is_disjoint(&validation) && search.is_disjoint(&test));
+        assert!(validation.is_disjoint(&test));
+    }
+    assert_eq!(
+        Split::draw(&kinds, 100, 50, 0),
+        Err(Error::IndivisibleNetworks {
+            search: 100,
+            validation: 50
         })
     );
 }

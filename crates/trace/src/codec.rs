@@ -14,7 +14,7 @@
 
 use lpzero_nn::{Role, Site, Symbol};
 
-use crate::trace::{Moments, SiteTrace, TensorTrace, Trace};
+use crate::trace::{Moments, NetworkScalar, SiteTrace, TensorTrace, Trace};
 
 /// How a `None` layer is written.
 const NO_LAYER: u16 = u16::MAX;
@@ -55,6 +55,9 @@ pub(crate) fn encode(trace: &Trace) -> Vec<u8> {
 pub(crate) fn decode(bytes: &[u8]) -> Result<Trace, Malformed> {
     let mut input = Input(bytes);
     let scalars = input.u16()? as usize;
+    if scalars != NetworkScalar::ALL.len() {
+        return Err(Malformed);
+    }
     let scalars = input.many(scalars, 8, Input::f64)?;
     let sites = input.u32()? as usize;
     let sites = input.many(sites, SMALLEST_SITE, decode_site)?;

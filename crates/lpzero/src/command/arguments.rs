@@ -180,7 +180,10 @@ pub struct Search {
     pub out: Option<PathBuf>,
 
     /// Continue the run in this folder with the configuration it was started with.
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["out", "truth"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = [
+        "out", "truth", "reading", "method", "fitness", "split", "budget", "batch", "positions",
+        "objective", "text", "tokenizer",
+    ])]
     pub resume: Option<PathBuf>,
 }
 
@@ -271,7 +274,7 @@ pub struct Proxies {
     pub name: Option<String>,
 
     /// Print the reference of the language: every operator, symbol and role.
-    #[arg(long, conflicts_with = "name")]
+    #[arg(long, conflicts_with_all = ["name", "json"])]
     pub reference: bool,
 }
 
@@ -316,7 +319,7 @@ fn parse_budget(text: &str) -> Result<BudgetArgument, String> {
     let expected = "expected a number of evaluations such as 20000, or a time such as 60s";
     if let Some(seconds) = text.strip_suffix('s') {
         let seconds: f64 = seconds.trim().parse().map_err(|_| expected.to_owned())?;
-        if !(seconds.is_finite() && seconds > 0.0) {
+        if !(seconds > 0.0 && std::time::Duration::try_from_secs_f64(seconds).is_ok()) {
             return Err(expected.into());
         }
         return Ok(BudgetArgument::Seconds(seconds));
@@ -360,7 +363,7 @@ mod tests {
             parse_budget("20000").unwrap(),
             BudgetArgument::Evaluations(20000)
         );
-        for wrong in ["", "s", "-1s", "NaNs", "0", "1.5", "ten"] {
+        for wrong in ["", "s", "-1s", "NaNs", "1e30s", "0", "1.5", "ten"] {
             assert!(parse_budget(wrong).is_err(), "{wrong}");
         }
     }

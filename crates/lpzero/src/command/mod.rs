@@ -47,8 +47,15 @@ fn dispatch(session: &Session, command: Command) -> Result<()> {
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
-        cause
-            .downcast_ref::<std::io::Error>()
-            .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+        let kind = match (
+            cause.downcast_ref::<std::io::Error>(),
+            cause.downcast_ref::<serde_json::Error>(),
+            cause.downcast_ref::<csv::Error>().map(csv::Error::kind),
+        ) {
+            (Some(error), _, _) | (_, _, Some(csv::ErrorKind::Io(error))) => Some(error.kind()),
+            (_, Some(error), _) => error.io_error_kind(),
+            _ => None,
+        };
+        kind == Some(std::io::ErrorKind::BrokenPipe)
     })
 }

@@ -3,7 +3,6 @@
 use std::io::Write;
 
 use anyhow::Result;
-use lpzero::search::split::Split;
 
 use super::arguments::Rank;
 use super::output::{align_numbers, print_json, table};
@@ -14,14 +13,9 @@ pub fn run(session: &Session, arguments: &Rank) -> Result<()> {
     let truth = session.truth(&arguments.truth)?;
     let indices: Vec<usize> = match arguments.split {
         Some(split) => {
-            Split::draw(
-                truth.entries.len(),
-                split.search,
-                split.validation,
-                session.seed,
-            )
-            .map_err(|error| failed(error.into()))?
-            .test
+            lpzero::split(&truth, split.search, split.validation, session.seed)
+                .map_err(failed)?
+                .test
         }
         None => (0..truth.entries.len()).collect(),
     };

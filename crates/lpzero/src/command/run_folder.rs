@@ -1,8 +1,9 @@
 //! The folder of one search: its configuration, then its report.
 //!
-//! A search is a function of its configuration, and its expensive part, the
-//! traces, is kept in the cache. So an interrupted run is continued by
-//! searching again from the configuration, and ends with the same report.
+//! A search is a function of its configuration (unless its budget is a time),
+//! and its expensive part, the traces, is kept in the cache. So an interrupted
+//! run is continued by searching again from the configuration, and ends with the
+//! same report.
 
 use std::fs;
 use std::io::Write;
@@ -17,6 +18,7 @@ use super::arguments::{
     ReadingArgument, Search, TruthArguments,
 };
 use super::failure::Failure;
+use super::session::located;
 
 const CONFIGURATION: &str = "configuration.json";
 const REPORT: &str = "report.json";
@@ -61,7 +63,7 @@ impl Configuration {
         Self {
             version: VERSION,
             seed,
-            truth: absolute(&arguments.truth.truth),
+            truth: absolute(&arguments.truth.truth.as_deref().map(located)),
             reading: name(arguments.truth.reading),
             method: name(arguments.method),
             fitness: name(arguments.fitness),

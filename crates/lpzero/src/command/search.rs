@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use lpzero::search::budget::{Budget, Control};
-use lpzero::search::split::Split;
 use lpzero::search::statistics::Correlation;
 use lpzero::search::{Method, Report, Settings};
 use serde::Serialize;
@@ -76,10 +75,15 @@ fn search(
     let truth = session.truth(&configuration.truth())?;
     let n = truth.entries.len();
     let split = match configuration.split {
-        Some([search, validation]) => Split::draw(n, search, validation, configuration.seed),
-        None => Split::draw(n, (2 * n / 5).min(100), (n / 5).min(50), configuration.seed),
+        Some([search, validation]) => lpzero::split(&truth, search, validation, configuration.seed),
+        None => lpzero::split(
+            &truth,
+            (2 * n / 5).min(100),
+            (n / 5).min(50),
+            configuration.seed,
+        ),
     };
-    let split = split.map_err(|error| failed(error.into()))?;
+    let split = split.map_err(failed)?;
 
     let workbench = session.workbench_seeded(&configuration.pass(), configuration.seed)?;
     let (ids, architectures) = columns(&truth);
@@ -91,7 +95,7 @@ fn search(
         budget: match configuration.budget() {
             Some(BudgetArgument::Evaluations(evaluations)) => Budget::Evaluations(evaluations),
             Some(BudgetArgument::Seconds(seconds)) => {
-                Budget::Time(Duration::from_secs_f64(seconds))
+                Budget::Time(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
             }
             None => Budget::default(),
         },
@@ -126,7 +130,14 @@ fn search(
     };
     let report = lpzero::find(method, &truth, &traces, &split, &settings, &mut control);
     bar.finish_and_clear();
-    let report = report.map_err(failed)?;
+    let report = report.map_err(|error| {
+        if session.cancel.load(std::sync::atomic::Ordering::Relaxed) {
+            return Failure::interrupted(
+                "interrupted before the first formula; the traces are kept",
+            );
+        }
+        failed(error)
+    })?;
 
     let total = start.elapsed();
     let document = Document {
@@ -140,6 +151,13 @@ fn search(
             total: total.as_secs_f64(),
         },
     };
+    if let Some(folder) = folder.filter(|_| !report.interrupted) {
+        // Before anything is printed: whoever reads may have gone.
+        folder.finish(&document)?;
+        session
+            .report
+            .note(format_args!("report in {}", folder.path().display()));
+    }
     if session.json {
         print_json(&document)?;
     } else {
@@ -157,12 +175,6 @@ fn search(
             "interrupted after {} formulas: {next}",
             report.counts.evaluated
         )));
-    }
-    if let Some(folder) = folder {
-        folder.finish(&document)?;
-        session
-            .report
-            .note(format_args!("report in {}", folder.path().display()));
     }
     Ok(())
 }

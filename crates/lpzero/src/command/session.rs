@@ -96,11 +96,12 @@ impl Session {
                  or a file in lpzero's own format (`lpzero truth list` names the published ones)",
             )
         })?;
+        let path = &located(path);
         let truth = GroundTruth::read(path, reading(arguments.reading)).map_err(|error| {
             // A published name is not a path yet: say where to get the data.
             match lpzero::truth::known(&path.to_string_lossy()) {
                 Some(known) if !path.exists() => Failure::input(format_args!(
-                    "--truth {}: known, but not on this machine; give its path ({}, published at {})",
+                    "--truth {}: known, but not on this machine; give its path, or set LPZERO_DATA to the folder that has it ({}, published at {})",
                     known.name, known.layout, known.published
                 )),
                 _ => failed(lpzero::Error::from(error)),
@@ -147,6 +148,21 @@ const MOST_THREADS: usize = 1024;
 /// Tokens that one minibatch may have: enough for any proxy, far from what
 /// memory holds.
 const MOST_TOKENS: usize = 1 << 20;
+
+/// The path of a ground truth that may be given by name: published ones are
+/// looked for in the folder `LPZERO_DATA`.
+pub fn located(path: &Path) -> PathBuf {
+    let named = || {
+        let known = lpzero::truth::known(path.to_str()?)?;
+        let below = PathBuf::from(std::env::var_os("LPZERO_DATA")?).join(known.location);
+        below.exists().then_some(below)
+    };
+    if path.exists() {
+        path.to_owned()
+    } else {
+        named().unwrap_or_else(|| path.to_owned())
+    }
+}
 
 /// The reading that an option names.
 pub fn reading(argument: ReadingArgument) -> Reading {

@@ -3,7 +3,6 @@
 use std::io::Write;
 
 use anyhow::Result;
-use lpzero::arch::Architecture;
 use lpzero::search::statistics::{rho, tau};
 use lpzero::truth::{GroundTruth, KNOWN};
 
@@ -53,19 +52,6 @@ fn list(session: &Session) -> Result<()> {
     Ok(())
 }
 
-/// A number that needs no network.
-type Baseline = (&'static str, fn(&Architecture) -> f64);
-
-/// What any proxy must justify itself against.
-const BASELINES: [Baseline; 4] = [
-    ("#Params", |a| a.parameters().total() as f64),
-    ("decoder params", |a| a.parameters().decoder() as f64),
-    ("depth", |a| a.blocks.len() as f64),
-    ("depth^2 x width", |a| {
-        (a.blocks.len().pow(2) * a.width) as f64
-    }),
-];
-
 fn show(session: &Session, arguments: &TruthArguments) -> Result<()> {
     let truth = session.truth(arguments)?;
     let scores: Vec<f64> = truth.entries.iter().map(|entry| entry.score).collect();
@@ -73,7 +59,7 @@ fn show(session: &Session, arguments: &TruthArguments) -> Result<()> {
     let highest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let groups = groups(&truth);
     let mut baselines = Vec::new();
-    for (name, of) in BASELINES {
+    for (name, of) in lpzero::BASELINES {
         let column: Vec<f64> = truth
             .entries
             .iter()
