@@ -69,10 +69,10 @@ pub struct Settings {
     /// Run seed.
     pub seed: u64,
     /// What is maximised on the search split, and what the winner is chosen by
-    /// on the search and validation splits together. Spearman in the paper;
-    /// Somers' d here, since the others reward a formula for leaving pairs
-    /// tied: on FlexiBERT they find the four groups of equal depth and width,
-    /// and nothing that ranks inside one.
+    /// on the search and validation splits together. Spearman, as in the paper.
+    /// Kendall's tau-b forgives pairs that a formula leaves tied, and so likes
+    /// formulas that only tell groups of equal depth and width apart; Somers' d
+    /// does not forgive them at all.
     pub fitness: Correlation,
     /// Which formulas are drawn.
     pub grammar: Grammar,
@@ -103,7 +103,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             seed: 0,
-            fitness: Correlation::SomersD,
+            fitness: Correlation::Spearman,
             grammar: Grammar::default(),
             limits: Limits::default(),
             budget: Budget::default(),

@@ -162,11 +162,12 @@ pub struct Search {
     pub method: MethodArgument,
 
     /// What a formula is judged by.
-    #[arg(long, value_enum, default_value_t = FitnessArgument::SomersD, value_name = "F")]
+    #[arg(long, value_enum, default_value_t = FitnessArgument::Spearman, value_name = "F")]
     pub fitness: FitnessArgument,
 
-    /// Search on S architectures, select with V, test on all others; drawn by
-    /// the seed [default: 100/50, or two and one fifths of a small ground truth].
+    /// Search on S architectures, select with V beside them, test on all others;
+    /// drawn by the seed, equal networks in one part [default: 100/50, or two
+    /// and one fifths of a small ground truth].
     #[arg(long, value_name = "S/V", value_parser = parse_split)]
     pub split: Option<SplitArgument>,
 
@@ -199,12 +200,12 @@ pub enum MethodArgument {
 /// Rank correlations with the trained scores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum FitnessArgument {
-    /// Kendall's tau that does not forgive pairs left tied.
-    SomersD,
-    /// Kendall's tau-b.
-    Kendall,
     /// Spearman's rho, as in the paper.
     Spearman,
+    /// Kendall's tau-b, which forgives pairs that a formula leaves tied.
+    Kendall,
+    /// Kendall's tau that does not forgive them.
+    SomersD,
 }
 
 #[derive(Debug, Args)]

@@ -93,7 +93,7 @@ impl Configuration {
     }
 
     pub fn fitness(&self) -> FitnessArgument {
-        parsed(&self.fitness).unwrap_or(FitnessArgument::SomersD)
+        parsed(&self.fitness).unwrap_or(FitnessArgument::Spearman)
     }
 
     pub fn budget(&self) -> Option<BudgetArgument> {
