@@ -108,7 +108,7 @@ fn a_trillion_parameters_are_refused_before_memory_is_spent() {
     // Below the limit of an architecture, above that of a pass.
     let folder = tempfile::tempdir().unwrap();
     let mut records = benchmark(6);
-    layer(&mut records)["feed_forward_dimension"] = 10_000_000.into();
+    layer(&mut records)["feed_forward_dimension"] = 40_000.into();
     let path = write_benchmark(folder.path(), &records);
     let arguments = [
         "rank",

@@ -230,8 +230,11 @@ mod tests {
 
     #[test]
     fn hostile_lengths_allocate_nothing() {
-        // 2^32 - 1 sites, then nothing.
-        assert_eq!(decode(&[0, 0, 0xff, 0xff, 0xff, 0xff]), Err(Malformed));
+        // All scalars, 2^32 - 1 sites, then nothing.
+        let mut bytes = encode(&small_trace(7));
+        bytes.truncate(2 + 8 * NetworkScalar::ALL.len());
+        bytes.extend([0xff; 4]);
+        assert_eq!(decode(&bytes), Err(Malformed));
         // 65535 scalars, then nothing.
         assert_eq!(decode(&[0xff, 0xff]), Err(Malformed));
     }

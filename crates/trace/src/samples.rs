@@ -2,7 +2,7 @@
 
 use lpzero_nn::{Role, Site, Symbol};
 
-use crate::trace::{Moments, SiteTrace, TensorTrace, Trace};
+use crate::trace::{Moments, NetworkScalar, SiteTrace, TensorTrace, Trace};
 
 /// A trace of two sites, different for every seed.
 pub(crate) fn small_trace(seed: u32) -> Trace {
@@ -18,7 +18,15 @@ pub(crate) fn small_trace(seed: u32) -> Trace {
     };
     let site = |layer, role, index| Site { layer, role, index };
     Trace {
-        scalars: vec![f64::from(seed), f64::NEG_INFINITY],
+        scalars: (0..NetworkScalar::ALL.len())
+            .map(|i| {
+                if i == 1 {
+                    f64::NEG_INFINITY
+                } else {
+                    f64::from(seed)
+                }
+            })
+            .collect(),
         sites: vec![
             SiteTrace {
                 site: site(None, Role::Embedding, 2),
