@@ -107,6 +107,14 @@ impl Role {
         (Role::Head, "head"),
     ];
 
+    /// Whether the map's output is also called H, the head output.
+    pub const fn has_head_output(self) -> bool {
+        matches!(
+            self,
+            Role::Query | Role::Key | Role::Value | Role::Weighting | Role::Transform
+        )
+    }
+
     /// The role's name in the proxy language.
     pub fn name(self) -> &'static str {
         Self::ALL[self as usize].1
@@ -125,6 +133,22 @@ impl Symbol {
         Symbol::S,
         Symbol::J,
     ];
+}
+
+impl Symbol {
+    /// What the symbol stands for, with its shape.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Symbol::W => "weight matrix (out, in) or table (rows, width)",
+            Symbol::G => "gradient of the loss with respect to W",
+            Symbol::X => "input activation (batch, positions, in)",
+            Symbol::A => "output activation (batch, positions, out)",
+            Symbol::D => "gradient of the loss with respect to A",
+            Symbol::H => "head output: A of a query, key, value, weighting or transform map",
+            Symbol::S => "attention probabilities (batch, heads, positions, positions)",
+            Symbol::J => "gradient with respect to the summed embeddings (batch, positions, width)",
+        }
+    }
 }
 
 impl fmt::Display for Role {

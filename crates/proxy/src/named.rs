@@ -27,7 +27,7 @@ pub const NAMED: &[Named] = &[
     proxy("decoder_params", "decoder_params", "Parameters of attention and feed-forward maps.", "Javaheripi et al. 2022 (LiteTransformerSearch)"),
     proxy("flops", "flops", "Floating-point operations of one forward pass over one token.", "count"),
     proxy("layers", "layers", "Number of blocks.", "count"),
-    fitted("depth2_width", "layers ^ 2 * width", "Blocks squared times width of the residual stream.", "two numbers and no network: the bar for every other proxy"),
+    proxy("depth2_width", "layers ^ 2 * width", "Blocks squared times width of the residual stream.", "two numbers and no network: the bar for every other proxy").fitted(),
     proxy("grad_norm", "sum(l2(G))", "Sum over all maps of the norm of the weight gradient.", "Abdelfattah et al. 2021"),
     proxy("snip", "sum(sum(abs(W * G)))", "First-order effect of removing each weight, summed over all maps.", "Lee et al. 2019"),
     proxy("synaptic_saliency", "sum[ffn](sum(abs(W * G)))", "SNIP over the feed-forward maps.", "Tanaka et al. 2020"),
@@ -37,8 +37,8 @@ pub const NAMED: &[Named] = &[
     proxy("head_confidence_per_layer", "sum[attn](confidence(H)) / layers", "Head confidence divided by the number of layers.", "Serianni & Kalita 2023"),
     proxy("softmax_confidence", "sum(confidence(S))", "Mean maximum of the attention probabilities, summed over layers.", "Serianni & Kalita 2023"),
     proxy("activation_distance", "sum[ffn-in, ffn-hidden](code_agreement(A))", "Agreeing signs of feed-forward units over all pairs of tokens (GELU keeps the sign of its input).", "Mellor et al. 2021"),
-    fitted("lpzero_gpt2", "mean(l1(square(W)) + mean(square(softmax(G))))", "Found on GPT-2: weights squared and reduced, plus gradients after softmax and square.", "Dong et al. 2024"),
-    fitted("lpzero_bert", "mean(mean(square(H)))", "Found on FlexiBERT: mean square of the head outputs.", "Dong et al. 2024"),
+    proxy("lpzero_gpt2", "mean(l1(square(W)) + mean(square(softmax(G))))", "Found on GPT-2: weights squared and reduced, plus gradients after softmax and square.", "Dong et al. 2024").fitted(),
+    proxy("lpzero_bert", "mean(mean(square(H)))", "Found on FlexiBERT: mean square of the head outputs.", "Dong et al. 2024").fitted(),
 ];
 
 const fn proxy(
@@ -57,24 +57,18 @@ const fn proxy(
     }
 }
 
-const fn fitted(
-    name: &'static str,
-    formula: &'static str,
-    definition: &'static str,
-    source: &'static str,
-) -> Named {
-    Named {
-        fitted: true,
-        ..proxy(name, formula, definition, source)
-    }
-}
-
 /// The proxy of this name.
 pub fn find(name: &str) -> Option<&'static Named> {
     NAMED.iter().find(|proxy| proxy.name == name)
 }
 
 impl Named {
+    /// Marks a proxy that was chosen on a published ground truth.
+    const fn fitted(mut self) -> Self {
+        self.fitted = true;
+        self
+    }
+
     /// The formula as a tree.
     pub fn node(&self) -> Node {
         parse(self.formula).expect("every named formula parses, as a test shows")

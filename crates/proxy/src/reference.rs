@@ -55,10 +55,14 @@ pub fn reference() -> String {
     section(&mut out, "Symbols", "");
     rows(
         &mut out,
-        &["symbol", "class"],
+        &["symbol", "is", "class"],
         Symbol::ALL.iter().map(|symbol| {
             let class = Class::of(*symbol).to_string();
-            vec![format!("`{}`", symbol_name(*symbol)), class]
+            vec![
+                format!("`{}`", symbol_name(*symbol)),
+                symbol.meaning().to_owned(),
+                class,
+            ]
         }),
     );
     section(

@@ -8,9 +8,9 @@ use serde::Serialize;
 /// ([`lpzero_proxy::Rule`]) or one of the predictions below.
 pub type Rule = &'static str;
 
-/// The scores of the first architectures are not all finite.
+/// The scores are not all finite: on the first [`PROBE`] architectures, or later.
 pub const NOT_FINITE: Rule = "not_finite";
-/// The scores of the first architectures are all equal.
+/// The scores are all equal: on the first [`PROBE`] architectures, or later.
 pub const CONSTANT: Rule = "constant";
 /// The best that the full correlation can plausibly become is below what the
 /// population already has.
@@ -51,7 +51,8 @@ impl Counts {
 /// the first `seen` of `all` architectures: 3 standard errors of Fisher's z
 /// above it, sqrt(1.06 / (m - 3)) being the standard error for Spearman's rho
 /// (Fieller, Hartley and Pearson 1957), shrunk because the sample is drawn
-/// from the very architectures that the full correlation is over.
+/// from the very architectures that the full correlation is over. The other
+/// fitnesses vary less, so for them the bound is on the safe side.
 pub fn upper_bound(strength: f64, seen: usize, all: usize) -> f64 {
     if seen <= 3 || seen >= all {
         return if seen >= all { strength } else { 1.0 };

@@ -33,7 +33,7 @@ impl Method {
         Self::ALL[self as usize].1
     }
 
-    /// Runs the method, then selects with the validation split and tests the
+    /// Runs the method, then selects with search and validation split together and tests the
     /// winner once.
     ///
     /// # Errors

@@ -92,7 +92,7 @@ pub struct Settings {
     /// Offspring per iteration, evaluated side by side. The result depends on
     /// this number, not on the number of threads.
     pub offspring: usize,
-    /// Formulas kept per complexity, of which the validation split chooses.
+    /// Formulas kept per complexity, from which the winner is chosen.
     pub per_niche: usize,
     /// Whether formulas that cannot plausibly enter the population are stopped
     /// early.

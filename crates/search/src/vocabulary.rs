@@ -4,20 +4,17 @@
 use lpzero_proxy::{Class, RoleSet};
 use lpzero_trace::{NetworkScalar, Role, Symbol, Trace};
 
-/// Roles whose A is also called H, the head output.
-const HEAD_OUTPUTS: RoleSet = RoleSet::of(&[
-    Role::Query,
-    Role::Key,
-    Role::Value,
-    Role::Weighting,
-    Role::Transform,
-]);
-
 /// Symbols with the roles at which they are found, and scalars worth reading.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Vocabulary {
     symbols: Vec<(Symbol, RoleSet)>,
     scalars: Vec<NetworkScalar>,
+}
+
+/// Those of the roles whose A is also called H.
+fn head_outputs(roles: RoleSet) -> RoleSet {
+    let heads: Vec<Role> = roles.iter().filter(|role| role.has_head_output()).collect();
+    RoleSet::of(&heads)
 }
 
 impl Vocabulary {
@@ -59,7 +56,7 @@ impl Vocabulary {
             }
         }
         let outputs = found[Symbol::A as usize].1;
-        found[Symbol::H as usize].1 = outputs.difference(outputs.difference(HEAD_OUTPUTS));
+        found[Symbol::H as usize].1 = head_outputs(outputs);
         let scalars = ranges
             .into_iter()
             .filter(|(_, low, high)| low.is_finite() && high.is_finite() && low < high)
@@ -73,7 +70,7 @@ impl Vocabulary {
         let everywhere = |symbol| match symbol {
             Symbol::S => RoleSet::of(&[Role::Attention]),
             Symbol::J => RoleSet::of(&[Role::Input]),
-            Symbol::H => HEAD_OUTPUTS,
+            Symbol::H => head_outputs(RoleSet::DEFAULT),
             _ => RoleSet::DEFAULT.difference(RoleSet::of(&[Role::Attention, Role::Input])),
         };
         let symbols = Symbol::ALL.iter().map(|&s| (s, everywhere(s))).collect();

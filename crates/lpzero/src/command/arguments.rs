@@ -251,7 +251,7 @@ pub struct Score {
     pub proxies: Vec<String>,
 
     /// How to print the scores.
-    #[arg(long, value_enum, default_value_t = FormatArgument::Table)]
+    #[arg(long, value_enum, default_value_t = FormatArgument::Table, conflicts_with = "json")]
     pub format: FormatArgument,
 }
 

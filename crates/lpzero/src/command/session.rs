@@ -200,10 +200,15 @@ pub fn proxies(texts: &[String]) -> Result<Vec<Proxy>> {
     if texts.is_empty() {
         return Ok(Proxy::all_named());
     }
-    texts
-        .iter()
-        .map(|text| Proxy::parse(text).map_err(failed))
-        .collect()
+    let mut proxies: Vec<Proxy> = Vec::with_capacity(texts.len());
+    for text in texts {
+        // A name is a column of the output.
+        if proxies.iter().any(|known| known.name == *text) {
+            return Err(Failure::input(format_args!("--proxy {text}: given twice")));
+        }
+        proxies.push(Proxy::parse(text).map_err(failed)?);
+    }
+    Ok(proxies)
 }
 
 /// Ids and architectures of a ground truth, side by side.

@@ -9,7 +9,7 @@ use lpzero_trace::{Moments, NetworkScalar, Site, Symbol};
 use super::finite;
 use super::moments::Tensor;
 use super::plan::{Compiler, Need, Plan};
-use super::site::{Layout, Machine, Sampling, Source, is_head};
+use super::site::{Layout, Machine, Sampling, Source};
 use crate::{Node, RoleSet, TypeError, check_score};
 
 /// A visitor that gives one exact score per formula after one pass. Compiling
@@ -197,7 +197,7 @@ impl Visitor<f32> for ExactVisitor {
         }
         let wanted = self.wanted(site);
         self.keep(site, symbol, tensor, &wanted);
-        if symbol == Symbol::A && is_head(site.role) {
+        if symbol == Symbol::A && site.role.has_head_output() {
             self.keep(site, Symbol::H, tensor, &wanted);
         }
         self.run(site);

@@ -31,7 +31,7 @@ use crate::{Node, TypeError, check_score};
 use cache::{Column, Columns};
 use moments::Tensor;
 use plan::{Compiler, Plan};
-use site::{Layout, Machine, Sampling, Source, is_head};
+use site::{Layout, Machine, Sampling, Source};
 
 /// Evaluates formulas on the traces of many architectures.
 ///
@@ -227,7 +227,7 @@ impl TraceSource<'_> {
         let site = &self.trace.sites[index];
         // Traces keep head outputs as the outputs of head sites.
         let symbol = match symbol {
-            Symbol::H if is_head(site.site.role) => Symbol::A,
+            Symbol::H if site.site.role.has_head_output() => Symbol::A,
             Symbol::H => return None,
             symbol => symbol,
         };

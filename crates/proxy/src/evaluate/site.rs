@@ -1,6 +1,6 @@
 //! Runs plans: at a site, over sites, over layers.
 
-use lpzero_trace::{Moments, NetworkScalar, Role, Site, Symbol};
+use lpzero_trace::{Moments, NetworkScalar, Site, Symbol};
 
 use super::cache::Column;
 use super::moments::Tensor;
@@ -72,14 +72,6 @@ pub(crate) trait Source {
         let _ = (column, index);
         compute()
     }
-}
-
-/// Whether `H` is at sites of this role: it is their output.
-pub(crate) fn is_head(role: Role) -> bool {
-    matches!(
-        role,
-        Role::Query | Role::Key | Role::Value | Role::Weighting | Role::Transform
-    )
 }
 
 /// A matrix product of more columns is taken over evenly spaced ones, so that
