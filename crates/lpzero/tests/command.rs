@@ -120,6 +120,54 @@ fn a_run_folder_holds_configuration_and_report() {
     );
 }
 
+#[cfg(unix)]
+#[test]
+fn an_interrupted_run_says_how_to_continue_and_does_not_look_at_the_test_split() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = write_benchmark(folder.path(), &benchmark(40));
+    let out = folder.path().join("run");
+    let child = support::command(folder.path())
+        .args(["search", "--truth", &path, "--split", "16/8", "--json"])
+        .args(["--budget", "1000000000", "--out", out.to_str().unwrap()])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The folder is made before anything else, the handler before the folder.
+    while !out.join("configuration.json").exists() {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let kill = std::process::Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(kill.success());
+    let run = support::finished(&child.wait_with_output().unwrap());
+    assert_eq!(run.status, 130, "{}", run.stderr);
+    assert_eq!(run.stdout, "");
+    let hint = format!("search --resume {}", out.display());
+    assert!(run.stderr.contains(&hint), "{}", run.stderr);
+    assert!(out.join("configuration.json").exists() && !out.join("report.json").exists());
+}
+
+#[test]
+fn a_finished_run_is_kept_when_nobody_reads_its_output() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = write_benchmark(folder.path(), &benchmark(40));
+    let out = folder.path().join("run");
+    let mut child = support::command(folder.path())
+        .args([
+            "search", "--truth", &path, "--split", "16/8", "--budget", "50",
+        ])
+        .args(["--out", out.to_str().unwrap()])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    assert!(child.wait().unwrap().success());
+    assert!(out.join("configuration.json").exists() && out.join("report.json").exists());
+}
+
 #[test]
 fn rank_reports_every_named_proxy_with_intervals() {
     let folder = tempfile::tempdir().unwrap();

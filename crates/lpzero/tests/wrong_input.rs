@@ -280,6 +280,37 @@ fn runs_are_never_overwritten_and_only_runs_are_resumed() {
         &["search", "--resume", out],
         &["configuration.json"],
     );
+    let run = folder.path().join("run");
+    let run = run.to_str().unwrap();
+    let arguments = [
+        "search", "--truth", &path, "--split", "4/4", "--budget", "10",
+    ];
+    assert_eq!(
+        lpzero(folder.path(), &[&arguments[..], &["--out", run]].concat()).status,
+        0
+    );
+    let file = format!("{run}/configuration.json");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("\"gp\"", "\"guess\"")).unwrap();
+    refused(
+        &folder,
+        &["search", "--resume", run],
+        &["configuration.json", "guess", "gp"],
+    );
+}
+
+#[test]
+fn one_proxy_is_one_column() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = write_benchmark(folder.path(), &benchmark(6));
+    let arguments = [
+        "score", "--truth", &path, "--proxy", "params", "--proxy", "params",
+    ];
+    refused(&folder, &arguments, &["params", "given twice"]);
+    let arguments = [
+        "score", "--truth", &path, "--proxy", "params", "--json", "--format", "csv",
+    ];
+    refused(&folder, &arguments, &["--json", "--format"]);
 }
 
 #[test]

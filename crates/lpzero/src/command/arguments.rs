@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde::{Deserialize, Serialize};
 
 /// Find zero-cost proxies for language models: formulas over the weights,
 /// gradients and activations of an untrained transformer that rank
@@ -73,7 +74,7 @@ pub struct Common {
 }
 
 /// A ground truth and how to read it.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, PartialEq, Args, Serialize, Deserialize)]
 pub struct TruthArguments {
     /// Ground truth: BERT_benchmark.json, a LiteTransformerSearch folder with
     /// ppl_summary.yaml, or a file in lpzero's own format.
@@ -86,7 +87,8 @@ pub struct TruthArguments {
 }
 
 /// The three readings of a FlexiBERT record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum ReadingArgument {
     /// What the training code built: plain self-attention everywhere, first
     /// feed-forward layer 4 x hidden.
@@ -98,7 +100,7 @@ pub enum ReadingArgument {
 }
 
 /// What the networks see and minimise during their one pass.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, PartialEq, Args, Serialize, Deserialize)]
 pub struct PassArguments {
     /// Sequences per minibatch.
     #[arg(long, default_value_t = 4, value_name = "N")]
@@ -122,7 +124,8 @@ pub struct PassArguments {
 }
 
 /// Losses of the one pass.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum ObjectiveArgument {
     /// Cross-entropy of the next token.
     NextToken,
@@ -136,14 +139,15 @@ pub enum ObjectiveArgument {
 }
 
 /// Two sizes, `S/V`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SplitArgument {
     pub search: usize,
     pub validation: usize,
 }
 
 /// `60s` or a number of evaluations.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum BudgetArgument {
     Seconds(f64),
     Evaluations(u64),
@@ -189,7 +193,8 @@ pub struct Search {
 }
 
 /// Search methods.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum MethodArgument {
     /// Typed genetic programming.
     Gp,
@@ -198,7 +203,8 @@ pub enum MethodArgument {
 }
 
 /// Rank correlations with the trained scores.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum FitnessArgument {
     /// Spearman's rho, as in the paper.
     Spearman,

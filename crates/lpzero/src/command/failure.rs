@@ -8,7 +8,12 @@ pub enum Failure {
     /// The user's input is wrong: exit status 2.
     Input(String),
     /// Stopped by Ctrl-C or a termination signal: exit status 130.
-    Interrupted(String),
+    Interrupted {
+        /// What was stopped, and where.
+        message: String,
+        /// How to go on.
+        next: String,
+    },
 }
 
 impl Failure {
@@ -17,16 +22,21 @@ impl Failure {
         Self::Input(message.to_string()).into()
     }
 
-    /// Stopped; `message` says what was kept and how to go on.
+    /// Stopped; `message` says where. How to go on is added by
+    /// the command that knows better than to run it again.
     pub fn interrupted(message: impl fmt::Display) -> anyhow::Error {
-        Self::Interrupted(message.to_string()).into()
+        Self::Interrupted {
+            message: message.to_string(),
+            next: "the traces are kept, run the same command again to continue".to_owned(),
+        }
+        .into()
     }
 
     /// The exit status of an error.
     pub fn status(error: &anyhow::Error) -> u8 {
         match error.downcast_ref() {
             Some(Self::Input(_)) => 2,
-            Some(Self::Interrupted(_)) => 130,
+            Some(Self::Interrupted { .. }) => 130,
             None => 1,
         }
     }
@@ -35,7 +45,8 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Input(message) | Self::Interrupted(message) => f.write_str(message),
+            Self::Input(message) => f.write_str(message),
+            Self::Interrupted { message, next } => write!(f, "{message}; {next}"),
         }
     }
 }

@@ -10,12 +10,11 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use super::arguments::{
-    BudgetArgument, FitnessArgument, MethodArgument, ObjectiveArgument, PassArguments,
-    ReadingArgument, Search, TruthArguments,
+    BudgetArgument, FitnessArgument, MethodArgument, PassArguments, Search, SplitArgument,
+    TruthArguments,
 };
 use super::failure::Failure;
 use super::session::located;
@@ -30,18 +29,12 @@ pub struct Configuration {
     /// Of the folder's layout.
     version: u32,
     pub seed: u64,
-    truth: Option<PathBuf>,
-    reading: String,
-    method: String,
-    fitness: String,
-    pub split: Option<[usize; 2]>,
-    budget_seconds: Option<f64>,
-    budget_evaluations: Option<u64>,
-    batch: usize,
-    positions: usize,
-    objective: Option<String>,
-    text: Option<PathBuf>,
-    tokenizer: Option<PathBuf>,
+    pub truth: TruthArguments,
+    pub pass: PassArguments,
+    pub method: MethodArgument,
+    pub fitness: FitnessArgument,
+    pub split: Option<SplitArgument>,
+    pub budget: Option<BudgetArgument>,
 }
 
 const VERSION: u32 = 1;
@@ -49,104 +42,24 @@ const VERSION: u32 = 1;
 impl Configuration {
     /// The configuration that the command line describes.
     pub fn of(seed: u64, arguments: &Search) -> Self {
-        let (mut budget_seconds, mut budget_evaluations) = (None, None);
-        match arguments.budget {
-            Some(BudgetArgument::Seconds(seconds)) => budget_seconds = Some(seconds),
-            Some(BudgetArgument::Evaluations(count)) => budget_evaluations = Some(count),
-            None => {}
-        }
         // Relative paths would mean something else in another folder.
-        let absolute = |path: &Option<PathBuf>| {
-            path.as_ref()
-                .map(|path| std::path::absolute(path).unwrap_or_else(|_| path.clone()))
-        };
+        let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
+        let mut truth = arguments.truth.clone();
+        truth.truth = truth.truth.map(|path| absolute(located(&path)));
+        let mut pass = arguments.pass.clone();
+        pass.text = pass.text.map(absolute);
+        pass.tokenizer = pass.tokenizer.map(absolute);
         Self {
             version: VERSION,
             seed,
-            truth: absolute(&arguments.truth.truth.as_deref().map(located)),
-            reading: name(arguments.truth.reading),
-            method: name(arguments.method),
-            fitness: name(arguments.fitness),
-            split: arguments
-                .split
-                .map(|split| [split.search, split.validation]),
-            budget_seconds,
-            budget_evaluations,
-            batch: arguments.pass.batch,
-            positions: arguments.pass.positions,
-            objective: arguments.pass.objective.map(name),
-            text: absolute(&arguments.pass.text),
-            tokenizer: absolute(&arguments.pass.tokenizer),
+            truth,
+            pass,
+            method: arguments.method,
+            fitness: arguments.fitness,
+            split: arguments.split,
+            budget: arguments.budget,
         }
     }
-
-    pub fn truth(&self) -> TruthArguments {
-        let reading = parsed(&self.reading).unwrap_or(ReadingArgument::AsTrained);
-        TruthArguments {
-            truth: self.truth.clone(),
-            reading,
-        }
-    }
-
-    pub fn method(&self) -> MethodArgument {
-        parsed(&self.method).unwrap_or(MethodArgument::Gp)
-    }
-
-    pub fn fitness(&self) -> FitnessArgument {
-        parsed(&self.fitness).unwrap_or(FitnessArgument::Spearman)
-    }
-
-    pub fn budget(&self) -> Option<BudgetArgument> {
-        let seconds = self.budget_seconds.map(BudgetArgument::Seconds);
-        seconds.or_else(|| self.budget_evaluations.map(BudgetArgument::Evaluations))
-    }
-
-    pub fn pass(&self) -> PassArguments {
-        PassArguments {
-            batch: self.batch,
-            positions: self.positions,
-            objective: self
-                .objective
-                .as_deref()
-                .and_then(parsed::<ObjectiveArgument>),
-            text: self.text.clone(),
-            tokenizer: self.tokenizer.clone(),
-        }
-    }
-
-    /// Whether every name in a file that may have been edited means something.
-    fn check(&self) -> std::result::Result<(), String> {
-        let wrong = |key: &str, value: &str| Err(format!("{key}: unknown value {value:?}"));
-        if self.version != VERSION {
-            return wrong("version", &self.version.to_string());
-        }
-        if parsed::<ReadingArgument>(&self.reading).is_none() {
-            return wrong("reading", &self.reading);
-        }
-        if parsed::<MethodArgument>(&self.method).is_none() {
-            return wrong("method", &self.method);
-        }
-        if parsed::<FitnessArgument>(&self.fitness).is_none() {
-            return wrong("fitness", &self.fitness);
-        }
-        match &self.objective {
-            Some(objective) if parsed::<ObjectiveArgument>(objective).is_none() => {
-                wrong("objective", objective)
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
-fn name(value: impl ValueEnum) -> String {
-    let possible = value.to_possible_value();
-    possible
-        .map(|value| value.get_name().to_owned())
-        .unwrap_or_default()
-}
-
-fn parsed<T: ValueEnum>(text: &str) -> Option<T> {
-    T::from_str(text, false).ok()
 }
 
 /// A folder that belongs to one search.
@@ -189,7 +102,12 @@ impl RunFolder {
             .map_err(|error| wrong(format!("not the folder of a search: {error}")))?;
         let configuration: Configuration =
             serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
-        configuration.check().map_err(wrong)?;
+        if configuration.version != VERSION {
+            return Err(wrong(format!(
+                "version {}; expected {VERSION}",
+                configuration.version
+            )));
+        }
         Ok((
             configuration,
             Self {
@@ -211,17 +129,13 @@ impl RunFolder {
         self.write(REPORT, report)
     }
 
-    /// Removes the folder again where the run failed for good, so that the
-    /// corrected command can use the same name.
-    pub fn discard_unless_resumable(self, outcome: &Result<()>) {
-        let resumable = outcome
-            .as_ref()
-            .is_err_and(|error| matches!(error.downcast_ref(), Some(Failure::Interrupted(_))));
-        if !resumable {
-            // Only what this run wrote; the folder itself only if that leaves it empty.
-            let _ = fs::remove_file(self.path.join(CONFIGURATION));
-            let _ = fs::remove_dir(&self.path);
-        }
+    /// Removes the folder again where the input was wrong, so that the corrected
+    /// command can use the same name. Whatever else went wrong, the run can be
+    /// resumed.
+    pub fn discard(self) {
+        // Only what this run wrote; the folder itself only if that leaves it empty.
+        let _ = fs::remove_file(self.path.join(CONFIGURATION));
+        let _ = fs::remove_dir(&self.path);
     }
 
     /// Writes a file whole or not at all.

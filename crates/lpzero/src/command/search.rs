@@ -1,6 +1,7 @@
 //! `lpzero search`: find a proxy, and say honestly how good it is.
 
 use std::io::Write;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -9,7 +10,7 @@ use lpzero::search::statistics::Correlation;
 use lpzero::search::{Method, Report, Settings};
 use serde::Serialize;
 
-use super::arguments::{BudgetArgument, FitnessArgument, MethodArgument, Search};
+use super::arguments::{BudgetArgument, FitnessArgument, MethodArgument, Search, SplitArgument};
 use super::failure::Failure;
 use super::output::{align_numbers, print_json, table};
 use super::rank::{interval, number};
@@ -58,12 +59,24 @@ pub fn run(session: &Session, arguments: Search) -> Result<()> {
         }
     };
     let outcome = search(session, &configuration, folder.as_ref());
-    if outcome.is_err()
-        && let Some(folder) = folder.filter(|_| arguments.resume.is_none())
-    {
-        folder.discard_unless_resumable(&outcome);
-    }
-    outcome
+    let Some(folder) = folder else { return outcome };
+    outcome.map_err(|error| match error.downcast::<Failure>() {
+        Ok(Failure::Interrupted { message, .. }) => {
+            let next = format!(
+                "`lpzero search --resume {}{}` continues",
+                folder.path().display(),
+                session.cache_options
+            );
+            Failure::Interrupted { message, next }.into()
+        }
+        Ok(wrong) => {
+            if arguments.resume.is_none() {
+                folder.discard();
+            }
+            wrong.into()
+        }
+        Err(error) => error,
+    })
 }
 
 fn search(
@@ -72,10 +85,12 @@ fn search(
     folder: Option<&RunFolder>,
 ) -> Result<()> {
     let start = Instant::now();
-    let truth = session.truth(&configuration.truth())?;
+    let truth = session.truth(&configuration.truth)?;
     let n = truth.entries.len();
     let split = match configuration.split {
-        Some([search, validation]) => lpzero::split(&truth, search, validation, configuration.seed),
+        Some(SplitArgument { search, validation }) => {
+            lpzero::split(&truth, search, validation, configuration.seed)
+        }
         None => lpzero::split(
             &truth,
             (2 * n / 5).min(100),
@@ -85,28 +100,28 @@ fn search(
     };
     let split = split.map_err(failed)?;
 
-    let workbench = session.workbench_seeded(&configuration.pass(), configuration.seed)?;
+    let workbench = session.workbench_seeded(&configuration.pass, configuration.seed)?;
     let (ids, architectures) = columns(&truth);
     let traces = session.traces(&workbench, &source(&truth), &ids, &architectures, &[])?;
     let traced = start.elapsed();
 
     let settings = Settings {
         seed: configuration.seed,
-        budget: match configuration.budget() {
+        budget: match configuration.budget {
             Some(BudgetArgument::Evaluations(evaluations)) => Budget::Evaluations(evaluations),
             Some(BudgetArgument::Seconds(seconds)) => {
                 Budget::Time(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
             }
             None => Budget::default(),
         },
-        fitness: match configuration.fitness() {
+        fitness: match configuration.fitness {
             FitnessArgument::SomersD => Correlation::SomersD,
             FitnessArgument::Kendall => Correlation::Kendall,
             FitnessArgument::Spearman => Correlation::Spearman,
         },
         ..Settings::default()
     };
-    let method = match configuration.method() {
+    let method = match configuration.method {
         MethodArgument::Gp => Method::Genetic,
         MethodArgument::Random => Method::Random,
     };
@@ -130,14 +145,18 @@ fn search(
     };
     let report = lpzero::find(method, &truth, &traces, &split, &settings, &mut control);
     bar.finish_and_clear();
-    let report = report.map_err(|error| {
-        if session.cancel.load(std::sync::atomic::Ordering::Relaxed) {
-            return Failure::interrupted(
-                "interrupted before the first formula; the traces are kept",
-            );
-        }
-        failed(error)
-    })?;
+    if session.cancel.load(Ordering::Relaxed) {
+        // Said here and not as a report: the test split is looked at once, for
+        // the formula of a search that ran to its end.
+        return Err(Failure::interrupted(match &report {
+            Ok(report) => format!(
+                "interrupted after {} formulas, the best so far is {}",
+                report.counts.evaluated, report.best.formula
+            ),
+            Err(_) => "interrupted before the first formula".to_owned(),
+        }));
+    }
+    let report = report.map_err(failed)?;
 
     let total = start.elapsed();
     let document = Document {
@@ -151,7 +170,7 @@ fn search(
             total: total.as_secs_f64(),
         },
     };
-    if let Some(folder) = folder.filter(|_| !report.interrupted) {
+    if let Some(folder) = folder {
         // Before anything is printed: whoever reads may have gone.
         folder.finish(&document)?;
         session
@@ -162,19 +181,6 @@ fn search(
         print_json(&document)?;
     } else {
         print(&document, &mut std::io::stdout().lock())?;
-    }
-    if report.interrupted {
-        let next = match folder {
-            Some(folder) => format!(
-                "`lpzero search --resume {}` continues",
-                folder.path().display()
-            ),
-            None => "the traces are kept; run the same command again".to_owned(),
-        };
-        return Err(Failure::interrupted(format_args!(
-            "interrupted after {} formulas: {next}",
-            report.counts.evaluated
-        )));
     }
     Ok(())
 }

@@ -21,6 +21,8 @@ pub struct Session {
     pub json: bool,
     pub report: Reporter,
     pub cancel: Arc<AtomicBool>,
+    /// The options that say where traces are kept, as typed.
+    pub cache_options: String,
     threads: usize,
     cache: Option<PathBuf>,
 }
@@ -47,12 +49,18 @@ impl Session {
             (Some(folder), _) => Some(folder.clone()),
             (None, _) => default_cache(),
         };
+        let cache_options = match (&common.cache, common.no_cache) {
+            (Some(folder), _) => format!(" --cache {}", folder.display()),
+            (None, true) => " --no-cache".to_owned(),
+            (None, false) => String::new(),
+        };
         let report = Reporter::new(common.quiet);
         Ok(Self {
             seed: common.seed,
             json: common.json,
             report,
             cancel,
+            cache_options,
             threads: common.threads.unwrap_or(0),
             cache: usable(cache, common.cache.is_some(), report)?,
         })
@@ -185,9 +193,7 @@ fn objective(argument: ObjectiveArgument) -> Objective {
 /// Gives an error of the library its exit status.
 pub fn failed(error: lpzero::Error) -> anyhow::Error {
     if error.is_cancelled() {
-        Failure::interrupted(format_args!(
-            "{error}; run the same command again to continue from there"
-        ))
+        Failure::interrupted(error)
     } else if error.is_input() {
         Failure::input(error)
     } else {
