@@ -57,7 +57,7 @@ fn a_search_finds_what_the_scores_were_made_of_and_reports_it_whole() {
 #[test]
 fn the_same_seed_gives_the_same_report_on_any_number_of_threads() {
     let folder = tempfile::tempdir().unwrap();
-    let path = write_benchmark(folder.path(), &benchmark(40));
+    let path = write_benchmark(folder.path(), &benchmark(20));
     let report = |threads: &str, method: &str| {
         let run = lpzero(
             folder.path(),
@@ -66,9 +66,9 @@ fn the_same_seed_gives_the_same_report_on_any_number_of_threads() {
                 "--truth",
                 &path,
                 "--split",
-                "16/8",
+                "8/4",
                 "--budget",
-                "200",
+                "100",
                 "--json",
                 "--no-cache",
                 "--seed",
