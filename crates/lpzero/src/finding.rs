@@ -2,30 +2,58 @@
 
 use std::collections::HashMap;
 
-use lpzero_arch::Architecture;
 use lpzero_proxy::named::NAMED;
 use lpzero_proxy::{Evaluator, Node};
 use lpzero_search::budget::Control;
 use lpzero_search::split::Split;
 use lpzero_search::{Baseline, Method, Problem, Report, Settings, Vocabulary};
 use lpzero_trace::{ArchitectureKey, Trace};
-use lpzero_truth::GroundTruth;
+use lpzero_truth::{Entry, GroundTruth};
 
-use crate::Error;
+use crate::{Error, Proxy};
 
-/// A number that needs no network, by name.
-pub type ClosedForm = (&'static str, fn(&Architecture) -> f64);
-
-/// What any proxy must justify itself against.
-pub const BASELINES: [ClosedForm; 5] = [
-    ("#Params", |a| a.parameters().total() as f64),
-    ("decoder params", |a| a.parameters().decoder() as f64),
-    ("attention params", |a| a.parameters().mixers as f64),
-    ("depth", |a| a.blocks.len() as f64),
-    ("depth^2 x width", |a| {
-        (a.blocks.len() as f64).powi(2) * a.width as f64
-    }),
+/// What any proxy must justify itself against: labels and named proxies that
+/// need no network, or are a scalar of the language.
+const BASELINES: [(&str, &str); 5] = [
+    ("#Params", "params"),
+    ("decoder params", "decoder_params"),
+    ("attention params", "attention_params"),
+    ("depth", "layers"),
+    ("depth^2 x width", "depth2_width"),
 ];
+
+/// The baselines that need no network, on every architecture of a ground truth.
+///
+/// # Errors
+///
+/// None but a baseline that is no formula.
+pub fn baselines(truth: &GroundTruth) -> Result<Vec<Baseline>, Error> {
+    let architectures = truth.entries.iter().map(|entry| &entry.architecture);
+    let free: Vec<Trace> = architectures.map(Trace::data_free).collect();
+    let evaluator = Evaluator::new(&free);
+    BASELINES
+        .iter()
+        .map(|(name, proxy)| {
+            let scores = evaluator.all_scores(&Proxy::parse(proxy)?.formula);
+            Ok(Baseline {
+                name: (*name).to_owned(),
+                scores: scores.map_err(|error| Error::Formula(error.to_string()))?,
+            })
+        })
+        .collect()
+}
+
+/// One number per entry of a ground truth, the same for equal networks.
+pub fn kinds(truth: &GroundTruth) -> Vec<usize> {
+    let mut known = HashMap::new();
+    let kind = |entry: &Entry| {
+        let next = known.len();
+        *known
+            .entry(ArchitectureKey::of(&entry.architecture))
+            .or_insert(next)
+    };
+    truth.entries.iter().map(kind).collect()
+}
 
 /// Draws a split of a ground truth by the seed, equal networks in one part.
 ///
@@ -38,18 +66,7 @@ pub fn split(
     validation: usize,
     seed: u64,
 ) -> Result<Split, Error> {
-    let mut known = HashMap::new();
-    let kinds: Vec<usize> = truth
-        .entries
-        .iter()
-        .map(|entry| {
-            let next = known.len();
-            *known
-                .entry(ArchitectureKey::of(&entry.architecture))
-                .or_insert(next)
-        })
-        .collect();
-    Ok(Split::draw(&kinds, search, validation, seed)?)
+    Ok(Split::draw(&kinds(truth), search, validation, seed)?)
 }
 
 /// Searches on one part of a ground truth, selects with another and tests the
@@ -76,17 +93,6 @@ pub fn find(
         .iter()
         .map(|entry| entry.group().to_string())
         .collect();
-    let baselines: Vec<Baseline> = BASELINES
-        .iter()
-        .map(|(name, of)| Baseline {
-            name: (*name).to_owned(),
-            scores: truth
-                .entries
-                .iter()
-                .map(|entry| of(&entry.architecture))
-                .collect(),
-        })
-        .collect();
     let seeds: Vec<Node> = NAMED
         .iter()
         .filter(|named| !named.fitted)
@@ -100,7 +106,7 @@ pub fn find(
         vocabulary: &Vocabulary::of(searched),
         seeds: &seeds,
         groups: &groups,
-        baselines: &baselines,
+        baselines: &baselines(truth)?,
     };
     Ok(method.run(problem, settings, control)?)
 }

@@ -280,6 +280,41 @@ fn a_formula_may_begin_with_a_minus_sign() {
 }
 
 #[test]
+fn the_baselines_of_flexibert_are_those_measured_elsewhere() {
+    let Some(truth) = published("flexibert/BERT_benchmark.json") else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = [
+        "truth",
+        "show",
+        "--truth",
+        truth.to_str().unwrap(),
+        "--json",
+    ];
+    let json = lpzero(folder.path(), &arguments).json();
+    assert_eq!(json["n"], 500);
+    assert_eq!(json["different_networks"], 301);
+    let baselines = json["baselines"].as_array().unwrap();
+    let row = |name: &str| {
+        baselines
+            .iter()
+            .find(|row| row["baseline"] == name)
+            .unwrap()
+    };
+    for (name, tau, rho) in [("depth", 0.682, 0.834), ("depth^2 x width", 0.801, 0.925)] {
+        assert!(
+            (row(name)["tau"].as_f64().unwrap() - tau).abs() < 5e-4,
+            "{name}"
+        );
+        assert!(
+            (row(name)["rho"].as_f64().unwrap() - rho).abs() < 5e-4,
+            "{name}"
+        );
+    }
+}
+
+#[test]
 fn params_of_the_reference_reading_equal_the_released_count() {
     let Some(truth) = published("flexibert/BERT_benchmark.json") else {
         return;

@@ -58,11 +58,7 @@ pub fn search(
         population.settle_all(run.evaluate(batch, 0.0));
     }
     while !population.is_full() && !run.finished() {
-        let mut batch = Vec::with_capacity(settings.offspring);
-        for _ in 0..settings.offspring {
-            let formula = settings.limits.check(generator.formula(&mut random));
-            batch.extend(formula.and_then(|formula| run.admit(&formula)));
-        }
+        let batch = run.draw(&generator, &mut random);
         population.settle_all(run.evaluate(batch, 0.0));
         run.tick();
     }

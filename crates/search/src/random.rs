@@ -20,11 +20,7 @@ pub fn search(
     let mut random = seed::stream(settings.seed, "search/random");
     let mut run = Run::start(problem, settings, control)?;
     while !run.finished() {
-        let mut batch = Vec::with_capacity(settings.offspring);
-        for _ in 0..settings.offspring {
-            let formula = settings.limits.check(generator.formula(&mut random));
-            batch.extend(formula.and_then(|formula| run.admit(&formula)));
-        }
+        let batch = run.draw(&generator, &mut random);
         // As selective as a population of this size would be.
         let worst = run.archive.fitness_at(settings.population - 1);
         run.evaluate(batch, worst);

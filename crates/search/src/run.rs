@@ -5,12 +5,13 @@ use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 
 use lpzero_proxy::Node;
+use rand::Rng;
 use rayon::prelude::*;
 
 use crate::archive::{Archive, Individual};
 use crate::budget::{Budget, Control, Meter, Progress};
 use crate::fitness::Fitness;
-use crate::generate::Grammar;
+use crate::generate::{Generator, Grammar};
 use crate::pruning::{self, Counts, PROBE, Rule};
 use crate::score::Score;
 use crate::split::Split;
@@ -229,6 +230,16 @@ impl<'a, 'c> Run<'a, 'c> {
         }
         self.counts.canonical += 1;
         Some(canonical)
+    }
+
+    /// A batch of random formulas, as far as they are admitted.
+    pub(crate) fn draw(&mut self, generator: &Generator<'_>, random: &mut impl Rng) -> Vec<Node> {
+        let mut batch = Vec::with_capacity(self.settings.offspring);
+        for _ in 0..self.settings.offspring {
+            let formula = self.settings.limits.check(generator.formula(random));
+            batch.extend(formula.and_then(|formula| self.admit(&formula)));
+        }
+        batch
     }
 
     /// Evaluates admitted formulas side by side; those with a new rank vector

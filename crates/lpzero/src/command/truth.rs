@@ -58,21 +58,17 @@ fn show(session: &Session, arguments: &TruthArguments) -> Result<()> {
     let lowest = scores.iter().copied().fold(f64::INFINITY, f64::min);
     let highest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let groups = groups(&truth);
+    let mut different = lpzero::kinds(&truth);
+    different.sort_unstable();
+    different.dedup();
     let mut baselines = Vec::new();
-    for (name, of) in lpzero::BASELINES {
-        let column: Vec<f64> = truth
-            .entries
-            .iter()
-            .map(|entry| of(&entry.architecture))
-            .collect();
+    for baseline in lpzero::baselines(&truth).map_err(failed)? {
         let correlation = |result: std::result::Result<_, lpzero::search::Error>| {
             result.map_err(|error| failed(error.into()))
         };
-        baselines.push((
-            name,
-            correlation(tau(&column, &scores))?,
-            correlation(rho(&column, &scores))?,
-        ));
+        let tau = correlation(tau(&baseline.scores, &scores))?;
+        let rho = correlation(rho(&baseline.scores, &scores))?;
+        baselines.push((baseline.name, tau, rho));
     }
     if session.json {
         let baselines: Vec<_> = baselines
@@ -87,6 +83,7 @@ fn show(session: &Session, arguments: &TruthArguments) -> Result<()> {
             "truth": truth.name,
             "path": truth.path,
             "n": truth.entries.len(),
+            "different_networks": different.len(),
             "metric": truth.metric,
             "lower_is_better": truth.lower_is_better,
             "reading": truth.reading.map(|reading| reading.to_string()),
@@ -98,7 +95,12 @@ fn show(session: &Session, arguments: &TruthArguments) -> Result<()> {
     }
     let out = &mut std::io::stdout().lock();
     writeln!(out, "{} ({})", truth.name, truth.path.display())?;
-    writeln!(out, "  architectures  {}", truth.entries.len())?;
+    writeln!(
+        out,
+        "  architectures  {} ({} different networks)",
+        truth.entries.len(),
+        different.len()
+    )?;
     if let Some(reading) = truth.reading {
         writeln!(out, "  reading        {reading}")?;
     }
@@ -122,7 +124,7 @@ fn show(session: &Session, arguments: &TruthArguments) -> Result<()> {
     let mut table = table();
     table.set_header(["", "tau", "rho"]);
     for (name, tau, rho) in baselines {
-        table.add_row([name.to_owned(), number(tau), number(rho)]);
+        table.add_row([name, number(tau), number(rho)]);
     }
     align_numbers(&mut table, 1);
     writeln!(out, "{table}")?;
