@@ -60,6 +60,7 @@ impl Error {
             Self::Trace(lpzero_trace::Error::Cache { action, .. }) => {
                 matches!(*action, "create" | "open")
             }
+            Self::Search(lpzero_search::Error::Journal(error)) => error.is_input(),
             Self::Trace(_) | Self::Threads(_) => false,
             _ => true,
         }

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, HashSet};
 
 use lpzero_proxy::Node;
 
+use crate::vary::negated;
+
 /// A formula that was evaluated on the whole search split.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Individual {
@@ -23,6 +25,33 @@ pub struct Individual {
 }
 
 impl Individual {
+    /// A formula with what was measured; twice its ranks, larger being better.
+    pub(crate) fn measured(formula: &Node, fitness: f64, reversed: bool, ranks: Vec<u32>) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        for rank in &ranks {
+            hasher.update(&rank.to_le_bytes());
+        }
+        let mut rank_hash = [0; 16];
+        hasher.finalize_xof().fill(&mut rank_hash);
+        Self {
+            formula: formula.clone(),
+            complexity: formula.complexity(),
+            fitness,
+            reversed,
+            ranks,
+            rank_hash,
+        }
+    }
+
+    /// The formula, turned so that larger scores are better.
+    pub fn turned(&self) -> Node {
+        if self.reversed {
+            negated(&self.formula)
+        } else {
+            self.formula.clone()
+        }
+    }
+
     /// Whether this one is at least as good in both respects and better in one.
     pub fn dominates(&self, other: &Individual) -> bool {
         self.fitness >= other.fitness

@@ -5,6 +5,9 @@ use std::time::{Duration, Instant};
 
 use lpzero_proxy::Node;
 
+use crate::Journal;
+use crate::archive::Archive;
+
 /// How long to search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Budget {
@@ -36,6 +39,8 @@ pub struct Progress<'a> {
     pub best: f64,
     /// The formula that has it.
     pub formula: Option<&'a Node>,
+    /// What it keeps so far.
+    pub archive: &'a Archive,
 }
 
 /// What a search asks of its caller: threads, a way to stop it, an ear.
@@ -46,6 +51,9 @@ pub struct Control<'a> {
     pub cancel: &'a AtomicBool,
     /// Called after every iteration.
     pub progress: &'a mut dyn FnMut(Progress<'_>),
+    /// Where outcomes are recorded and taken from, if the search is to survive
+    /// its process.
+    pub journal: Option<&'a mut Journal>,
 }
 
 impl Control<'_> {
@@ -58,7 +66,10 @@ impl Control<'_> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Meter {
     budget: Budget,
-    start: Instant,
+    /// Time spent before `start`.
+    before: Duration,
+    /// Since when the clock runs; it stands still while a journal is replayed.
+    start: Option<Instant>,
     iterations: u64,
 }
 
@@ -66,13 +77,27 @@ impl Meter {
     pub(crate) fn start(budget: Budget) -> Self {
         Self {
             budget,
-            start: Instant::now(),
+            before: Duration::ZERO,
+            start: Some(Instant::now()),
             iterations: 0,
         }
     }
 
     pub(crate) fn tick(&mut self) {
         self.iterations += 1;
+    }
+
+    /// Sets the clock to what a journal says; it stands still while there is
+    /// more to replay.
+    pub(crate) fn replayed(&mut self, elapsed: Duration, more: bool) {
+        self.before = elapsed;
+        self.start = (!more).then(Instant::now);
+    }
+
+    /// Time spent, by all processes that searched.
+    pub(crate) fn elapsed(&self) -> Duration {
+        let running = self.start.map_or(Duration::ZERO, |start| start.elapsed());
+        self.before.saturating_add(running)
     }
 
     /// Share of the budget that is spent.
@@ -87,7 +112,7 @@ impl Meter {
         match self.budget {
             Budget::Iterations(all) => share(self.iterations as f64, all as f64),
             Budget::Evaluations(all) => share(tried as f64, all as f64),
-            Budget::Time(all) => share(self.start.elapsed().as_secs_f64(), all.as_secs_f64()),
+            Budget::Time(all) => share(self.elapsed().as_secs_f64(), all.as_secs_f64()),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What can go wrong, one sentence each.
 
+use crate::journal::JournalError;
+
 /// Errors of statistics, splits and searches.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -104,4 +106,7 @@ pub enum Error {
         /// How many formulas were generated.
         generated: u64,
     },
+    /// The search cannot be continued from its journal, or not be recorded.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
 }

@@ -55,11 +55,11 @@ pub fn search(
     for chunk in known.chunks(settings.offspring) {
         let batch = chunk.iter().filter_map(|formula| run.admit(formula));
         let batch = batch.collect();
-        population.settle_all(run.evaluate(batch, 0.0));
+        population.settle_all(run.evaluate(batch, 0.0)?);
     }
     while !population.is_full() && !run.finished() {
         let batch = run.draw(&generator, &mut random);
-        population.settle_all(run.evaluate(batch, 0.0));
+        population.settle_all(run.evaluate(batch, 0.0)?);
         run.tick();
     }
     while !run.finished() {
@@ -72,7 +72,7 @@ pub fn search(
             batch.extend(offspring);
         }
         let worst = population.worst();
-        population.settle_all(run.evaluate(batch, worst));
+        population.settle_all(run.evaluate(batch, worst)?);
         run.tick();
     }
     run.finish()

@@ -24,6 +24,9 @@ pub const TOO_LARGE: Rule = "too_large";
 /// The evaluator could not evaluate it on these traces.
 pub const UNDEFINED: Rule = "undefined";
 
+/// The rules that discard a formula while it is evaluated.
+pub(crate) const MEASURED: [Rule; 4] = [NOT_FINITE, CONSTANT, UPPER_BOUND, UNDEFINED];
+
 /// Architectures on which a formula must be finite and not constant.
 pub const PROBE: usize = 8;
 

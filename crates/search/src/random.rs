@@ -23,7 +23,7 @@ pub fn search(
         let batch = run.draw(&generator, &mut random);
         // As selective as a population of this size would be.
         let worst = run.archive.fitness_at(settings.population - 1);
-        run.evaluate(batch, worst);
+        run.evaluate(batch, worst)?;
         run.tick();
     }
     run.finish()

@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use lpzero_proxy::Node;
 use rand::Rng;
@@ -10,7 +11,7 @@ use rayon::prelude::*;
 
 use crate::archive::{Archive, Individual};
 use crate::budget::{Budget, Control, Meter, Progress};
-use crate::fitness::Fitness;
+use crate::fitness::{Fitness, Measured};
 use crate::generate::{Generator, Grammar};
 use crate::pruning::{self, Counts, PROBE, Rule};
 use crate::score::Score;
@@ -176,10 +177,10 @@ pub(crate) struct Run<'a, 'c> {
     idle: u32,
 }
 
-enum Outcome {
+/// What becomes of a formula that was admitted.
+pub(crate) enum Outcome {
     Evaluated(Individual),
     Pruned(Rule),
-    Cancelled,
 }
 
 impl<'a, 'c> Run<'a, 'c> {
@@ -191,15 +192,21 @@ impl<'a, 'c> Run<'a, 'c> {
         settings.check()?;
         problem.check()?;
         let truth = problem.split.search.iter().map(|&i| problem.truth[i]);
+        let fitness = Fitness::new(settings.fitness, truth.collect())?;
+        let mut meter = Meter::start(settings.budget);
+        if let Some(journal) = &mut control.journal {
+            journal.begin(&problem, settings)?;
+            meter.replayed(Duration::ZERO, journal.batches_left() > 0);
+        }
         Ok(Self {
             settings,
             archive: Archive::new(settings.per_niche),
             problem,
             control,
-            fitness: Fitness::new(settings.fitness, truth.collect())?,
+            fitness,
             counts: Counts::default(),
             met: HashSet::new(),
-            meter: Meter::start(settings.budget),
+            meter,
             idle: 0,
         })
     }
@@ -245,36 +252,18 @@ impl<'a, 'c> Run<'a, 'c> {
     /// Evaluates admitted formulas side by side; those with a new rank vector
     /// enter the archive and are returned, in the order given. `worst` is the
     /// fitness below which nothing is wanted.
-    pub(crate) fn evaluate(&mut self, batch: Vec<Node>, worst: f64) -> Vec<Individual> {
+    ///
+    /// # Errors
+    /// A journal that belongs to another search or cannot be written.
+    pub(crate) fn evaluate(
+        &mut self,
+        batch: Vec<Node>,
+        worst: f64,
+    ) -> Result<Vec<Individual>, Error> {
         self.idle = if batch.is_empty() { self.idle + 1 } else { 0 };
-        let (problem, fitness, archive) = (&self.problem, &self.fitness, &self.archive);
-        let (pool, cancel) = (self.control.pool, self.control.cancel);
-        let early_stop = self.settings.early_stop;
-        let outcomes: Vec<Outcome> = pool.install(|| {
-            let evaluate = |workspace: &mut Workspace, formula: Node| {
-                if cancel.load(Ordering::Relaxed) {
-                    return Outcome::Cancelled;
-                }
-                let complexity = formula.complexity();
-                // A simple formula is wanted for the front even where the
-                // population is fitter.
-                let threshold = if early_stop {
-                    worst.min(archive.front_at(complexity))
-                } else {
-                    0.0
-                };
-                match assess(problem, fitness, &formula, threshold, workspace) {
-                    Ok(measured) => Outcome::Evaluated(measured),
-                    Err(rule) => Outcome::Pruned(rule),
-                }
-            };
-            let batch = batch.into_par_iter().with_max_len(1);
-            batch.map_init(Workspace::new, evaluate).collect()
-        });
         let mut new = Vec::new();
-        for outcome in outcomes {
+        for outcome in self.outcomes(&batch, worst)? {
             match outcome {
-                Outcome::Cancelled => {}
                 Outcome::Pruned(rule) => self.counts.prune(rule),
                 Outcome::Evaluated(individual) => {
                     self.counts.evaluated += 1;
@@ -286,7 +275,56 @@ impl<'a, 'c> Run<'a, 'c> {
                 }
             }
         }
-        new
+        Ok(new)
+    }
+
+    /// The outcomes of a batch: from the journal as far as it goes, and into
+    /// it from there on. A batch that was cancelled is incomplete and not kept.
+    fn outcomes(&mut self, batch: &[Node], worst: f64) -> Result<Vec<Outcome>, Error> {
+        if batch.is_empty() {
+            return Ok(Vec::new());
+        }
+        let Some(journal) = &mut self.control.journal else {
+            return Ok(self.measure(batch, worst));
+        };
+        let ranks = self.problem.split.search.len();
+        if let Some((outcomes, elapsed)) = journal.replay(batch, ranks)? {
+            self.meter.replayed(elapsed, journal.batches_left() > 0);
+            return Ok(outcomes);
+        }
+        let outcomes = self.measure(batch, worst);
+        let complete = outcomes.len() == batch.len();
+        if let Some(journal) = self.control.journal.as_mut().filter(|_| complete) {
+            journal.append(batch, self.meter.elapsed(), &outcomes)?;
+        }
+        Ok(outcomes)
+    }
+
+    /// Evaluates a batch, as far as it is not cancelled.
+    fn measure(&self, batch: &[Node], worst: f64) -> Vec<Outcome> {
+        let (problem, fitness, archive) = (&self.problem, &self.fitness, &self.archive);
+        let (pool, cancel) = (self.control.pool, self.control.cancel);
+        let early_stop = self.settings.early_stop;
+        pool.install(|| {
+            let evaluate = |workspace: &mut Workspace, formula: &Node| {
+                if cancel.load(Ordering::Relaxed) {
+                    return None;
+                }
+                let complexity = formula.complexity();
+                // A simple formula is wanted for the front even where the
+                // population is fitter.
+                let threshold = if early_stop {
+                    worst.min(archive.front_at(complexity))
+                } else {
+                    0.0
+                };
+                let assessed = assess(problem, fitness, formula, threshold, workspace);
+                Some(assessed.map_or_else(Outcome::Pruned, Outcome::Evaluated))
+            };
+            let batch = batch.par_iter().with_max_len(1);
+            let outcomes = batch.map_init(Workspace::new, evaluate);
+            outcomes.flatten_iter().collect()
+        })
     }
 
     /// Ends an iteration: counts it and reports.
@@ -298,6 +336,7 @@ impl<'a, 'c> Run<'a, 'c> {
             spent: self.meter.spent(self.counts.canonical),
             best: best.map_or(0.0, |best| best.fitness),
             formula: best.map(|best| &best.formula),
+            archive: &self.archive,
         });
     }
 
@@ -364,18 +403,6 @@ fn assess(
         }
     };
     let ranks: Vec<u32> = ranks.iter().map(|r| (2.0 * turned(r)) as u32).collect();
-    let mut hasher = blake3::Hasher::new();
-    for rank in &ranks {
-        hasher.update(&rank.to_le_bytes());
-    }
-    let mut rank_hash = [0; 16];
-    hasher.finalize_xof().fill(&mut rank_hash);
-    Ok(Individual {
-        complexity: formula.complexity(),
-        formula: formula.clone(),
-        fitness: measured.strength,
-        reversed: measured.reversed,
-        ranks,
-        rank_hash,
-    })
+    let Measured { strength, reversed } = measured;
+    Ok(Individual::measured(formula, strength, reversed, ranks))
 }

@@ -8,11 +8,11 @@
 use lpzero_proxy::Node;
 use serde::Serialize;
 
+use crate::Error;
 use crate::archive::Individual;
 use crate::bootstrap::Bootstrap;
 use crate::run::{Found, Problem, Settings};
 use crate::statistics::{Correlation, Workspace, compare};
-use crate::{Error, vary};
 
 /// Rank correlations on some architectures, `null` where undefined.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -98,11 +98,7 @@ fn candidate(
     let truth: Vec<f64> = both.iter().map(|&i| problem.truth[i]).collect();
     let searched = problem.split.search.len();
     Ok(Some(Candidate {
-        formula: if individual.reversed {
-            vary::negated(&individual.formula)
-        } else {
-            individual.formula.clone()
-        },
+        formula: individual.turned(),
         complexity: individual.complexity,
         fitness: individual.fitness,
         search: Correlations::of(&scores[..searched], &truth[..searched])?,

@@ -63,6 +63,7 @@ impl Benchmark {
             pool: &pool(threads),
             cancel: &AtomicBool::new(false),
             progress: &mut |_: Progress<'_>| {},
+            journal: None,
         };
         let evaluator = Evaluator::new(&self.traces);
         let problem = Problem {
@@ -274,6 +275,7 @@ fn a_cancelled_search_returns_what_it_has() {
             pool: &pool(1),
             cancel: &cancel,
             progress: &mut progress,
+            journal: None,
         };
         let problem = benchmark.problem(&evaluator, &split);
         let found = search(problem, &settings(0), &mut control).unwrap();

@@ -14,6 +14,13 @@ pub enum Failure {
         /// How to go on.
         next: String,
     },
+    /// Stopped by the machine, such as by a full disk: exit status 1.
+    Stopped {
+        /// What went wrong, and where.
+        message: String,
+        /// How to go on.
+        next: String,
+    },
 }
 
 impl Failure {
@@ -37,7 +44,7 @@ impl Failure {
         match error.downcast_ref() {
             Some(Self::Input(_)) => 2,
             Some(Self::Interrupted { .. }) => 130,
-            None => 1,
+            Some(Self::Stopped { .. }) | None => 1,
         }
     }
 }
@@ -46,7 +53,9 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Input(message) => f.write_str(message),
-            Self::Interrupted { message, next } => write!(f, "{message}; {next}"),
+            Self::Interrupted { message, next } | Self::Stopped { message, next } => {
+                write!(f, "{message}; {next}")
+            }
         }
     }
 }

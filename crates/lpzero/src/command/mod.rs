@@ -3,6 +3,7 @@
 
 pub mod arguments;
 mod failure;
+mod front;
 mod output;
 mod proxies;
 mod rank;

@@ -1,15 +1,17 @@
-//! The folder of one search: its configuration, then its report.
+//! The folder of one search: its configuration, a journal of what became of
+//! every formula, the front so far, and in the end its report.
 //!
-//! A search is a function of its configuration (unless its budget is a time),
-//! and its expensive part, the traces, is kept in the cache. So an interrupted
-//! run is continued by searching again from the configuration, and ends with the
-//! same report.
+//! A search is a function of its configuration, and of the clock where its
+//! budget is a time. So a run that was interrupted, however it was, is continued
+//! by searching again from the configuration, with the traces that the cache
+//! holds and the outcomes that the journal holds, and ends with the same report.
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use lpzero::search::Journal;
 use serde::{Deserialize, Serialize};
 
 use super::arguments::{
@@ -17,10 +19,14 @@ use super::arguments::{
     TruthArguments,
 };
 use super::failure::Failure;
-use super::session::located;
+use super::output::Reporter;
+use super::session::{failed, located};
 
 const CONFIGURATION: &str = "configuration.json";
 const REPORT: &str = "report.json";
+const FRONT: &str = "front.json";
+const JOURNAL: &str = "journal";
+const LOCK: &str = "lock";
 
 /// Everything that a search is a function of, as kept in its folder.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -62,19 +68,24 @@ impl Configuration {
     }
 }
 
-/// A folder that belongs to one search.
+/// A folder that belongs to one search, and to one process at a time.
 pub struct RunFolder {
     path: PathBuf,
+    /// Released by the system when the process ends, however it ends.
+    _lock: File,
 }
 
 impl RunFolder {
     /// A new folder; one that exists already is never touched.
     pub fn create(path: &Path, configuration: &Configuration) -> Result<Self> {
-        if path.exists() {
-            return Err(Failure::input(format_args!(
+        let exists = || {
+            Failure::input(format_args!(
                 "--out {}: exists already; give a new folder, or continue that run with --resume",
                 path.display()
-            )));
+            ))
+        };
+        if path.exists() && !is_blank(path) {
+            return Err(exists());
         }
         let unwritable = |error: std::io::Error| {
             Failure::input(format_args!(
@@ -85,7 +96,12 @@ impl RunFolder {
         fs::create_dir_all(path).map_err(unwritable)?;
         let folder = Self {
             path: path.to_owned(),
+            _lock: lock(path, "--out")?,
         };
+        // Another process may have been faster.
+        if !is_blank(path) {
+            return Err(exists());
+        }
         folder
             .write(CONFIGURATION, configuration)
             .map_err(|error| Failure::input(format_args!("--out {}: {error:#}", path.display())))?;
@@ -112,6 +128,7 @@ impl RunFolder {
             configuration,
             Self {
                 path: path.to_owned(),
+                _lock: lock(path, "--resume")?,
             },
         ))
     }
@@ -124,6 +141,28 @@ impl RunFolder {
         self.path.join(REPORT).exists()
     }
 
+    /// The journal of the search, ready to be continued.
+    pub fn journal(&self, report: Reporter) -> Result<Journal> {
+        let opened = Journal::open(&self.path.join(JOURNAL));
+        let (journal, torn) =
+            opened.map_err(|error| failed(lpzero::search::Error::from(error).into()))?;
+        if let Some(torn) = torn {
+            report.warn(torn);
+        }
+        if journal.batches_left() > 0 {
+            report.note(format_args!(
+                "continuing after {} recorded batches",
+                journal.batches_left()
+            ));
+        }
+        Ok(journal)
+    }
+
+    /// Keeps the front as it is now.
+    pub fn keep_front(&self, front: &impl Serialize) -> Result<()> {
+        self.write(FRONT, front)
+    }
+
     /// Keeps the report; the run is finished.
     pub fn finish(&self, report: &impl Serialize) -> Result<()> {
         self.write(REPORT, report)
@@ -134,16 +173,18 @@ impl RunFolder {
     /// resumed.
     pub fn discard(self) {
         // Only what this run wrote; the folder itself only if that leaves it empty.
-        let _ = fs::remove_file(self.path.join(CONFIGURATION));
+        for name in [CONFIGURATION, JOURNAL, FRONT, LOCK] {
+            let _ = fs::remove_file(self.path.join(name));
+        }
         let _ = fs::remove_dir(&self.path);
     }
 
     /// Writes a file whole or not at all.
     fn write(&self, name: &str, document: &impl Serialize) -> Result<()> {
         let path = self.path.join(name);
-        let temporary = self.path.join(format!("{name}.part"));
+        let temporary = self.path.join(part_of(name));
         let write = || -> std::io::Result<()> {
-            let mut file = fs::File::create(&temporary)?;
+            let mut file = File::create(&temporary)?;
             file.write_all(serde_json::to_string_pretty(document)?.as_bytes())?;
             file.write_all(b"\n")?;
             file.sync_all()?;
@@ -151,4 +192,38 @@ impl RunFolder {
         };
         write().with_context(|| format!("{}: cannot be written", path.display()))
     }
+}
+
+/// Whether a folder holds no more than a process leaves that was killed before
+/// it had written its configuration.
+fn is_blank(folder: &Path) -> bool {
+    let leftovers = [LOCK.to_owned(), part_of(CONFIGURATION)];
+    let is_leftover = |entry: std::io::Result<fs::DirEntry>| {
+        entry.is_ok_and(|entry| leftovers.iter().any(|name| **name == *entry.file_name()))
+    };
+    fs::read_dir(folder).is_ok_and(|mut entries| entries.all(is_leftover))
+}
+
+/// Makes the folder this process's own.
+fn lock(folder: &Path, option: &str) -> Result<File> {
+    let wrong =
+        |message: String| Failure::input(format_args!("{option} {}: {message}", folder.display()));
+    let open = File::options()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(folder.join(LOCK));
+    let file = open.map_err(|error| wrong(format!("cannot be written to: {error}")))?;
+    match file.try_lock() {
+        // Some network file systems have no locks.
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(wrong(
+            "another process works on this run; wait for it or stop it first".to_owned(),
+        )),
+    }
+}
+
+/// What a file is called while it is being written.
+fn part_of(name: &str) -> String {
+    format!("{name}.part")
 }

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::arguments::{BudgetArgument, FitnessArgument, MethodArgument, Search, SplitArgument};
 use super::failure::Failure;
+use super::front::Front;
 use super::output::{align_numbers, print_json, table};
 use super::rank::{interval, number};
 use super::run_folder::{Configuration, RunFolder};
@@ -60,22 +61,24 @@ pub fn run(session: &Session, arguments: Search) -> Result<()> {
     };
     let outcome = search(session, &configuration, folder.as_ref());
     let Some(folder) = folder else { return outcome };
+    let next = format!(
+        "`lpzero search --resume {}{}` continues",
+        folder.path().display(),
+        session.cache_options
+    );
     outcome.map_err(|error| match error.downcast::<Failure>() {
-        Ok(Failure::Interrupted { message, .. }) => {
-            let next = format!(
-                "`lpzero search --resume {}{}` continues",
-                folder.path().display(),
-                session.cache_options
-            );
-            Failure::Interrupted { message, next }.into()
-        }
+        Ok(Failure::Interrupted { message, .. }) => Failure::Interrupted { message, next }.into(),
         Ok(wrong) => {
             if arguments.resume.is_none() {
                 folder.discard();
             }
             wrong.into()
         }
-        Err(error) => error,
+        Err(error) if folder.is_finished() => error,
+        Err(error) => {
+            let message = format!("{error:#}");
+            Failure::Stopped { message, next }.into()
+        }
     })
 }
 
@@ -126,7 +129,9 @@ fn search(
         MethodArgument::Random => Method::Random,
     };
     let bar = session.report.bar("searching", 1000);
+    let mut front = Front::new(folder);
     let mut progress = |progress: lpzero::search::budget::Progress<'_>| {
+        front.update(progress.archive);
         bar.set_position((progress.spent * 1000.0) as u64);
         let formula = progress
             .formula
@@ -138,13 +143,20 @@ fn search(
             progress.evaluated, progress.best
         ));
     };
+    let journal = folder.map(|folder| folder.journal(session.report));
+    let mut journal = journal.transpose()?;
     let mut control = Control {
         pool: workbench.pool(),
         cancel: &session.cancel,
         progress: &mut progress,
+        journal: journal.as_mut(),
     };
     let report = lpzero::find(method, &truth, &traces, &split, &settings, &mut control);
     bar.finish_and_clear();
+    if let Err(error @ lpzero::Error::Search(lpzero::search::Error::Journal(_))) = report {
+        return Err(failed(error));
+    }
+    let front = front.write();
     if session.cancel.load(Ordering::Relaxed) {
         // Said here and not as a report: the test split is looked at once, for
         // the formula of a search that ran to its end.
@@ -171,6 +183,7 @@ fn search(
         },
     };
     if let Some(folder) = folder {
+        front?;
         // Before anything is printed: whoever reads may have gone.
         folder.finish(&document)?;
         session
