@@ -332,7 +332,7 @@ fn scan(
     let mut found = Vec::new();
     reader
         .by_ref()
-        .take(header.len() as u64)
+        .take(length.min(header.len() as u64))
         .read_to_end(&mut found)
         .map_err(failed())?;
     if found != header {
