@@ -4,12 +4,13 @@
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 
-use lpzero_proxy::Node;
+use lpzero_proxy::{Node, simplify};
 use rand::Rng;
 use rayon::prelude::*;
 
 use crate::archive::{Archive, Individual};
 use crate::budget::{Budget, Control, Meter, Progress};
+use crate::exhaustive::Space;
 use crate::fitness::Fitness;
 use crate::generate::{Generator, Grammar};
 use crate::pruning::{self, Counts, PROBE, Rule};
@@ -157,6 +158,8 @@ pub struct Found {
     pub counts: Counts,
     /// Whether it was cancelled before its budget was spent.
     pub interrupted: bool,
+    /// What the whole space is like, if all of it was searched.
+    pub space: Option<Space>,
 }
 
 /// Batches in a row without a formula that is new, after which a space counts
@@ -167,13 +170,15 @@ const EXHAUSTED: u32 = 200;
 pub(crate) struct Run<'a, 'c> {
     pub(crate) settings: &'a Settings,
     pub(crate) archive: Archive,
-    problem: Problem<'a>,
-    control: &'a mut Control<'c>,
-    fitness: Fitness,
-    counts: Counts,
+    pub(crate) problem: Problem<'a>,
+    pub(crate) control: &'a mut Control<'c>,
+    pub(crate) fitness: Fitness,
+    pub(crate) counts: Counts,
     met: HashSet<String>,
     meter: Meter,
     idle: u32,
+    /// Filled in by a search of the whole space.
+    pub(crate) space: Option<Space>,
 }
 
 enum Outcome {
@@ -201,6 +206,7 @@ impl<'a, 'c> Run<'a, 'c> {
             met: HashSet::new(),
             meter: Meter::start(settings.budget),
             idle: 0,
+            space: None,
         })
     }
 
@@ -215,6 +221,16 @@ impl<'a, 'c> Run<'a, 'c> {
     /// it or it was met before.
     pub(crate) fn admit(&mut self, formula: &Node) -> Option<Node> {
         self.counts.generated += 1;
+        // The paper's space fills short chains up with operations that have no
+        // effect, so that what counts there is what remains.
+        let simplified;
+        let formula = match self.settings.grammar {
+            Grammar::Aggregates => formula,
+            Grammar::Paper { .. } => {
+                simplified = simplify(formula);
+                &simplified
+            }
+        };
         if let Some(rule) = language::violated(formula) {
             self.counts.prune(rule);
             return None;
@@ -312,6 +328,7 @@ impl<'a, 'c> Run<'a, 'c> {
             interrupted: self.control.cancelled(),
             archive: self.archive,
             counts: self.counts,
+            space: self.space,
         })
     }
 }
