@@ -93,7 +93,7 @@ mod types;
 
 pub use ast::{Class, MAX_DEPTH, Node, Type};
 pub use error::{MAX_LENGTH, ParseError, ParseErrorKind};
-pub use evaluate::{Evaluator, ExactVisitor, Prepared};
+pub use evaluate::{Evaluator, ExactVisitor, Prepared, SiteColumns};
 pub use latex::to_latex;
 pub use lpzero_trace::{NetworkScalar, Role, Site, Symbol, Trace};
 pub use named::{Named, needs_network};

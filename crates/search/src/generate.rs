@@ -1,9 +1,9 @@
 //! Typed random formulas, drawn over the operator table.
 
 use lpzero_proxy::{Class, Kind, Node, OperatorId, ROLE_GROUPS, RoleSet, Type, known, type_of};
-use lpzero_trace::Symbol;
 use rand::Rng;
 
+use crate::paper::Tree;
 use crate::{Error, Vocabulary};
 
 /// Exponents that formulas start with; search refines them.
@@ -85,11 +85,16 @@ impl<'a> Generator<'a> {
         self.vocabulary
     }
 
+    /// Operators of the table that may be drawn, with their weights.
+    pub(crate) fn operators(&self) -> &[(OperatorId, f64)] {
+        &self.operators
+    }
+
     /// A whole formula: one number per architecture.
     pub fn formula(&self, random: &mut impl Rng) -> Node {
         match self.grammar {
             Grammar::Aggregates => self.arithmetic(random),
-            Grammar::Paper { unary } => self.paper(unary, random),
+            Grammar::Paper { unary } => Tree::draw(self, unary, random).node(),
         }
     }
 
@@ -298,52 +303,6 @@ impl<'a> Generator<'a> {
             node = Node::unary(weighted(&tensors, random)?, node);
         }
         Some(node)
-    }
-
-    /// LPZero's own tree.
-    fn paper(&self, unary: usize, random: &mut impl Rng) -> Node {
-        let mut branch = || {
-            let symbols = self.vocabulary.symbols();
-            let mut node = Node::Symbol(pick(symbols, random).map_or(Symbol::W, |(s, _)| *s));
-            for _ in 0..unary {
-                let tensor = matches!(type_of(&node), Ok(Type::Tensor(_)));
-                let fits = self
-                    .operators
-                    .iter()
-                    .copied()
-                    .filter(|(id, _)| match id.row().kind {
-                        Kind::Elementwise | Kind::Disconnect => true,
-                        Kind::Tensorwise | Kind::Fibre | Kind::Reduction => tensor,
-                        _ => false,
-                    });
-                let fits: Vec<_> = fits.collect();
-                if let Some(operator) = weighted(&fits, random) {
-                    node = Node::unary(operator, node);
-                }
-            }
-            node
-        };
-        let (left, right) = (branch(), branch());
-        let binary: Vec<_> = self
-            .operators
-            .iter()
-            .copied()
-            .filter(|(id, _)| matches!(id.row().kind, Kind::Binary | Kind::Product))
-            .collect();
-        let operator = weighted(&binary, random).unwrap_or(known::ADD);
-        let reduced = |node: Node| match type_of(&node) {
-            Ok(Type::Tensor(_)) => Node::unary(known::R_MEAN, node),
-            _ => node,
-        };
-        let product = Node::binary(operator, left.clone(), right.clone());
-        let site = match (operator.row().kind, type_of(&product)) {
-            (Kind::Product, Ok(_)) => reduced(product),
-            // No matrix product of these two: the paper's tree falls back on
-            // arithmetic between what the branches reduce to.
-            (Kind::Product, Err(_)) => Node::binary(known::MUL, reduced(left), reduced(right)),
-            _ => Node::binary(operator, reduced(left), reduced(right)),
-        };
-        Node::aggregate(known::MEAN, None, site)
     }
 
     fn symbol(&self, class: Class, random: &mut impl Rng) -> Option<Node> {

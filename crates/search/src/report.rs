@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::bootstrap::Bootstrap;
+use crate::exhaustive::{self, Space};
 use crate::pruning::Counts;
 use crate::run::{Baseline, Found, Problem, Settings};
 use crate::select::{self, Candidate, Correlations};
@@ -21,12 +22,18 @@ pub enum Method {
     /// [`random::search`].
     #[serde(rename = "random")]
     Random,
+    /// [`exhaustive::search`].
+    #[serde(rename = "exhaustive")]
+    Exhaustive,
 }
 
 impl Method {
     /// Every method with the name that commands and reports use.
-    pub const ALL: [(Method, &'static str); 2] =
-        [(Method::Genetic, "gp"), (Method::Random, "random")];
+    pub const ALL: [(Method, &'static str); 3] = [
+        (Method::Genetic, "gp"),
+        (Method::Random, "random"),
+        (Method::Exhaustive, "exhaustive"),
+    ];
 
     /// The method's name.
     pub fn name(self) -> &'static str {
@@ -48,6 +55,7 @@ impl Method {
         let found = match self {
             Method::Genetic => genetic::search(problem, settings, control)?,
             Method::Random => random::search(problem, settings, control)?,
+            Method::Exhaustive => exhaustive::search(problem, settings, control)?,
         };
         Report::conclude(self, &problem, settings, &found)
     }
@@ -80,6 +88,9 @@ pub struct Report {
     pub test: Test,
     /// What was generated, pruned and evaluated.
     pub counts: Counts,
+    /// The whole space, where all of it was searched.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub space: Option<Space>,
 }
 
 /// The formula to keep, larger scores being better.
@@ -191,6 +202,7 @@ impl Report {
             validation: best.validation,
             test: test(problem, settings, &scores)?,
             counts: found.counts.clone(),
+            space: found.space.clone(),
         })
     }
 }

@@ -5,12 +5,13 @@ use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use lpzero_proxy::Node;
+use lpzero_proxy::{Node, simplify};
 use rand::Rng;
 use rayon::prelude::*;
 
 use crate::archive::{Archive, Individual};
 use crate::budget::{Budget, Control, Meter, Progress};
+use crate::exhaustive::Space;
 use crate::fitness::{Fitness, Measured};
 use crate::generate::{Generator, Grammar};
 use crate::pruning::{self, Counts, PROBE, Rule};
@@ -158,6 +159,8 @@ pub struct Found {
     pub counts: Counts,
     /// Whether it was cancelled before its budget was spent.
     pub interrupted: bool,
+    /// What the whole space is like, if all of it was searched.
+    pub space: Option<Space>,
 }
 
 /// Batches in a row without a formula that is new, after which a space counts
@@ -168,13 +171,15 @@ const EXHAUSTED: u32 = 200;
 pub(crate) struct Run<'a, 'c> {
     pub(crate) settings: &'a Settings,
     pub(crate) archive: Archive,
-    problem: Problem<'a>,
-    control: &'a mut Control<'c>,
-    fitness: Fitness,
-    counts: Counts,
+    pub(crate) problem: Problem<'a>,
+    pub(crate) control: &'a mut Control<'c>,
+    pub(crate) fitness: Fitness,
+    pub(crate) counts: Counts,
     met: HashSet<String>,
     meter: Meter,
     idle: u32,
+    /// Filled in by a search of the whole space.
+    pub(crate) space: Option<Space>,
 }
 
 /// What becomes of a formula that was admitted.
@@ -208,6 +213,7 @@ impl<'a, 'c> Run<'a, 'c> {
             met: HashSet::new(),
             meter,
             idle: 0,
+            space: None,
         })
     }
 
@@ -222,6 +228,16 @@ impl<'a, 'c> Run<'a, 'c> {
     /// it or it was met before.
     pub(crate) fn admit(&mut self, formula: &Node) -> Option<Node> {
         self.counts.generated += 1;
+        // The paper's space fills short chains up with operations that have no
+        // effect, so that what counts there is what remains.
+        let simplified;
+        let formula = match self.settings.grammar {
+            Grammar::Aggregates => formula,
+            Grammar::Paper { .. } => {
+                simplified = simplify(formula);
+                &simplified
+            }
+        };
         if let Some(rule) = language::violated(formula) {
             self.counts.prune(rule);
             return None;
@@ -351,6 +367,7 @@ impl<'a, 'c> Run<'a, 'c> {
             interrupted: self.control.cancelled(),
             archive: self.archive,
             counts: self.counts,
+            space: self.space,
         })
     }
 }

@@ -165,6 +165,14 @@ pub struct Search {
     #[arg(long, value_enum, default_value_t = MethodArgument::Gp)]
     pub method: MethodArgument,
 
+    /// Which formulas there are; an exhaustive search is always of the paper's.
+    #[arg(long, value_enum, default_value_t, value_name = "G")]
+    pub grammar: GrammarArgument,
+
+    /// Unary operations per branch of the paper's formulas, 1 to 3.
+    #[arg(long, default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=3))]
+    pub n_unary: u8,
+
     /// What a formula is judged by.
     #[arg(long, value_enum, default_value_t = FitnessArgument::Spearman, value_name = "F")]
     pub fitness: FitnessArgument,
@@ -186,7 +194,7 @@ pub struct Search {
 
     /// Continue the run in this folder with the configuration it was started with.
     #[arg(long, value_name = "DIR", conflicts_with_all = [
-        "out", "truth", "reading", "method", "fitness", "split", "budget", "batch", "positions",
+        "out", "truth", "reading", "method", "grammar", "n_unary", "fitness", "split", "budget", "batch", "positions",
         "objective", "text", "tokenizer",
     ])]
     pub resume: Option<PathBuf>,
@@ -200,6 +208,20 @@ pub enum MethodArgument {
     Gp,
     /// Random formulas from the same generator, for comparison.
     Random,
+    /// Every formula of the paper's grammar; the budget does not count.
+    Exhaustive,
+}
+
+/// Spaces of formulas.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GrammarArgument {
+    /// Arithmetic over aggregates and scalars of the network.
+    #[default]
+    Aggregates,
+    /// LPZero's: two symbols under chains of unary operations, one binary
+    /// operation, the mean over all sites.
+    Paper,
 }
 
 /// Rank correlations with the trained scores.

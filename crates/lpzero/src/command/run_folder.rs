@@ -15,8 +15,8 @@ use lpzero::search::Journal;
 use serde::{Deserialize, Serialize};
 
 use super::arguments::{
-    BudgetArgument, FitnessArgument, MethodArgument, PassArguments, Search, SplitArgument,
-    TruthArguments,
+    BudgetArgument, FitnessArgument, GrammarArgument, MethodArgument, PassArguments, Search,
+    SplitArgument, TruthArguments,
 };
 use super::failure::Failure;
 use super::output::Reporter;
@@ -41,6 +41,15 @@ pub struct Configuration {
     pub fitness: FitnessArgument,
     pub split: Option<SplitArgument>,
     pub budget: Option<BudgetArgument>,
+    /// Folders of before have neither of these two.
+    #[serde(default)]
+    pub grammar: GrammarArgument,
+    #[serde(default = "default_unary")]
+    pub n_unary: u8,
+}
+
+fn default_unary() -> u8 {
+    2
 }
 
 const VERSION: u32 = 1;
@@ -64,6 +73,8 @@ impl Configuration {
             fitness: arguments.fitness,
             split: arguments.split,
             budget: arguments.budget,
+            grammar: arguments.grammar,
+            n_unary: arguments.n_unary,
         }
     }
 }

@@ -6,11 +6,15 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use lpzero::search::budget::{Budget, Control};
+use lpzero::search::exhaustive::Space;
+use lpzero::search::generate::Grammar;
 use lpzero::search::statistics::Correlation;
 use lpzero::search::{Method, Report, Settings};
 use serde::Serialize;
 
-use super::arguments::{BudgetArgument, FitnessArgument, MethodArgument, Search, SplitArgument};
+use super::arguments::{
+    BudgetArgument, FitnessArgument, GrammarArgument, MethodArgument, Search, SplitArgument,
+};
 use super::failure::Failure;
 use super::front::Front;
 use super::output::{align_numbers, print_json, table};
@@ -35,6 +39,9 @@ struct Seconds {
     trace: f64,
     search: f64,
     total: f64,
+    /// Of a search of the whole space.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    formulas_per_second: Option<f64>,
 }
 
 pub fn run(session: &Session, arguments: Search) -> Result<()> {
@@ -122,11 +129,18 @@ fn search(
             FitnessArgument::Kendall => Correlation::Kendall,
             FitnessArgument::Spearman => Correlation::Spearman,
         },
+        grammar: match (configuration.grammar, configuration.method) {
+            (GrammarArgument::Paper, _) | (_, MethodArgument::Exhaustive) => Grammar::Paper {
+                unary: configuration.n_unary.into(),
+            },
+            (GrammarArgument::Aggregates, _) => Grammar::Aggregates,
+        },
         ..Settings::default()
     };
     let method = match configuration.method {
         MethodArgument::Gp => Method::Genetic,
         MethodArgument::Random => Method::Random,
+        MethodArgument::Exhaustive => Method::Exhaustive,
     };
     let bar = session.report.bar("searching", 1000);
     let mut front = Front::new(folder);
@@ -180,6 +194,10 @@ fn search(
             trace: traced.as_secs_f64(),
             search: (total - traced).as_secs_f64(),
             total: total.as_secs_f64(),
+            formulas_per_second: report
+                .space
+                .as_ref()
+                .map(|space| (space.measured as f64 / (total - traced).as_secs_f64()).round()),
         },
     };
     if let Some(folder) = folder {
@@ -280,6 +298,10 @@ fn print(document: &Document<'_>, out: &mut impl Write) -> Result<()> {
     }
     writeln!(out, "{front}")?;
 
+    if let Some(space) = &report.space {
+        print_space(space, out)?;
+    }
+
     let counts = &report.counts;
     writeln!(
         out,
@@ -299,5 +321,48 @@ fn print(document: &Document<'_>, out: &mut impl Write) -> Result<()> {
         "{:.1} s for traces, {:.1} s for the search",
         document.seconds.trace, document.seconds.search
     )?;
+    Ok(())
+}
+
+fn print_space(space: &Space, out: &mut impl Write) -> Result<()> {
+    writeln!(
+        out,
+        "\nthe whole space, {} unary operations per branch: {} trees, {} formulas by algebra,\n\
+         {} of them measured, {} different rankings of the search split",
+        space.unary, space.trees, space.canonical, space.measured, space.rankings
+    )?;
+    writeln!(
+        out,
+        "its optimum   {}  ({:.4})",
+        space.optimum.formula, space.optimum.fitness
+    )?;
+    writeln!(
+        out,
+        "\nhow rare is a good proxy? measured formulas by |correlation| on the search split"
+    )?;
+    let mut histogram = table();
+    histogram.set_header(["|correlation|", "formulas", "share", "as good or better"]);
+    let share = |count: u64| {
+        format!(
+            "{:.4} %",
+            100.0 * count as f64 / space.measured.max(1) as f64
+        )
+    };
+    let mut better = 0;
+    let bins = space.histogram.len() as f64;
+    for (bin, &count) in space.histogram.iter().enumerate().rev() {
+        better += count;
+        if better > 0 {
+            let bin = bin as f64;
+            histogram.add_row([
+                format!("{:.2} to {:.2}", bin / bins, (bin + 1.0) / bins),
+                count.to_string(),
+                share(count),
+                share(better),
+            ]);
+        }
+    }
+    align_numbers(&mut histogram, 1);
+    writeln!(out, "{histogram}")?;
     Ok(())
 }

@@ -23,9 +23,11 @@ mod exact;
 mod moments;
 mod plan;
 mod site;
+mod sites;
 
 pub use exact::ExactVisitor;
 use lpzero_trace::{Moments, NetworkScalar, Site, Symbol, Trace};
+pub use sites::SiteColumns;
 
 use crate::{Node, TypeError, check_score};
 use cache::{Column, Columns};
@@ -127,6 +129,15 @@ impl<'t> Evaluator<'t> {
             .collect())
     }
 
+    /// One trace as plans read it, if there is one with this index.
+    fn source(&self, architecture: usize) -> Option<TraceSource<'_>> {
+        Some(TraceSource {
+            trace: self.traces.get(architecture)?,
+            architecture,
+            offset: self.offsets[architecture],
+        })
+    }
+
     /// One score per architecture.
     pub fn all_scores(&self, node: &Node) -> Result<Vec<f64>, TypeError> {
         let all: Vec<usize> = (0..self.traces.len()).collect();
@@ -137,13 +148,8 @@ impl<'t> Evaluator<'t> {
 impl Prepared<'_> {
     /// The score of one architecture; NaN where it is not finite.
     pub fn score(&self, architecture: usize) -> f64 {
-        let Some(trace) = self.evaluator.traces.get(architecture) else {
+        let Some(source) = self.evaluator.source(architecture) else {
             return f64::NAN;
-        };
-        let source = TraceSource {
-            trace,
-            architecture,
-            offset: self.evaluator.offsets[architecture],
         };
         finite(Machine::new(&source).network(&self.plan))
     }

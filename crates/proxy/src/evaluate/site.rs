@@ -208,6 +208,18 @@ impl<'s, S: Source> Machine<'s, S> {
         }
     }
 
+    /// A plan that is a tensor at every site, as a matrix product reads it;
+    /// `None` where a tensor is missing.
+    pub(crate) fn columns(&mut self, plan: &Plan, index: usize) -> Option<(Vec<f32>, Layout)> {
+        match self.value(plan, index, Sampling::Fibres)? {
+            Value::Scalar(_) => None,
+            Value::Tensor(mut tensor) => {
+                self.thin(&mut tensor);
+                Some((tensor.values, tensor.layout))
+            }
+        }
+    }
+
     fn value(&mut self, plan: &Plan, index: usize, sampling: Sampling) -> Option<Value> {
         Some(match plan {
             Plan::Number(value) => Value::Scalar(*value),
@@ -354,19 +366,31 @@ impl<'s, S: Source> Machine<'s, S> {
     }
 }
 
+/// How often the elements beside the diagonal of a product of `columns` sampled
+/// columns count, at least once.
+pub(crate) fn repeats(columns: usize, all_columns: f64) -> usize {
+    const MOST: usize = 4096;
+    let off_diagonal = columns * columns.saturating_sub(1);
+    if off_diagonal == 0 || columns as f64 >= all_columns {
+        return 1;
+    }
+    let wanted = (all_columns - 1.0) / (columns - 1) as f64;
+    (wanted.round() as usize).min(MOST / off_diagonal).max(1)
+}
+
 /// Gives the diagonal of a sampled product the weight that it has in the whole
 /// one. Of n columns, k are sampled; where both operands are one tensor, the
 /// diagonal stands out, and k elements of k^2 would count for n of n^2.
 /// Repeating the others makes up for it; nothing depends on their places,
 /// since no operator along a dimension takes a product.
 fn balance_diagonal(values: &mut Vec<f32>, columns: usize, all_columns: f64) {
-    const MOST: usize = 4096;
-    let off_diagonal = columns * columns.saturating_sub(1);
-    if off_diagonal == 0 || columns as f64 >= all_columns || values.len() != columns * columns {
+    if values.len() != columns * columns {
         return;
     }
-    let wanted = (all_columns - 1.0) / (columns - 1) as f64;
-    let repeats = (wanted.round() as usize).min(MOST / off_diagonal);
+    let repeats = repeats(columns, all_columns);
+    if repeats == 1 {
+        return;
+    }
     let others: Vec<f32> = values
         .iter()
         .enumerate()

@@ -1,0 +1,194 @@
+//! The branches of the paper's space: symbols under chains of operations, each
+//! in one form and up to its sign.
+
+use std::collections::{HashMap, HashSet};
+
+use lpzero_proxy::{Class, Kind, Node, Symbol, Type, check, known, simplify, type_of};
+
+use crate::generate::Generator;
+use crate::language;
+use crate::paper::{fits, reduced};
+
+/// One operand of a binary operation, up to its sign, which no ranking of the
+/// whole space depends on: with x and y, the space holds x + y, x - y and their
+/// negatives.
+#[derive(Clone, Debug)]
+pub(super) struct Branch {
+    pub(super) symbol: Symbol,
+    /// One number per site, or a tensor.
+    pub(super) node: Node,
+    pub(super) complexity: u32,
+    /// Tells which branches are powers of one expression: products of those
+    /// may be other members of the space.
+    pub(super) base: usize,
+}
+
+/// All branches of a space, those of one symbol side by side.
+#[derive(Debug, Default)]
+pub(super) struct Branches {
+    /// One number per site.
+    pub(super) numbers: Vec<Branch>,
+    /// Tensors, which only matrix products read.
+    pub(super) tensors: Vec<Branch>,
+    /// Products of powers of one expression that are constant, or equal to
+    /// another member of the space by algebra: pairs of indices of numbers,
+    /// the smaller first.
+    pub(super) redundant: HashSet<(usize, usize)>,
+    /// Trees of the space as the paper counts them.
+    pub(super) trees: u64,
+}
+
+impl Branches {
+    /// Enumerates chains of up to so many operations. That is what chains of
+    /// exactly so many come to, since `no_op` is among them.
+    pub(super) fn enumerate(generator: &Generator<'_>, unary: usize) -> Self {
+        let mut branches = Self::default();
+        let mut bases = HashMap::new();
+        for (symbol, _) in generator.vocabulary().symbols() {
+            let (mut numbers, mut tensors) = (HashSet::new(), HashSet::new());
+            for node in chains(generator, *symbol, unary) {
+                let mut add = |node: Node, known: &mut HashSet<String>, list: &mut Vec<Branch>| {
+                    let node = unsigned(node);
+                    let next = bases.len();
+                    let base = *bases.entry(base(&node).to_string()).or_insert(next);
+                    if known.insert(node.to_string()) {
+                        list.push(Branch {
+                            symbol: *symbol,
+                            complexity: node.complexity(),
+                            node,
+                            base,
+                        });
+                    }
+                };
+                let number = simplify(&reduced(node.clone()));
+                if check(&mean_of(number.clone())).is_ok() {
+                    add(number, &mut numbers, &mut branches.numbers);
+                }
+                if matches!(type_of(&node), Ok(Type::Tensor(_))) {
+                    add(node, &mut tensors, &mut branches.tensors);
+                }
+            }
+        }
+        branches.redundant = redundant(&branches.numbers);
+        branches.trees = trees(generator, unary);
+        branches
+    }
+
+    /// Members of the space that differ by more than algebra, signs and
+    /// monotone outermost functions: one per number, three per pair of numbers,
+    /// one square, one matrix product per pair of tensors of one class.
+    pub(super) fn formulas(&self) -> u64 {
+        let n = self.numbers.len() as u64;
+        let pairs = |n: u64| n * n.saturating_sub(1) / 2;
+        let classes: HashSet<Class> = self.tensors.iter().map(|t| Class::of(t.symbol)).collect();
+        let products = classes.iter().map(|class| {
+            let of_class = self.tensors.iter();
+            let n = of_class.filter(|t| Class::of(t.symbol) == *class).count() as u64;
+            pairs(n) + n
+        });
+        2 * n + 3 * pairs(n) + products.sum::<u64>() - self.redundant.len() as u64
+    }
+}
+
+/// A formula of the space around one number per site.
+pub(super) fn mean_of(site: Node) -> Node {
+    Node::aggregate(known::MEAN, None, site)
+}
+
+/// The canonical forms of a symbol under up to so many operations.
+fn chains(generator: &Generator<'_>, symbol: Symbol, unary: usize) -> Vec<Node> {
+    let mut all = vec![Node::Symbol(symbol)];
+    let mut known: HashSet<String> = all.iter().map(Node::to_string).collect();
+    let mut start = 0;
+    for _ in 0..unary {
+        let end = all.len();
+        for index in start..end {
+            let tensor = matches!(type_of(&all[index]), Ok(Type::Tensor(_)));
+            for (operator, _) in generator.operators() {
+                let kind = operator.row().kind;
+                if kind == Kind::Disconnect || !fits(kind, tensor) {
+                    continue;
+                }
+                let node = simplify(&Node::unary(*operator, all[index].clone()));
+                // What is undefined or constant stays so under any operation.
+                let sound = check(&mean_of(reduced(node.clone()))).is_ok();
+                if sound && known.insert(node.to_string()) {
+                    all.push(node);
+                }
+            }
+        }
+        start = end;
+    }
+    all
+}
+
+/// A canonical expression without its sign.
+fn unsigned(node: Node) -> Node {
+    match node {
+        Node::Apply(known::NEG, arguments) => {
+            arguments.into_iter().next().unwrap_or(Node::Number(0.0))
+        }
+        node => node,
+    }
+}
+
+/// What a canonical expression is a power of.
+fn base(node: &Node) -> &Node {
+    let Node::Apply(operator, arguments) = node else {
+        return node;
+    };
+    let inner = match (*operator, &arguments[..]) {
+        (known::SQUARE | known::SQRT | known::RECIPROCAL | known::ABS | known::NEG, [x]) => x,
+        (known::POW, [x, Node::Number(_)]) | (known::DIV, [Node::Number(_), x]) => x,
+        // The square of `l2(x)` is written as `sum(square(x))`.
+        (known::R_L2, [x]) => x,
+        (known::R_SUM, [Node::Apply(known::SQUARE, squared)]) => return &squared[0],
+        _ => return node,
+    };
+    base(inner)
+}
+
+/// Of all products of two powers of one expression, and of the single
+/// branches, the first with each canonical form stands for the others.
+fn redundant(numbers: &[Branch]) -> HashSet<(usize, usize)> {
+    let mut groups: HashMap<usize, Vec<usize>> = HashMap::new();
+    for (index, branch) in numbers.iter().enumerate() {
+        groups.entry(branch.base).or_default().push(index);
+    }
+    let form = |site: Node| language::canonical(&mean_of(site)).to_string();
+    let mut redundant = HashSet::new();
+    for group in groups.values() {
+        let singles = group.iter().map(|&index| form(numbers[index].node.clone()));
+        let mut known: HashSet<String> = singles.collect();
+        for (place, &left) in group.iter().enumerate() {
+            for &right in &group[place..] {
+                let [a, b] = [left, right].map(|index| numbers[index].node.clone());
+                let product = simplify(&mean_of(Node::binary(known::MUL, a, b)));
+                let sound = check(&product).is_ok();
+                if !sound || !known.insert(language::canonical(&product).to_string()) {
+                    redundant.insert((left, right));
+                }
+            }
+        }
+    }
+    redundant
+}
+
+/// Number of trees before anything is recognised as equal.
+fn trees(generator: &Generator<'_>, unary: usize) -> u64 {
+    let count = |of: &dyn Fn(Kind) -> bool| {
+        let kinds = generator.operators().iter().map(|(id, _)| id.row().kind);
+        kinds.filter(|kind| of(*kind)).count() as u64
+    };
+    let keeping = count(&|kind| fits(kind, true) && kind != Kind::Reduction);
+    let reducing = count(&|kind| kind == Kind::Reduction);
+    let after = count(&|kind| fits(kind, false));
+    let (mut tensors, mut numbers) = (1u64, 0u64);
+    for _ in 0..unary {
+        numbers = numbers * after + tensors * reducing;
+        tensors *= keeping;
+    }
+    let chains = generator.vocabulary().symbols().len() as u64 * (tensors + numbers);
+    let binary = count(&|kind| matches!(kind, Kind::Binary | Kind::Product));
+    chains * chains * binary
+}

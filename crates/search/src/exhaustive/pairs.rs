@@ -1,0 +1,143 @@
+//! All pairs of branches under `add`, `sub` and `mul`.
+//!
+//! Means distribute over sums, so that sums and differences of branches cost
+//! one addition per architecture; a product costs one multiplication per site.
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rayon::prelude::*;
+
+use super::branches::Branches;
+use super::ranking::{Buffers, Ranker};
+use super::tally::{Member, Operation, Tally};
+use super::values::Block;
+
+/// Branches on each side of one piece of work: their numbers fit the cache.
+const TILE: usize = 16;
+
+/// Pieces of work between two looks at the clock.
+const BATCH: usize = 256;
+
+/// Measures every formula over one block. `report` is told how many pairs are
+/// done.
+pub(super) fn measure(
+    block: &Block,
+    branches: &Branches,
+    ranker: &Ranker<'_>,
+    tally: &mut Tally,
+    pool: &rayon::ThreadPool,
+    cancel: &AtomicBool,
+    report: &mut dyn FnMut(&Tally, u64),
+) {
+    let tiles = tiles(block);
+    for batch in tiles.chunks(BATCH) {
+        if cancel.load(Ordering::Relaxed) {
+            return;
+        }
+        let parts: Vec<(Tally, u64)> = pool.install(|| {
+            let tile = |buffers: &mut Tile, (rows, columns): &(Range<usize>, Range<usize>)| {
+                buffers.measure(block, branches, ranker, rows.clone(), columns.clone())
+            };
+            batch.par_iter().map_init(Tile::default, tile).collect()
+        });
+        let mut pairs = 0;
+        for (part, done) in parts {
+            tally.add(part);
+            pairs += done;
+        }
+        report(tally, pairs);
+    }
+}
+
+/// Ranges of left and right places; of one symbol, half of them.
+fn tiles(block: &Block) -> Vec<(Range<usize>, Range<usize>)> {
+    let ranges = |count: usize| {
+        let starts = (0..count).step_by(TILE);
+        starts.map(move |start| start..(start + TILE).min(count))
+    };
+    let rows = ranges(block.left.branches.len());
+    let pairs = rows.flat_map(|row| {
+        let columns = ranges(block.right().branches.len());
+        columns.map(move |column| (row.clone(), column))
+    });
+    pairs
+        .filter(|(row, column)| !block.is_symmetric() || row.start <= column.start)
+        .collect()
+}
+
+/// Buffers of one thread.
+#[derive(Default)]
+struct Tile {
+    products: Vec<f64>,
+    scores: Vec<f64>,
+    buffers: Buffers,
+}
+
+impl Tile {
+    fn measure(
+        &mut self,
+        block: &Block,
+        branches: &Branches,
+        ranker: &Ranker<'_>,
+        rows: Range<usize>,
+        columns: Range<usize>,
+    ) -> (Tally, u64) {
+        let architectures = block.architectures();
+        self.products.clear();
+        let pairs = rows.len() * columns.len();
+        self.products.resize(pairs * architectures, 0.0);
+        for architecture in 0..architectures {
+            let pairs = rows
+                .clone()
+                .flat_map(|row| columns.clone().map(move |c| (row, c)));
+            let cells = self.products.iter_mut().skip(architecture);
+            for ((row, column), cell) in pairs.zip(cells.step_by(architectures)) {
+                *cell = block.mean_product(row, column, architecture);
+            }
+        }
+
+        let mut tally = Tally::default();
+        let mut products = self.products.chunks_exact(architectures);
+        let (left, right) = (&block.left, block.right());
+        let mut done = 0;
+        for row in rows {
+            for column in columns.clone() {
+                let product = products.next().unwrap_or_default();
+                if block.is_symmetric() && row > column {
+                    continue;
+                }
+                done += 1;
+                let [i, j] = [left.branches[row], right.branches[column]];
+                let [a, b] = [&branches.numbers[i], &branches.numbers[j]];
+                let mut count = |operation, scores: &[f64], complexity| {
+                    let member = Member {
+                        operation,
+                        left: i,
+                        right: j,
+                    };
+                    let ranked = ranker.rank(scores, &mut self.buffers);
+                    tally.count(member, complexity, ranked);
+                };
+                let both = 2 + a.complexity + b.complexity;
+                let redundant = a.base == b.base && branches.redundant.contains(&(i, j));
+                let (a_means, b_means) = (left.means(row), right.means(column));
+                if i == j {
+                    count(Operation::Single, a_means, 1 + a.complexity);
+                } else {
+                    let means = || a_means.iter().zip(b_means);
+                    self.scores.clear();
+                    self.scores.extend(means().map(|(a, b)| a + b));
+                    count(Operation::Add, &self.scores, both);
+                    self.scores.clear();
+                    self.scores.extend(means().map(|(a, b)| a - b));
+                    count(Operation::Sub, &self.scores, both);
+                }
+                if !redundant {
+                    count(Operation::Mul, product, both);
+                }
+            }
+        }
+        (tally, done)
+    }
+}

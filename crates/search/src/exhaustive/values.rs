@@ -1,0 +1,244 @@
+//! The numbers of every branch at every site, evaluated once.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use lpzero_proxy::Symbol;
+use rayon::prelude::*;
+
+use super::branches::Branch;
+use crate::score::Score;
+
+/// Lanes of the innermost loop: segments are filled up with zeros to a multiple.
+pub(super) const LANES: usize = 8;
+
+/// Per architecture, sites with their numbers.
+type AtSites = Vec<Vec<(usize, f64)>>;
+
+/// Numbers of branches at the sites of their symbol.
+pub(super) struct Values {
+    /// Per symbol and architecture, the sites that have it.
+    sites: BTreeMap<Symbol, Vec<Vec<usize>>>,
+    /// Per branch its numbers, architecture after architecture; none where it
+    /// could not be evaluated.
+    numbers: Vec<Option<Vec<f64>>>,
+}
+
+/// Branches of one symbol at some of its sites, laid out for arithmetic.
+pub(super) struct Side {
+    /// Indices of the branches.
+    pub(super) branches: Vec<usize>,
+    /// Architecture by architecture, branch by branch, the numbers at the
+    /// sites, filled up with zeros.
+    values: Vec<f64>,
+    /// Branch by branch, the mean over sites of every architecture.
+    means: Vec<f64>,
+}
+
+/// Two symbols at the sites that have both.
+pub(super) struct Block {
+    pub(super) left: Side,
+    /// None where both symbols are the same.
+    right: Option<Side>,
+    /// Number of sites, and where an architecture's numbers begin if there were
+    /// one branch only, filled up to a multiple of [`LANES`].
+    lengths: Vec<usize>,
+    starts: Vec<usize>,
+}
+
+impl Values {
+    /// Evaluates all branches on these architectures.
+    pub(super) fn of(
+        branches: &[Branch],
+        scorer: &dyn Score,
+        architectures: &[usize],
+        cancel: &AtomicBool,
+    ) -> Self {
+        let evaluated: Vec<Option<AtSites>> = branches
+            .par_iter()
+            .map(|branch| {
+                let cancelled = cancel.load(Ordering::Relaxed);
+                (!cancelled).then(|| scorer.site_values(&branch.node, architectures))?
+            })
+            .collect();
+        let mut sites = BTreeMap::new();
+        let numbers = branches.iter().zip(evaluated).map(|(branch, values)| {
+            let values = values?;
+            let own = values.iter().map(|at| at.iter().map(|(site, _)| *site));
+            let own: Vec<Vec<usize>> = own.map(Iterator::collect).collect();
+            let known = sites.entry(branch.symbol).or_insert_with(|| own.clone());
+            // Whether a branch has a value depends on its symbol only.
+            (*known == own).then(|| values.into_iter().flatten().map(|(_, x)| x).collect())
+        });
+        Self {
+            numbers: numbers.collect(),
+            sites,
+        }
+    }
+
+    /// The branches of two symbols at the sites that have both; `None` where an
+    /// architecture has no such site, which leaves every formula undefined.
+    pub(super) fn block(&self, branches: &[Branch], symbols: [Symbol; 2]) -> Option<Block> {
+        let [left, right] = [self.sites.get(&symbols[0])?, self.sites.get(&symbols[1])?];
+        let common = left.iter().zip(right).map(|(left, right)| {
+            let both = left.iter().filter(|site| right.contains(site));
+            both.copied().collect()
+        });
+        let common: Vec<Vec<usize>> = common.collect();
+        if common.iter().any(Vec::is_empty) {
+            return None;
+        }
+        let mut starts = vec![0];
+        for sites in &common {
+            starts.push(starts[starts.len() - 1] + sites.len().next_multiple_of(LANES));
+        }
+        let same = symbols[0] == symbols[1];
+        let side = |symbol| self.side(branches, symbol, &common, &starts, same);
+        Some(Block {
+            left: side(symbols[0]),
+            right: (!same).then(|| side(symbols[1])),
+            lengths: common.iter().map(Vec::len).collect(),
+            starts,
+        })
+    }
+
+    /// The branches of a symbol that are finite at all of these sites and
+    /// differ from each other there by more than a sign. Constant ones rank
+    /// nothing; beside branches of another symbol one of them stays, since it
+    /// leaves the mean over fewer sites.
+    fn side(
+        &self,
+        all: &[Branch],
+        symbol: Symbol,
+        common: &[Vec<usize>],
+        starts: &[usize],
+        same: bool,
+    ) -> Side {
+        let Some(own) = self.sites.get(&symbol) else {
+            return Side::empty();
+        };
+        let mut places = Vec::new();
+        let mut offset = 0;
+        for (own, common) in own.iter().zip(common) {
+            let sites = own.iter().enumerate();
+            let kept = sites.filter(|(_, site)| common.contains(site));
+            places.extend(kept.map(|(place, _)| offset + place));
+            offset += own.len();
+        }
+        let mut known: HashSet<[u8; 32]> = HashSet::new();
+        let mut rows: Vec<(usize, Vec<f64>)> = Vec::new();
+        for (index, branch) in all.iter().enumerate() {
+            let Some(numbers) = self.numbers[index].as_ref() else {
+                continue;
+            };
+            if branch.symbol != symbol {
+                continue;
+            }
+            let numbers: Vec<f64> = places.iter().map(|place| numbers[*place]).collect();
+            let finite = numbers.iter().all(|number| number.is_finite());
+            let constant = numbers.windows(2).all(|pair| pair[0] == pair[1]);
+            if !finite || (constant && same) {
+                continue;
+            }
+            let identity = if constant {
+                [0; 32]
+            } else {
+                identity(&numbers)
+            };
+            if known.insert(identity) {
+                rows.push((index, numbers));
+            }
+        }
+        Side::new(rows, common, starts)
+    }
+}
+
+/// Identifies numbers up to a common sign.
+fn identity(numbers: &[f64]) -> [u8; 32] {
+    let turned = numbers
+        .iter()
+        .find(|x| **x != 0.0)
+        .is_some_and(|x| *x < 0.0);
+    let mut hasher = blake3::Hasher::new();
+    for number in numbers {
+        let number = if turned { -number } else { *number };
+        hasher.update(&(number + 0.0).to_le_bytes());
+    }
+    *hasher.finalize().as_bytes()
+}
+
+impl Side {
+    fn empty() -> Self {
+        Side {
+            branches: Vec::new(),
+            values: Vec::new(),
+            means: Vec::new(),
+        }
+    }
+
+    fn new(rows: Vec<(usize, Vec<f64>)>, common: &[Vec<usize>], starts: &[usize]) -> Self {
+        let count = rows.len();
+        let mut values = vec![0.0; starts[common.len()] * count];
+        let mut means = Vec::with_capacity(count * common.len());
+        for (place, (_, numbers)) in rows.iter().enumerate() {
+            let mut offset = 0;
+            for (architecture, sites) in common.iter().enumerate() {
+                let numbers = &numbers[offset..offset + sites.len()];
+                let padded = starts[architecture + 1] - starts[architecture];
+                let start = starts[architecture] * count + place * padded;
+                values[start..start + sites.len()].copy_from_slice(numbers);
+                means.push(numbers.iter().sum::<f64>() / sites.len() as f64);
+                offset += sites.len();
+            }
+        }
+        Side {
+            branches: rows.into_iter().map(|(index, _)| index).collect(),
+            values,
+            means,
+        }
+    }
+
+    /// Means over sites of the branch at this place, one per architecture.
+    pub(super) fn means(&self, place: usize) -> &[f64] {
+        let architectures = self.means.len() / self.branches.len().max(1);
+        &self.means[place * architectures..][..architectures]
+    }
+}
+
+impl Block {
+    pub(super) fn architectures(&self) -> usize {
+        self.lengths.len()
+    }
+
+    /// Whether both branches of a formula are of one symbol.
+    pub(super) fn is_symmetric(&self) -> bool {
+        self.right.is_none()
+    }
+
+    pub(super) fn right(&self) -> &Side {
+        self.right.as_ref().unwrap_or(&self.left)
+    }
+
+    /// For two places, the mean over sites of the product of both branches, in
+    /// one architecture.
+    pub(super) fn mean_product(&self, left: usize, right: usize, architecture: usize) -> f64 {
+        let start = self.starts[architecture];
+        let length = self.starts[architecture + 1] - start;
+        let values = |side: &'_ Side, place: usize| start * side.branches.len() + place * length;
+        let (a, b) = (values(&self.left, left), values(self.right(), right));
+        let a = &self.left.values[a..a + length];
+        let b = &self.right().values[b..b + length];
+        dot(a, b) / self.lengths[architecture] as f64
+    }
+}
+
+/// Sum of products in a fixed order that vectorises.
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    let mut lanes = [0.0; LANES];
+    for (a, b) in a.chunks_exact(LANES).zip(b.chunks_exact(LANES)) {
+        for lane in 0..LANES {
+            lanes[lane] += a[lane] * b[lane];
+        }
+    }
+    lanes.iter().sum()
+}
