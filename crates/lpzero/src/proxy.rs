@@ -52,3 +52,14 @@ impl Proxy {
         !named::needs_network(&self.formula)
     }
 }
+
+impl From<Node> for Proxy {
+    /// A formula, named by its text.
+    fn from(formula: Node) -> Self {
+        Self {
+            name: formula.to_string(),
+            formula,
+            sign: 1,
+        }
+    }
+}

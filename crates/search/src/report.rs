@@ -40,23 +40,36 @@ impl Method {
         Self::ALL[self as usize].1
     }
 
-    /// Runs the method, then selects with search and validation split together and tests the
-    /// winner once.
+    /// Runs the method.
     ///
     /// # Errors
-    /// Settings out of range, an empty vocabulary, constant truths, NaN among
-    /// them, or nothing that could be evaluated.
+    /// Settings out of range, an empty vocabulary, a constant truth, or nothing
+    /// that could be evaluated.
+    pub fn search(
+        self,
+        problem: Problem<'_>,
+        settings: &Settings,
+        control: &mut Control<'_>,
+    ) -> Result<Found, Error> {
+        match self {
+            Method::Genetic => genetic::search(problem, settings, control),
+            Method::Random => random::search(problem, settings, control),
+            Method::Exhaustive => exhaustive::search(problem, settings, control),
+        }
+    }
+
+    /// Runs the method, then selects with search and validation split together
+    /// and tests the winner once.
+    ///
+    /// # Errors
+    /// As [`search`](Self::search), and NaN among the truths.
     pub fn run(
         self,
         problem: Problem<'_>,
         settings: &Settings,
         control: &mut Control<'_>,
     ) -> Result<Report, Error> {
-        let found = match self {
-            Method::Genetic => genetic::search(problem, settings, control)?,
-            Method::Random => random::search(problem, settings, control)?,
-            Method::Exhaustive => exhaustive::search(problem, settings, control)?,
-        };
+        let found = self.search(problem, settings, control)?;
         Report::conclude(self, &problem, settings, &found)
     }
 }

@@ -97,9 +97,13 @@ pub struct Settings {
     pub offspring: usize,
     /// Formulas kept per complexity, from which the winner is chosen.
     pub per_niche: usize,
-    /// Whether formulas that cannot plausibly enter the population are stopped
-    /// early.
-    pub early_stop: bool,
+    /// Whether formulas are discarded by the rules of the operator table
+    /// before they are evaluated.
+    pub rules: bool,
+    /// Whether the first few architectures predict what is not worth
+    /// evaluating on all: what is not finite or constant there, or cannot
+    /// plausibly enter the population.
+    pub prediction: bool,
 }
 
 impl Default for Settings {
@@ -116,7 +120,8 @@ impl Default for Settings {
             tournament: 2,
             offspring: 16,
             per_niche: 8,
-            early_stop: true,
+            rules: true,
+            prediction: true,
         }
     }
 }
@@ -238,7 +243,8 @@ impl<'a, 'c> Run<'a, 'c> {
                 &simplified
             }
         };
-        if let Some(rule) = language::violated(formula) {
+        let rules = self.settings.rules;
+        if let Some(rule) = rules.then(|| language::violated(formula)).flatten() {
             self.counts.prune(rule);
             return None;
         }
@@ -320,7 +326,7 @@ impl<'a, 'c> Run<'a, 'c> {
     fn measure(&self, batch: &[Node], worst: f64) -> Vec<Outcome> {
         let (problem, fitness, archive) = (&self.problem, &self.fitness, &self.archive);
         let (pool, cancel) = (self.control.pool, self.control.cancel);
-        let early_stop = self.settings.early_stop;
+        let prediction = self.settings.prediction;
         pool.install(|| {
             let evaluate = |workspace: &mut Workspace, formula: &Node| {
                 if cancel.load(Ordering::Relaxed) {
@@ -329,11 +335,7 @@ impl<'a, 'c> Run<'a, 'c> {
                 let complexity = formula.complexity();
                 // A simple formula is wanted for the front even where the
                 // population is fitter.
-                let threshold = if early_stop {
-                    worst.min(archive.front_at(complexity))
-                } else {
-                    0.0
-                };
+                let threshold = prediction.then(|| worst.min(archive.front_at(complexity)));
                 let assessed = assess(problem, fitness, formula, threshold, workspace);
                 Some(assessed.map_or_else(Outcome::Pruned, Outcome::Evaluated))
             };
@@ -373,19 +375,23 @@ impl<'a, 'c> Run<'a, 'c> {
 }
 
 /// Measures one formula on the search split, or names what discards it: first
-/// on a few architectures, then on a quarter of them, then on all.
+/// on a few architectures, then on a quarter of them, then on all. `threshold`
+/// is the fitness below which nothing is wanted; without one, nothing is
+/// predicted and all architectures are evaluated at once.
 fn assess(
     problem: &Problem<'_>,
     fitness: &Fitness,
     formula: &Node,
-    threshold: f64,
+    threshold: Option<f64>,
     workspace: &mut Workspace,
 ) -> Result<Individual, Rule> {
     let all = &problem.split.search[..];
     let quarter = all.len() / 4;
     let mut scores: Vec<f64> = Vec::with_capacity(all.len());
-    for stage in [PROBE, quarter, all.len()] {
-        let stage = stage.min(all.len());
+    let stages = [PROBE, quarter, all.len()];
+    let predicting = if threshold.is_some() { 0 } else { 2 };
+    for stage in &stages[predicting..] {
+        let stage = (*stage).min(all.len());
         if stage <= scores.len() {
             continue;
         }
@@ -399,7 +405,10 @@ fn assess(
         if constant && (stage >= PROBE || stage == all.len()) {
             return Err(pruning::CONSTANT);
         }
-        if stage == quarter && stage < all.len() {
+        if let Some(threshold) = threshold
+            && stage == quarter
+            && stage < all.len()
+        {
             let strength = fitness.measure(&scores, workspace);
             let strength = strength.map_or(0.0, |measured| measured.strength);
             if pruning::upper_bound(strength, stage, all.len()) < threshold {
@@ -422,4 +431,36 @@ fn assess(
     let ranks: Vec<u32> = ranks.iter().map(|r| (2.0 * turned(r)) as u32).collect();
     let Measured { strength, reversed } = measured;
     Ok(Individual::measured(formula, strength, reversed, ranks))
+}
+
+impl Found {
+    /// The same search with these formulas alone, measured by the scorer of
+    /// `problem`, which may be a more exact one than the search had. What is
+    /// not finite there is left out.
+    ///
+    /// # Errors
+    /// A constant truth.
+    pub fn remeasured(
+        &self,
+        problem: &Problem<'_>,
+        settings: &Settings,
+        formulas: &[Individual],
+    ) -> Result<Found, Error> {
+        let truth = problem.split.search.iter().map(|&i| problem.truth[i]);
+        let fitness = Fitness::new(settings.fitness, truth.collect())?;
+        let mut workspace = Workspace::new();
+        let mut archive = Archive::new(formulas.len());
+        for individual in formulas {
+            let formula = &individual.formula;
+            if let Ok(measured) = assess(problem, &fitness, formula, None, &mut workspace) {
+                archive.offer(&measured);
+            }
+        }
+        Ok(Found {
+            archive,
+            counts: self.counts.clone(),
+            interrupted: self.interrupted,
+            space: self.space.clone(),
+        })
+    }
 }

@@ -142,6 +142,37 @@ pub fn ranked(
     Ok(candidates)
 }
 
+/// The formulas that a report may be about: the front, and of all others those
+/// that selection likes best, at most `count` of them.
+///
+/// # Errors
+/// NaN among the truths.
+pub fn shortlist(
+    problem: &Problem<'_>,
+    settings: &Settings,
+    found: &Found,
+    count: usize,
+) -> Result<Vec<Individual>, Error> {
+    let ranked = ranked(problem, settings, candidates(problem, settings, found)?)?;
+    let liked: Vec<String> = ranked
+        .iter()
+        .take(count)
+        .map(|candidate| candidate.formula.to_string())
+        .collect();
+    let front = found.archive.front();
+    let wanted = |individual: &Individual| {
+        front
+            .iter()
+            .any(|member| member.formula == individual.formula)
+            || liked.contains(&individual.turned().to_string())
+    };
+    let all = found.archive.ranked().into_iter();
+    Ok(all
+        .filter(|individual| wanted(individual))
+        .cloned()
+        .collect())
+}
+
 /// Scores of the formula on these architectures, if all are finite.
 pub(crate) fn finite_scores(
     problem: &Problem<'_>,

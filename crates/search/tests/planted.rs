@@ -148,9 +148,9 @@ fn a_seeded_formula_is_never_lost() {
 
 #[test]
 fn stopping_early_saves_work_and_keeps_the_best() {
-    let with = |early_stop| {
+    let with = |prediction| {
         let settings = Settings {
-            early_stop,
+            prediction,
             budget: Budget::Iterations(300),
             ..settings(2)
         };

@@ -173,6 +173,20 @@ pub struct Search {
     #[arg(long, default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=3))]
     pub n_unary: u8,
 
+    /// Start from this named proxy or formula in place of all named proxies; may
+    /// be repeated.
+    #[arg(long, value_name = "P", allow_hyphen_values = true)]
+    pub from: Vec<String>,
+
+    /// Discard nothing by the rules of the operator table, to see what they save.
+    #[arg(long)]
+    pub no_rules: bool,
+
+    /// Evaluate every formula on the whole search split, to see what prediction
+    /// from the first architectures saves.
+    #[arg(long)]
+    pub no_prediction: bool,
+
     /// What a formula is judged by.
     #[arg(long, value_enum, default_value_t = FitnessArgument::Spearman, value_name = "F")]
     pub fitness: FitnessArgument,
@@ -194,7 +208,8 @@ pub struct Search {
 
     /// Continue the run in this folder with the configuration it was started with.
     #[arg(long, value_name = "DIR", conflicts_with_all = [
-        "out", "truth", "reading", "method", "grammar", "n_unary", "fitness", "split", "budget", "batch", "positions",
+        "out", "truth", "reading", "method", "grammar", "n_unary", "from",
+        "no_rules", "no_prediction", "fitness", "split", "budget", "batch", "positions",
         "objective", "text", "tokenizer",
     ])]
     pub resume: Option<PathBuf>,

@@ -41,18 +41,14 @@ pub struct Configuration {
     pub fitness: FitnessArgument,
     pub split: Option<SplitArgument>,
     pub budget: Option<BudgetArgument>,
-    /// Folders of before have neither of these two.
-    #[serde(default)]
     pub grammar: GrammarArgument,
-    #[serde(default = "default_unary")]
     pub n_unary: u8,
+    pub from: Vec<String>,
+    pub rules: bool,
+    pub prediction: bool,
 }
 
-fn default_unary() -> u8 {
-    2
-}
-
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 impl Configuration {
     /// The configuration that the command line describes.
@@ -75,6 +71,9 @@ impl Configuration {
             budget: arguments.budget,
             grammar: arguments.grammar,
             n_unary: arguments.n_unary,
+            from: arguments.from.clone(),
+            rules: !arguments.no_rules,
+            prediction: !arguments.no_prediction,
         }
     }
 }

@@ -5,11 +5,14 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use lpzero::language::Node;
 use lpzero::search::budget::{Budget, Control};
 use lpzero::search::exhaustive::Space;
 use lpzero::search::generate::Grammar;
 use lpzero::search::statistics::Correlation;
 use lpzero::search::{Method, Report, Settings};
+use lpzero::trace::Progress;
+use lpzero::{Finder, Proxy};
 use serde::Serialize;
 
 use super::arguments::{
@@ -20,7 +23,7 @@ use super::front::Front;
 use super::output::{align_numbers, print_json, table};
 use super::rank::{interval, number};
 use super::run_folder::{Configuration, RunFolder};
-use super::session::{Session, columns, failed, source};
+use super::session::{Session, columns, failed, proxies, source};
 
 /// The JSON document of a search.
 #[derive(Serialize)]
@@ -109,6 +112,13 @@ fn search(
         ),
     };
     let split = split.map_err(failed)?;
+    let seeds = match &configuration.from[..] {
+        [] => lpzero::unfitted_proxies(),
+        texts => {
+            let proxies = proxies(texts)?.into_iter();
+            proxies.map(|proxy| proxy.formula).collect()
+        }
+    };
 
     let workbench = session.workbench_seeded(&configuration.pass, configuration.seed)?;
     let (ids, architectures) = columns(&truth);
@@ -135,6 +145,8 @@ fn search(
             },
             (GrammarArgument::Aggregates, _) => Grammar::Aggregates,
         },
+        rules: configuration.rules,
+        prediction: configuration.prediction,
         ..Settings::default()
     };
     let method = match configuration.method {
@@ -165,7 +177,26 @@ fn search(
         progress: &mut progress,
         journal: journal.as_mut(),
     };
-    let report = lpzero::find(method, &truth, &traces, &split, &settings, &mut control);
+    let finder = Finder {
+        truth: &truth,
+        traces: &traces,
+        split: &split,
+        seeds: &seeds,
+        settings: &settings,
+    };
+    let mut exact = |formulas: &[Node]| {
+        bar.finish_and_clear();
+        let bar = session
+            .report
+            .bar("scoring the best on whole tensors", 1000);
+        let progress = |progress: Progress| bar.set_position((progress.work * 1000.0) as u64);
+        let proxies: Vec<Proxy> = formulas.iter().cloned().map(Proxy::from).collect();
+        let columns =
+            workbench.exact_scores(&ids, &architectures, &proxies, &progress, &session.cancel);
+        bar.finish_and_clear();
+        columns
+    };
+    let report = finder.find(method, &mut control, &mut exact);
     bar.finish_and_clear();
     if let Err(error @ lpzero::Error::Search(lpzero::search::Error::Journal(_))) = report {
         return Err(failed(error));
@@ -179,7 +210,7 @@ fn search(
                 "interrupted after {} formulas, the best so far is {}",
                 report.counts.evaluated, report.best.formula
             ),
-            Err(_) => "interrupted before the first formula".to_owned(),
+            Err(_) => "interrupted".to_owned(),
         }));
     }
     let report = report.map_err(failed)?;

@@ -146,6 +146,12 @@ impl<'t> Evaluator<'t> {
 }
 
 impl Prepared<'_> {
+    /// Whether the score is exact: it follows from whole tensors, and from no
+    /// sample of one.
+    pub fn is_exact(&self) -> bool {
+        !self.plan.reads_elements()
+    }
+
     /// The score of one architecture; NaN where it is not finite.
     pub fn score(&self, architecture: usize) -> f64 {
         let Some(source) = self.evaluator.source(architecture) else {

@@ -199,6 +199,17 @@ impl Plan {
         }
     }
 
+    /// Whether some part is computed on elements rather than on moments.
+    pub(crate) fn reads_elements(&self) -> bool {
+        match self {
+            Plan::Symbol(_) | Plan::Reduce { .. } => true,
+            Plan::Apply(_, parts) => parts.iter().any(Plan::reads_elements),
+            Plan::Layers { argument, .. } => argument.reads_elements(),
+            Plan::Sites(sites) => sites.argument.reads_elements(),
+            Plan::Number(_) | Plan::Scalar(_) | Plan::Moments(_) | Plan::Moment(..) => false,
+        }
+    }
+
     /// Calls `visit` on every aggregate over sites, outer ones first.
     pub(crate) fn for_each_sites<'a>(&'a self, visit: &mut impl FnMut(&'a SitesPlan)) {
         match self {
