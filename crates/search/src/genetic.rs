@@ -7,12 +7,15 @@
 //! member instead of the worst one, and some parents come from the archive,
 //! which holds the best formulas of every complexity.
 
+use std::collections::HashMap;
+
 use lpzero_proxy::Node;
 use rand::Rng;
 
 use crate::archive::{Archive, Individual};
 use crate::budget::Control;
-use crate::generate::{Generator, pick};
+use crate::generate::{Generator, Grammar, pick};
+use crate::paper::Tree;
 use crate::run::{Found, Problem, Run, Settings};
 use crate::vary::{crossover, mutate_somehow};
 use crate::{Error, seed};
@@ -22,6 +25,11 @@ const ALIKE: f64 = 0.995;
 
 /// Probability that a parent comes from the archive.
 const FROM_ARCHIVE: f64 = 0.2;
+
+/// Share of random newcomers among the offspring in the paper's space, whose
+/// trees have few parts: without them a population soon has no other symbol or
+/// operation left to exchange.
+const IMMIGRANTS: f64 = 0.25;
 
 /// Attempts at one offspring before its place in the batch stays empty.
 const ATTEMPTS: usize = 8;
@@ -45,31 +53,42 @@ pub fn search(
     let mut population = Population::new(settings.population);
     let mut run = Run::start(problem, settings, control)?;
 
-    // Known proxies and bare scalars first, then random formulas.
-    let scalars = problem
-        .vocabulary
-        .scalars()
-        .iter()
-        .map(|s| Node::Scalar(*s));
-    let known: Vec<Node> = problem.seeds.iter().cloned().chain(scalars).collect();
+    let mut breeder = match settings.grammar {
+        Grammar::Aggregates => Breeder::Formulas,
+        Grammar::Paper { unary } => Breeder::Trees {
+            unary,
+            known: HashMap::new(),
+        },
+    };
+
+    // Known proxies and bare scalars first, then random formulas; of the
+    // paper's space, neither is a member.
+    let known: Vec<Node> = match breeder {
+        Breeder::Formulas => {
+            let scalars = problem.vocabulary.scalars().iter();
+            let scalars = scalars.map(|scalar| Node::Scalar(*scalar));
+            problem.seeds.iter().cloned().chain(scalars).collect()
+        }
+        Breeder::Trees { .. } => Vec::new(),
+    };
     for chunk in known.chunks(settings.offspring) {
         let batch = chunk.iter().filter_map(|formula| run.admit(formula));
         let batch = batch.collect();
         population.settle_all(run.evaluate(batch, 0.0)?);
     }
     while !population.is_full() && !run.finished() {
-        let batch = run.draw(&generator, &mut random);
+        let batch = breeder.draw(&mut run, &generator, &mut random);
         population.settle_all(run.evaluate(batch, 0.0)?);
         run.tick();
     }
     while !run.finished() {
         let mut batch = Vec::with_capacity(settings.offspring);
         for _ in 0..settings.offspring {
-            let offspring = (0..ATTEMPTS).find_map(|_| {
-                let formula = breed(&population, &run.archive, &generator, settings, &mut random);
-                formula.and_then(|formula| run.admit(&formula))
-            });
-            batch.extend(offspring);
+            let mut attempts = 0..ATTEMPTS;
+            batch.extend(
+                attempts
+                    .find_map(|_| breeder.breed(&population, &mut run, &generator, &mut random)),
+            );
         }
         let worst = population.worst();
         population.settle_all(run.evaluate(batch, worst)?);
@@ -78,27 +97,89 @@ pub fn search(
     run.finish()
 }
 
-/// One offspring.
-fn breed(
-    population: &Population,
-    archive: &Archive,
-    generator: &Generator<'_>,
-    settings: &Settings,
-    random: &mut impl Rng,
-) -> Option<Node> {
-    let first = parent(population, archive, settings, random)?;
-    let limits = &settings.limits;
-    let crossed = if random.random_bool(settings.crossover) {
-        let second = parent(population, archive, settings, random)?;
-        crossover(&first.formula, &second.formula, limits, random)
-    } else {
-        None
-    };
-    match crossed {
-        Some(child) if !random.random_bool(settings.mutation) => Some(child),
-        Some(child) => mutate_somehow(&child, generator, limits, random).or(Some(child)),
-        None => mutate_somehow(&first.formula, generator, limits, random),
+/// What is bred: formulas as they are, or the trees of the paper's space that
+/// they stand for.
+enum Breeder {
+    Formulas,
+    Trees {
+        /// Unary operations per branch.
+        unary: usize,
+        /// The first tree met of every canonical formula.
+        known: HashMap<String, Tree>,
+    },
+}
+
+impl Breeder {
+    /// A batch of random formulas, as far as they are admitted.
+    fn draw(
+        &mut self,
+        run: &mut Run<'_, '_>,
+        generator: &Generator<'_>,
+        random: &mut impl Rng,
+    ) -> Vec<Node> {
+        match self {
+            Breeder::Formulas => run.draw(generator, random),
+            Breeder::Trees { unary, known } => (0..run.settings.offspring)
+                .filter_map(|_| admit(Tree::draw(generator, *unary, random), known, run))
+                .collect(),
+        }
     }
+
+    /// One offspring, if it is admitted.
+    fn breed(
+        &mut self,
+        population: &Population,
+        run: &mut Run<'_, '_>,
+        generator: &Generator<'_>,
+        random: &mut impl Rng,
+    ) -> Option<Node> {
+        if let Breeder::Trees { unary, known } = self
+            && random.random_bool(IMMIGRANTS)
+        {
+            return admit(Tree::draw(generator, *unary, random), known, run);
+        }
+        let settings = run.settings;
+        let limits = &settings.limits;
+        let first = parent(population, &run.archive, settings, random)?;
+        let second = if random.random_bool(settings.crossover) {
+            Some(parent(population, &run.archive, settings, random)?)
+        } else {
+            None
+        };
+        match self {
+            Breeder::Formulas => {
+                let crossed = second
+                    .and_then(|second| crossover(&first.formula, &second.formula, limits, random));
+                let child = match crossed {
+                    Some(child) if !random.random_bool(settings.mutation) => Some(child),
+                    Some(child) => {
+                        mutate_somehow(&child, generator, limits, random).or(Some(child))
+                    }
+                    None => mutate_somehow(&first.formula, generator, limits, random),
+                };
+                child.and_then(|child| run.admit(&child))
+            }
+            Breeder::Trees { known, .. } => {
+                let tree = |parent: &Individual| known.get(&parent.formula.to_string());
+                let first = tree(first)?;
+                let second = second.and_then(tree);
+                let child = match second.map(|second| first.crossed(second, random)) {
+                    Some(child) if !random.random_bool(settings.mutation) => child,
+                    Some(child) => child.mutated(generator, random),
+                    None => first.mutated(generator, random),
+                };
+                admit(child, known, run)
+            }
+        }
+    }
+}
+
+/// The canonical formula of a tree, unless a rule discards it or it was met
+/// before.
+fn admit(tree: Tree, known: &mut HashMap<String, Tree>, run: &mut Run<'_, '_>) -> Option<Node> {
+    let formula = run.admit(&tree.node())?;
+    known.insert(formula.to_string(), tree);
+    Some(formula)
 }
 
 fn parent<'p>(
