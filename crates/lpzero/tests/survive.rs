@@ -11,14 +11,20 @@ use std::time::{Duration, Instant};
 
 use support::{Run, benchmark, command, finished, lpzero, write_benchmark};
 
-/// A search of a second or so, most of it not for traces.
+/// A search of half a second, on small passes.
 fn arguments<'a>(truth: &'a str, out: &'a Path) -> Vec<&'a str> {
-    let budget = "1200";
-    let out = out.to_str().unwrap();
-    vec![
-        "search", "--truth", truth, "--split", "10/6", "--seed", "5", "--budget", budget, "--json",
-        "--out", out,
-    ]
+    let arguments = "search --split 10/6 --seed 5 --budget 1200 --json --batch 2 --positions 16";
+    let mut arguments: Vec<&str> = arguments.split(' ').collect();
+    arguments.extend(["--truth", truth, "--out", out.to_str().unwrap()]);
+    arguments
+}
+
+/// The same with another budget.
+fn with_budget<'a>(budget: &'a str, truth: &'a str, out: &'a Path) -> Vec<&'a str> {
+    let arguments = arguments(truth, out).into_iter();
+    arguments
+        .map(|argument| if argument == "1200" { budget } else { argument })
+        .collect()
 }
 
 /// Starts a run without waiting for it.
@@ -91,10 +97,10 @@ fn killed_at_any_of_20_points_a_run_ends_the_same() {
     let mut recorded = 0;
     for point in 0..POINTS {
         let run = folder.path().join(format!("run-{point}"));
-        // Every fifth makes its own traces, so that some are killed doing so.
+        // Some make their own traces, so that they are killed doing so.
         let own = folder.path().join(format!("own-{point}"));
-        let (home, duration) = match point % 5 {
-            0 => (&own, cold),
+        let (home, duration) = match point % 8 {
+            2 => (&own, cold),
             _ => (&folder.path().to_owned(), duration),
         };
         let share = (f64::from(point) + chance(point.into())) / f64::from(POINTS);
@@ -216,8 +222,7 @@ fn a_run_whose_ground_truth_has_changed_is_refused() {
 fn two_processes_cannot_work_on_one_run() {
     let (folder, truth) = prepared();
     let run = folder.path().join("run");
-    let mut endless = arguments(&truth, &run);
-    endless[8] = "1000000000";
+    let endless = with_budget("1000000000", &truth, &run);
     let mut child = start(folder.path(), &endless);
     wait_for_records(&run);
     let second = resume(folder.path(), &run, &[]);
@@ -313,8 +318,7 @@ fn a_folder_that_never_became_a_run_can_be_used() {
     fs::write(run.join("configuration.json.part"), "{").unwrap();
     let refused = resume(folder.path(), &run, &[]);
     assert_eq!(refused.status, 2, "{}", refused.stderr);
-    let mut short = arguments(&truth, &run);
-    short[8] = "50";
+    let short = with_budget("50", &truth, &run);
     let started = lpzero(folder.path(), &short);
     assert_eq!(started.status, 0, "{}", started.stderr);
     assert_eq!(lpzero(folder.path(), &short).status, 2);
