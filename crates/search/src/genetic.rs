@@ -26,6 +26,11 @@ const ALIKE: f64 = 0.995;
 /// Probability that a parent comes from the archive.
 const FROM_ARCHIVE: f64 = 0.2;
 
+/// Share of random newcomers among the offspring in the paper's space, whose
+/// trees have few parts: without them a population soon has no other symbol or
+/// operation left to exchange.
+const IMMIGRANTS: f64 = 0.25;
+
 /// Attempts at one offspring before its place in the batch stays empty.
 const ATTEMPTS: usize = 8;
 
@@ -128,6 +133,11 @@ impl Breeder {
         generator: &Generator<'_>,
         random: &mut impl Rng,
     ) -> Option<Node> {
+        if let Breeder::Trees { unary, known } = self
+            && random.random_bool(IMMIGRANTS)
+        {
+            return admit(Tree::draw(generator, *unary, random), known, run);
+        }
         let settings = run.settings;
         let limits = &settings.limits;
         let first = parent(population, &run.archive, settings, random)?;

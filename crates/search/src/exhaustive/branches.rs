@@ -1,7 +1,7 @@
 //! The branches of the paper's space: symbols under chains of operations, each
 //! in one form and up to its sign.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use lpzero_proxy::{Class, Kind, Node, Symbol, Type, check, known, simplify, type_of};
 
@@ -74,16 +74,21 @@ impl Branches {
         branches
     }
 
+    /// The shape classes of the tensors.
+    pub(super) fn classes(&self) -> BTreeSet<Class> {
+        let tensors = self.tensors.iter();
+        tensors.map(|tensor| Class::of(tensor.symbol)).collect()
+    }
+
     /// Members of the space that differ by more than algebra, signs and
     /// monotone outermost functions: one per number, three per pair of numbers,
     /// one square, one matrix product per pair of tensors of one class.
     pub(super) fn formulas(&self) -> u64 {
         let n = self.numbers.len() as u64;
         let pairs = |n: u64| n * n.saturating_sub(1) / 2;
-        let classes: HashSet<Class> = self.tensors.iter().map(|t| Class::of(t.symbol)).collect();
-        let products = classes.iter().map(|class| {
+        let products = self.classes().into_iter().map(|class| {
             let of_class = self.tensors.iter();
-            let n = of_class.filter(|t| Class::of(t.symbol) == *class).count() as u64;
+            let n = of_class.filter(|t| Class::of(t.symbol) == class).count() as u64;
             pairs(n) + n
         });
         2 * n + 3 * pairs(n) + products.sum::<u64>() - self.redundant.len() as u64

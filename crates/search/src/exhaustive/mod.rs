@@ -11,6 +11,8 @@ mod pairs;
 mod products;
 mod ranking;
 mod tally;
+#[cfg(test)]
+mod tests;
 mod values;
 
 use lpzero_proxy::{Node, known};
@@ -137,9 +139,9 @@ pub fn search(
         pool,
         cancel,
     };
-    for symbols in products::blocks(&symbols) {
+    for class in branches.classes() {
         let before = tally.measured;
-        products::measure(symbols, &branches, sample, &ranker, &mut tally);
+        products::measure(class, &branches, sample, &ranker, &mut tally);
         report(&tally, (tally.measured - before) / 3);
     }
 

@@ -1,0 +1,140 @@
+//! Searches of the paper's whole space on a synthetic ground truth.
+#![allow(clippy::unwrap_used)]
+
+use std::sync::atomic::AtomicBool;
+
+use lpzero_proxy::{Evaluator, Trace, parse};
+use lpzero_search::budget::{Budget, Control, Progress};
+use lpzero_search::generate::Grammar;
+use lpzero_search::split::Split;
+use lpzero_search::{Error, Method, Problem, Report, Settings, Vocabulary};
+
+mod common;
+use common::{ARCHITECTURES, noise, traces};
+
+/// A member of the space with one operation per branch, but for noise.
+const PLANTED: &str = "mean(std(D) * l2(A))";
+
+struct Benchmark {
+    traces: Vec<Trace>,
+    truth: Vec<f64>,
+}
+
+impl Benchmark {
+    fn new() -> Self {
+        let traces = traces();
+        let planted = parse(PLANTED).unwrap();
+        let scores = Evaluator::new(&traces).all_scores(&planted).unwrap();
+        let noisy = |(i, score): (usize, &f64)| score + 0.02 * noise(7, i as u64);
+        Self {
+            truth: scores.iter().enumerate().map(noisy).collect(),
+            traces,
+        }
+    }
+
+    fn run(&self, method: Method, settings: &Settings, threads: usize) -> Result<Report, Error> {
+        let ids: Vec<usize> = (0..ARCHITECTURES).collect();
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+        let problem = Problem {
+            scorer: &Evaluator::new(&self.traces),
+            truth: &self.truth,
+            split: &Split::draw(&ids, 40, 30, 0)?,
+            vocabulary: &Vocabulary::of(&self.traces),
+            seeds: &[],
+            groups: &[],
+            baselines: &[],
+        };
+        let mut control = Control {
+            pool: &pool.build().unwrap(),
+            cancel: &AtomicBool::new(false),
+            progress: &mut |_: Progress<'_>| {},
+        };
+        method.run(problem, settings, &mut control)
+    }
+}
+
+fn settings(unary: usize) -> Settings {
+    Settings {
+        grammar: Grammar::Paper { unary },
+        budget: Budget::Evaluations(3000),
+        ..Settings::default()
+    }
+}
+
+#[test]
+fn nothing_that_is_bred_or_drawn_in_the_space_beats_its_optimum() {
+    let benchmark = Benchmark::new();
+    for unary in [1, 2] {
+        let whole = benchmark
+            .run(Method::Exhaustive, &settings(unary), 2)
+            .unwrap();
+        let optimum = whole.space.unwrap().optimum.fitness;
+        assert!(optimum > 0.9, "{optimum}");
+        for method in [Method::Genetic, Method::Random] {
+            let found = benchmark.run(method, &settings(unary), 2).unwrap();
+            let strongest = found.front.last().unwrap().search.rho.unwrap();
+            assert!(strongest <= optimum + 1e-9, "{strongest} > {optimum}");
+        }
+    }
+}
+
+#[test]
+fn evolution_comes_close_to_the_optimum() {
+    let benchmark = Benchmark::new();
+    let space = benchmark.run(Method::Exhaustive, &settings(2), 2).unwrap();
+    let optimum = space.space.unwrap().optimum.fitness;
+    let found = benchmark.run(Method::Genetic, &settings(2), 2).unwrap();
+    let strongest = found.front.last().unwrap().search.rho.unwrap();
+    assert!(strongest > 0.98 * optimum, "{strongest} < {optimum}");
+}
+
+#[test]
+fn the_report_does_not_depend_on_the_threads() {
+    let benchmark = Benchmark::new();
+    let json = |threads| {
+        let report = benchmark.run(Method::Exhaustive, &settings(2), threads);
+        serde_json::to_string(&report.unwrap()).unwrap()
+    };
+    assert_eq!(json(1), json(2));
+}
+
+#[test]
+fn the_space_is_counted_from_trees_to_rankings() {
+    let report = Benchmark::new()
+        .run(Method::Exhaustive, &settings(1), 1)
+        .unwrap();
+    let space = report.space.unwrap();
+    // Three symbols, twenty operations each, four between two branches.
+    assert_eq!(space.trees, 60 * 60 * 4);
+    assert!(space.canonical < space.trees);
+    assert!(space.measured < space.canonical);
+    assert!(space.rankings < space.measured);
+    assert_eq!(space.histogram.iter().sum::<u64>(), space.measured);
+    let strongest = space.histogram.iter().rposition(|count| *count > 0);
+    assert_eq!(strongest, Some((space.optimum.fitness * 20.0) as usize));
+    assert_eq!(report.counts.evaluated, space.measured);
+}
+
+#[test]
+fn only_the_papers_space_is_small_enough() {
+    for grammar in [
+        Grammar::Aggregates,
+        Grammar::Paper { unary: 0 },
+        Grammar::Paper { unary: 4 },
+    ] {
+        let settings = Settings {
+            grammar,
+            ..settings(1)
+        };
+        let error = Benchmark::new()
+            .run(Method::Exhaustive, &settings, 1)
+            .unwrap_err();
+        assert!(matches!(
+            error,
+            Error::Setting {
+                name: "grammar",
+                ..
+            }
+        ));
+    }
+}
