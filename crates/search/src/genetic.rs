@@ -168,6 +168,9 @@ impl Breeder {
                     Some(child) => child.mutated(generator, random),
                     None => first.mutated(generator, random),
                 };
+                if !child.meets(generator.vocabulary()) {
+                    return None;
+                }
                 admit(child, known, run)
             }
         }

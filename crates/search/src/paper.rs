@@ -10,7 +10,11 @@
 use lpzero_proxy::{Kind, Node, OperatorId, Symbol, Type, known, type_of};
 use rand::Rng;
 
+use crate::Vocabulary;
 use crate::generate::{Generator, pick, weighted};
+
+/// Attempts at a second branch that meets the first.
+const ATTEMPTS: usize = 8;
 
 /// A symbol under a chain of unary operations, the innermost first.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -113,16 +117,28 @@ impl Tree {
         Node::aggregate(known::MEAN, None, site)
     }
 
-    /// A random tree with so many operations per branch.
+    /// A random tree with so many operations per branch, whose symbols meet if
+    /// a few attempts find two.
     pub fn draw(generator: &Generator<'_>, unary: usize, random: &mut impl Rng) -> Self {
-        let branches = [
-            Branch::draw(generator, unary, random),
-            Branch::draw(generator, unary, random),
-        ];
-        Self {
+        let left = Branch::draw(generator, unary, random);
+        let mut tree = Self {
             operator: binary(generator, random),
-            branches,
+            branches: [left.clone(), left],
+        };
+        for _ in 0..ATTEMPTS {
+            tree.branches[1] = Branch::draw(generator, unary, random);
+            if tree.meets(generator.vocabulary()) {
+                break;
+            }
         }
+        tree
+    }
+
+    /// Whether some site has both symbols; a tree of two that never meet has
+    /// no value, unless one of them is disconnected.
+    pub fn meets(&self, vocabulary: &Vocabulary) -> bool {
+        let symbols = [self.branches[0].symbol, self.branches[1].symbol];
+        !vocabulary.roles(&symbols).is_empty()
     }
 
     /// A tree that differs in one place, or in one branch.
