@@ -11,15 +11,12 @@ use crate::generate::{EXPONENTS, Generator, pick, power, rounded, weighted};
 use crate::tree::{parts, replaced};
 
 /// The largest formulas that a search considers.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Sum of the complexities of all nodes.
     pub complexity: u32,
     /// Longest path from the root to a leaf.
     pub depth: usize,
-    /// Largest absolute exponent: beyond it, a power says little more than
-    /// that a quantity comes first, and a reader cannot weigh it.
-    pub exponent: f64,
 }
 
 impl Default for Limits {
@@ -27,7 +24,6 @@ impl Default for Limits {
         Self {
             complexity: 30,
             depth: 16,
-            exponent: 8.0,
         }
     }
 }
@@ -37,21 +33,8 @@ impl Limits {
     pub fn check(&self, formula: Node) -> Option<Node> {
         (formula.depth() <= self.depth.min(MAX_DEPTH)
             && formula.complexity() <= self.complexity
-            && Self::largest_exponent(&formula) <= self.exponent
             && check_score(&formula).is_ok())
         .then_some(formula)
-    }
-
-    fn largest_exponent(formula: &Node) -> f64 {
-        let mut largest = 0.0f64;
-        formula.walk(&mut |node| {
-            if let Node::Apply(known::POW, parts) = node
-                && let Some(Node::Number(exponent)) = parts.get(1)
-            {
-                largest = largest.max(exponent.abs());
-            }
-        });
-        largest
     }
 }
 

@@ -48,6 +48,7 @@ impl Benchmark {
             pool: &pool.build().unwrap(),
             cancel: &AtomicBool::new(false),
             progress: &mut |_: Progress<'_>| {},
+            journal: None,
         };
         method.run(problem, settings, &mut control)
     }
