@@ -94,6 +94,19 @@ pub enum Error {
         /// The range.
         expected: &'static str,
     },
+    /// A space is too large to be enumerated.
+    #[error(
+        "the space has {formulas} formulas, which take {bytes} bytes to enumerate, more than \
+         {limit}; choose fewer unary operations or a smaller search split"
+    )]
+    SpaceTooLarge {
+        /// Formulas that differ by more than algebra.
+        formulas: u64,
+        /// Bytes that they take, on the safe side.
+        bytes: u64,
+        /// [`MOST_MEMORY`](crate::exhaustive::MOST_MEMORY).
+        limit: u64,
+    },
     /// There is nothing to write a formula with.
     #[error("the traces hold no symbol and no scalar that differs between architectures")]
     EmptyVocabulary,

@@ -1,4 +1,5 @@
-//! Rank statistics, splits, pruning and genetic programming over proxies.
+//! Searching for proxies: rank statistics, splits, pruning, genetic programming,
+//! enumeration, and the journal that lets a search survive its process.
 #![forbid(unsafe_code)]
 
 pub mod archive;

@@ -85,14 +85,33 @@ impl Branches {
     /// one square, one matrix product per pair of tensors of one class.
     pub(super) fn formulas(&self) -> u64 {
         let n = self.numbers.len() as u64;
-        let pairs = |n: u64| n * n.saturating_sub(1) / 2;
-        let products = self.classes().into_iter().map(|class| {
-            let of_class = self.tensors.iter();
-            let n = of_class.filter(|t| Class::of(t.symbol) == class).count() as u64;
-            pairs(n) + n
-        });
-        2 * n + 3 * pairs(n) + products.sum::<u64>() - self.redundant.len() as u64
+        let products = self.products().into_iter().sum::<u64>();
+        2 * n + 3 * pairs(n) + products - self.redundant.len() as u64
     }
+
+    /// Bytes that measuring them on so many architectures takes, on the safe
+    /// side: the hash of every ranking, and the scores of the matrix products
+    /// of one class, of which symmetric tables hold both triangles.
+    pub(super) fn memory(&self, architectures: usize) -> u64 {
+        let scores = self.products().into_iter().max().unwrap_or(0);
+        let scores = scores.saturating_mul(2 * architectures as u64);
+        self.formulas().saturating_add(scores).saturating_mul(8)
+    }
+
+    /// Matrix products of each class of tensors.
+    fn products(&self) -> Vec<u64> {
+        let of = |class| {
+            let tensors = self.tensors.iter();
+            let n = tensors.filter(|t| Class::of(t.symbol) == class).count() as u64;
+            pairs(n) + n
+        };
+        self.classes().into_iter().map(of).collect()
+    }
+}
+
+/// Pairs of different ones among `n`.
+fn pairs(n: u64) -> u64 {
+    n * n.saturating_sub(1) / 2
 }
 
 /// A formula of the space around one number per site.

@@ -1,7 +1,7 @@
 //! The whole of the paper's space, formula by formula.
 //!
 //! A formula of LPZero's tree is two branches and an operation. There are a few
-//! hundred different branches; each is evaluated once, at every site. Millions
+//! thousand different branches; each is evaluated once, at every site. Millions
 //! of formulas are then arithmetic on those numbers, and what search methods
 //! look for, the best formula of the space, is known exactly, as is how rare
 //! good ones are.
@@ -31,6 +31,9 @@ use values::Values;
 
 /// The longest chains that are enumerated.
 pub const MOST_UNARY: usize = 3;
+
+/// Bytes that an enumeration may take beside the traces.
+pub const MOST_MEMORY: u64 = 8_000_000_000;
 
 /// What a whole space is like on the search split.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -73,8 +76,9 @@ pub struct Optimum {
 /// threads. A search that is cancelled finds nothing.
 ///
 /// # Errors
-/// Settings out of range, another grammar, no symbols, a constant truth, or
-/// nothing that could be evaluated.
+/// Settings out of range, another grammar, no symbols, a constant truth, a
+/// space that needs more than [`MOST_MEMORY`], or nothing that could be
+/// evaluated.
 pub fn search(
     problem: Problem<'_>,
     settings: &Settings,
@@ -101,6 +105,14 @@ pub fn search(
     let branches = Branches::enumerate(&generator, unary);
     run.counts.generated = branches.trees;
     run.counts.canonical = branches.formulas();
+    let bytes = branches.memory(architectures.len());
+    if bytes > MOST_MEMORY {
+        return Err(Error::SpaceTooLarge {
+            formulas: branches.formulas(),
+            bytes,
+            limit: MOST_MEMORY,
+        });
+    }
     let values =
         pool.install(|| Values::of(&branches.numbers, problem.scorer, architectures, cancel));
 
