@@ -314,6 +314,30 @@ fn one_proxy_is_one_column() {
 }
 
 #[test]
+fn an_option_without_effect_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = write_benchmark(folder.path(), &benchmark(20));
+    let exhaustive = &["--method", "exhaustive"][..];
+    for (others, option, expected) in [
+        (&[][..], &["--n-unary", "2"][..], "--grammar paper"),
+        (exhaustive, &["--budget", "100"], "every formula"),
+        (exhaustive, &["--no-rules"], "every formula"),
+        (exhaustive, &["--no-prediction"], "every formula"),
+        (exhaustive, &["--from", "snip"], "genetic programming"),
+        (
+            &["--method", "random"],
+            &["--from", "snip"],
+            "genetic programming",
+        ),
+    ] {
+        let arguments = [&["search", "--truth", &path], others, option].concat();
+        refused(&folder, &arguments, &[option[0], expected]);
+    }
+    let arguments = ["search", "--truth", &path, "--from", "sum(l2(Q))"];
+    refused(&folder, &arguments, &["`Q`", "column"]);
+}
+
+#[test]
 fn numbers_of_options_are_checked() {
     let folder = tempfile::tempdir().unwrap();
     let path = write_benchmark(folder.path(), &benchmark(6));

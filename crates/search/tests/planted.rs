@@ -1,10 +1,12 @@
 //! Searches on a synthetic ground truth whose best formula is known.
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use lpzero_proxy::{Evaluator, Node, Role, RoleSet, Symbol, Trace, parse};
 use lpzero_search::budget::{Budget, Control, Progress};
+use lpzero_search::pruning::{Rule, UPPER_BOUND};
 use lpzero_search::split::Split;
 use lpzero_search::statistics::Correlation;
 use lpzero_search::{
@@ -161,6 +163,33 @@ fn stopping_early_saves_work_and_keeps_the_best() {
     assert!(stopped.counts.evaluated < complete.counts.evaluated * 3 / 4);
     let strongest = |report: &Report| report.front.last().unwrap().clone();
     assert_eq!(strongest(&stopped), strongest(&complete));
+}
+
+#[test]
+fn without_rules_and_prediction_nothing_is_discarded_by_them() {
+    let pruned = |rules, prediction| {
+        let settings = Settings {
+            rules,
+            prediction,
+            budget: Budget::Iterations(60),
+            ..settings(2)
+        };
+        let counts = run(Method::Random, &settings, &[], 1).counts;
+        assert!(counts.evaluated > 0);
+        counts.pruned
+    };
+    let by_rules = |pruned: &BTreeMap<Rule, u64>| {
+        let rules = lpzero_proxy::Rule::ALL.map(lpzero_proxy::Rule::key);
+        rules
+            .iter()
+            .filter_map(|rule| pruned.get(rule))
+            .sum::<u64>()
+    };
+    let both = pruned(true, true);
+    assert!(by_rules(&both) > 0 && both.contains_key(UPPER_BOUND));
+    let neither = pruned(false, false);
+    assert_eq!(by_rules(&neither), 0);
+    assert!(!neither.contains_key(UPPER_BOUND));
 }
 
 #[test]

@@ -169,9 +169,9 @@ pub struct Search {
     #[arg(long, value_enum, default_value_t, value_name = "G")]
     pub grammar: GrammarArgument,
 
-    /// Unary operations per branch of the paper's formulas, 1 to 3.
-    #[arg(long, default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=3))]
-    pub n_unary: u8,
+    /// Unary operations per branch of the paper's formulas, 1 to 3 [default: 2].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=3))]
+    pub n_unary: Option<u8>,
 
     /// Start from this named proxy or formula in place of all named proxies; may
     /// be repeated.
@@ -223,7 +223,7 @@ pub enum MethodArgument {
     Gp,
     /// Random formulas from the same generator, for comparison.
     Random,
-    /// Every formula of the paper's grammar; the budget does not count.
+    /// Every formula of the paper's grammar; there is no budget.
     Exhaustive,
 }
 
@@ -338,6 +338,32 @@ pub enum TruthAction {
         #[command(flatten)]
         truth: TruthArguments,
     },
+}
+
+impl Search {
+    /// The first option that would do nothing beside the others, and why.
+    pub fn idle_option(&self) -> Option<(&'static str, &'static str)> {
+        let exhaustive = self.method == MethodArgument::Exhaustive;
+        let paper = exhaustive || self.grammar == GrammarArgument::Paper;
+        let every = "an exhaustive search evaluates every formula";
+        [
+            (
+                self.n_unary.is_some() && !paper,
+                "--n-unary",
+                "only the paper's formulas have branches; add --grammar paper",
+            ),
+            (
+                !self.from.is_empty() && (paper || self.method != MethodArgument::Gp),
+                "--from",
+                "only genetic programming over aggregates starts from formulas",
+            ),
+            (exhaustive && self.budget.is_some(), "--budget", every),
+            (exhaustive && self.no_rules, "--no-rules", every),
+            (exhaustive && self.no_prediction, "--no-prediction", every),
+        ]
+        .into_iter()
+        .find_map(|(idle, option, reason)| idle.then_some((option, reason)))
+    }
 }
 
 fn parse_split(text: &str) -> Result<SplitArgument, String> {

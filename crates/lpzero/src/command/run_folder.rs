@@ -50,6 +50,9 @@ pub struct Configuration {
 
 const VERSION: u32 = 2;
 
+/// The paper's default.
+const DEFAULT_UNARY: u8 = 2;
+
 impl Configuration {
     /// The configuration that the command line describes.
     pub fn of(seed: u64, arguments: &Search) -> Self {
@@ -70,7 +73,7 @@ impl Configuration {
             split: arguments.split,
             budget: arguments.budget,
             grammar: arguments.grammar,
-            n_unary: arguments.n_unary,
+            n_unary: arguments.n_unary.unwrap_or(DEFAULT_UNARY),
             from: arguments.from.clone(),
             rules: !arguments.no_rules,
             prediction: !arguments.no_prediction,

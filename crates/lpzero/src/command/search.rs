@@ -60,6 +60,9 @@ pub fn run(session: &Session, arguments: Search) -> Result<()> {
             (configuration, Some(folder))
         }
         None => {
+            if let Some((option, reason)) = arguments.idle_option() {
+                return Err(Failure::input(format_args!("{option}: {reason}")));
+            }
             let configuration = Configuration::of(session.seed, &arguments);
             let folder = arguments.out.as_deref().map(|path| {
                 // Reading the ground truth first would be nicer to the user's
