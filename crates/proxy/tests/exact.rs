@@ -127,3 +127,20 @@ fn the_named_proxies_are_exact_on_traces() {
         );
     }
 }
+
+#[test]
+fn aggregates_over_one_expression_keep_their_own_roles() {
+    let texts = [
+        "sum[attn](l2(exp(W)))",
+        "mean[ffn](l2(exp(W)))",
+        "sum(l2(exp(W)))",
+        "max(mean[attn, by layer](l2(exp(W))))",
+    ];
+    let formulas = texts.map(|text| parse(text).unwrap());
+    let together = exact(&large(), 1, &formulas);
+    for (formula, score) in formulas.iter().zip(&together) {
+        let alone = exact(&large(), 1, std::slice::from_ref(formula));
+        assert_eq!(alone, [*score], "{formula}");
+    }
+    assert!(together[0] < together[2] && together[1] < together[2]);
+}

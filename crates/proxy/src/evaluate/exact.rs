@@ -1,6 +1,6 @@
 //! Exact scores: formulas evaluated on whole tensors while a pass shows them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use lpzero_nn::{TensorView, Visitor};
@@ -55,7 +55,7 @@ pub struct ExactVisitor {
     values: Vec<Vec<(Site, f64)>>,
 }
 
-/// What one aggregate over sites wants at each of them.
+/// A site-level expression, and where some aggregate wants it.
 struct Job {
     roles: RoleSet,
     argument: Arc<Plan>,
@@ -83,23 +83,24 @@ impl ExactVisitor {
         let mut compiler = Compiler {
             aggregate: &mut |_| None,
             reduction: &mut |_| None,
-            slots: 0,
+            slots: HashMap::new(),
         };
         let mut plans = Vec::with_capacity(formulas.len());
         for formula in formulas {
             check_score(formula)?;
             plans.push(compiler.compile(formula)?);
         }
-        let slots = compiler.slots;
+        let slots = compiler.slots.len();
         let mut jobs: Vec<Option<Job>> = Vec::new();
         jobs.resize_with(slots, || None);
         for plan in &plans {
             plan.for_each_sites(&mut |sites| {
-                jobs[sites.slot] = Some(Job {
+                let job = jobs[sites.slot].get_or_insert_with(|| Job {
                     roles: sites.roles,
                     argument: Arc::clone(&sites.argument),
                     needs: sites.argument.needs(),
                 });
+                job.roles = job.roles.union(sites.roles);
             });
         }
         Ok(ExactVisitor {

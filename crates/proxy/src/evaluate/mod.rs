@@ -25,6 +25,8 @@ mod plan;
 mod site;
 mod sites;
 
+use std::collections::HashMap;
+
 pub use exact::ExactVisitor;
 use lpzero_trace::{Moments, NetworkScalar, Site, Symbol, Trace};
 pub use sites::SiteColumns;
@@ -111,7 +113,7 @@ impl<'t> Evaluator<'t> {
         let mut compiler = Compiler {
             aggregate: &mut |text| Some(self.aggregates.column(text)),
             reduction: &mut |text| Some(self.reductions.column(text)),
-            slots: 0,
+            slots: HashMap::new(),
         };
         Ok(Prepared {
             plan: compiler.compile(node)?,

@@ -1,6 +1,7 @@
 //! Formulas, compiled: every decision that does not depend on the network is
 //! made here, once.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use lpzero_trace::{NetworkScalar, Symbol};
@@ -48,7 +49,8 @@ pub(crate) struct SitesPlan {
     /// Where the values of all architectures are remembered; only for
     /// aggregates to one number per architecture.
     pub(crate) column: Option<Arc<Column>>,
-    /// Tells the aggregates over sites that one [`Compiler`] made apart.
+    /// Which of the site-level expressions of one [`Compiler`] it is over;
+    /// aggregates over equal ones share it.
     pub(crate) slot: usize,
 }
 
@@ -58,8 +60,8 @@ pub(crate) struct Compiler<'a> {
     pub(crate) aggregate: &'a mut dyn FnMut(String) -> Option<Arc<Column>>,
     /// The column of a sampled reduction with this text.
     pub(crate) reduction: &'a mut dyn FnMut(String) -> Option<Arc<Column>>,
-    /// Aggregates over sites made so far.
-    pub(crate) slots: usize,
+    /// Slots of the site-level expressions met so far, by their text.
+    pub(crate) slots: HashMap<String, usize>,
 }
 
 impl Compiler<'_> {
@@ -121,8 +123,8 @@ impl Compiler<'_> {
                         column: column.flatten(),
                     });
                 }
-                let slot = self.slots;
-                self.slots += 1;
+                let next = self.slots.len();
+                let slot = *self.slots.entry(argument.to_string()).or_insert(next);
                 Plan::Sites(SitesPlan {
                     kernel,
                     roles: roles.unwrap_or(RoleSet::DEFAULT),

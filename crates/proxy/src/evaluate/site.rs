@@ -185,7 +185,8 @@ impl<'s, S: Source> Machine<'s, S> {
     /// The values at all sites that take part and have what is needed.
     fn values(&mut self, plan: &SitesPlan) -> Vec<(Site, f64)> {
         if let Some(known) = self.source.site_values(plan.slot) {
-            return known.to_vec();
+            let takes_part = |(site, _): &&(Site, f64)| plan.roles.contains(site.role);
+            return known.iter().filter(takes_part).copied().collect();
         }
         (0..self.source.sites())
             .filter_map(|index| {

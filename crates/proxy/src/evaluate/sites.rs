@@ -3,6 +3,8 @@
 //! A search that enumerates a whole space evaluates every branch of it once,
 //! and combines branches by arithmetic of its own.
 
+use std::collections::HashMap;
+
 use super::plan::{Compiler, Plan};
 use super::site::{Machine, repeats};
 use super::{Evaluator, TraceSource};
@@ -113,7 +115,7 @@ impl Evaluator<'_> {
         let mut compiler = Compiler {
             aggregate: &mut |text| Some(self.aggregates.column(text)),
             reduction: &mut |text| Some(self.reductions.column(text)),
-            slots: 0,
+            slots: HashMap::new(),
         };
         compiler.compile(node)
     }
