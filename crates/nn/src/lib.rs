@@ -34,6 +34,10 @@ mod network;
 mod objective;
 mod parameters;
 mod pass;
+#[cfg(feature = "profile")]
+pub mod profile;
+#[cfg(not(feature = "profile"))]
+mod profile;
 mod random;
 mod real;
 mod site;
@@ -43,6 +47,7 @@ mod workspace;
 pub use batch::Batch;
 pub use checkpoint::read_safetensors;
 pub use error::Error;
+pub use kernels::dispatch::InstructionSet;
 pub use network::{MAX_ACTIVATIONS, Network};
 pub use objective::Objective;
 pub use parameters::{MAX_WEIGHTS, Parameter, Tensors};

@@ -1,9 +1,11 @@
 //! A network: an architecture with weights and an objective.
 
 use lpzero_arch::{Architecture, Mixer, NormPlacement};
+use rayon::ThreadPool;
 
 use crate::batch::mask_token;
 use crate::kernels::elementwise::{long_inner_product, scale};
+use crate::kernels::threads::Threads;
 use crate::layers::{
     Embedding, Head, MaskedToken, Norm, SharedGradients, Sublayer, gather, norm_index, outer_site,
     scatter_add, unsupported,
@@ -107,13 +109,36 @@ impl<F: Real> Network<F> {
         objective: Objective,
         seed: u64,
     ) -> Result<Self, Error> {
+        Self::draw(Threads::ONE, architecture, objective, seed)
+    }
+
+    /// [`seeded`](Self::seeded) with the threads of a pool: the same network,
+    /// sooner.
+    ///
+    /// # Errors
+    /// As [`seeded`](Self::seeded).
+    pub fn seeded_on(
+        pool: &ThreadPool,
+        architecture: &Architecture,
+        objective: Objective,
+        seed: u64,
+    ) -> Result<Self, Error> {
+        pool.install(|| Self::draw(Threads::of_this_pool(), architecture, objective, seed))
+    }
+
+    fn draw(
+        threads: Threads,
+        architecture: &Architecture,
+        objective: Objective,
+        seed: u64,
+    ) -> Result<Self, Error> {
         let (layers, declarations) = Layers::declare(architecture, objective)?;
         Ok(Network {
             architecture: architecture.clone(),
             objective,
             seed,
             layers,
-            parameters: declarations.seeded(seed)?,
+            parameters: declarations.seeded(threads, seed)?,
         })
     }
 
@@ -171,7 +196,8 @@ impl<F: Real> Network<F> {
         self.pass_with(batch, visitor, &mut Workspace::new())
     }
 
-    /// [`pass`](Self::pass) with buffers from an earlier one.
+    /// [`pass`](Self::pass) with buffers from an earlier one, on the threads of
+    /// the workspace.
     ///
     /// # Errors
     /// As [`pass`](Self::pass).
@@ -190,12 +216,20 @@ impl<F: Real> Network<F> {
                 limit: MAX_ACTIVATIONS,
             });
         }
-        let mut pass = Pass {
-            parameters: &self.parameters,
-            visitor,
-            workspace,
+        let pool = workspace.pool();
+        let mut run = |threads| {
+            let mut pass = Pass {
+                parameters: &self.parameters,
+                visitor: &mut *visitor,
+                workspace: &mut *workspace,
+                threads,
+            };
+            self.run(&mut pass, batch)
         };
-        Ok(self.run(&mut pass, batch))
+        Ok(match pool {
+            Some(pool) => pool.install(|| run(Threads::of_this_pool())),
+            None => run(Threads::ONE),
+        })
     }
 
     fn run(&self, pass: &mut Pass<'_, F>, batch: &Batch) -> f64 {
@@ -279,10 +313,11 @@ impl<F: Real> Network<F> {
             }
             Goal::RandomProjection => {
                 let mut d = pass.take(hidden.len());
-                random::fill_normal(self.seed, "objective.projection", 1.0, &mut d);
+                let name = "objective.projection";
+                random::fill_normal(pass.threads, (self.seed, name), 1.0, &mut d);
                 let share = 1.0 / hidden.len() as f64;
                 let loss = long_inner_product(hidden, &d) * share;
-                scale(&mut d, F::of(share));
+                scale(pass.threads, &mut d, F::of(share));
                 (loss, d)
             }
             Goal::OutputSum => {

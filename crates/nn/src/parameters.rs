@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::kernels::threads::Threads;
 use crate::{Error, Real, random};
 
 /// Most weights of one network: 2^32, 16 GiB in single precision.
@@ -62,7 +63,11 @@ impl Declarations {
     }
 
     /// Draws every tensor from its own stream.
-    pub(crate) fn seeded<F: Real>(self, seed: u64) -> Result<Parameters<F>, Error> {
+    pub(crate) fn seeded<F: Real>(
+        self,
+        threads: Threads,
+        seed: u64,
+    ) -> Result<Parameters<F>, Error> {
         self.check_size()?;
         let draw = |declaration: Declaration| {
             let Declaration {
@@ -71,17 +76,18 @@ impl Declarations {
                 initial,
             } = declaration;
             let elements = shape.iter().product();
-            let mut data = Vec::new();
-            if data.try_reserve_exact(elements).is_err() {
+            if Vec::<F>::new().try_reserve_exact(elements).is_err() {
                 return Err(Error::OutOfMemory { name, elements });
             }
-            let start = match initial {
-                Initial::Ones => F::one(),
-                _ => F::zero(),
-            };
-            data.resize(elements, start);
-            if let Initial::Normal { deviation } = initial {
-                random::fill_normal(seed, &name, deviation, &mut data);
+            // Zeros come from the system, so that each thread is the first to
+            // touch what it fills.
+            let mut data = vec![F::zero(); elements];
+            match initial {
+                Initial::Zeros => {}
+                Initial::Ones => data.fill(F::one()),
+                Initial::Normal { deviation } => {
+                    random::fill_normal(threads, (seed, &name), deviation, &mut data);
+                }
             }
             Ok(Parameter { name, shape, data })
         };

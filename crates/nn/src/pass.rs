@@ -5,8 +5,9 @@ use std::sync::Arc;
 use lpzero_arch::Transform;
 
 use crate::kernels::fourier::Spectrum;
+use crate::kernels::threads::Threads;
 use crate::parameters::{ParameterId, Parameters};
-use crate::{Real, Site, Symbol, TensorView, Visitor, Workspace};
+use crate::{Real, Site, Symbol, TensorView, Visitor, Workspace, profile};
 
 /// The leading dimensions of an activation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +35,7 @@ pub(crate) struct Pass<'a, F: Real> {
     pub(crate) parameters: &'a Parameters<F>,
     pub(crate) visitor: &'a mut dyn Visitor<F>,
     pub(crate) workspace: &'a mut Workspace<F>,
+    pub(crate) threads: Threads,
 }
 
 impl<'a, F: Real> Pass<'a, F> {
@@ -50,6 +52,11 @@ impl<'a, F: Real> Pass<'a, F> {
     /// A buffer of zeros.
     pub(crate) fn zeroed(&mut self, length: usize) -> Vec<F> {
         self.workspace.zeroed(length)
+    }
+
+    /// A buffer for the gradient of a parameter, with unspecified contents.
+    pub(crate) fn gradient(&mut self, id: ParameterId) -> Vec<F> {
+        self.workspace.take(self.parameters.get(id).data.len())
     }
 
     /// A buffer of zeros for the gradient of a parameter.
@@ -84,11 +91,19 @@ impl<'a, F: Real> Pass<'a, F> {
         self.show_as(site, symbol, &[rows.batch, rows.positions, features], data);
     }
 
+    /// Whether the visitor wants to see an activation.
+    pub(crate) fn wants(&self, site: Site, symbol: Symbol) -> bool {
+        self.visitor.wants(site, symbol)
+    }
+
     /// Shows an activation of any shape.
     pub(crate) fn show_as(&mut self, site: Site, symbol: Symbol, shape: &[usize], data: &[F]) {
         debug_assert_eq!(shape.iter().product::<usize>(), data.len());
-        self.visitor
-            .activation(site, symbol, TensorView { data, shape });
+        if self.wants(site, symbol) {
+            let _span = profile::span("visitor");
+            self.visitor
+                .activation(site, symbol, TensorView { data, shape });
+        }
     }
 
     /// Shows a parameter with its complete gradient and recycles the latter.
@@ -98,6 +113,7 @@ impl<'a, F: Real> Pass<'a, F> {
             data,
             shape: &parameter.shape,
         };
+        let _span = profile::span("visitor");
         self.visitor.parameter(
             &parameter.name,
             site,

@@ -4,7 +4,8 @@ use rand_distr::{Distribution, StandardNormal};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::SeedableRng;
 
-use crate::Real;
+use crate::kernels::threads::{Rows, Threads};
+use crate::{Real, profile};
 
 /// Elements per stream: long enough to amortise seeding, short enough to share
 /// a large tensor among threads.
@@ -21,13 +22,33 @@ pub(crate) fn stream(seed: u64, name: &str, chunk: u64) -> Xoshiro256PlusPlus {
 
 /// Fills a named tensor with normal numbers. `f32` tensors are the rounded
 /// `f64` ones.
-pub(crate) fn fill_normal<F: Real>(seed: u64, name: &str, deviation: f64, out: &mut [F]) {
-    for (chunk, out) in out.chunks_mut(CHUNK).enumerate() {
-        let mut generator = stream(seed, name, chunk as u64);
-        for x in out {
-            let sample: f64 = StandardNormal.sample(&mut generator);
-            *x = F::of(sample * deviation);
+pub(crate) fn fill_normal<F: Real>(
+    threads: Threads,
+    (seed, name): (u64, &str),
+    deviation: f64,
+    out: &mut [F],
+) {
+    let chunks = out.len().div_ceil(CHUNK);
+    let tensors = (0..chunks, Chunks(out));
+    threads.for_rows(chunks, CHUNK, tensors, |(numbers, chunks)| {
+        let _span = profile::span("fill_normal");
+        for (chunk, out) in numbers.zip(chunks.0.chunks_mut(CHUNK)) {
+            let mut generator = stream(seed, name, chunk as u64);
+            for x in out {
+                let sample: f64 = StandardNormal.sample(&mut generator);
+                *x = F::of(sample * deviation);
+            }
         }
+    });
+}
+
+/// A tensor in chunks, of which the last may be short.
+struct Chunks<'a, F>(&'a mut [F]);
+
+impl<F: Send> Rows for Chunks<'_, F> {
+    fn split_at_row(self, row: usize) -> (Self, Self) {
+        let (before, after) = self.0.split_at_mut(row * CHUNK);
+        (Chunks(before), Chunks(after))
     }
 }
 
@@ -39,7 +60,7 @@ mod tests {
     fn streams_differ_by_seed_name_and_chunk() {
         let first = |seed, name| {
             let mut x = vec![0.0f64; CHUNK + 1];
-            fill_normal(seed, name, 1.0, &mut x);
+            fill_normal(Threads::ONE, (seed, name), 1.0, &mut x);
             (x[0], x[CHUNK])
         };
         let (a, b) = first(0, "a");
@@ -50,7 +71,7 @@ mod tests {
     #[test]
     fn samples_are_standard_normal_times_the_deviation() {
         let mut x = vec![0.0f64; 100_000];
-        fill_normal(3, "x", 0.02, &mut x);
+        fill_normal(Threads::ONE, (3, "x"), 0.02, &mut x);
         let mean = x.iter().sum::<f64>() / x.len() as f64;
         let variance = x.iter().map(|x| x * x).sum::<f64>() / x.len() as f64;
         assert!(mean.abs() < 2e-4);

@@ -6,6 +6,8 @@ use std::ops::{AddAssign, DivAssign, MulAssign, SubAssign};
 
 use num_traits::Signed;
 
+use crate::kernels::matrix::Multiply;
+
 /// The two element types of the engine: `f32` to work, `f64` to check.
 ///
 /// Arithmetic, `zero()`, `one()` and `abs()` come with [`Signed`]. The
@@ -13,7 +15,8 @@ use num_traits::Signed;
 /// for `f32` they are branch-free approximations that the compiler vectorises
 /// (relative error about 1e-7), for `f64` they are the exact library functions.
 pub trait Real:
-    Signed
+    Multiply
+    + Signed
     + Copy
     + Send
     + Sync

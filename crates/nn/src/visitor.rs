@@ -36,7 +36,15 @@ pub struct TensorView<'a, F> {
 ///
 /// `H` is `A` at query, key, value, weighting and transform sites; it is not
 /// shown again.
-pub trait Visitor<F: Real> {
+pub trait Visitor<F: Real>: Send {
+    /// Whether it wants to see an activation or gradient at all. What nobody
+    /// wants is never whole in memory where that can be avoided: attention
+    /// probabilities, logits.
+    fn wants(&self, site: Site, symbol: Symbol) -> bool {
+        let _ = (site, symbol);
+        true
+    }
+
     /// An activation, or a gradient with respect to one.
     fn activation(&mut self, site: Site, symbol: Symbol, tensor: TensorView<'_, F>) {
         let _ = (site, symbol, tensor);
@@ -59,4 +67,8 @@ pub trait Visitor<F: Real> {
 /// Sees nothing: a bare forward and backward pass.
 pub struct NoVisitor;
 
-impl<F: Real> Visitor<F> for NoVisitor {}
+impl<F: Real> Visitor<F> for NoVisitor {
+    fn wants(&self, _: Site, _: Symbol) -> bool {
+        false
+    }
+}

@@ -4,12 +4,13 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use lpzero_arch::Transform;
+use rayon::ThreadPool;
 
 use crate::Real;
 use crate::kernels::fourier::Spectrum;
 
-/// Reusable buffers of one thread; give the same one to every pass that the
-/// thread runs, whatever the architecture.
+/// What passes one after the other share, whatever the architecture: buffers,
+/// and the threads that they run on.
 ///
 /// It never holds more memory than the largest pass it has served needed.
 #[derive(Debug, Default)]
@@ -23,6 +24,7 @@ pub struct Workspace<F> {
     /// The most elements ever handed out at once.
     peak: usize,
     spectra: VecDeque<Spectra<F>>,
+    pool: Option<Arc<ThreadPool>>,
 }
 
 #[derive(Debug)]
@@ -37,9 +39,23 @@ struct Spectra<F> {
 const SPECTRA: usize = 8;
 
 impl<F: Real> Workspace<F> {
-    /// An empty workspace.
+    /// For passes on the calling thread.
     pub fn new() -> Self {
         Workspace::default()
+    }
+
+    /// For passes that share the threads of a pool: for large networks. The
+    /// results are the same to the bit.
+    pub fn on(pool: Arc<ThreadPool>) -> Self {
+        Workspace {
+            pool: Some(pool),
+            ..Workspace::default()
+        }
+    }
+
+    /// The threads that passes share.
+    pub(crate) fn pool(&self) -> Option<Arc<ThreadPool>> {
+        self.pool.clone()
     }
 
     /// A buffer with unspecified contents.

@@ -11,9 +11,15 @@ use lpzero_arch::{
 };
 use lpzero_nn::{Batch, Network, NoVisitor, Objective, Role, Site, Symbol};
 
-/// Checks every tensor: all elements of small ones, 32 spread over larger ones.
+/// Checks every tensor: all elements of small ones, some spread over larger ones.
 fn assert_gradients(architecture: &Architecture, objective: Objective) {
-    let (batch, positions) = (2, 4);
+    assert_gradients_at(4, architecture, objective);
+}
+
+/// [`assert_gradients`] with sequences of this length.
+fn assert_gradients_at(positions: usize, architecture: &Architecture, objective: Objective) {
+    let batch = 2;
+    let samples = if positions > 10 { 3 } else { 32 };
     let mut network = perturbed(architecture, objective);
     let batch = Batch::zipf(architecture.vocabulary, batch, positions, 5);
     let mut seen = Seen::default();
@@ -25,7 +31,7 @@ fn assert_gradients(architecture: &Architecture, objective: Objective) {
     let step = 3e-5;
     for name in names {
         let (_, gradient) = seen.gradients[&name].clone();
-        let stride = gradient.len().div_ceil(32);
+        let stride = gradient.len().div_ceil(samples);
         for (i, analytic) in gradient.iter().enumerate().step_by(stride) {
             let mut loss_at = |offset: f64| {
                 let weights = network.parameter_mut(&name).unwrap();
@@ -203,4 +209,15 @@ fn decoder_whose_further_clusters_stay_empty() {
     for role in [Role::Embedding, Role::Projection, Role::Head] {
         assert!(!seen.activations.contains_key(&(tail(role), Symbol::A)));
     }
+}
+
+#[test]
+fn attention_over_several_blocks_of_queries() {
+    let mut causal = decoder();
+    causal.positions = 70;
+    causal.blocks.truncate(1);
+    assert_gradients_at(70, &causal, Objective::NextToken);
+    let mut both_ways = encoder();
+    both_ways.positions = 270;
+    assert_gradients_at(270, &both_ways, Objective::MaskedToken);
 }

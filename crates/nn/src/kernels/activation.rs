@@ -3,24 +3,32 @@
 use lpzero_arch::Activation;
 
 use super::dispatch::vectorised;
+use super::threads::{Read, Threads, Write};
 use crate::Real;
 
+/// What an exponential costs, in additions.
+const EXPONENTIAL: usize = 8;
+
 /// `out = f(x)`.
-pub(crate) fn forward<F: Real>(activation: Activation, x: &[F], out: &mut [F]) {
-    match activation {
-        Activation::Gelu => gelu(x, out),
-        Activation::GeluTanh => gelu_tanh(x, out),
-        Activation::Relu => relu(x, out),
-    }
+pub(crate) fn forward<F: Real>(threads: Threads, activation: Activation, x: &[F], out: &mut [F]) {
+    let kernel = match activation {
+        Activation::Gelu => gelu,
+        Activation::GeluTanh => gelu_tanh,
+        Activation::Relu => relu,
+    };
+    let tensors = (Read(x, 1), Write(out, 1));
+    threads.for_rows(x.len(), EXPONENTIAL, tensors, |(x, out)| kernel(x.0, out.0));
 }
 
 /// `d *= f'(x)`.
-pub(crate) fn backward<F: Real>(activation: Activation, x: &[F], d: &mut [F]) {
-    match activation {
-        Activation::Gelu => gelu_backward(x, d),
-        Activation::GeluTanh => gelu_tanh_backward(x, d),
-        Activation::Relu => relu_backward(x, d),
-    }
+pub(crate) fn backward<F: Real>(threads: Threads, activation: Activation, x: &[F], d: &mut [F]) {
+    let kernel = match activation {
+        Activation::Gelu => gelu_backward,
+        Activation::GeluTanh => gelu_tanh_backward,
+        Activation::Relu => relu_backward,
+    };
+    let tensors = (Read(x, 1), Write(d, 1));
+    threads.for_rows(x.len(), EXPONENTIAL, tensors, |(x, d)| kernel(x.0, d.0));
 }
 
 /// The inner function of the tanh approximation, doubled:
@@ -100,7 +108,7 @@ mod tests {
                 .zip([0.841_344_746_068_543, 0.841_191_990_608, 1.0])
         {
             let mut y = [0.0f64];
-            forward(activation, &[1.0], &mut y);
+            forward(Threads::ONE, activation, &[1.0], &mut y);
             assert!((y[0] - expected).abs() < 1e-11, "{activation:?}: {}", y[0]);
         }
     }
@@ -112,12 +120,12 @@ mod tests {
             for i in -60..=60 {
                 let x = f64::from(i) * 0.1 + 0.01;
                 let (mut above, mut below) = ([0.0], [0.0]);
-                forward(activation, &[x + step], &mut above);
-                forward(activation, &[x - step], &mut below);
+                forward(Threads::ONE, activation, &[x + step], &mut above);
+                forward(Threads::ONE, activation, &[x - step], &mut below);
                 let expected = (above[0] - below[0]) / (2.0 * step);
                 let (mut double, mut single) = ([1.0], [1.0f32]);
-                backward(activation, &[x], &mut double);
-                backward(activation, &[x as f32], &mut single);
+                backward(Threads::ONE, activation, &[x], &mut double);
+                backward(Threads::ONE, activation, &[x as f32], &mut single);
                 assert!((double[0] - expected).abs() < 1e-8, "{activation:?}({x})");
                 assert!(
                     (f64::from(single[0]) - expected).abs() < 2e-6,

@@ -8,7 +8,9 @@
 //! inputs feed several branches; gradients with respect to filters and kernels
 //! are overwritten.
 
-use super::elementwise::{add_product, inner_product};
+use super::dispatch::vectorised;
+use super::elementwise::inner_product;
+use super::threads::{Read, Threads, Write};
 use crate::Real;
 
 /// Sizes of a depthwise convolution over (batch, positions, channels).
@@ -29,15 +31,23 @@ impl Depthwise {
     ///
     /// `input` and `output` are (B, T, C), `filter` is (C, K) as PyTorch's
     /// (C, 1, K).
-    pub(crate) fn forward<F: Real>(self, input: &[F], filter: &[F], output: &mut [F]) {
-        let taps = self.taps(filter);
-        output.fill(F::zero());
-        self.for_each_tap(|i, read, write| {
-            add_product(
-                &mut output[self.row(write)],
-                &taps[self.row(i)],
-                &input[self.row(read)],
-            );
+    pub(crate) fn forward<F: Real>(
+        self,
+        threads: Threads,
+        input: &[F],
+        filter: &[F],
+        output: &mut [F],
+    ) {
+        let taps = transposed(filter, self.channels);
+        let sequence = self.positions * self.channels;
+        let tensors = (Read(input, sequence), Write(output, sequence));
+        threads.for_rows(self.batch, self.kernel * sequence, tensors, |(x, y)| {
+            let sequences =
+                x.0.chunks_exact(sequence)
+                    .zip(y.0.chunks_exact_mut(sequence));
+            for (input, output) in sequences {
+                depthwise_forward(input, &taps, self.kernel, output);
+            }
         });
     }
 
@@ -45,61 +55,50 @@ impl Depthwise {
     /// (B, T, C), overwrites `filter_gradient` (C, K).
     pub(crate) fn backward<F: Real>(
         self,
+        threads: Threads,
         input: &[F],
         filter: &[F],
         output_gradient: &[F],
         input_gradient: &mut [F],
         filter_gradient: &mut [F],
     ) {
-        let taps = self.taps(filter);
-        let mut tap_gradient = vec![F::zero(); taps.len()];
-        self.for_each_tap(|i, read, write| {
-            let gradient = &output_gradient[self.row(write)];
-            add_product(
-                &mut input_gradient[self.row(read)],
-                &taps[self.row(i)],
-                gradient,
-            );
-            add_product(
-                &mut tap_gradient[self.row(i)],
-                &input[self.row(read)],
-                gradient,
-            );
+        let taps = transposed(filter, self.channels);
+        // One partial sum per sequence, so that the order of summation does
+        // not depend on threads.
+        let mut partial = vec![F::zero(); self.batch * taps.len()];
+        let sequence = self.positions * self.channels;
+        let tensors = (
+            Read(input, sequence),
+            Read(output_gradient, sequence),
+            Write(input_gradient, sequence),
+            Write(&mut partial, taps.len()),
+        );
+        let cost = 2 * self.kernel * sequence;
+        threads.for_rows(self.batch, cost, tensors, |(x, dy, dx, partial)| {
+            let inputs = x.0.chunks_exact(sequence).zip(dy.0.chunks_exact(sequence));
+            let outputs =
+                (dx.0.chunks_exact_mut(sequence)).zip(partial.0.chunks_exact_mut(taps.len()));
+            for ((x, dy), (dx, partial)) in inputs.zip(outputs) {
+                depthwise_backward(x, &taps, self.kernel, dy, dx, partial);
+            }
         });
-        for (c, filter_gradient) in filter_gradient.chunks_exact_mut(self.kernel).enumerate() {
-            for (i, value) in filter_gradient.iter_mut().enumerate() {
-                *value = tap_gradient[i * self.channels + c];
+        let (sum, others) = partial.split_at_mut(taps.len());
+        for other in others.chunks_exact(taps.len()) {
+            for (sum, &x) in sum.iter_mut().zip(other) {
+                *sum += x;
             }
         }
+        filter_gradient.copy_from_slice(&transposed(sum, self.kernel));
     }
+}
 
-    /// The filters as (K, C), so that inner loops run over channels.
-    fn taps<F: Real>(self, filter: &[F]) -> Vec<F> {
-        let mut taps = vec![F::zero(); filter.len()];
-        for (c, filter) in filter.chunks_exact(self.kernel).enumerate() {
-            for (i, &value) in filter.iter().enumerate() {
-                taps[i * self.channels + c] = value;
-            }
-        }
-        taps
-    }
-
-    /// The elements of row `row` of a (rows, C) matrix.
-    fn row(self, row: usize) -> std::ops::Range<usize> {
-        row * self.channels..(row + 1) * self.channels
-    }
-
-    /// Calls `visit(tap, row read, row written)` for every tap that falls
-    /// inside the sequence; rows count through (B, T).
-    fn for_each_tap(self, mut visit: impl FnMut(usize, usize, usize)) {
-        for b in 0..self.batch {
-            for t in 0..self.positions {
-                for (i, s) in window(t, self.kernel, self.positions) {
-                    visit(i, b * self.positions + s, b * self.positions + t);
-                }
-            }
-        }
-    }
+/// The transpose of a matrix of so many rows: filters (C, K) as (K, C), so that
+/// inner loops run over channels, and back.
+fn transposed<F: Real>(matrix: &[F], rows: usize) -> Vec<F> {
+    let columns = matrix.len() / rows;
+    (0..matrix.len())
+        .map(|i| matrix[i % rows * columns + i / rows])
+        .collect()
 }
 
 /// Sizes of a dynamic convolution over (batch, positions, heads * head width).
@@ -121,13 +120,23 @@ impl Dynamic {
     /// `output[b, t, j, c] = sum_i kernels[b, t, j, i] * values[b, t + i - K/2, j, c]`.
     ///
     /// `values` and `output` are (B, T, n * dh), `kernels` is (B, T, n, K).
-    pub(crate) fn forward<F: Real>(self, values: &[F], kernels: &[F], output: &mut [F]) {
-        output.fill(F::zero());
-        self.for_each_tap(|tap, read, write| {
-            let weight = kernels[tap];
-            let values = &values[self.head(read)];
-            for (output, &value) in output[self.head(write)].iter_mut().zip(values) {
-                *output += weight * value;
+    pub(crate) fn forward<F: Real>(
+        self,
+        threads: Threads,
+        values: &[F],
+        kernels: &[F],
+        output: &mut [F],
+    ) {
+        let (sequence, weights) = self.sequence();
+        let tensors = (
+            Read(values, sequence),
+            Read(kernels, weights),
+            Write(output, sequence),
+        );
+        threads.for_rows(self.batch, self.kernel * sequence, tensors, |(v, k, y)| {
+            let inputs = v.0.chunks_exact(sequence).zip(k.0.chunks_exact(weights));
+            for ((values, kernels), output) in inputs.zip(y.0.chunks_exact_mut(sequence)) {
+                dynamic_forward(values, kernels, self.heads, self.kernel, output);
             }
         });
     }
@@ -137,39 +146,128 @@ impl Dynamic {
     /// the sequence have gradient 0.
     pub(crate) fn backward<F: Real>(
         self,
+        threads: Threads,
         values: &[F],
         kernels: &[F],
         output_gradient: &[F],
         value_gradient: &mut [F],
         kernel_gradient: &mut [F],
     ) {
-        kernel_gradient.fill(F::zero());
-        self.for_each_tap(|tap, read, write| {
-            let weight = kernels[tap];
-            let gradient = &output_gradient[self.head(write)];
-            kernel_gradient[tap] = inner_product(&values[self.head(read)], gradient);
-            for (value, &gradient) in value_gradient[self.head(read)].iter_mut().zip(gradient) {
-                *value += weight * gradient;
+        let (sequence, weights) = self.sequence();
+        let tensors = (
+            (Read(values, sequence), Read(kernels, weights)),
+            Read(output_gradient, sequence),
+            Write(value_gradient, sequence),
+            Write(kernel_gradient, weights),
+        );
+        let cost = 2 * self.kernel * sequence;
+        threads.for_rows(self.batch, cost, tensors, |((v, k), dy, dv, dk)| {
+            let inputs = v.0.chunks_exact(sequence).zip(k.0.chunks_exact(weights));
+            let inputs = inputs.zip(dy.0.chunks_exact(sequence));
+            let outputs =
+                dv.0.chunks_exact_mut(sequence)
+                    .zip(dk.0.chunks_exact_mut(weights));
+            for (((v, k), dy), (dv, dk)) in inputs.zip(outputs) {
+                dynamic_backward(v, k, self.heads, self.kernel, dy, dv, dk);
             }
         });
     }
 
-    /// The elements of head `head`, counted through (B, T, n).
-    fn head(self, head: usize) -> std::ops::Range<usize> {
-        head * self.head_width..(head + 1) * self.head_width
+    /// Elements of one sequence's values and kernels.
+    fn sequence(self) -> (usize, usize) {
+        let heads = self.positions * self.heads;
+        (heads * self.head_width, heads * self.kernel)
+    }
+}
+
+vectorised! {
+    /// One sequence (T, C); `taps` are (K, C).
+    fn depthwise_forward<F>(input: &[F], taps: &[F], kernel: usize, output: &mut [F]) {
+        let channels = taps.len() / kernel;
+        let positions = input.len() / channels;
+        for (t, output) in output.chunks_exact_mut(channels).enumerate() {
+            output.fill(F::zero());
+            for (i, s) in window(t, kernel, positions) {
+                let taps = &taps[i * channels..][..channels];
+                let input = &input[s * channels..][..channels];
+                for ((output, &tap), &input) in output.iter_mut().zip(taps).zip(input) {
+                    *output += tap * input;
+                }
+            }
+        }
     }
 
-    /// Calls `visit(kernel element, head read, head written)` for every tap
-    /// that falls inside the sequence; heads count through (B, T, n).
-    fn for_each_tap(self, mut visit: impl FnMut(usize, usize, usize)) {
-        for b in 0..self.batch {
-            for t in 0..self.positions {
-                for j in 0..self.heads {
-                    let write = (b * self.positions + t) * self.heads + j;
-                    for (i, s) in window(t, self.kernel, self.positions) {
-                        let read = (b * self.positions + s) * self.heads + j;
-                        visit(write * self.kernel + i, read, write);
-                    }
+    /// Adds to the gradients of one sequence's input and of the taps.
+    fn depthwise_backward<F>(
+        input: &[F],
+        taps: &[F],
+        kernel: usize,
+        output_gradient: &[F],
+        input_gradient: &mut [F],
+        tap_gradient: &mut [F],
+    ) {
+        let channels = taps.len() / kernel;
+        let positions = input.len() / channels;
+        for (t, dy) in output_gradient.chunks_exact(channels).enumerate() {
+            for (i, s) in window(t, kernel, positions) {
+                let (row, tap) = (s * channels, i * channels);
+                let (x, dx) = (&input[row..][..channels], &mut input_gradient[row..][..channels]);
+                let (taps, dtaps) = (&taps[tap..][..channels], &mut tap_gradient[tap..][..channels]);
+                for ((((dx, dtap), &x), &tap), &dy) in
+                    dx.iter_mut().zip(dtaps).zip(x).zip(taps).zip(dy)
+                {
+                    *dx += tap * dy;
+                    *dtap += x * dy;
+                }
+            }
+        }
+    }
+
+    /// One sequence, (T, n * dh) with kernels (T, n, K).
+    fn dynamic_forward<F>(
+        values: &[F],
+        kernels: &[F],
+        heads: usize,
+        kernel: usize,
+        output: &mut [F],
+    ) {
+        let positions = kernels.len() / (heads * kernel);
+        let head_width = values.len() / (positions * heads);
+        let both = output.chunks_exact_mut(head_width).zip(kernels.chunks_exact(kernel));
+        for (write, (output, weights)) in both.enumerate() {
+            output.fill(F::zero());
+            for (i, s) in window(write / heads, kernel, positions) {
+                let read = s * heads + write % heads;
+                let values = &values[read * head_width..][..head_width];
+                for (output, &value) in output.iter_mut().zip(values) {
+                    *output += weights[i] * value;
+                }
+            }
+        }
+    }
+
+    /// Adds to the gradient of one sequence's values, overwrites that of its
+    /// kernels.
+    fn dynamic_backward<F>(
+        values: &[F],
+        kernels: &[F],
+        heads: usize,
+        kernel: usize,
+        output_gradient: &[F],
+        value_gradient: &mut [F],
+        kernel_gradient: &mut [F],
+    ) {
+        kernel_gradient.fill(F::zero());
+        let positions = kernels.len() / (heads * kernel);
+        let head_width = values.len() / (positions * heads);
+        for (write, dy) in output_gradient.chunks_exact(head_width).enumerate() {
+            for (i, s) in window(write / heads, kernel, positions) {
+                let read = (s * heads + write % heads) * head_width;
+                let tap = write * kernel + i;
+                kernel_gradient[tap] = inner_product(&values[read..][..head_width], dy);
+                let dvalues = &mut value_gradient[read..][..head_width];
+                for (dvalue, &dy) in dvalues.iter_mut().zip(dy) {
+                    *dvalue += kernels[tap] * dy;
                 }
             }
         }
@@ -178,6 +276,7 @@ impl Dynamic {
 
 /// The (tap, position) pairs of a kernel centred on `t` that stay inside the
 /// sequence.
+#[inline(always)]
 fn window(t: usize, kernel: usize, positions: usize) -> impl Iterator<Item = (usize, usize)> {
     let half = kernel / 2;
     let first = half.saturating_sub(t);
@@ -234,7 +333,12 @@ mod tests {
             kernel: 3,
         };
         let mut output = [0.0; 4];
-        sizes.forward(&[1.0, 2.0, 3.0, 4.0], &[100.0, 10.0, 1.0], &mut output);
+        sizes.forward(
+            Threads::ONE,
+            &[1.0, 2.0, 3.0, 4.0],
+            &[100.0, 10.0, 1.0],
+            &mut output,
+        );
         assert_eq!(output, [12.0, 123.0, 234.0, 340.0]);
     }
 
@@ -248,6 +352,7 @@ mod tests {
         };
         let mut output = [0.0; 4];
         sizes.forward(
+            Threads::ONE,
             &[1.0, 2.0, 3.0, 4.0],
             &[7.0, 10.0, 7.0, 7.0, 100.0, 7.0],
             &mut output,
@@ -270,6 +375,7 @@ mod tests {
             let mut input_gradient = vec![0.0; input.len()];
             let mut filter_gradient = vec![f64::NAN; filter.len()];
             sizes.backward(
+                Threads::ONE,
                 &input,
                 &filter,
                 &probe,
@@ -278,11 +384,15 @@ mod tests {
             );
             assert_close(
                 &input_gradient,
-                &differences(&input, &probe, |x, y| sizes.forward(x, &filter, y)),
+                &differences(&input, &probe, |x, y| {
+                    sizes.forward(Threads::ONE, x, &filter, y)
+                }),
             );
             assert_close(
                 &filter_gradient,
-                &differences(&filter, &probe, |w, y| sizes.forward(&input, w, y)),
+                &differences(&filter, &probe, |w, y| {
+                    sizes.forward(Threads::ONE, &input, w, y)
+                }),
             );
         }
     }
@@ -298,7 +408,7 @@ mod tests {
         };
         let kernels = [9.0, 1.0, 0.0, 1.0, 0.0, 0.0, 2.0, 3.0, 9.0];
         let mut output = [0.0; 3];
-        sizes.forward(&[10.0, 20.0, 30.0], &kernels, &mut output);
+        sizes.forward(Threads::ONE, &[10.0, 20.0, 30.0], &kernels, &mut output);
         assert_eq!(output, [10.0, 10.0, 130.0]);
     }
 
@@ -318,6 +428,7 @@ mod tests {
             let mut value_gradient = vec![0.0; values.len()];
             let mut kernel_gradient = vec![f64::NAN; kernels.len()];
             sizes.backward(
+                Threads::ONE,
                 &values,
                 &kernels,
                 &probe,
@@ -326,11 +437,15 @@ mod tests {
             );
             assert_close(
                 &value_gradient,
-                &differences(&values, &probe, |x, y| sizes.forward(x, &kernels, y)),
+                &differences(&values, &probe, |x, y| {
+                    sizes.forward(Threads::ONE, x, &kernels, y)
+                }),
             );
             assert_close(
                 &kernel_gradient,
-                &differences(&kernels, &probe, |k, y| sizes.forward(&values, k, y)),
+                &differences(&kernels, &probe, |k, y| {
+                    sizes.forward(Threads::ONE, &values, k, y)
+                }),
             );
         }
     }
@@ -344,7 +459,14 @@ mod tests {
             kernel: 1,
         };
         let mut input_gradient = [5.0];
-        sizes.backward(&[2.0], &[3.0], &[1.0], &mut input_gradient, &mut [0.0]);
+        sizes.backward(
+            Threads::ONE,
+            &[2.0],
+            &[3.0],
+            &[1.0],
+            &mut input_gradient,
+            &mut [0.0],
+        );
         assert_eq!(input_gradient, [8.0]);
     }
 }

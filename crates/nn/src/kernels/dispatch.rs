@@ -1,20 +1,79 @@
-//! Run-time choice of the instruction set for elementwise loops.
+//! Run-time choice of the instruction set.
 
-/// Whether the machine has AVX2 (and no test pretends otherwise).
-#[cfg(target_arch = "x86_64")]
-pub(super) fn has_avx2() -> bool {
-    #[cfg(test)]
-    if tests::PRETEND_NOT.get() {
-        return false;
-    }
-    std::arch::is_x86_feature_detected!("avx2")
+use std::sync::atomic::{AtomicU8, Ordering};
+
+/// What a processor may offer beyond the build target's own instructions.
+///
+/// The engine picks the best one at run time, so one binary serves every
+/// machine. Results agree to rounding: elementwise loops give the same bits,
+/// matrix products fuse multiplication and addition where the processor does.
+///
+/// On other architectures than x86-64 only [`Portable`](Self::Portable) is
+/// available, compiled for the build target (which on aarch64 includes Neon).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum InstructionSet {
+    /// The build target's.
+    Portable,
+    /// AVX2 with fused multiply-add.
+    Avx2,
+    /// AVX-512 (F, BW, DQ and VL).
+    Avx512,
 }
 
-/// Defines functions whose bodies are compiled twice, once for the build
-/// target and once for AVX2, and picks by what the machine has.
+/// The largest one that may be used; tests and benchmarks lower it.
+static LIMIT: AtomicU8 = AtomicU8::new(InstructionSet::Avx512 as u8);
+
+impl InstructionSet {
+    /// Every one, slowest first.
+    pub const ALL: [InstructionSet; 3] = [
+        InstructionSet::Portable,
+        InstructionSet::Avx2,
+        InstructionSet::Avx512,
+    ];
+
+    /// Whether this machine has it.
+    pub fn is_available(self) -> bool {
+        match self {
+            InstructionSet::Portable => true,
+            #[cfg(target_arch = "x86_64")]
+            InstructionSet::Avx2 => {
+                std::arch::is_x86_feature_detected!("avx2")
+                    && std::arch::is_x86_feature_detected!("fma")
+            }
+            #[cfg(target_arch = "x86_64")]
+            InstructionSet::Avx512 => {
+                InstructionSet::Avx2.is_available()
+                    && std::arch::is_x86_feature_detected!("avx512f")
+                    && std::arch::is_x86_feature_detected!("avx512bw")
+                    && std::arch::is_x86_feature_detected!("avx512dq")
+                    && std::arch::is_x86_feature_detected!("avx512vl")
+            }
+            #[cfg(not(target_arch = "x86_64"))]
+            _ => false,
+        }
+    }
+
+    /// Lets the whole process use this one at most, from now on. The switch
+    /// with which each path is tested and timed; nothing else needs it.
+    pub fn limit(self) {
+        LIMIT.store(self as u8, Ordering::Relaxed);
+    }
+
+    /// The best one that is available and within the limit.
+    pub fn in_use() -> InstructionSet {
+        let limit = LIMIT.load(Ordering::Relaxed);
+        let allowed = |set: &InstructionSet| *set as u8 <= limit && set.is_available();
+        let best = InstructionSet::ALL.into_iter().rev().find(allowed);
+        best.unwrap_or(InstructionSet::Portable)
+    }
+}
+
+/// Defines functions whose bodies are compiled for every instruction set, and
+/// picks by what the machine has.
 ///
-/// Both copies come from one text without fused multiply-add, and reductions
-/// in it fix their order by explicit lanes, so both give the same bits.
+/// All copies come from one text without fused multiply-add, and reductions
+/// in it fix their order by explicit lanes, so all give the same bits.
 macro_rules! vectorised {
     ($(
         $(#[$meta:meta])*
@@ -25,16 +84,26 @@ macro_rules! vectorised {
             #[inline(always)]
             fn portable<F: $crate::Real>($($argument: $type),*) $(-> $output)? $body
 
+            let _span = $crate::profile::span(stringify!($name));
             #[cfg(target_arch = "x86_64")]
             {
+                use $crate::kernels::dispatch::InstructionSet;
+
                 #[target_feature(enable = "avx2")]
                 fn avx2<F: $crate::Real>($($argument: $type),*) $(-> $output)? {
                     portable($($argument),*)
                 }
-                if $crate::kernels::dispatch::has_avx2() {
-                    // SAFETY: the machine has AVX2, the function's only demand.
-                    #[allow(unsafe_code)]
-                    return unsafe { avx2($($argument),*) };
+                #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+                fn avx512<F: $crate::Real>($($argument: $type),*) $(-> $output)? {
+                    portable($($argument),*)
+                }
+                // SAFETY: the instruction set in use is available, each
+                // function's only demand.
+                #[allow(unsafe_code)]
+                match InstructionSet::in_use() {
+                    InstructionSet::Avx512 => return unsafe { avx512($($argument),*) },
+                    InstructionSet::Avx2 => return unsafe { avx2($($argument),*) },
+                    InstructionSet::Portable => {}
                 }
             }
             portable($($argument),*)
@@ -43,59 +112,3 @@ macro_rules! vectorised {
 }
 
 pub(super) use vectorised;
-
-#[cfg(all(test, target_arch = "x86_64"))]
-mod tests {
-    use std::cell::Cell;
-
-    use lpzero_arch::Activation;
-
-    use crate::kernels::{activation, elementwise, norm, softmax};
-
-    thread_local! {
-        pub(super) static PRETEND_NOT: Cell<bool> = const { Cell::new(false) };
-    }
-
-    /// The results of every kind of loop on one input, rows of 37 elements.
-    fn results() -> Vec<f32> {
-        const WIDTH: usize = 37;
-        let x: Vec<f32> = (0..20 * WIDTH)
-            .map(|i| 4.0 * (i as f32 * 12.9898).sin())
-            .collect();
-        let gain = &x[..WIDTH];
-        let mut all = Vec::new();
-        for function in [Activation::Gelu, Activation::GeluTanh, Activation::Relu] {
-            let (mut y, mut d) = (x.clone(), x.clone());
-            activation::forward(function, &x, &mut y);
-            activation::backward(function, &x, &mut d);
-            all.extend([y, d]);
-        }
-        let mut p = x.clone();
-        softmax::softmax_rows(&mut p, WIDTH);
-        let mut d = x.clone();
-        softmax::softmax_rows_backward(&p, &mut d, WIDTH, 0.3);
-        let mut logits = x.clone();
-        let loss = softmax::cross_entropy_rows(&mut logits, WIDTH, &[5; 20], 0.1);
-        all.extend([p, d, logits, vec![loss as f32]]);
-        let (mut y, mut dx, mut statistics) = (x.clone(), x.clone(), vec![0.0; 40]);
-        norm::layer_norm(&x, gain, gain, 1e-5, &mut y, &mut statistics);
-        let (mut dgain, mut dbias) = (vec![0.0; WIDTH], vec![0.0; WIDTH]);
-        norm::layer_norm_backward(&x, &statistics, gain, &y, &mut dx, &mut dgain, &mut dbias);
-        elementwise::add_column_sums(&mut dbias, &x);
-        all.extend([y, dx, statistics, dgain, dbias]);
-        all.concat()
-    }
-
-    #[test]
-    fn the_instruction_set_does_not_change_a_bit() {
-        let here = results();
-        PRETEND_NOT.set(true);
-        let portable = results();
-        PRETEND_NOT.set(false);
-        assert!(
-            here.iter()
-                .zip(&portable)
-                .all(|(a, b)| a.to_bits() == b.to_bits())
-        );
-    }
-}

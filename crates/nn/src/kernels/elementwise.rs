@@ -1,7 +1,8 @@
 //! Sums, products and row broadcasts.
 
 use super::dispatch::vectorised;
-use crate::Real;
+use super::threads::{Read, Threads, Write};
+use crate::{Real, profile};
 
 /// Number of independent partial results in a reduction. It fixes the order of
 /// summation, whatever the instruction set.
@@ -44,49 +45,92 @@ pub(super) fn inner_product<F: Real>(a: &[F], b: &[F]) -> F {
 }
 
 vectorised! {
-    /// `sum += x`.
-    fn add<F>(sum: &mut [F], x: &[F]) {
+    /// `sum += x` on the calling thread.
+    fn add_here<F>(sum: &mut [F], x: &[F]) {
         for (sum, &x) in sum.iter_mut().zip(x) {
             *sum += x;
         }
     }
 
-    /// `sum += a * b`.
-    fn add_product<F>(sum: &mut [F], a: &[F], b: &[F]) {
+    /// `sum += a * b` on the calling thread.
+    fn add_product_here<F>(sum: &mut [F], a: &[F], b: &[F]) {
         for ((sum, &a), &b) in sum.iter_mut().zip(a).zip(b) {
             *sum += a * b;
         }
     }
 
-    /// `out = a * b`.
-    fn multiply<F>(out: &mut [F], a: &[F], b: &[F]) {
+    /// `out = a * b` on the calling thread.
+    fn multiply_here<F>(out: &mut [F], a: &[F], b: &[F]) {
         for ((out, &a), &b) in out.iter_mut().zip(a).zip(b) {
             *out = a * b;
         }
     }
 
-    /// `x *= factor`.
-    fn scale<F>(x: &mut [F], factor: F) {
+    /// `x *= factor` on the calling thread.
+    fn scale_here<F>(x: &mut [F], factor: F) {
         for x in x {
             *x *= factor;
         }
     }
 
-    /// `out += sum of the rows of x`, rows as long as `out`.
-    fn add_column_sums<F>(out: &mut [F], x: &[F]) {
-        for row in x.chunks_exact(out.len()) {
-            for (out, &x) in out.iter_mut().zip(row) {
+    /// `out += sum of the rows of x` for the columns from `first` on, rows of
+    /// `width` elements.
+    fn add_some_column_sums<F>(out: &mut [F], x: &[F], width: usize, first: usize) {
+        for row in x.chunks_exact(width) {
+            for (out, &x) in out.iter_mut().zip(&row[first..]) {
                 *out += x;
             }
         }
     }
 }
 
+/// `sum += x`.
+pub(crate) fn add<F: Real>(threads: Threads, sum: &mut [F], x: &[F]) {
+    let tensors = (Write(sum, 1), Read(x, 1));
+    threads.for_rows(x.len(), 1, tensors, |(sum, x)| add_here(sum.0, x.0));
+}
+
+/// `sum += a * b`.
+pub(crate) fn add_product<F: Real>(threads: Threads, sum: &mut [F], a: &[F], b: &[F]) {
+    let tensors = (Write(sum, 1), Read(a, 1), Read(b, 1));
+    threads.for_rows(a.len(), 1, tensors, |(sum, a, b)| {
+        add_product_here(sum.0, a.0, b.0);
+    });
+}
+
+/// `out = a * b`.
+pub(crate) fn multiply<F: Real>(threads: Threads, out: &mut [F], a: &[F], b: &[F]) {
+    let tensors = (Write(out, 1), Read(a, 1), Read(b, 1));
+    threads.for_rows(a.len(), 1, tensors, |(out, a, b)| {
+        multiply_here(out.0, a.0, b.0);
+    });
+}
+
+/// `x *= factor`.
+pub(crate) fn scale<F: Real>(threads: Threads, x: &mut [F], factor: F) {
+    threads.for_rows(x.len(), 1, Write(x, 1), |x| scale_here(x.0, factor));
+}
+
+/// `out += sum of the rows of x`, rows as long as `out`.
+pub(crate) fn add_column_sums<F: Real>(threads: Threads, out: &mut [F], x: &[F]) {
+    let width = out.len();
+    let rows = x.len() / width.max(1);
+    let tensors = (0..width, Write(out, 1));
+    threads.for_rows(width, rows, tensors, |(columns, out)| {
+        add_some_column_sums(out.0, x, width, columns.start);
+    });
+}
+
 /// Every row of `out` becomes `row`.
-pub(crate) fn fill_rows<F: Real>(out: &mut [F], row: &[F]) {
-    for out in out.chunks_exact_mut(row.len()) {
-        out.copy_from_slice(row);
-    }
+pub(crate) fn fill_rows<F: Real>(threads: Threads, out: &mut [F], row: &[F]) {
+    let width = row.len();
+    let rows = out.len() / width.max(1);
+    threads.for_rows(rows, width, Write(out, width), |out| {
+        let _span = profile::span("fill_rows");
+        for out in out.0.chunks_exact_mut(width) {
+            out.copy_from_slice(row);
+        }
+    });
 }
 
 /// Inner product of two long tensors, summed in `f64`.
@@ -112,7 +156,7 @@ mod tests {
     #[test]
     fn column_sums_add_to_what_is_there() {
         let mut out = [10.0, 20.0];
-        add_column_sums(&mut out, &[1.0, 2.0, 3.0, 4.0]);
+        add_column_sums(Threads::ONE, &mut out, &[1.0, 2.0, 3.0, 4.0]);
         assert_eq!(out, [14.0, 26.0]);
     }
 }

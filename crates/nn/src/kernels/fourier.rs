@@ -19,6 +19,7 @@ use std::f64::consts::PI;
 use lpzero_arch::Transform;
 
 use super::matrix::{Into, Matrix, MatrixMut, product};
+use super::threads::Threads;
 use crate::Real;
 
 /// The tables of one transform of (T, dh) blocks.
@@ -67,17 +68,30 @@ impl<F: Real> Spectrum<F> {
     /// Transforms every block of `input` into `output`, both (B, T, n * dh);
     /// n follows from the length. Unnormalised, as `torch.fft.fft2(x).real`
     /// and `scipy.fft.dctn(x)` are.
-    pub(crate) fn forward(&self, batch: usize, input: &[F], output: &mut [F]) {
-        self.apply(batch, input, output, false);
+    pub(crate) fn forward(&self, threads: Threads, batch: usize, input: &[F], output: &mut [F]) {
+        self.apply(threads, batch, input, output, false);
     }
 
     /// The transpose of [`forward`](Self::forward): from the gradient with
     /// respect to its output to the gradient with respect to its input.
-    pub(crate) fn backward(&self, batch: usize, output_gradient: &[F], input_gradient: &mut [F]) {
-        self.apply(batch, output_gradient, input_gradient, true);
+    pub(crate) fn backward(
+        &self,
+        threads: Threads,
+        batch: usize,
+        output_gradient: &[F],
+        input_gradient: &mut [F],
+    ) {
+        self.apply(threads, batch, output_gradient, input_gradient, true);
     }
 
-    fn apply(&self, batch: usize, input: &[F], output: &mut [F], transposed: bool) {
+    fn apply(
+        &self,
+        threads: Threads,
+        batch: usize,
+        input: &[F],
+        output: &mut [F],
+        transposed: bool,
+    ) {
         let (t, dh) = (self.positions, self.head_width);
         // All heads of one sequence, side by side.
         let width = input.len() / (batch * t);
@@ -92,6 +106,7 @@ impl<F: Real> Spectrum<F> {
         let mut narrow = vec![F::zero(); input.len()];
         for (k, term) in self.terms.iter().enumerate() {
             product(
+                threads,
                 MatrixMut::new(&mut narrow, dh),
                 Into::Fresh,
                 F::one(),
@@ -102,6 +117,7 @@ impl<F: Real> Spectrum<F> {
             let sequences = narrow.chunks_exact(t * width);
             for (sequence, output) in sequences.zip(output.chunks_exact_mut(t * width)) {
                 product(
+                    threads,
                     MatrixMut::new(output, width),
                     into,
                     F::one(),
@@ -172,7 +188,7 @@ mod tests {
         let x = noise(batch * positions * heads * width);
         for kind in KINDS {
             let mut y = vec![f64::NAN; x.len()];
-            Spectrum::new(kind, positions, width).forward(batch, &x, &mut y);
+            Spectrum::new(kind, positions, width).forward(Threads::ONE, batch, &x, &mut y);
             for b in 0..batch {
                 for h in 0..heads {
                     let index = |t: usize, c: usize| ((b * positions + t) * heads + h) * width + c;
@@ -202,12 +218,12 @@ mod tests {
         for kind in KINDS {
             let spectrum = Spectrum::new(kind, positions, width);
             let mut gradient = vec![f64::NAN; probe.len()];
-            spectrum.backward(batch, &probe, &mut gradient);
+            spectrum.backward(Threads::ONE, batch, &probe, &mut gradient);
             for (i, &found) in gradient.iter().enumerate() {
                 let mut unit = vec![0.0; probe.len()];
                 unit[i] = 1.0;
                 let mut y = vec![f64::NAN; probe.len()];
-                spectrum.forward(batch, &unit, &mut y);
+                spectrum.forward(Threads::ONE, batch, &unit, &mut y);
                 let expected: f64 = y.iter().zip(&probe).map(|(y, p)| y * p).sum();
                 assert!(
                     (found - expected).abs() < 1e-12,
@@ -224,9 +240,9 @@ mod tests {
         let single: Vec<f32> = x.iter().map(|&x| x as f32).collect();
         for kind in KINDS {
             let mut exact = vec![0.0; x.len()];
-            Spectrum::new(kind, positions, width).forward(1, &x, &mut exact);
+            Spectrum::new(kind, positions, width).forward(Threads::ONE, 1, &x, &mut exact);
             let mut found = vec![0.0; x.len()];
-            Spectrum::new(kind, positions, width).forward(1, &single, &mut found);
+            Spectrum::new(kind, positions, width).forward(Threads::ONE, 1, &single, &mut found);
             let scale = exact.iter().fold(0.0, |m: f64, y| m.max(y.abs()));
             for (found, exact) in found.iter().zip(&exact) {
                 assert!((f64::from(*found) - exact).abs() < 2e-6 * scale);

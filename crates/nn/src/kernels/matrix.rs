@@ -1,11 +1,19 @@
-//! Matrix products over strided views, on `gemm`.
+//! Matrix products over strided views, on the `gemm` crates.
 
-use crate::Real;
+use gemm_common::Parallelism;
+use gemm_common::gemm::gemm_basic_generic;
+use gemm_common::simd::{MixedSimd, Scalar};
+#[cfg(target_arch = "x86_64")]
+use gemm_common::simd::{V3, V4};
+
+use super::dispatch::InstructionSet;
+use super::threads::Threads;
+use crate::profile;
 
 /// A read-only matrix inside a slice. Element (i, j) is
 /// `data[i * row_stride + j * column_stride]`.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Matrix<'a, F> {
+pub struct Matrix<'a, F> {
     data: &'a [F],
     rows: usize,
     columns: usize,
@@ -15,7 +23,7 @@ pub(crate) struct Matrix<'a, F> {
 
 /// A row-major matrix that a product writes; rows may stand apart.
 #[derive(Debug)]
-pub(crate) struct MatrixMut<'a, F> {
+pub struct MatrixMut<'a, F> {
     data: &'a mut [F],
     rows: usize,
     columns: usize,
@@ -86,17 +94,18 @@ fn covers(length: usize, rows: usize, columns: usize, row_stride: usize) -> bool
 
 /// What a product does to its destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Into {
+pub enum Into {
     /// Overwrite it.
     Fresh,
     /// Add to it.
     Sum,
 }
 
-/// `destination = scale * a b`, or `+=`.
+/// `destination = scale * a b`, or `+=`, on several threads.
 ///
-/// Runs on the calling thread. Panics where the shapes do not fit.
-pub(crate) fn product<F: Real>(
+/// Panics where the shapes do not fit.
+pub(crate) fn product<F: Multiply>(
+    threads: Threads,
     destination: MatrixMut<'_, F>,
     into: Into,
     scale: F,
@@ -113,35 +122,169 @@ pub(crate) fn product<F: Real>(
         b.rows,
         b.columns
     );
-    // SAFETY: `covers` was asserted when the views were made, so every element
-    // that the strides address lies inside its slice, and distinct elements of
-    // the destination do not overlap; `destination` is borrowed mutably and so
-    // aliases neither `a` nor `b`.
-    #[allow(unsafe_code)]
-    unsafe {
-        gemm::gemm(
-            destination.rows,
-            destination.columns,
-            a.columns,
-            destination.data.as_mut_ptr(),
-            1,
-            destination.row_stride as isize,
-            into == Into::Sum,
-            a.data.as_ptr(),
-            a.column_stride as isize,
-            a.row_stride as isize,
-            b.data.as_ptr(),
-            b.column_stride as isize,
-            b.row_stride as isize,
-            F::one(),
-            scale,
-            false,
-            false,
-            false,
-            gemm::Parallelism::None,
-        );
-    }
+    let _span = profile::span("matrix product");
+    F::multiply(threads, destination, into, scale, a, b);
 }
+
+/// Element types with a matrix product.
+pub trait Multiply: Sized {
+    /// [`product`] of matrices that are known to fit.
+    fn multiply(
+        threads: Threads,
+        destination: MatrixMut<'_, Self>,
+        into: Into,
+        scale: Self,
+        a: Matrix<'_, Self>,
+        b: Matrix<'_, Self>,
+    );
+}
+
+/// The product of one element type under one instruction set: `gemm`'s driver
+/// with the microkernels of that set, which `gemm` itself would pick by what
+/// the machine has and nothing else.
+macro_rules! run {
+    ($job:ident, $kernels:path, $simd:ty, $element:ty, $lanes:expr) => {{
+        use $kernels as kernels;
+        let simd = <$simd as MixedSimd<$element, $element, $element, $element>>::try_new();
+        let Some(simd) = simd else {
+            unreachable!("the instruction set in use is available");
+        };
+        let (destination, a, b) = ($job.destination, $job.a, $job.b);
+        // SAFETY: `covers` was asserted when the views were made, so every
+        // element that the strides address lies inside its slice, and distinct
+        // elements of the destination do not overlap; `destination` is borrowed
+        // mutably and so aliases neither `a` nor `b`. `product` has checked
+        // that the shapes fit.
+        //
+        // The driver prefers columns that are contiguous and ours are rows, so
+        // it computes the transpose, b^T a^T.
+        #[allow(unsafe_code)]
+        unsafe {
+            gemm_basic_generic::<
+                $simd,
+                $element,
+                { $lanes },
+                { kernels::MR_DIV_N * $lanes },
+                { kernels::NR },
+                { kernels::MR_DIV_N },
+                { kernels::H_M },
+                { kernels::H_N },
+            >(
+                simd,
+                destination.columns,
+                destination.rows,
+                a.columns,
+                destination.data.as_mut_ptr(),
+                destination.row_stride as isize,
+                1,
+                $job.into == Into::Sum,
+                b.data.as_ptr(),
+                b.row_stride as isize,
+                b.column_stride as isize,
+                a.data.as_ptr(),
+                a.row_stride as isize,
+                a.column_stride as isize,
+                1.0,
+                $job.scale,
+                false,
+                false,
+                false,
+                |x, y, z| x * y + z,
+                &kernels::UKR,
+                &kernels::H_UKR,
+                false,
+                $job.parallelism,
+            );
+        }
+    }};
+}
+
+macro_rules! multiply {
+    ($element:ident, $kernels:ident, $avx2_lanes:expr, $avx512_lanes:expr, $neon_lanes:expr) => {
+        impl Multiply for $element {
+            fn multiply(
+                threads: Threads,
+                destination: MatrixMut<'_, Self>,
+                into: Into,
+                scale: Self,
+                a: Matrix<'_, Self>,
+                b: Matrix<'_, Self>,
+            ) {
+                let parallelism = match threads.count() {
+                    1 => Parallelism::None,
+                    count => Parallelism::Rayon(count),
+                };
+                let job = Job {
+                    destination,
+                    into,
+                    scale,
+                    a,
+                    b,
+                    parallelism,
+                };
+                #[cfg(target_arch = "x86_64")]
+                match InstructionSet::in_use() {
+                    InstructionSet::Avx512 => {
+                        run!(
+                            job,
+                            $kernels::microkernel::avx512f::$element,
+                            V4,
+                            $element,
+                            $avx512_lanes
+                        )
+                    }
+                    InstructionSet::Avx2 => {
+                        run!(
+                            job,
+                            $kernels::microkernel::fma::$element,
+                            V3,
+                            $element,
+                            $avx2_lanes
+                        )
+                    }
+                    InstructionSet::Portable => {
+                        run!(
+                            job,
+                            $kernels::microkernel::scalar::$element,
+                            Scalar,
+                            $element,
+                            1
+                        )
+                    }
+                }
+                #[cfg(target_arch = "aarch64")]
+                run!(
+                    job,
+                    $kernels::microkernel::neon::$element,
+                    Scalar,
+                    $element,
+                    $neon_lanes
+                );
+                #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+                run!(
+                    job,
+                    $kernels::microkernel::scalar::$element,
+                    Scalar,
+                    $element,
+                    1
+                );
+            }
+        }
+    };
+}
+
+/// A product that is about to run.
+struct Job<'a, F> {
+    destination: MatrixMut<'a, F>,
+    into: Into,
+    scale: F,
+    a: Matrix<'a, F>,
+    b: Matrix<'a, F>,
+    parallelism: Parallelism,
+}
+
+multiply!(f32, gemm_f32, 8, 16, 4);
+multiply!(f64, gemm_f64, 4, 8, 2);
 
 #[cfg(test)]
 mod tests {
@@ -182,8 +325,22 @@ mod tests {
             (Matrix::new(&a, k), Matrix::new(&bt, k).transposed()),
         ] {
             let mut c = vec![1.0; m * n];
-            product(MatrixMut::new(&mut c, n), Into::Fresh, 1.0, left, right);
-            product(MatrixMut::new(&mut c, n), Into::Sum, 2.0, left, right);
+            product(
+                Threads::ONE,
+                MatrixMut::new(&mut c, n),
+                Into::Fresh,
+                1.0,
+                left,
+                right,
+            );
+            product(
+                Threads::ONE,
+                MatrixMut::new(&mut c, n),
+                Into::Sum,
+                2.0,
+                left,
+                right,
+            );
             for (c, e) in c.iter().zip(&expected) {
                 assert!((c - 3.0 * e).abs() < 1e-13);
             }
@@ -195,6 +352,7 @@ mod tests {
         let (a, b) = ([1.0, 2.0], [3.0, 4.0]);
         let mut c = vec![9.0; 6];
         product(
+            Threads::ONE,
             MatrixMut::strided(&mut c, 2, 2, 4),
             Into::Fresh,
             1.0,
@@ -208,6 +366,7 @@ mod tests {
     fn an_empty_inner_dimension_gives_zeros() {
         let mut c = vec![9.0f32; 4];
         product(
+            Threads::ONE,
             MatrixMut::new(&mut c, 2),
             Into::Fresh,
             1.0,

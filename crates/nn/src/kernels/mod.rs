@@ -1,10 +1,11 @@
 //! Numeric kernels over slices: the only module that knows how a number is
 //! computed, so that another backend can take its place.
 //!
-//! Everything here runs on the calling thread and trusts its caller with
-//! shapes (it panics, never reads out of bounds). Rows are contiguous.
+//! Everything here trusts its caller with shapes (it panics, never reads out of
+//! bounds). Rows are contiguous. What takes `Threads` runs on so many, the
+//! rest on the calling thread.
 
-mod dispatch;
+pub(crate) mod dispatch;
 
 pub(crate) mod activation;
 pub(crate) mod convolution;
@@ -13,3 +14,4 @@ pub(crate) mod fourier;
 pub(crate) mod matrix;
 pub(crate) mod norm;
 pub(crate) mod softmax;
+pub(crate) mod threads;

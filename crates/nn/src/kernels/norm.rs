@@ -2,13 +2,62 @@
 
 use super::dispatch::vectorised;
 use super::elementwise::fold;
+use super::threads::{Read, Threads, Write};
 use crate::Real;
 
+/// `out = (x - mean) / sqrt(variance + epsilon) * gain + bias` per row of
+/// `gain.len()` elements, with the biased variance. `statistics` receives mean
+/// and reciprocal standard deviation of each row.
+pub(crate) fn layer_norm<F: Real>(
+    threads: Threads,
+    x: &[F],
+    (gain, bias, epsilon): (&[F], &[F], F),
+    out: &mut [F],
+    statistics: &mut [F],
+) {
+    let width = gain.len();
+    let tensors = (Read(x, width), Write(out, width), Write(statistics, 2));
+    threads.for_rows(
+        x.len() / width,
+        3 * width,
+        tensors,
+        |(x, out, statistics)| {
+            layer_norm_rows(x.0, gain, bias, epsilon, out.0, statistics.0);
+        },
+    );
+}
+
+/// The adjoint of [`layer_norm`]. Overwrites `dx`; adds to the gradients of
+/// gain and bias.
+pub(crate) fn layer_norm_backward<F: Real>(
+    threads: Threads,
+    x: &[F],
+    statistics: &[F],
+    gain: &[F],
+    dy: &[F],
+    dx: &mut [F],
+    (dgain, dbias): (&mut [F], &mut [F]),
+) {
+    let width = gain.len();
+    let rows = x.len() / width;
+    let tensors = (
+        Read(x, width),
+        Read(statistics, 2),
+        Read(dy, width),
+        Write(&mut *dx, width),
+    );
+    threads.for_rows(rows, 4 * width, tensors, |(x, statistics, dy, dx)| {
+        layer_norm_backward_rows(x.0, statistics.0, gain, dy.0, dx.0);
+    });
+    let tensors = (0..width, Write(dgain, 1), Write(dbias, 1));
+    threads.for_rows(width, 3 * rows, tensors, |(columns, dgain, dbias)| {
+        layer_norm_gradients(x, statistics, dy, width, columns.start, dgain.0, dbias.0);
+    });
+}
+
 vectorised! {
-    /// `out = (x - mean) / sqrt(variance + epsilon) * gain + bias` per row of
-    /// `gain.len()` elements, with the biased variance. `statistics` receives
-    /// mean and reciprocal standard deviation of each row.
-    fn layer_norm<F>(
+    /// [`layer_norm`] on the calling thread.
+    fn layer_norm_rows<F>(
         x: &[F],
         gain: &[F],
         bias: &[F],
@@ -37,16 +86,13 @@ vectorised! {
         }
     }
 
-    /// The adjoint of [`layer_norm`]. Overwrites `dx`; adds to the gradients
-    /// of gain and bias.
-    fn layer_norm_backward<F>(
+    /// The gradient with respect to the input.
+    fn layer_norm_backward_rows<F>(
         x: &[F],
         statistics: &[F],
         gain: &[F],
         dy: &[F],
         dx: &mut [F],
-        dgain: &mut [F],
-        dbias: &mut [F],
     ) {
         let width = gain.len();
         let share = F::one() / F::of(width as f64);
@@ -55,23 +101,37 @@ vectorised! {
         for (((x, dy), dx), &[mean, inverse]) in
             rows.zip(dx.chunks_exact_mut(width)).zip(statistics)
         {
-            // dx holds the normalised input until the second loop.
-            for ((((dx, &x), &dy), dgain), dbias) in dx
-                .iter_mut()
-                .zip(x)
-                .zip(dy)
-                .zip(dgain.iter_mut())
-                .zip(dbias.iter_mut())
-            {
-                let normalised = (x - mean) * inverse;
-                *dx = normalised;
-                *dgain += dy * normalised;
-                *dbias += dy;
+            // dx holds the normalised input until the last loop.
+            for (dx, &x) in dx.iter_mut().zip(x) {
+                *dx = (x - mean) * inverse;
             }
             let (along_one, along_x) = projections(dx, dy, gain);
             let (along_one, along_x) = (share * along_one, share * along_x);
             for ((dx, &dy), &gain) in dx.iter_mut().zip(dy).zip(gain) {
                 *dx = inverse * (dy * gain - along_one - *dx * along_x);
+            }
+        }
+    }
+
+    /// Adds to the gradients of gain and bias, for the columns from `first` on.
+    fn layer_norm_gradients<F>(
+        x: &[F],
+        statistics: &[F],
+        dy: &[F],
+        width: usize,
+        first: usize,
+        dgain: &mut [F],
+        dbias: &mut [F],
+    ) {
+        let (statistics, _) = statistics.as_chunks::<2>();
+        let rows = x.chunks_exact(width).zip(dy.chunks_exact(width));
+        for ((x, dy), &[mean, inverse]) in rows.zip(statistics) {
+            let (x, dy) = (&x[first..], &dy[first..]);
+            for (((dgain, dbias), &x), &dy) in
+                dgain.iter_mut().zip(dbias.iter_mut()).zip(x).zip(dy)
+            {
+                *dgain += dy * ((x - mean) * inverse);
+                *dbias += dy;
             }
         }
     }
@@ -111,7 +171,13 @@ mod tests {
         let x: Vec<f64> = (0..2 * width).map(|i| (i * i % 17) as f64 + 3.0).collect();
         let (gain, bias) = (vec![1.0; width], vec![0.0; width]);
         let (mut y, mut statistics) = (vec![0.0; x.len()], vec![0.0; 4]);
-        layer_norm(&x, &gain, &bias, 0.0, &mut y, &mut statistics);
+        layer_norm(
+            Threads::ONE,
+            &x,
+            (&gain, &bias, 0.0),
+            &mut y,
+            &mut statistics,
+        );
         for row in y.chunks(width) {
             let mean = row.iter().sum::<f64>() / width as f64;
             let variance = row.iter().map(|x| x * x).sum::<f64>() / width as f64;

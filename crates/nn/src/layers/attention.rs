@@ -4,11 +4,17 @@ use super::block_site;
 use super::linear::Linear;
 use crate::kernels::matrix::{Into, Matrix, MatrixMut, product};
 use crate::kernels::softmax::{causal_softmax_rows, softmax_rows, softmax_rows_backward};
+use crate::kernels::threads::{self, Read, Threads, Write};
 use crate::parameters::Declarations;
 use crate::pass::{Pass, Rows};
 use crate::{Real, Role, Site, Symbol};
 
 /// The part without weights: `softmax(q k^T / sqrt(d)) v` per head of width d.
+///
+/// Probabilities are never kept: the backward pass computes them again, block
+/// by block of queries, which costs a fifth of the arithmetic and saves the
+/// largest buffer of a layer. Blocks of a causal network leave out the keys
+/// that none of their queries sees.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Heads {
     pub(super) site: Site,
@@ -18,61 +24,130 @@ pub(super) struct Heads {
     pub(super) causal: bool,
 }
 
-/// Queries, keys, values (batch, positions, width), and probabilities (batch,
-/// heads, positions, positions).
+/// Queries, keys and values, each (batch, positions, width).
 pub(super) struct HeadsCache<F> {
     pub(super) q: Vec<F>,
     pub(super) k: Vec<F>,
     pub(super) v: Vec<F>,
-    pub(super) probabilities: Vec<F>,
+}
+
+/// Queries of one block, small enough that scores stay in the second-level
+/// cache, and for a causal network that little is computed in vain.
+const CAUSAL_BLOCK: usize = 64;
+const BLOCK: usize = 256;
+
+/// Some queries of one head and the keys that they see.
+#[derive(Clone, Copy)]
+struct Block {
+    /// Queries.
+    first: usize,
+    count: usize,
+    /// Keys, from position 0 on.
+    keys: usize,
 }
 
 impl Heads {
     fn scale<F: Real>(&self) -> F {
-        F::of(1.0 / ((self.width / self.heads) as f64).sqrt())
+        F::of(1.0 / (self.head_width() as f64).sqrt())
     }
 
-    /// Offsets of each head's first feature in an activation and of its
-    /// (positions, positions) matrix.
-    fn offsets(self, rows: Rows) -> impl Iterator<Item = (usize, usize)> {
-        let Rows { batch, positions } = rows;
-        let head_width = self.width / self.heads;
-        (0..batch * self.heads).map(move |i| {
-            let (b, h) = (i / self.heads, i % self.heads);
-            (
-                b * positions * self.width + h * head_width,
-                i * positions * positions,
-            )
+    fn head_width(&self) -> usize {
+        self.width / self.heads
+    }
+
+    /// Queries of one block in sequences of so many positions.
+    fn block(&self, positions: usize) -> usize {
+        let block = if self.causal { CAUSAL_BLOCK } else { BLOCK };
+        block.min(positions)
+    }
+
+    /// The blocks of one head, last queries first: the first one visited sees
+    /// all keys.
+    fn blocks(self, positions: usize) -> impl Iterator<Item = Block> {
+        let block = self.block(positions);
+        (0..positions.div_ceil(block)).rev().map(move |i| {
+            let first = i * block;
+            let count = block.min(positions - first);
+            let keys = if self.causal {
+                first + count
+            } else {
+                positions
+            };
+            Block { first, count, keys }
         })
     }
 
-    /// One head of an activation as a (positions, head width) matrix.
-    fn head<'a, F>(&self, rows: Rows, activation: &'a [F], offset: usize) -> Matrix<'a, F> {
-        let head_width = self.width / self.heads;
-        Matrix::strided(
-            &activation[offset..],
-            rows.positions,
-            head_width,
-            self.width,
-        )
-    }
-
-    fn head_mut<'a, F>(
+    /// The rows of one head in a sequence (positions, width).
+    fn rows<'a, F>(
         &self,
-        rows: Rows,
-        activation: &'a mut [F],
-        offset: usize,
+        sequence: &'a [F],
+        head: usize,
+        first: usize,
+        count: usize,
+    ) -> Matrix<'a, F> {
+        let offset = first * self.width + head * self.head_width();
+        Matrix::strided(&sequence[offset..], count, self.head_width(), self.width)
+    }
+
+    fn rows_mut<'a, F>(
+        &self,
+        sequence: &'a mut [F],
+        head: usize,
+        first: usize,
+        count: usize,
     ) -> MatrixMut<'a, F> {
-        let head_width = self.width / self.heads;
+        let offset = first * self.width + head * self.head_width();
         MatrixMut::strided(
-            &mut activation[offset..],
-            rows.positions,
-            head_width,
+            &mut sequence[offset..],
+            count,
+            self.head_width(),
             self.width,
         )
     }
 
-    /// The context, (batch, positions, width). Shows S and A.
+    /// Probabilities of one block of queries, (queries, positions); those of
+    /// unseen keys are 0.
+    fn probabilities<F: Real>(
+        &self,
+        threads: Threads,
+        block: Block,
+        head: usize,
+        (q, k): (&[F], &[F]),
+        probabilities: &mut [F],
+    ) {
+        let positions = probabilities.len() / block.count;
+        product(
+            threads,
+            MatrixMut::strided(probabilities, block.count, block.keys, positions),
+            Into::Fresh,
+            self.scale(),
+            self.rows(q, head, block.first, block.count),
+            self.rows(k, head, 0, block.keys).transposed(),
+        );
+        match self.causal {
+            true => causal_softmax_rows(probabilities, positions, block.first),
+            false => softmax_rows(threads, probabilities, positions),
+        }
+    }
+
+    /// Runs `work` on blocks of sequences: side by side where there are enough
+    /// of them, else one after the other on all threads.
+    fn for_sequences<R: threads::Rows>(
+        &self,
+        threads: Threads,
+        rows: Rows,
+        tensors: R,
+        work: impl Fn(Threads, R) + Sync,
+    ) {
+        if rows.batch < threads.count() {
+            return work(threads, tensors);
+        }
+        let cost = rows.positions * rows.positions * self.width;
+        threads.for_rows(rows.batch, cost, tensors, |some| work(Threads::ONE, some));
+    }
+
+    /// The context, (batch, positions, width). Shows S, where it is wanted, and
+    /// A.
     pub(super) fn forward<F: Real>(
         &self,
         pass: &mut Pass<'_, F>,
@@ -82,40 +157,53 @@ impl Heads {
         v: Vec<F>,
     ) -> (Vec<F>, HeadsCache<F>) {
         let t = rows.positions;
-        let mut probabilities = pass.take(rows.batch * self.heads * t * t);
-        for (offset, square) in self.offsets(rows) {
-            product(
-                MatrixMut::new(&mut probabilities[square..][..t * t], t),
-                Into::Fresh,
-                self.scale(),
-                self.head(rows, &q, offset),
-                self.head(rows, &k, offset).transposed(),
-            );
-        }
-        match self.causal {
-            true => causal_softmax_rows(&mut probabilities, t),
-            false => softmax_rows(&mut probabilities, t),
-        }
-        let shape = [rows.batch, self.heads, t, t];
-        pass.show_as(self.site, Symbol::S, &shape, &probabilities);
-        let mut context = pass.take(q.len());
-        for (offset, square) in self.offsets(rows) {
-            product(
-                self.head_mut(rows, &mut context, offset),
-                Into::Fresh,
-                F::one(),
-                Matrix::new(&probabilities[square..][..t * t], t),
-                self.head(rows, &v, offset),
-            );
-        }
-        pass.show(self.site, Symbol::A, rows, &context);
-        let cache = HeadsCache {
-            q,
-            k,
-            v,
-            probabilities,
+        let sequence = t * self.width;
+        let whole = pass.wants(self.site, Symbol::S);
+        let scratch = match whole {
+            true => self.heads * t * t,
+            false => self.block(t) * t,
         };
-        (context, cache)
+        let mut probabilities = pass.take(rows.batch * scratch);
+        let mut context = pass.take(q.len());
+        let tensors = (
+            (Read(&q, sequence), Read(&k, sequence)),
+            Read(&v, sequence),
+            Write(&mut probabilities, scratch),
+            Write(&mut context, sequence),
+        );
+        self.for_sequences(pass.threads, rows, tensors, |threads, ((q, k), v, p, y)| {
+            let inputs = (q.0.chunks_exact(sequence)).zip(k.0.chunks_exact(sequence));
+            let inputs = inputs.zip(v.0.chunks_exact(sequence));
+            let outputs = (p.0.chunks_exact_mut(scratch)).zip(y.0.chunks_exact_mut(sequence));
+            for (((q, k), v), (scratch, context)) in inputs.zip(outputs) {
+                for head in 0..self.heads {
+                    for block in self.blocks(t) {
+                        let start = if whole {
+                            (head * t + block.first) * t
+                        } else {
+                            0
+                        };
+                        let p = &mut scratch[start..][..block.count * t];
+                        self.probabilities(threads, block, head, (q, k), p);
+                        product(
+                            threads,
+                            self.rows_mut(context, head, block.first, block.count),
+                            Into::Fresh,
+                            F::one(),
+                            Matrix::strided(p, block.count, block.keys, t),
+                            self.rows(v, head, 0, block.keys),
+                        );
+                    }
+                }
+            }
+        });
+        if whole {
+            let shape = [rows.batch, self.heads, t, t];
+            pass.show_as(self.site, Symbol::S, &shape, &probabilities);
+        }
+        pass.give([probabilities]);
+        pass.show(self.site, Symbol::A, rows, &context);
+        (context, HeadsCache { q, k, v })
     }
 
     /// Gradients with respect to queries, keys and values. Shows D.
@@ -128,43 +216,99 @@ impl Heads {
     ) -> [Vec<F>; 3] {
         pass.show(self.site, Symbol::D, rows, dcontext);
         let t = rows.positions;
+        let sequence = t * self.width;
+        let block = self.block(t) * t;
         let [mut dq, mut dk, mut dv] = [(); 3].map(|()| pass.take(dcontext.len()));
-        let mut dscores = pass.take(t * t);
-        for (offset, square) in self.offsets(rows) {
-            let probabilities = &cache.probabilities[square..][..t * t];
-            let dcontext = self.head(rows, dcontext, offset);
-            product(
-                self.head_mut(rows, &mut dv, offset),
-                Into::Fresh,
-                F::one(),
-                Matrix::new(probabilities, t).transposed(),
-                dcontext,
-            );
-            product(
-                MatrixMut::new(&mut dscores, t),
-                Into::Fresh,
-                F::one(),
-                dcontext,
-                self.head(rows, &cache.v, offset).transposed(),
-            );
-            softmax_rows_backward(probabilities, &mut dscores, t, self.scale());
-            product(
-                self.head_mut(rows, &mut dq, offset),
-                Into::Fresh,
-                F::one(),
-                Matrix::new(&dscores, t),
-                self.head(rows, &cache.k, offset),
-            );
-            product(
-                self.head_mut(rows, &mut dk, offset),
-                Into::Fresh,
-                F::one(),
-                Matrix::new(&dscores, t).transposed(),
-                self.head(rows, &cache.q, offset),
-            );
-        }
-        pass.give([dscores]);
+        // Probabilities of a block, and the gradient with respect to them.
+        let mut scratch = pass.take(rows.batch * 2 * block);
+        let tensors = (
+            (Read(&cache.q, sequence), Read(&cache.k, sequence)),
+            (Read(&cache.v, sequence), Read(dcontext, sequence)),
+            (Write(&mut dq, sequence), Write(&mut dk, sequence)),
+            (Write(&mut dv, sequence), Write(&mut scratch, 2 * block)),
+        );
+        self.for_sequences(pass.threads, rows, tensors, |threads, tensors| {
+            let ((q, k), (v, dcontext), (dq, dk), (dv, scratch)) = tensors;
+            for i in 0..q.0.len() / sequence {
+                let own = i * sequence..(i + 1) * sequence;
+                let (p, dp) = scratch.0[i * 2 * block..][..2 * block].split_at_mut(block);
+                self.backward_sequence(
+                    threads,
+                    [q.0, k.0, v.0, dcontext.0].map(|x| &x[own.clone()]),
+                    [
+                        &mut dq.0[own.clone()],
+                        &mut dk.0[own.clone()],
+                        &mut dv.0[own.clone()],
+                    ],
+                    [p, dp],
+                );
+            }
+        });
+        pass.give([scratch]);
         [dq, dk, dv]
+    }
+
+    /// [`backward`](Self::backward) of one sequence; all tensors are
+    /// (positions, width).
+    fn backward_sequence<F: Real>(
+        &self,
+        threads: Threads,
+        [q, k, v, dcontext]: [&[F]; 4],
+        [dq, dk, dv]: [&mut [F]; 3],
+        [p, dp]: [&mut [F]; 2],
+    ) {
+        let t = q.len() / self.width;
+        for head in 0..self.heads {
+            for block in self.blocks(t) {
+                let Block { first, count, keys } = block;
+                let (p, dp) = (&mut p[..count * t], &mut dp[..count * t]);
+                // The block that comes first writes the gradient of every key.
+                let into = if first + count == t {
+                    Into::Fresh
+                } else {
+                    Into::Sum
+                };
+                self.probabilities(threads, block, head, (q, k), p);
+                let dcontext = self.rows(dcontext, head, first, count);
+                product(
+                    threads,
+                    self.rows_mut(dv, head, 0, keys),
+                    into,
+                    F::one(),
+                    Matrix::strided(p, count, keys, t).transposed(),
+                    dcontext,
+                );
+                product(
+                    threads,
+                    MatrixMut::strided(dp, count, keys, t),
+                    Into::Fresh,
+                    F::one(),
+                    dcontext,
+                    self.rows(v, head, 0, keys).transposed(),
+                );
+                if keys < t {
+                    dp.chunks_exact_mut(t)
+                        .for_each(|row| row[keys..].fill(F::zero()));
+                }
+                softmax_rows_backward(threads, p, dp, t, self.scale());
+                product(
+                    threads,
+                    self.rows_mut(dq, head, first, count),
+                    Into::Fresh,
+                    F::one(),
+                    Matrix::strided(dp, count, keys, t),
+                    self.rows(k, head, 0, keys),
+                );
+                product(
+                    threads,
+                    self.rows_mut(dk, head, 0, keys),
+                    into,
+                    F::one(),
+                    Matrix::strided(dp, count, keys, t).transposed(),
+                    self.rows(q, head, first, count),
+                );
+            }
+        }
     }
 }
 
@@ -253,7 +397,7 @@ impl Attention {
     ) -> Vec<F> {
         let dcontext = self.out.backward_fresh(pass, rows, &cache.context, dy);
         let [mut dq, dk, dv] = self.heads.backward(pass, rows, &cache.heads, &dcontext);
-        pass.give([dcontext, cache.context, cache.heads.probabilities]);
+        pass.give([dcontext, cache.context]);
         pass.give([cache.heads.q, cache.heads.k, cache.heads.v]);
         if let (Some(weighting), Some(unweighted)) = (self.weighting, cache.unweighted) {
             let unweighted_dq = weighting.backward_fresh(pass, rows, &unweighted, &dq);

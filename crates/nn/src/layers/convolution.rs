@@ -129,17 +129,17 @@ impl DynamicConvolution {
         pass.show(self.depthwise_site, Symbol::X, rows, x);
         let mut spans = pass.take(x.len());
         self.depthwise(rows)
-            .forward(x, pass.weight(self.depthwise), &mut spans);
+            .forward(pass.threads, x, pass.weight(self.depthwise), &mut spans);
         pass.show(self.depthwise_site, Symbol::A, rows, &spans);
         let span_keys = self.pointwise.forward(pass, rows, &spans);
         let mut span_queries = pass.take(q.len());
-        multiply(&mut span_queries, &span_keys, &q);
+        multiply(pass.threads, &mut span_queries, &span_keys, &q);
         let mut kernels = self.kernel_map.forward(pass, rows, &span_queries);
-        softmax_rows(&mut kernels, self.kernel);
+        softmax_rows(pass.threads, &mut kernels, self.kernel);
         let values = self.output.forward(pass, rows, x);
         let mut convolved = pass.take(values.len());
         self.dynamic(rows)
-            .forward(&values, &kernels, &mut convolved);
+            .forward(pass.threads, &values, &kernels, &mut convolved);
 
         let (context, heads) = self.heads.forward(pass, rows, q, k, v);
         let inner = self.heads.width;
@@ -191,6 +191,7 @@ impl DynamicConvolution {
         let mut dvalues = pass.zeroed(cache.values.len());
         let mut dkernels = pass.take(cache.kernels.len());
         self.dynamic(rows).backward(
+            pass.threads,
             &cache.values,
             &cache.kernels,
             &dconvolved,
@@ -199,19 +200,31 @@ impl DynamicConvolution {
         );
         self.output
             .backward(pass, rows, x, &dvalues, &mut dx, Into::Sum);
-        softmax_rows_backward(&cache.kernels, &mut dkernels, self.kernel, F::one());
+        softmax_rows_backward(
+            pass.threads,
+            &cache.kernels,
+            &mut dkernels,
+            self.kernel,
+            F::one(),
+        );
         let dspan_queries =
             self.kernel_map
                 .backward_fresh(pass, rows, &cache.span_queries, &dkernels);
         let mut dspan_keys = pass.take(dspan_queries.len());
-        multiply(&mut dspan_keys, &dspan_queries, &cache.heads.q);
-        add_product(&mut dq, &dspan_queries, &cache.span_keys);
+        multiply(
+            pass.threads,
+            &mut dspan_keys,
+            &dspan_queries,
+            &cache.heads.q,
+        );
+        add_product(pass.threads, &mut dq, &dspan_queries, &cache.span_keys);
         let dspans = self
             .pointwise
             .backward_fresh(pass, rows, &cache.spans, &dspan_keys);
         pass.show(self.depthwise_site, Symbol::D, rows, &dspans);
         let mut gradient = pass.zero_gradient(self.depthwise);
         self.depthwise(rows).backward(
+            pass.threads,
             x,
             pass.weight(self.depthwise),
             &dspans,
@@ -222,7 +235,7 @@ impl DynamicConvolution {
         pass.give([dvalues, dkernels, dconvolved]);
         pass.give([dspan_queries, dspan_keys, dspans]);
         pass.give([cache.spans, cache.span_keys, cache.span_queries]);
-        pass.give([cache.kernels, cache.values, cache.heads.probabilities]);
+        pass.give([cache.kernels, cache.values]);
         pass.give([cache.heads.q, cache.heads.k, cache.heads.v]);
 
         self.value.backward(pass, rows, x, &dv, &mut dx, Into::Sum);

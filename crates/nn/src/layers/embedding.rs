@@ -197,7 +197,7 @@ impl Embedding {
     ) -> (Vec<F>, EmbeddingCache<F>) {
         let cluster = &self.clusters[0];
         let (mut sum, tokens) = cluster.look_up(pass, rows, tokens);
-        self.scale_tokens(&mut sum);
+        self.scale_tokens(pass, &mut sum);
         self.add_positions(pass, rows, &mut sum);
         let normed = self.norm.map(|norm| norm.forward(pass, rows, &sum));
         let narrow = normed.as_ref().map_or(&sum, |(y, _)| y);
@@ -242,7 +242,7 @@ impl Embedding {
             }
             caches.push(cache);
         }
-        self.scale_tokens(&mut x);
+        self.scale_tokens(pass, &mut x);
         self.add_positions(pass, rows, &mut x);
         let cache = EmbeddingCache {
             tokens: caches,
@@ -301,7 +301,7 @@ impl Embedding {
         }
         pass.give([sum]);
         self.backward_positions(pass, rows, &d);
-        self.scale_tokens(&mut d);
+        self.scale_tokens(pass, &mut d);
         cluster.backward_lookup(pass, rows, &tokens, &d, shared.tables[0].take());
         pass.give([d]);
     }
@@ -316,7 +316,7 @@ impl Embedding {
     ) {
         self.backward_positions(pass, rows, &dx);
         let mut dtokens = dx;
-        self.scale_tokens(&mut dtokens);
+        self.scale_tokens(pass, &mut dtokens);
         for (i, (cluster, cache)) in self.clusters.iter().zip(cache.tokens).enumerate().rev() {
             let mut d = pass.take(cache.members.len() * self.width);
             gather(&dtokens, &cache.members, &mut d);
@@ -335,9 +335,9 @@ impl Embedding {
         pass.give([dtokens]);
     }
 
-    fn scale_tokens<F: Real>(&self, x: &mut [F]) {
+    fn scale_tokens<F: Real>(&self, pass: &Pass<'_, F>, x: &mut [F]) {
         if let Some(factor) = self.token_scale {
-            scale(x, F::of(factor));
+            scale(pass.threads, x, F::of(factor));
         }
     }
 
@@ -345,12 +345,12 @@ impl Embedding {
     fn add_positions<F: Real>(&self, pass: &Pass<'_, F>, rows: Rows, x: &mut [F]) {
         let width = x.len() / rows.count();
         for sequence in x.chunks_exact_mut(rows.positions * width) {
-            add(sequence, pass.weight(self.positions));
+            add(pass.threads, sequence, pass.weight(self.positions));
         }
         if let Some(segments) = self.segments {
             // Shorter than the table: only row 0 counts.
             for x in x.chunks_exact_mut(width) {
-                add(x, pass.weight(segments));
+                add(pass.threads, x, pass.weight(segments));
             }
         }
     }
@@ -359,11 +359,11 @@ impl Embedding {
         let width = d.len() / rows.count();
         if let Some(segments) = self.segments {
             let mut gradient = pass.zero_gradient(segments);
-            add_column_sums(&mut gradient[..width], d);
+            add_column_sums(pass.threads, &mut gradient[..width], d);
             pass.show_gradient(segments, Some(outer_site(Role::Segment, 0)), gradient);
         }
         let mut gradient = pass.zero_gradient(self.positions);
-        add_column_sums(&mut gradient[..rows.positions * width], d);
+        add_column_sums(pass.threads, &mut gradient[..rows.positions * width], d);
         pass.show_gradient(
             self.positions,
             Some(outer_site(Role::Position, 0)),

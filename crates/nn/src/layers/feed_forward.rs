@@ -63,7 +63,7 @@ impl FeedForward {
             let input = cache.last().map_or(x, |(_, after)| after);
             let before = dense.forward(pass, rows, input);
             let mut after = pass.take(before.len());
-            activation::forward(self.activation, &before, &mut after);
+            activation::forward(pass.threads, self.activation, &before, &mut after);
             cache.push((before, after));
         }
         let input = cache.last().map_or(x, |(_, after)| after);
@@ -84,7 +84,7 @@ impl FeedForward {
         let mut d = self.last.backward_fresh(pass, rows, input, dy);
         for dense in self.hidden.iter().rev() {
             if let Some((before, after)) = cache.pop() {
-                activation::backward(self.activation, &before, &mut d);
+                activation::backward(pass.threads, self.activation, &before, &mut d);
                 pass.give([before, after]);
             }
             let input = cache.last().map_or(x, |(_, after)| after);

@@ -4,10 +4,9 @@
 
 use lpzero_arch::{Architecture, Head as Description};
 
+use super::classifier::{Classes, cross_entropy};
 use super::{Embedding, SharedGradients, gather, outer_site, scatter_add};
-use crate::kernels::elementwise::{add_column_sums, fill_rows};
 use crate::kernels::matrix::{Into, Matrix, MatrixMut, product};
-use crate::kernels::softmax::cross_entropy_rows;
 use crate::parameters::{Declarations, Initial, ParameterId};
 use crate::pass::{Pass, Rows};
 use crate::{Real, Role, Symbol};
@@ -188,109 +187,50 @@ impl Head {
         &self,
         pass: &mut Pass<'_, F>,
         (i, rows): (usize, Rows),
-        (inputs, classes, predictions): (&[F], &[u32], usize),
+        (inputs, targets, predictions): (&[F], &[u32], usize),
         dbias: Option<&mut [F]>,
         shared: &mut SharedGradients<F>,
     ) -> (f64, Vec<F>) {
         let cluster = &self.clusters[i];
         let site = outer_site(Role::Head, i);
-        let tokens = cluster.end - cluster.first;
         let entries = self.entries.filter(|_| i == 0);
-        let entry_count = entries.map_or(0, |_| self.clusters.len() - 1);
-        let scores = tokens + entry_count;
-        let table = {
-            let rows = &pass.weight(self.tables[cluster.table])[cluster.row * cluster.width..];
-            Matrix::new(&rows[..tokens * cluster.width], cluster.width)
-        };
-
         let projected = self.project(pass, (i, rows), inputs);
         let narrow = projected.as_deref().unwrap_or(inputs);
-        pass.show(site, Symbol::X, rows, narrow);
-        let mut logits = pass.take(rows.count() * scores);
-        let mut into = Into::Fresh;
-        if let Some(bias) = self.bias {
-            let mut row = pass.take(scores);
-            row[..tokens].copy_from_slice(&pass.weight(bias)[cluster.first..cluster.end]);
-            if let Some((_, bias)) = entries {
-                row[tokens..].copy_from_slice(pass.weight(bias));
-            }
-            fill_rows(&mut logits, &row);
-            into = Into::Sum;
-            pass.give([row]);
-        }
-        let x = Matrix::new(narrow, cluster.width);
-        product(
-            MatrixMut::strided(&mut logits, rows.count(), tokens, scores),
-            into,
-            F::one(),
-            x,
-            table.transposed(),
-        );
-        if let Some((weight, _)) = entries {
-            product(
-                MatrixMut::strided(&mut logits[tokens..], rows.count(), entry_count, scores),
-                into,
-                F::one(),
-                x,
-                Matrix::new(pass.weight(weight), cluster.width).transposed(),
-            );
-        }
-        pass.show(site, Symbol::A, rows, &logits);
-        let share = F::of(1.0 / predictions as f64);
-        let loss = cross_entropy_rows(&mut logits, scores, classes, share);
 
-        let dlogits = logits;
-        pass.show(site, Symbol::D, rows, &dlogits);
-        let d = Matrix::strided(&dlogits, rows.count(), tokens, scores);
-        let dtable = shared.tables[cluster.table]
-            .get_or_insert_with(|| pass.zero_gradient(self.tables[cluster.table]));
-        let dtable = &mut dtable[cluster.row * cluster.width..][..tokens * cluster.width];
-        product(
-            MatrixMut::new(dtable, cluster.width),
-            Into::Sum,
-            F::one(),
-            d.transposed(),
-            x,
-        );
-        let mut dnarrow = pass.take(narrow.len());
-        product(
-            MatrixMut::new(&mut dnarrow, cluster.width),
-            Into::Fresh,
-            F::one(),
-            d,
-            table,
-        );
-        if let Some((weight, _)) = entries {
-            let d = Matrix::strided(&dlogits[tokens..], rows.count(), entry_count, scores);
-            product(
-                MatrixMut::new(&mut dnarrow, cluster.width),
-                Into::Sum,
-                F::one(),
-                d,
-                Matrix::new(pass.weight(weight), cluster.width),
-            );
-            let mut gradient = pass.zero_gradient(weight);
-            product(
-                MatrixMut::new(&mut gradient, cluster.width),
-                Into::Fresh,
-                F::one(),
-                d.transposed(),
-                x,
-            );
-            pass.show_gradient(weight, Some(site), gradient);
+        // The clusters' rows together are the whole table, so that its
+        // gradient needs no zeros to begin with.
+        let table = self.tables[cluster.table];
+        let dtable = shared.tables[cluster.table].get_or_insert_with(|| pass.gradient(table));
+        let own = cluster.row * cluster.width..;
+        let size = (cluster.end - cluster.first) * cluster.width;
+        let mut dentries = entries.map(|(weight, bias)| [weight, bias].map(|id| pass.gradient(id)));
+        let mut classes = vec![Classes {
+            weight: (
+                &pass.weight(table)[own.clone()][..size],
+                &mut dtable[own][..size],
+            ),
+            bias: (self.bias.zip(dbias)).map(|(bias, dbias)| {
+                let own = cluster.first..cluster.end;
+                (&pass.weight(bias)[own.clone()], &mut dbias[own])
+            }),
+        }];
+        if let (Some((weight, bias)), Some([dweight, dbias])) = (entries, &mut dentries) {
+            classes.push(Classes {
+                weight: (pass.weight(weight), dweight),
+                bias: Some((pass.weight(bias), dbias)),
+            });
         }
-        if let Some(dbias) = dbias {
-            let mut sums = pass.zeroed(scores);
-            add_column_sums(&mut sums, &dlogits);
-            dbias[cluster.first..cluster.end].copy_from_slice(&sums[..tokens]);
-            if let Some((_, bias)) = entries {
-                let mut gradient = pass.zero_gradient(bias);
-                gradient.copy_from_slice(&sums[tokens..]);
-                pass.show_gradient(bias, None, gradient);
-            }
-            pass.give([sums]);
+        let (loss, dnarrow) = cross_entropy(
+            pass,
+            (site, rows),
+            (narrow, cluster.width),
+            &mut classes,
+            (targets, 1.0 / predictions as f64),
+        );
+        if let (Some((weight, bias)), Some([dweight, dbias])) = (entries, dentries) {
+            pass.show_gradient(weight, Some(site), dweight);
+            pass.show_gradient(bias, None, dbias);
         }
-        pass.give([dlogits]);
         let dinputs = match projected {
             None => dnarrow,
             Some(projected) => {
@@ -319,6 +259,7 @@ impl Head {
         }
         let mut projected = pass.take(rows.count() * cluster.width);
         product(
+            pass.threads,
             MatrixMut::new(&mut projected, cluster.width),
             Into::Fresh,
             F::one(),
@@ -347,8 +288,10 @@ impl Head {
         };
         let (Projection::Own(weight) | Projection::Shared(weight, _)) = projection;
         let d = Matrix::new(dprojected, cluster.width);
+        let threads = pass.threads;
         let accumulate = |gradient: &mut [F]| {
             product(
+                threads,
                 MatrixMut::new(gradient, cluster.width),
                 Into::Sum,
                 F::one(),
@@ -369,6 +312,7 @@ impl Head {
         }
         let mut dinputs = pass.take(inputs.len());
         product(
+            pass.threads,
             MatrixMut::new(&mut dinputs, self.width),
             Into::Fresh,
             F::one(),

@@ -54,12 +54,13 @@ impl Linear {
         let mut y = pass.take(rows.count() * self.outputs);
         let into = match self.bias {
             Some(bias) => {
-                fill_rows(&mut y, pass.weight(bias));
+                fill_rows(pass.threads, &mut y, pass.weight(bias));
                 Into::Sum
             }
             None => Into::Fresh,
         };
         product(
+            pass.threads,
             MatrixMut::new(&mut y, self.outputs),
             into,
             F::one(),
@@ -128,6 +129,7 @@ impl Linear {
             None => (pass.take(self.inputs * self.outputs), Into::Fresh),
         };
         product(
+            pass.threads,
             MatrixMut::new(&mut gradient, self.inputs),
             into,
             F::one(),
@@ -137,13 +139,14 @@ impl Linear {
         pass.show_gradient(self.weight, Some(self.site), gradient);
         if let Some(bias) = self.bias {
             let mut gradient = pass.zeroed(self.outputs);
-            add_column_sums(&mut gradient, dy);
+            add_column_sums(pass.threads, &mut gradient, dy);
             pass.show_gradient(bias, None, gradient);
         }
     }
 
     fn backward_input<F: Real>(&self, pass: &Pass<'_, F>, dy: &[F], dx: &mut [F], into: Into) {
         product(
+            pass.threads,
             MatrixMut::new(dx, self.inputs),
             into,
             F::one(),

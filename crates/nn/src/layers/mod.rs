@@ -8,6 +8,7 @@
 //! visitor itself.
 
 mod attention;
+mod classifier;
 mod convolution;
 mod embedding;
 mod feed_forward;
@@ -86,6 +87,6 @@ pub(crate) fn scatter_add<F: Real>(from: &[F], members: &[usize], to: &mut [F]) 
     }
     let width = from.len() / members.len();
     for (from, &member) in from.chunks_exact(width).zip(members) {
-        crate::kernels::elementwise::add(&mut to[member * width..][..width], from);
+        crate::kernels::elementwise::add_here(&mut to[member * width..][..width], from);
     }
 }

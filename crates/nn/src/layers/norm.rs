@@ -41,10 +41,13 @@ impl Norm {
         let mut y = pass.take(x.len());
         let mut statistics = pass.take(2 * rows.count());
         layer_norm(
+            pass.threads,
             x,
-            pass.weight(self.gain),
-            pass.weight(self.bias),
-            F::of(self.epsilon),
+            (
+                pass.weight(self.gain),
+                pass.weight(self.bias),
+                F::of(self.epsilon),
+            ),
             &mut y,
             &mut statistics,
         );
@@ -66,13 +69,13 @@ impl Norm {
         let mut gain = pass.zero_gradient(self.gain);
         let mut bias = pass.zero_gradient(self.bias);
         layer_norm_backward(
+            pass.threads,
             x,
             &statistics,
             pass.weight(self.gain),
             dy,
             &mut dx,
-            &mut gain,
-            &mut bias,
+            (&mut gain, &mut bias),
         );
         pass.show_gradient(self.gain, Some(self.site), gain);
         pass.show_gradient(self.bias, None, bias);

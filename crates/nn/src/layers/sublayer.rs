@@ -188,14 +188,14 @@ impl Sublayer {
             }
             Some((norm, NormPlacement::Post)) => {
                 let (mut inner, function) = self.function.forward(pass, rows, &x);
-                add(&mut inner, &x);
+                add(pass.threads, &mut inner, &x);
                 let (y, statistics) = norm.forward(pass, rows, &inner);
                 (y, function, Some(NormCache { inner, statistics }))
             }
             Some((norm, NormPlacement::Pre)) => {
                 let (inner, statistics) = norm.forward(pass, rows, &x);
                 let (mut y, function) = self.function.forward(pass, rows, &inner);
-                add(&mut y, &x);
+                add(pass.threads, &mut y, &x);
                 (y, function, Some(NormCache { inner, statistics }))
             }
         };
@@ -218,7 +218,7 @@ impl Sublayer {
                 let dsum = layer.backward(pass, rows, &norm.inner, norm.statistics, &dy);
                 pass.give([norm.inner]);
                 let mut dx = self.function.backward(pass, rows, &x, function, &dsum);
-                add(&mut dx, &dsum);
+                add(pass.threads, &mut dx, &dsum);
                 pass.give([dsum]);
                 dx
             }
@@ -227,7 +227,7 @@ impl Sublayer {
                     .function
                     .backward(pass, rows, &norm.inner, function, &dy);
                 let mut dx = layer.backward(pass, rows, &x, norm.statistics, &dinner);
-                add(&mut dx, &dy);
+                add(pass.threads, &mut dx, &dy);
                 pass.give([norm.inner, dinner]);
                 dx
             }

@@ -43,7 +43,7 @@ impl LinearTransform {
         let spectrum = pass.spectrum(self.transform, rows.positions, self.head_width);
         let mapped = self.map.forward(pass, rows, x);
         let mut y = pass.take(mapped.len());
-        spectrum.forward(rows.batch, &mapped, &mut y);
+        spectrum.forward(pass.threads, rows.batch, &mapped, &mut y);
         pass.give([mapped]);
         y
     }
@@ -57,7 +57,7 @@ impl LinearTransform {
     ) -> Vec<F> {
         let spectrum = pass.spectrum(self.transform, rows.positions, self.head_width);
         let mut dmapped = pass.take(dy.len());
-        spectrum.backward(rows.batch, dy, &mut dmapped);
+        spectrum.backward(pass.threads, rows.batch, dy, &mut dmapped);
         let dx = self.map.backward_fresh(pass, rows, x, &dmapped);
         pass.give([dmapped]);
         dx

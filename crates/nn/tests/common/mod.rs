@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use lpzero_arch::{
     Activation, Architecture, Block, Embedding, FeedForward, Head, Initialisation, Kind, Mixer,
-    NormPlacement, PositionWidth,
+    NormPlacement, PositionWidth, Transform,
 };
 use lpzero_nn::{Network, Objective, Real, Site, Symbol, TensorView, Visitor};
 
@@ -60,6 +60,58 @@ pub fn decoder() -> Architecture {
         initialisation: INITIALISATION,
     }
 }
+
+/// One architecture per mixer and the decoder in both divisions, large enough
+/// that kernels share their work and attention takes several blocks.
+pub fn large_zoo() -> Vec<(Architecture, Objective)> {
+    let attention = |weighted| Mixer::Attention { heads: 4, weighted };
+    let transform = |transform| Mixer::Transform {
+        heads: 4,
+        transform,
+    };
+    let mixers = [
+        attention(false),
+        attention(true),
+        transform(Transform::Fourier),
+        transform(Transform::Cosine),
+        Mixer::DynamicConvolution {
+            heads: 4,
+            kernel: 5,
+        },
+    ];
+    let encoders = mixers.map(|mixer| {
+        let mut architecture = encoder();
+        architecture.blocks[0].mixer = mixer;
+        (architecture, Objective::MaskedToken)
+    });
+    let decoders = [1, 2].map(|division| {
+        let mut architecture = decoder();
+        architecture.embedding.division = division;
+        for block in &mut architecture.blocks {
+            block.mixer = attention(false);
+        }
+        (architecture, Objective::NextToken)
+    });
+    let enlarge = |(mut architecture, objective): (Architecture, _)| {
+        architecture.width = 64;
+        architecture.positions = LARGE_POSITIONS;
+        architecture.embedding.width = 48;
+        architecture.vocabulary = 1000;
+        let cutoffs = &mut architecture.embedding.cutoffs;
+        *cutoffs = match cutoffs.len() {
+            1 => vec![1000],
+            _ => vec![200, 500, 1000],
+        };
+        for block in &mut architecture.blocks {
+            block.feed_forward.hidden = vec![150];
+        }
+        (architecture, objective)
+    };
+    encoders.into_iter().chain(decoders).map(enlarge).collect()
+}
+
+/// The length that [`large_zoo`] is made for: no multiple of a block.
+pub const LARGE_POSITIONS: usize = 150;
 
 const INITIALISATION: Initialisation = Initialisation {
     weight: 0.02,

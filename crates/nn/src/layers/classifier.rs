@@ -1,0 +1,114 @@
+//! Cross-entropy over the rows of tables: what every objective over a
+//! vocabulary ends in.
+
+use crate::kernels::elementwise::{add_column_sums, fill_rows};
+use crate::kernels::matrix::{Into, Matrix, MatrixMut, product};
+use crate::kernels::softmax::cross_entropy_rows;
+use crate::pass::{Pass, Rows};
+use crate::{Real, Site, Symbol};
+
+/// Logits that are in memory at once, unless the visitor wants to see them:
+/// 32 MB in single precision.
+const SLICE: usize = 1 << 23;
+
+/// Fewest rows of a slice: with fewer, adding to the gradient of the table
+/// would take longer than computing it.
+const FEWEST_ROWS: usize = 64;
+
+/// Some of the classes. Their scores for features x are `x W^T + b`.
+pub(super) struct Classes<'a, F> {
+    /// W, (classes, features), and where its gradient is written.
+    pub(super) weight: (&'a [F], &'a mut [F]),
+    /// b, and where its gradient is written. All have one, or none has.
+    pub(super) bias: Option<(&'a [F], &'a mut [F])>,
+}
+
+/// Summed cross-entropy in nats of one target class per row of `x` (rows,
+/// features), and the gradient of `share` times it with respect to `x`.
+/// Classes count through `classes`. Shows X, A and D of the scores.
+///
+/// Rows are scored slice by slice, so that logits are never whole in memory
+/// where nobody looks at them.
+pub(super) fn cross_entropy<F: Real>(
+    pass: &mut Pass<'_, F>,
+    (site, rows): (Site, Rows),
+    (x, features): (&[F], usize),
+    classes: &mut [Classes<'_, F>],
+    (targets, share): (&[u32], f64),
+) -> (f64, Vec<F>) {
+    pass.show(site, Symbol::X, rows, x);
+    let count = |some: &Classes<'_, F>| some.weight.0.len() / features;
+    let scores: usize = classes.iter().map(count).sum();
+    let whole = pass.wants(site, Symbol::A) || pass.wants(site, Symbol::D);
+    let slice = match whole {
+        true => rows.count().max(1),
+        false => (SLICE / scores).max(FEWEST_ROWS),
+    };
+    let mut biases = pass.take(scores);
+    let mut bias_sums = pass.zeroed(scores);
+    let mut logits = pass.take(rows.count().min(slice) * scores);
+    let mut dx = pass.take(x.len());
+    let has_bias = classes.iter().any(|some| some.bias.is_some());
+    for_each_class(classes, features, |first, some| {
+        if let Some((bias, _)) = &some.bias {
+            biases[first..][..bias.len()].copy_from_slice(bias);
+        }
+    });
+
+    let mut loss = 0.0;
+    let slices = x
+        .chunks(slice * features)
+        .zip(dx.chunks_mut(slice * features));
+    for (i, ((x, dx), targets)) in slices.zip(targets.chunks(slice)).enumerate() {
+        let x = Matrix::new(x, features);
+        let logits = &mut logits[..targets.len() * scores];
+        if has_bias {
+            fill_rows(pass.threads, logits, &biases);
+        }
+        let into = if has_bias { Into::Sum } else { Into::Fresh };
+        for_each_class(classes, features, |first, some| {
+            let own = MatrixMut::strided(&mut logits[first..], targets.len(), count(some), scores);
+            let weight = Matrix::new(some.weight.0, features);
+            product(pass.threads, own, into, F::one(), x, weight.transposed());
+        });
+        pass.show(site, Symbol::A, rows, logits);
+        loss += cross_entropy_rows(pass.threads, logits, scores, targets, F::of(share));
+        pass.show(site, Symbol::D, rows, logits);
+        let into = if i == 0 { Into::Fresh } else { Into::Sum };
+        for_each_class(classes, features, |first, some| {
+            let d = Matrix::strided(&logits[first..], targets.len(), count(some), scores);
+            let dweight = MatrixMut::new(some.weight.1, features);
+            product(pass.threads, dweight, into, F::one(), d.transposed(), x);
+            let into = if first == 0 { Into::Fresh } else { Into::Sum };
+            let dx = MatrixMut::new(dx, features);
+            let weight = Matrix::new(some.weight.0, features);
+            product(pass.threads, dx, into, F::one(), d, weight);
+        });
+        if has_bias {
+            add_column_sums(pass.threads, &mut bias_sums, logits);
+        }
+    }
+    if x.is_empty() {
+        for_each_class(classes, features, |_, some| some.weight.1.fill(F::zero()));
+    }
+    for_each_class(classes, features, |first, some| {
+        if let Some((_, dbias)) = &mut some.bias {
+            dbias.copy_from_slice(&bias_sums[first..][..dbias.len()]);
+        }
+    });
+    pass.give([logits, biases, bias_sums]);
+    (loss, dx)
+}
+
+/// Visits some classes after the other, with the number of the first one.
+fn for_each_class<F>(
+    classes: &mut [Classes<'_, F>],
+    features: usize,
+    mut visit: impl FnMut(usize, &mut Classes<'_, F>),
+) {
+    let mut first = 0;
+    for some in classes {
+        visit(first, some);
+        first += some.weight.0.len() / features;
+    }
+}
