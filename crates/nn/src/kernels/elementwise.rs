@@ -86,6 +86,7 @@ vectorised! {
 
 /// `sum += x`.
 pub(crate) fn add<F: Real>(threads: Threads, sum: &mut [F], x: &[F]) {
+    assert_eq!(sum.len(), x.len());
     let tensors = (Write(sum, 1), Read(x, 1));
     threads.for_rows(x.len(), 1, tensors, |(sum, x)| add_here(sum.0, x.0));
 }

@@ -7,6 +7,7 @@ use super::linear::Linear;
 use super::norm::Norm;
 use super::{SharedGradients, gather, norm_index, outer_site, scatter_add};
 use crate::kernels::elementwise::{add, add_column_sums, scale};
+use crate::kernels::threads::Threads;
 use crate::parameters::{Declarations, Initial, ParameterId};
 use crate::pass::{Pass, Rows};
 use crate::{Real, Role, Site, Symbol};
@@ -345,12 +346,13 @@ impl Embedding {
     fn add_positions<F: Real>(&self, pass: &Pass<'_, F>, rows: Rows, x: &mut [F]) {
         let width = x.len() / rows.count();
         for sequence in x.chunks_exact_mut(rows.positions * width) {
-            add(pass.threads, sequence, pass.weight(self.positions));
+            let positions = &pass.weight(self.positions)[..sequence.len()];
+            add(pass.threads, sequence, positions);
         }
         if let Some(segments) = self.segments {
-            // Shorter than the table: only row 0 counts.
+            let first = &pass.weight(segments)[..width];
             for x in x.chunks_exact_mut(width) {
-                add(pass.threads, x, pass.weight(segments));
+                add(Threads::ONE, x, first);
             }
         }
     }

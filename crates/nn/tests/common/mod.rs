@@ -94,7 +94,7 @@ pub fn large_zoo() -> Vec<(Architecture, Objective)> {
     });
     let enlarge = |(mut architecture, objective): (Architecture, _)| {
         architecture.width = 64;
-        architecture.positions = LARGE_POSITIONS;
+        architecture.positions = LARGE_POSITIONS + 20;
         architecture.embedding.width = 48;
         architecture.vocabulary = 1000;
         let cutoffs = &mut architecture.embedding.cutoffs;
