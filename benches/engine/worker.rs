@@ -1,0 +1,224 @@
+//! The engine's side: one workload in a process of its own.
+//!
+//! The only file of the benchmark that calls the engine. It answers the
+//! commands that `benches/peers/pytorch.py` answers.
+
+use std::collections::BTreeMap;
+use std::io::{self, BufRead, Write};
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+use anyhow::{Context, bail};
+use lpzero_arch::{Architecture, Reading};
+use lpzero_nn::{Batch, Network, NoVisitor, Objective, Site, TensorView, Visitor, Workspace};
+use lpzero_trace::{
+    DEFAULT_MEMORY, Resources, Tokens, TraceSpec, build_traces, memory_estimate, visit_passes,
+};
+use lpzero_truth::GroundTruth;
+use rayon::{ThreadPool, ThreadPoolBuilder};
+use safetensors::{Dtype, tensor};
+
+use crate::process::{Check, Iteration};
+use crate::resident::{self, Memory};
+use crate::task::{Pass, SEED, Task};
+
+/// A task, ready to run again and again.
+enum Prepared {
+    Pass {
+        network: Box<Network<f32>>,
+        batch: Batch,
+        workspace: Workspace<f32>,
+    },
+    Normals(Architecture),
+    Traces {
+        architectures: Vec<Architecture>,
+        spec: TraceSpec,
+        pool: ThreadPool,
+        recorded: bool,
+    },
+}
+
+/// Answers commands until `quit` or the end of the input.
+pub fn serve() -> anyhow::Result<()> {
+    let mut memory = Memory::default();
+    let mut prepared = None;
+    for line in io::stdin().lock().lines() {
+        let line = line?;
+        let (command, argument) = line.split_once(' ').unwrap_or((&line, ""));
+        let unprepared = || format!("{command} before prepare");
+        let answer = match command {
+            "quit" => break,
+            "prepare" => {
+                memory.idle = resident::now();
+                prepared = Some(Prepared::read(Path::new(argument))?);
+                resident::reset_peak()?;
+                serde_json::json!({})
+            }
+            "run" => {
+                let task: &mut Prepared = prepared.as_mut().with_context(unprepared)?;
+                let start = Instant::now();
+                let loss = task.run()?;
+                let seconds = start.elapsed().as_secs_f64();
+                serde_json::to_value(Iteration { seconds, loss })?
+            }
+            "memory" => {
+                memory.peak = resident::peak();
+                serde_json::to_value(memory)?
+            }
+            "check" => serde_json::to_value(prepared.as_mut().with_context(unprepared)?.check()?)?,
+            _ => bail!("unknown command `{command}`"),
+        };
+        println!("{answer}");
+        io::stdout().flush()?;
+    }
+    Ok(())
+}
+
+impl Prepared {
+    fn read(path: &Path) -> anyhow::Result<Self> {
+        let task: Task = serde_json::from_str(&std::fs::read_to_string(path)?)?;
+        Ok(match task {
+            Task::Pass(pass) => Prepared::Pass {
+                network: Box::new(network(&pass.architecture)?),
+                batch: Batch::from_tokens(
+                    pass.tokens,
+                    pass.batch,
+                    pass.positions,
+                    pass.architecture.vocabulary,
+                )?,
+                workspace: Workspace::new(),
+            },
+            Task::Normals { architecture, .. } => Prepared::Normals(architecture),
+            Task::Product { .. } => bail!("the engine has no product of its own to time"),
+            Task::Traces {
+                truth,
+                count,
+                batch,
+                positions,
+                recorded,
+            } => {
+                let entries = GroundTruth::read(&truth, Reading::AsTrained)?.entries;
+                let architectures = entries.into_iter().map(|entry| entry.architecture);
+                Prepared::Traces {
+                    architectures: architectures.take(count).collect(),
+                    spec: TraceSpec {
+                        batch,
+                        positions,
+                        tokens: Tokens::Zipf { seed: SEED },
+                        ..TraceSpec::new("flexibert as-trained", SEED)
+                    },
+                    pool: ThreadPoolBuilder::new().build()?,
+                    recorded,
+                }
+            }
+        })
+    }
+
+    /// One iteration; returns the loss, if there is one.
+    fn run(&mut self) -> anyhow::Result<Option<f64>> {
+        match self {
+            Prepared::Pass {
+                network,
+                batch,
+                workspace,
+            } => Ok(Some(network.pass_with(batch, &mut NoVisitor, workspace)?)),
+            Prepared::Normals(architecture) => {
+                network(architecture)?;
+                Ok(None)
+            }
+            Prepared::Traces {
+                architectures,
+                spec,
+                pool,
+                recorded,
+            } => {
+                let largest = architectures.iter().map(|a| memory_estimate(a, spec)).max();
+                let resources = Resources {
+                    pool,
+                    cache: None,
+                    memory: DEFAULT_MEMORY.max(largest.unwrap_or(0)),
+                    progress: &|_| (),
+                    cancel: &AtomicBool::new(false),
+                };
+                match recorded {
+                    true => {
+                        build_traces(architectures, spec, resources)?;
+                    }
+                    false => {
+                        visit_passes(
+                            architectures,
+                            spec,
+                            resources,
+                            |_| NoVisitor,
+                            |_, _, loss| loss,
+                        )?;
+                    }
+                }
+                Ok(None)
+            }
+        }
+    }
+
+    /// One more pass, for what must be equal on both sides.
+    fn check(&mut self) -> anyhow::Result<Check> {
+        let Prepared::Pass {
+            network,
+            batch,
+            workspace,
+        } = self
+        else {
+            bail!("only a pass can be checked");
+        };
+        let mut norms = GradientNorms::default();
+        let loss = network.pass_with(batch, &mut norms, workspace)?;
+        Ok(Check {
+            loss,
+            gradients: norms.0,
+        })
+    }
+}
+
+/// The seeded network of an architecture under the objective it was made for.
+fn network(architecture: &Architecture) -> anyhow::Result<Network<f32>> {
+    let objective = Objective::default_for(architecture);
+    Ok(Network::seeded(architecture, objective, SEED)?)
+}
+
+/// Writes the weights that the engine draws, for its peer to load.
+pub fn write_weights(pass: &Pass, path: &Path) -> anyhow::Result<()> {
+    let network = network(&pass.architecture)?;
+    let bytes: Vec<Vec<u8>> = (network.parameters().iter())
+        .map(|parameter| {
+            parameter
+                .data
+                .iter()
+                .flat_map(|x| x.to_le_bytes())
+                .collect()
+        })
+        .collect();
+    let views = (network.parameters().iter().zip(&bytes))
+        .map(|(parameter, bytes)| {
+            let view = tensor::TensorView::new(Dtype::F32, parameter.shape.clone(), bytes)?;
+            Ok((parameter.name.as_str(), view))
+        })
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    Ok(tensor::serialize_to_file(views, None, path)?)
+}
+
+/// The Euclidean norm of every gradient, by checkpoint name.
+#[derive(Default)]
+struct GradientNorms(BTreeMap<String, f64>);
+
+impl Visitor<f32> for GradientNorms {
+    fn parameter(
+        &mut self,
+        name: &str,
+        _: Option<Site>,
+        _: TensorView<'_, f32>,
+        gradient: TensorView<'_, f32>,
+    ) {
+        let squares = gradient.data.iter().map(|&g| f64::from(g) * f64::from(g));
+        self.0.insert(name.to_owned(), squares.sum::<f64>().sqrt());
+    }
+}
