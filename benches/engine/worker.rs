@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, Write};
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
@@ -30,11 +31,11 @@ enum Prepared {
         batch: Batch,
         workspace: Workspace<f32>,
     },
-    Normals(Architecture),
+    Normals(Architecture, Workspace<f32>),
     Traces {
         architectures: Vec<Architecture>,
         spec: TraceSpec,
-        pool: ThreadPool,
+        pool: Arc<ThreadPool>,
         recorded: bool,
     },
 }
@@ -77,19 +78,21 @@ pub fn serve() -> anyhow::Result<()> {
 
 impl Prepared {
     fn read(path: &Path) -> anyhow::Result<Self> {
+        let pool = Arc::new(ThreadPoolBuilder::new().build()?);
+        let workspace = Workspace::on(Arc::clone(&pool));
         let task: Task = serde_json::from_str(&std::fs::read_to_string(path)?)?;
         Ok(match task {
             Task::Pass(pass) => Prepared::Pass {
-                network: Box::new(network(&pass.architecture)?),
+                network: Box::new(network(&pass.architecture, &workspace)?),
                 batch: Batch::from_tokens(
                     pass.tokens,
                     pass.batch,
                     pass.positions,
                     pass.architecture.vocabulary,
                 )?,
-                workspace: Workspace::new(),
+                workspace,
             },
-            Task::Normals { architecture, .. } => Prepared::Normals(architecture),
+            Task::Normals { architecture, .. } => Prepared::Normals(architecture, workspace),
             Task::Product { .. } => bail!("the engine has no product of its own to time"),
             Task::Traces {
                 truth,
@@ -108,7 +111,7 @@ impl Prepared {
                         tokens: Tokens::Zipf { seed: SEED },
                         ..TraceSpec::new("flexibert as-trained", SEED)
                     },
-                    pool: ThreadPoolBuilder::new().build()?,
+                    pool,
                     recorded,
                 }
             }
@@ -123,8 +126,8 @@ impl Prepared {
                 batch,
                 workspace,
             } => Ok(Some(network.pass_with(batch, &mut NoVisitor, workspace)?)),
-            Prepared::Normals(architecture) => {
-                network(architecture)?;
+            Prepared::Normals(architecture, workspace) => {
+                network(architecture, workspace)?;
                 Ok(None)
             }
             Prepared::Traces {
@@ -180,14 +183,22 @@ impl Prepared {
 }
 
 /// The seeded network of an architecture under the objective it was made for.
-fn network(architecture: &Architecture) -> anyhow::Result<Network<f32>> {
+fn network(
+    architecture: &Architecture,
+    workspace: &Workspace<f32>,
+) -> anyhow::Result<Network<f32>> {
     let objective = Objective::default_for(architecture);
-    Ok(Network::seeded(architecture, objective, SEED)?)
+    Ok(Network::seeded_with(
+        architecture,
+        objective,
+        SEED,
+        workspace,
+    )?)
 }
 
 /// Writes the weights that the engine draws, for its peer to load.
 pub fn write_weights(pass: &Pass, path: &Path) -> anyhow::Result<()> {
-    let network = network(&pass.architecture)?;
+    let network = network(&pass.architecture, &Workspace::new())?;
     let bytes: Vec<Vec<u8>> = (network.parameters().iter())
         .map(|parameter| {
             parameter

@@ -14,8 +14,8 @@ use crate::from_root;
 use crate::task::{Pass, Task};
 
 /// Every workload, in the order in which they run.
-pub const NAMES: [&str; 11] = [
-    "matmul", "W1", "W2", "SDP", "WMA", "DFT", "DCT", "DSC", "LTS", "init", "trace",
+pub const NAMES: [&str; 10] = [
+    "matmul", "W1", "W2", "WMA", "DFT", "DCT", "DSC", "LTS", "init", "trace",
 ];
 
 /// Two tasks to be timed in turns.
@@ -84,7 +84,7 @@ fn workload(name: &'static str, arguments: &Arguments) -> anyhow::Result<Option<
             "a GPT-2-like decoder: width 512, 8 layers, 8 x 192 tokens".into(),
             Task::Pass(Pass::new(decoder(), 8, 192)),
         ),
-        "W2" | "SDP" => of_encoder("softmax attention", attention),
+        "W2" => of_encoder("softmax attention", attention),
         "WMA" => of_encoder(
             "weighted attention",
             Mixer::Attention {

@@ -42,7 +42,7 @@ impl Default for Pass {
 
 /// With what networks are run: threads, cache, seed, pass.
 pub struct Workbench {
-    pool: ThreadPool,
+    pool: Arc<ThreadPool>,
     cache: Option<PathBuf>,
     seed: u64,
     pass: Pass,
@@ -74,7 +74,7 @@ impl Workbench {
             .num_threads(threads)
             .build()?;
         Ok(Self {
-            pool,
+            pool: Arc::new(pool),
             cache,
             seed,
             pass,
@@ -82,7 +82,7 @@ impl Workbench {
     }
 
     /// The threads.
-    pub fn pool(&self) -> &ThreadPool {
+    pub fn pool(&self) -> &Arc<ThreadPool> {
         &self.pool
     }
 

@@ -1,7 +1,6 @@
 //! A network: an architecture with weights and an objective.
 
 use lpzero_arch::{Architecture, Mixer, NormPlacement};
-use rayon::ThreadPool;
 
 use crate::batch::mask_token;
 use crate::kernels::elementwise::{long_inner_product, scale};
@@ -112,18 +111,20 @@ impl<F: Real> Network<F> {
         Self::draw(Threads::ONE, architecture, objective, seed)
     }
 
-    /// [`seeded`](Self::seeded) with the threads of a pool: the same network,
-    /// sooner.
+    /// [`seeded`](Self::seeded) on the threads of a workspace: the same
+    /// network, sooner.
     ///
     /// # Errors
     /// As [`seeded`](Self::seeded).
-    pub fn seeded_on(
-        pool: &ThreadPool,
+    pub fn seeded_with(
         architecture: &Architecture,
         objective: Objective,
         seed: u64,
+        workspace: &Workspace<F>,
     ) -> Result<Self, Error> {
-        pool.install(|| Self::draw(Threads::of_this_pool(), architecture, objective, seed))
+        Threads::install(workspace.pool().as_deref(), |threads| {
+            Self::draw(threads, architecture, objective, seed)
+        })
     }
 
     fn draw(
@@ -217,19 +218,15 @@ impl<F: Real> Network<F> {
             });
         }
         let pool = workspace.pool();
-        let mut run = |threads| {
+        Ok(Threads::install(pool.as_deref(), |threads| {
             let mut pass = Pass {
                 parameters: &self.parameters,
-                visitor: &mut *visitor,
-                workspace: &mut *workspace,
+                visitor,
+                workspace,
                 threads,
             };
             self.run(&mut pass, batch)
-        };
-        Ok(match pool {
-            Some(pool) => pool.install(|| run(Threads::of_this_pool())),
-            None => run(Threads::ONE),
-        })
+        }))
     }
 
     fn run(&self, pass: &mut Pass<'_, F>, batch: &Batch) -> f64 {

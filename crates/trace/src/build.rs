@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError, atomic::AtomicBool},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use lpzero_arch::Architecture;
@@ -24,8 +27,10 @@ pub const DEFAULT_MEMORY: u64 = 4_000_000_000;
 /// With what traces are made.
 #[derive(Clone, Copy)]
 pub struct Resources<'a> {
-    /// The threads; each works on one architecture at a time.
-    pub pool: &'a ThreadPool,
+    /// The threads. Architectures run side by side, one a thread; those that
+    /// would keep one thread busy when all others are done share them all, and
+    /// so do those of which no two fit into memory.
+    pub pool: &'a Arc<ThreadPool>,
     /// Where finished traces are looked up and kept.
     pub cache: Option<&'a TraceCache>,
     /// Bytes that the networks in work at the same time may take together, as
@@ -161,6 +166,8 @@ fn run<V: Visitor<f32>, T: Clone + Send>(
         })
         .collect();
     let meter = Meter::new(total, &jobs, resources.progress);
+    let limit = resources.memory;
+    let (large, small) = schedule::divide(jobs, pool.current_num_threads(), limit);
     let execute = |workspace: &mut Workspace<f32>, job: &Job| {
         let index = distinct.first[job.index];
         let architecture = &architectures[index];
@@ -171,8 +178,15 @@ fn run<V: Visitor<f32>, T: Clone + Send>(
         meter.advance(job);
         Ok(result)
     };
-    let limit = resources.memory;
-    let outcome = schedule::run(pool, jobs, limit, cancel, Workspace::new, execute);
+    let mut sharing = Workspace::on(Arc::clone(pool));
+    for job in large {
+        if cancel.load(Ordering::Relaxed) {
+            break;
+        }
+        results[job.index] = Some(execute(&mut sharing, &job)?);
+    }
+    drop(sharing);
+    let outcome = schedule::run(pool, small, limit, cancel, Workspace::new, execute);
     if let Some(error) = outcome.failure {
         return Err(error);
     }
@@ -195,7 +209,7 @@ fn pass(
 ) -> Result<f64, lpzero_nn::Error> {
     let batch = spec.batch_for(architecture)?;
     let objective = spec.objective_for(architecture);
-    let network = Network::<f32>::seeded(architecture, objective, spec.seed)?;
+    let network = Network::seeded_with(architecture, objective, spec.seed, workspace)?;
     network.pass_with(&batch, visitor, workspace)
 }
 

@@ -9,7 +9,7 @@
 //! the traces are.
 //!
 //! ```
-//! use std::sync::atomic::AtomicBool;
+//! use std::sync::{Arc, atomic::AtomicBool};
 //! use lpzero_arch::{Document, Reading, flexibert};
 //! use lpzero_trace::{
 //!     DEFAULT_MEMORY, NetworkScalar, Resources, TraceCache, TraceSpec, build_traces,
@@ -25,7 +25,7 @@
 //! let folder = tempfile::tempdir()?;
 //! let (cache, _warnings) = TraceCache::open(folder.path(), &spec)?;
 //! let resources = Resources {
-//!     pool: &rayon::ThreadPoolBuilder::new().num_threads(2).build()?,
+//!     pool: &Arc::new(rayon::ThreadPoolBuilder::new().num_threads(2).build()?),
 //!     cache: Some(&cache),
 //!     memory: DEFAULT_MEMORY,
 //!     progress: &|progress| assert!(progress.finished <= progress.total),

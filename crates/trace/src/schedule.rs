@@ -25,6 +25,27 @@ pub(crate) struct Outcome<T, E> {
     pub(crate) failure: Option<E>,
 }
 
+/// Divides jobs into those that get all threads, one after the other, and those
+/// that run side by side: a job is large where it takes longer than each
+/// thread's share of what is left, or where no second job would fit beside it.
+pub(crate) fn divide(mut jobs: Vec<Job>, threads: usize, limit: u64) -> (Vec<Job>, Vec<Job>) {
+    sort(&mut jobs);
+    let mut left: f64 = jobs.iter().map(|job| job.work).sum();
+    jobs.into_iter().partition(|job| {
+        let long = job.work * threads as f64 > left;
+        let large = long || job.bytes.saturating_mul(2) > limit;
+        if large {
+            left -= job.work;
+        }
+        threads > 1 && large
+    })
+}
+
+/// The longest first; of equals the one with the smallest index.
+fn sort(jobs: &mut [Job]) {
+    jobs.sort_by(|a, b| b.work.total_cmp(&a.work).then(a.index.cmp(&b.index)));
+}
+
 /// Runs jobs on every thread of the pool, the longest first so that none is
 /// left running alone at the end. Jobs that run at the same time take at most
 /// `limit` bytes together (a job above the limit runs alone). Stops taking
@@ -40,7 +61,7 @@ pub(crate) fn run<W, T: Send, E: Send>(
     worker: impl Fn() -> W + Sync,
     execute: impl Fn(&mut W, &Job) -> Result<T, E> + Sync,
 ) -> Outcome<T, E> {
-    jobs.sort_by(|a, b| b.work.total_cmp(&a.work).then(a.index.cmp(&b.index)));
+    sort(&mut jobs);
     let memory = Memory::new(limit);
     let next = AtomicUsize::new(0);
     let failed = AtomicBool::new(false);
@@ -156,6 +177,21 @@ mod tests {
         let outcome = run(&pool(1), jobs, 1, &never(), || (), |(), _| Ok::<_, ()>(()));
         let order: Vec<usize> = outcome.finished.iter().map(|(index, _)| *index).collect();
         assert_eq!(order, [1, 3, 2, 0]);
+    }
+
+    #[test]
+    fn a_job_that_would_outlast_the_others_gets_all_threads() {
+        let indices = |jobs: Vec<Job>| jobs.iter().map(|job| job.index).collect::<Vec<_>>();
+        let divided = |works: &[f64], bytes| {
+            let (large, small) = divide(jobs(works, bytes), 2, 100);
+            (indices(large), indices(small))
+        };
+        assert_eq!(divided(&[1.0], 0), (vec![0], vec![]));
+        assert_eq!(divided(&[1.0, 1.0], 0), (vec![], vec![0, 1]));
+        assert_eq!(divided(&[1.0, 9.0, 1.0], 0), (vec![1], vec![0, 2]));
+        assert_eq!(divided(&[1.0, 1.0], 60), (vec![0, 1], vec![]));
+        let (large, _) = divide(jobs(&[1.0], 0), 1, 100);
+        assert!(large.is_empty());
     }
 
     #[test]

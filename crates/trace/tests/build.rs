@@ -4,7 +4,7 @@
 mod common;
 
 use std::sync::{
-    Mutex,
+    Arc, Mutex,
     atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
@@ -16,11 +16,13 @@ use lpzero_trace::{
 };
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-fn pool(threads: usize) -> ThreadPool {
-    ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build()
-        .unwrap()
+fn pool(threads: usize) -> Arc<ThreadPool> {
+    Arc::new(
+        ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap(),
+    )
 }
 
 fn spec() -> TraceSpec {

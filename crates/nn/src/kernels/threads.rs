@@ -4,6 +4,8 @@
 //! in the same order however many threads there are: results do not depend on
 //! their number.
 
+use rayon::ThreadPool;
+
 /// How many threads of the pool that a pass runs in its kernels may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Threads(usize);
@@ -15,9 +17,16 @@ impl Threads {
     /// The calling thread only.
     pub(crate) const ONE: Threads = Threads(1);
 
-    /// The threads of the pool that the caller runs in.
-    pub(crate) fn of_this_pool() -> Threads {
-        Threads(rayon::current_num_threads())
+    /// Runs `work` inside a pool with all of its threads, or without a pool on
+    /// the calling thread.
+    pub(crate) fn install<T: Send>(
+        pool: Option<&ThreadPool>,
+        work: impl FnOnce(Threads) -> T + Send,
+    ) -> T {
+        match pool {
+            Some(pool) => pool.install(|| work(Threads(pool.current_num_threads()))),
+            None => work(Threads::ONE),
+        }
     }
 
     /// Their number.
@@ -113,12 +122,12 @@ mod tests {
     fn every_row_is_worked_on_once_on_any_number_of_threads() {
         for threads in [1, 2, 3, 8] {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
-            pool.build().unwrap().install(|| {
+            Threads::install(Some(&pool.build().unwrap()), |threads| {
                 let (rows, width) = (1003, 97);
                 let x: Vec<f64> = (0..rows * width).map(|i| i as f64).collect();
                 let mut y = vec![0.0; rows];
                 let tensors = (Read(&x, width), Write(&mut y, 1), 0..rows);
-                Threads::of_this_pool().for_rows(rows, width, tensors, |(x, y, rows)| {
+                threads.for_rows(rows, width, tensors, |(x, y, rows)| {
                     for ((x, y), row) in x.0.chunks(width).zip(y.0.iter_mut()).zip(rows) {
                         *y += x[0] + row as f64;
                     }
