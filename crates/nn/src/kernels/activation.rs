@@ -20,15 +20,24 @@ pub(crate) fn forward<F: Real>(threads: Threads, activation: Activation, x: &[F]
     threads.for_rows(x.len(), EXPONENTIAL, tensors, |(x, out)| kernel(x.0, out.0));
 }
 
-/// `d *= f'(x)`.
-pub(crate) fn backward<F: Real>(threads: Threads, activation: Activation, x: &[F], d: &mut [F]) {
+/// `out = f(x)` and `x = f'(x)`: what a backward pass needs, which together
+/// costs little more than one of them.
+pub(crate) fn with_slope<F: Real>(
+    threads: Threads,
+    activation: Activation,
+    x: &mut [F],
+    out: &mut [F],
+) {
     let kernel = match activation {
-        Activation::Gelu => gelu_backward,
-        Activation::GeluTanh => gelu_tanh_backward,
-        Activation::Relu => relu_backward,
+        Activation::Gelu => gelu_with_slope,
+        Activation::GeluTanh => gelu_tanh_with_slope,
+        Activation::Relu => relu_with_slope,
     };
-    let tensors = (Read(x, 1), Write(d, 1));
-    threads.for_rows(x.len(), EXPONENTIAL, tensors, |(x, d)| kernel(x.0, d.0));
+    let elements = x.len();
+    let tensors = (Write(x, 1), Write(out, 1));
+    threads.for_rows(elements, EXPONENTIAL, tensors, |(x, out)| {
+        kernel(x.0, out.0)
+    });
 }
 
 /// The inner function of the tanh approximation, doubled:
@@ -54,12 +63,12 @@ vectorised! {
         }
     }
 
-    /// `d *= Phi(x) + x phi(x)`.
-    fn gelu_backward<F>(x: &[F], d: &mut [F]) {
-        let peak = F::of(0.398_942_280_401_432_7);
-        let half = F::of(-0.5);
-        for (d, &x) in d.iter_mut().zip(x) {
-            *d *= x.normal_cdf() + x * peak * (half * x * x).exp();
+    /// [`gelu`], and `x = Phi(x) + x phi(x)`.
+    fn gelu_with_slope<F>(x: &mut [F], out: &mut [F]) {
+        for (out, x) in out.iter_mut().zip(x) {
+            let (below, density) = x.normal();
+            *out = *x * below;
+            *x = below + *x * density;
         }
     }
 
@@ -70,13 +79,14 @@ vectorised! {
         }
     }
 
-    /// `d *=` the derivative of [`gelu_tanh`].
-    fn gelu_tanh_backward<F>(x: &[F], d: &mut [F]) {
+    /// [`gelu_tanh`], and `x` becomes its derivative.
+    fn gelu_tanh_with_slope<F>(x: &mut [F], out: &mut [F]) {
         let root = F::of(2.0 * 0.797_884_560_802_865_4);
-        for (d, &x) in d.iter_mut().zip(x) {
-            let s = logistic(inner(x));
-            let slope = root * (F::one() + F::of(3.0 * 0.044_715) * x * x);
-            *d *= s + x * s * (F::one() - s) * slope;
+        for (out, x) in out.iter_mut().zip(x) {
+            let s = logistic(inner(*x));
+            let slope = root * (F::one() + F::of(3.0 * 0.044_715) * *x * *x);
+            *out = *x * s;
+            *x = s + *x * s * (F::one() - s) * slope;
         }
     }
 
@@ -87,10 +97,12 @@ vectorised! {
         }
     }
 
-    /// `d = 0` where `x <= 0`.
-    fn relu_backward<F>(x: &[F], d: &mut [F]) {
-        for (d, &x) in d.iter_mut().zip(x) {
-            *d = if x > F::zero() { *d } else { F::zero() };
+    /// [`relu`], and `x` becomes 1 where it was positive, 0 elsewhere.
+    fn relu_with_slope<F>(x: &mut [F], out: &mut [F]) {
+        for (out, x) in out.iter_mut().zip(x) {
+            let positive = *x > F::zero();
+            *out = if positive { *x } else { F::zero() };
+            *x = if positive { F::one() } else { F::zero() };
         }
     }
 }
@@ -123,9 +135,13 @@ mod tests {
                 forward(Threads::ONE, activation, &[x + step], &mut above);
                 forward(Threads::ONE, activation, &[x - step], &mut below);
                 let expected = (above[0] - below[0]) / (2.0 * step);
-                let (mut double, mut single) = ([1.0], [1.0f32]);
-                backward(Threads::ONE, activation, &[x], &mut double);
-                backward(Threads::ONE, activation, &[x as f32], &mut single);
+                let (mut double, mut single) = ([x], [x as f32]);
+                let (mut value, mut single_value) = ([0.0], [0.0]);
+                with_slope(Threads::ONE, activation, &mut double, &mut value);
+                with_slope(Threads::ONE, activation, &mut single, &mut single_value);
+                let mut plain = [0.0];
+                forward(Threads::ONE, activation, &[x], &mut plain);
+                assert_eq!(value, plain);
                 assert!((double[0] - expected).abs() < 1e-8, "{activation:?}({x})");
                 assert!(
                     (f64::from(single[0]) - expected).abs() < 2e-6,

@@ -66,6 +66,13 @@ vectorised! {
         }
     }
 
+    /// `x *= factors` on the calling thread.
+    fn multiply_by_here<F>(x: &mut [F], factors: &[F]) {
+        for (x, &factor) in x.iter_mut().zip(factors) {
+            *x *= factor;
+        }
+    }
+
     /// `x *= factor` on the calling thread.
     fn scale_here<F>(x: &mut [F], factor: F) {
         for x in x {
@@ -104,6 +111,14 @@ pub(crate) fn multiply<F: Real>(threads: Threads, out: &mut [F], a: &[F], b: &[F
     let tensors = (Write(out, 1), Read(a, 1), Read(b, 1));
     threads.for_rows(a.len(), 1, tensors, |(out, a, b)| {
         multiply_here(out.0, a.0, b.0);
+    });
+}
+
+/// `x *= factors`.
+pub(crate) fn multiply_by<F: Real>(threads: Threads, x: &mut [F], factors: &[F]) {
+    let tensors = (Write(x, 1), Read(factors, 1));
+    threads.for_rows(factors.len(), 1, tensors, |(x, factors)| {
+        multiply_by_here(x.0, factors.0);
     });
 }
 

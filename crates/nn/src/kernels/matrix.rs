@@ -1,5 +1,8 @@
 //! Matrix products over strided views, on the `gemm` crates.
 
+use std::marker::PhantomData;
+use std::ops::Range;
+
 use gemm_common::Parallelism;
 use gemm_common::gemm::gemm_basic_generic;
 use gemm_common::simd::{MixedSimd, Scalar};
@@ -22,13 +25,21 @@ pub struct Matrix<'a, F> {
 }
 
 /// A row-major matrix that a product writes; rows may stand apart.
+///
+/// A pointer, since two halves of its columns lie interleaved in one slice.
 #[derive(Debug)]
 pub struct MatrixMut<'a, F> {
-    data: &'a mut [F],
+    data: *mut F,
     rows: usize,
     columns: usize,
     row_stride: usize,
+    slice: PhantomData<&'a mut [F]>,
 }
+
+// SAFETY: it stands for a mutable borrow of its elements, and no other view has
+// any of them.
+#[allow(unsafe_code)]
+unsafe impl<F: Send> Send for MatrixMut<'_, F> {}
 
 impl<'a, F> Matrix<'a, F> {
     /// All of `data` as contiguous rows of `columns` elements.
@@ -59,6 +70,23 @@ impl<'a, F> Matrix<'a, F> {
             column_stride: self.row_stride,
         }
     }
+
+    /// Some of the rows.
+    fn rows(self, rows: Range<usize>) -> Self {
+        assert!(rows.start <= rows.end && rows.end <= self.rows);
+        // A matrix without elements may start behind the slice.
+        let start = (rows.start * self.row_stride).min(self.data.len());
+        Self {
+            data: &self.data[start..],
+            rows: rows.len(),
+            ..self
+        }
+    }
+
+    /// Some of the columns.
+    fn columns(self, columns: Range<usize>) -> Self {
+        self.transposed().rows(columns).transposed()
+    }
 }
 
 impl<'a, F> MatrixMut<'a, F> {
@@ -77,10 +105,41 @@ impl<'a, F> MatrixMut<'a, F> {
     ) -> Self {
         assert!(covers(data.len(), rows, columns, row_stride));
         Self {
-            data,
+            data: data.as_mut_ptr(),
             rows,
             columns,
             row_stride,
+            slice: PhantomData,
+        }
+    }
+
+    /// The rows before `row` and the others.
+    fn split_at_row(self, row: usize) -> (Self, Self) {
+        assert!(row <= self.rows);
+        (
+            self.part(0, row, self.columns),
+            self.part(row * self.row_stride, self.rows - row, self.columns),
+        )
+    }
+
+    /// The columns before `column` and the others.
+    fn split_at_column(self, column: usize) -> (Self, Self) {
+        assert!(column <= self.columns);
+        (
+            self.part(0, self.rows, column),
+            self.part(column, self.rows, self.columns - column),
+        )
+    }
+
+    /// The rows and columns from an element on. Its callers take parts without
+    /// a common element, inside the matrix.
+    fn part(&self, offset: usize, rows: usize, columns: usize) -> Self {
+        Self {
+            data: self.data.wrapping_add(offset),
+            rows,
+            columns,
+            row_stride: self.row_stride,
+            slice: PhantomData,
         }
     }
 }
@@ -122,15 +181,66 @@ pub(crate) fn product<F: Multiply>(
         b.rows,
         b.columns
     );
-    let _span = profile::span("matrix product");
-    F::multiply(threads, destination, into, scale, a, b);
+    let larger = destination.rows.max(destination.columns);
+    let smaller = destination.rows.min(destination.columns);
+    let work = larger * smaller * a.columns;
+    let parts = match smaller >= FEWEST && work >= WORK {
+        true => threads.count().min(larger / PART),
+        false => 1,
+    };
+    divide(parts, destination, into, scale, a, b);
+}
+
+/// Least work (multiplications) that is divided, and least dimensions of a part
+/// and of what is divided. Parts are large enough that the same code path
+/// computes them and the whole: elements come out the same to the bit.
+const WORK: usize = 1 << 19;
+const PART: usize = 96;
+const FEWEST: usize = 16;
+
+/// Parts start at a multiple of this, so that only the last one has tiles that
+/// are not full.
+const TILE: usize = 48;
+
+/// A product in so many parts side by side, along the larger dimension of the
+/// destination.
+fn divide<F: Multiply>(
+    parts: usize,
+    destination: MatrixMut<'_, F>,
+    into: Into,
+    scale: F,
+    a: Matrix<'_, F>,
+    b: Matrix<'_, F>,
+) {
+    if parts <= 1 {
+        let _span = profile::span("matrix product");
+        return F::multiply(destination, into, scale, a, b);
+    }
+    let left = parts / 2;
+    let middle = |length: usize| length * left / parts / TILE * TILE;
+    let (rows, columns) = (destination.rows, destination.columns);
+    if rows >= columns {
+        let middle = middle(rows);
+        let (above, below) = destination.split_at_row(middle);
+        rayon::join(
+            || divide(left, above, into, scale, a.rows(0..middle), b),
+            || divide(parts - left, below, into, scale, a.rows(middle..rows), b),
+        );
+    } else {
+        let middle = middle(columns);
+        let (before, after) = destination.split_at_column(middle);
+        let (b_before, b_after) = (b.columns(0..middle), b.columns(middle..columns));
+        rayon::join(
+            || divide(left, before, into, scale, a, b_before),
+            || divide(parts - left, after, into, scale, a, b_after),
+        );
+    }
 }
 
 /// Element types with a matrix product.
-pub trait Multiply: Sized {
-    /// [`product`] of matrices that are known to fit.
+pub trait Multiply: Copy + Send + Sync {
+    /// [`product`] of matrices that are known to fit, on the calling thread.
     fn multiply(
-        threads: Threads,
         destination: MatrixMut<'_, Self>,
         into: Into,
         scale: Self,
@@ -174,7 +284,7 @@ macro_rules! run {
                 destination.columns,
                 destination.rows,
                 a.columns,
-                destination.data.as_mut_ptr(),
+                destination.data,
                 destination.row_stride as isize,
                 1,
                 $job.into == Into::Sum,
@@ -193,7 +303,7 @@ macro_rules! run {
                 &kernels::UKR,
                 &kernels::H_UKR,
                 false,
-                $job.parallelism,
+                Parallelism::None,
             );
         }
     }};
@@ -203,24 +313,18 @@ macro_rules! multiply {
     ($element:ident, $kernels:ident, $avx2_lanes:expr, $avx512_lanes:expr, $neon_lanes:expr) => {
         impl Multiply for $element {
             fn multiply(
-                threads: Threads,
                 destination: MatrixMut<'_, Self>,
                 into: Into,
                 scale: Self,
                 a: Matrix<'_, Self>,
                 b: Matrix<'_, Self>,
             ) {
-                let parallelism = match threads.count() {
-                    1 => Parallelism::None,
-                    count => Parallelism::Rayon(count),
-                };
                 let job = Job {
                     destination,
                     into,
                     scale,
                     a,
                     b,
-                    parallelism,
                 };
                 #[cfg(target_arch = "x86_64")]
                 match InstructionSet::in_use() {
@@ -280,7 +384,6 @@ struct Job<'a, F> {
     scale: F,
     a: Matrix<'a, F>,
     b: Matrix<'a, F>,
-    parallelism: Parallelism,
 }
 
 multiply!(f32, gemm_f32, 8, 16, 4);

@@ -5,6 +5,7 @@ use lpzero_arch::{Activation, FeedForward as Description};
 use super::block_site;
 use super::linear::Linear;
 use crate::kernels::activation;
+use crate::kernels::elementwise::multiply_by;
 use crate::parameters::Declarations;
 use crate::pass::{Pass, Rows};
 use crate::{Real, Role};
@@ -16,8 +17,9 @@ pub(super) struct FeedForward {
     activation: Activation,
 }
 
-/// Of each hidden layer: before and after the nonlinearity.
-pub(super) struct FeedForwardCache<F>(Vec<(Vec<F>, Vec<F>)>);
+/// Of each hidden layer: before the nonlinearity. Values after it are computed
+/// again, which costs less than the memory they would take.
+pub(super) struct FeedForwardCache<F>(Vec<Vec<F>>);
 
 impl FeedForward {
     /// Declares the dense layers of block `layer`.
@@ -58,16 +60,21 @@ impl FeedForward {
         rows: Rows,
         x: &[F],
     ) -> (Vec<F>, FeedForwardCache<F>) {
-        let mut cache: Vec<(Vec<F>, Vec<F>)> = Vec::with_capacity(self.hidden.len());
+        let mut cache = Vec::with_capacity(self.hidden.len());
+        let mut input: Option<Vec<F>> = None;
         for dense in &self.hidden {
-            let input = cache.last().map_or(x, |(_, after)| after);
-            let before = dense.forward(pass, rows, input);
+            let before = dense.forward(pass, rows, input.as_deref().unwrap_or(x));
             let mut after = pass.take(before.len());
             activation::forward(pass.threads, self.activation, &before, &mut after);
-            cache.push((before, after));
+            cache.push(before);
+            if let Some(used) = input.replace(after) {
+                pass.give([used]);
+            }
         }
-        let input = cache.last().map_or(x, |(_, after)| after);
-        let y = self.last.forward(pass, rows, input);
+        let y = self.last.forward(pass, rows, input.as_deref().unwrap_or(x));
+        if let Some(used) = input {
+            pass.give([used]);
+        }
         (y, FeedForwardCache(cache))
     }
 
@@ -79,18 +86,26 @@ impl FeedForward {
         cache: FeedForwardCache<F>,
         dy: &[F],
     ) -> Vec<F> {
-        let mut cache = cache.0;
-        let input = cache.last().map_or(x, |(_, after)| after);
-        let mut d = self.last.backward_fresh(pass, rows, input, dy);
-        for dense in self.hidden.iter().rev() {
-            if let Some((before, after)) = cache.pop() {
-                activation::backward(pass.threads, self.activation, &before, &mut d);
-                pass.give([before, after]);
+        let mut d: Option<Vec<F>> = None;
+        // Each nonlinearity with the dense layer after it, last ones first.
+        let after = [&self.last]
+            .into_iter()
+            .chain(self.hidden.iter().skip(1).rev());
+        for (mut before, dense) in cache.0.into_iter().rev().zip(after) {
+            let mut after = pass.take(before.len());
+            activation::with_slope(pass.threads, self.activation, &mut before, &mut after);
+            let mut dinput = dense.backward_fresh(pass, rows, &after, d.as_deref().unwrap_or(dy));
+            multiply_by(pass.threads, &mut dinput, &before);
+            pass.give([before, after]);
+            if let Some(used) = d.replace(dinput) {
+                pass.give([used]);
             }
-            let input = cache.last().map_or(x, |(_, after)| after);
-            let dinput = dense.backward_fresh(pass, rows, input, &d);
-            pass.give([std::mem::replace(&mut d, dinput)]);
         }
-        d
+        let first = self.hidden.first().unwrap_or(&self.last);
+        let dx = first.backward_fresh(pass, rows, x, d.as_deref().unwrap_or(dy));
+        if let Some(used) = d {
+            pass.give([used]);
+        }
+        dx
     }
 }

@@ -8,6 +8,7 @@ use super::linear::Linear;
 use super::norm::Norm;
 use super::{Embedding, SharedGradients, norm_index, outer_site};
 use crate::kernels::activation;
+use crate::kernels::elementwise::multiply_by;
 use crate::parameters::{Declarations, Initial, ParameterId};
 use crate::pass::{Pass, Rows};
 use crate::{Real, Role};
@@ -64,7 +65,7 @@ impl MaskedToken {
         shared: &mut SharedGradients<F>,
     ) -> (f64, Vec<F>) {
         let rows = Rows::picked(targets.len());
-        let before = self.dense.forward(pass, rows, hidden);
+        let mut before = self.dense.forward(pass, rows, hidden);
         let mut after = pass.take(before.len());
         activation::forward(pass.threads, Activation::Gelu, &before, &mut after);
         let (x, statistics) = self.norm.forward(pass, rows, &after);
@@ -88,7 +89,8 @@ impl MaskedToken {
         pass.give([x]);
 
         let mut dafter = self.norm.backward(pass, rows, &after, statistics, &dx);
-        activation::backward(pass.threads, Activation::Gelu, &before, &mut dafter);
+        activation::with_slope(pass.threads, Activation::Gelu, &mut before, &mut after);
+        multiply_by(pass.threads, &mut dafter, &before);
         let dhidden = self.dense.backward_fresh(pass, rows, hidden, &dafter);
         pass.give([before, after, dx, dafter]);
         (loss * share, dhidden)

@@ -38,8 +38,16 @@ impl Norm {
         rows: Rows,
         x: &[F],
     ) -> (Vec<F>, Vec<F>) {
+        let (y, statistics) = self.apply(pass, x);
+        pass.show(self.site, Symbol::A, rows, &y);
+        (y, statistics)
+    }
+
+    /// [`forward`](Self::forward), once more and unseen.
+    pub(crate) fn apply<F: Real>(&self, pass: &mut Pass<'_, F>, x: &[F]) -> (Vec<F>, Vec<F>) {
+        let width = pass.weight(self.gain).len();
         let mut y = pass.take(x.len());
-        let mut statistics = pass.take(2 * rows.count());
+        let mut statistics = pass.take(2 * x.len() / width);
         layer_norm(
             pass.threads,
             x,
@@ -51,7 +59,6 @@ impl Norm {
             &mut y,
             &mut statistics,
         );
-        pass.show(self.site, Symbol::A, rows, &y);
         (y, statistics)
     }
 

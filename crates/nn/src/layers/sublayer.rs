@@ -93,14 +93,9 @@ pub(crate) struct SublayerCache<F> {
     /// The sublayer's input.
     x: Vec<F>,
     function: FunctionCache<F>,
-    norm: Option<NormCache<F>>,
-}
-
-struct NormCache<F> {
-    /// Post-norm: the norm's input `x + f(x)`. Pre-norm: its output, the
-    /// function's input.
-    inner: Vec<F>,
-    statistics: Vec<F>,
+    /// Post-norm: the norm's input `x + f(x)` and its statistics. Pre-norm
+    /// keeps nothing: the function's input is normalised again.
+    norm: Option<(Vec<F>, Vec<F>)>,
 }
 
 impl Sublayer {
@@ -187,16 +182,17 @@ impl Sublayer {
                 (y, function, None)
             }
             Some((norm, NormPlacement::Post)) => {
-                let (mut inner, function) = self.function.forward(pass, rows, &x);
-                add(pass.threads, &mut inner, &x);
-                let (y, statistics) = norm.forward(pass, rows, &inner);
-                (y, function, Some(NormCache { inner, statistics }))
+                let (mut sum, function) = self.function.forward(pass, rows, &x);
+                add(pass.threads, &mut sum, &x);
+                let (y, statistics) = norm.forward(pass, rows, &sum);
+                (y, function, Some((sum, statistics)))
             }
             Some((norm, NormPlacement::Pre)) => {
                 let (inner, statistics) = norm.forward(pass, rows, &x);
                 let (mut y, function) = self.function.forward(pass, rows, &inner);
                 add(pass.threads, &mut y, &x);
-                (y, function, Some(NormCache { inner, statistics }))
+                pass.give([inner, statistics]);
+                (y, function, None)
             }
         };
         let cache = SublayerCache { x, function, norm };
@@ -214,21 +210,20 @@ impl Sublayer {
     ) -> Vec<F> {
         let SublayerCache { x, function, norm } = cache;
         let dx = match (&self.norm, norm) {
-            (Some((layer, NormPlacement::Post)), Some(norm)) => {
-                let dsum = layer.backward(pass, rows, &norm.inner, norm.statistics, &dy);
-                pass.give([norm.inner]);
+            (Some((layer, NormPlacement::Post)), Some((sum, statistics))) => {
+                let dsum = layer.backward(pass, rows, &sum, statistics, &dy);
+                pass.give([sum]);
                 let mut dx = self.function.backward(pass, rows, &x, function, &dsum);
                 add(pass.threads, &mut dx, &dsum);
                 pass.give([dsum]);
                 dx
             }
-            (Some((layer, NormPlacement::Pre)), Some(norm)) => {
-                let dinner = self
-                    .function
-                    .backward(pass, rows, &norm.inner, function, &dy);
-                let mut dx = layer.backward(pass, rows, &x, norm.statistics, &dinner);
+            (Some((layer, NormPlacement::Pre)), None) => {
+                let (inner, statistics) = layer.apply(pass, &x);
+                let dinner = self.function.backward(pass, rows, &inner, function, &dy);
+                let mut dx = layer.backward(pass, rows, &x, statistics, &dinner);
                 add(pass.threads, &mut dx, &dy);
-                pass.give([norm.inner, dinner]);
+                pass.give([inner, dinner]);
                 dx
             }
             _ => self.function.backward(pass, rows, &x, function, &dy),
