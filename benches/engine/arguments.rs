@@ -50,6 +50,11 @@ pub struct Arguments {
     #[arg(long, value_name = "FOLDER")]
     pub out: Option<PathBuf>,
 
+    /// Instead, where the time goes in the engine, kernel by kernel; needs
+    /// `--features profile` before the `--`
+    #[arg(long, conflicts_with = "out")]
+    pub profile: bool,
+
     /// What cargo passes to every bench
     #[arg(long, hide = true)]
     bench: bool,

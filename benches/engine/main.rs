@@ -12,6 +12,7 @@ mod arguments;
 mod machine;
 mod measure;
 mod process;
+mod profile;
 mod report;
 mod resident;
 mod task;
@@ -50,6 +51,9 @@ fn is_bench(given: &[String]) -> bool {
 
 fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let (selected, skipped) = workloads::selected(arguments)?;
+    if arguments.profile {
+        return profile::run(selected, arguments);
+    }
     let machine = machine::describe(arguments, selected.iter().any(|w| w.needs_python()))?;
     let products = match selected.iter().any(|workload| workload.flops().is_some()) {
         true => measure::products(arguments)?,

@@ -25,7 +25,7 @@ use crate::resident::{self, Memory};
 use crate::task::{Pass, SEED, Task};
 
 /// A task, ready to run again and again.
-enum Prepared {
+pub enum Prepared {
     Pass {
         network: Box<Network<f32>>,
         batch: Batch,
@@ -78,9 +78,13 @@ pub fn serve() -> anyhow::Result<()> {
 
 impl Prepared {
     fn read(path: &Path) -> anyhow::Result<Self> {
+        Self::new(serde_json::from_str(&std::fs::read_to_string(path)?)?)
+    }
+
+    /// Builds the network of a pass, or reads the architectures of traces.
+    pub fn new(task: Task) -> anyhow::Result<Self> {
         let pool = Arc::new(ThreadPoolBuilder::new().build()?);
         let workspace = Workspace::on(Arc::clone(&pool));
-        let task: Task = serde_json::from_str(&std::fs::read_to_string(path)?)?;
         Ok(match task {
             Task::Pass(pass) => Prepared::Pass {
                 network: Box::new(network(&pass.architecture, &workspace)?),
@@ -119,7 +123,7 @@ impl Prepared {
     }
 
     /// One iteration; returns the loss, if there is one.
-    fn run(&mut self) -> anyhow::Result<Option<f64>> {
+    pub fn run(&mut self) -> anyhow::Result<Option<f64>> {
         match self {
             Prepared::Pass {
                 network,

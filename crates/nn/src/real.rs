@@ -108,12 +108,12 @@ impl Real for f32 {
         let bell = Real::exp(-0.5 * self * self);
         let t = 1.0 / (1.0 + 0.3 * self.abs());
         let p = 0.036_036_227;
-        let p = p * t - 0.158_713_326;
-        let p = p * t + 0.208_964_124;
+        let p = p * t - 0.158_713_33;
+        let p = p * t + 0.208_964_12;
         let p = p * t - 0.056_095_485;
         let p = p * t + 0.129_843_22;
         let p = p * t + 0.099_523_12;
-        let p = p * t + 0.120_816_886;
+        let p = p * t + 0.120_816_89;
         let p = p * t + 0.119_625_166;
         let tail = bell * t * p;
         let below = if self < 0.0 { tail } else { 1.0 - tail };
