@@ -84,10 +84,10 @@ impl Prepared {
     /// Builds the network of a pass, or reads the architectures of traces.
     pub fn new(task: Task) -> anyhow::Result<Self> {
         let pool = Arc::new(ThreadPoolBuilder::new().build()?);
-        let workspace = Workspace::on(Arc::clone(&pool));
+        let mut workspace = Workspace::on(Arc::clone(&pool));
         Ok(match task {
             Task::Pass(pass) => Prepared::Pass {
-                network: Box::new(network(&pass.architecture, &workspace)?),
+                network: Box::new(network(&pass.architecture, &mut workspace)?),
                 batch: Batch::from_tokens(
                     pass.tokens,
                     pass.batch,
@@ -131,7 +131,7 @@ impl Prepared {
                 workspace,
             } => Ok(Some(network.pass_with(batch, &mut NoVisitor, workspace)?)),
             Prepared::Normals(architecture, workspace) => {
-                network(architecture, workspace)?;
+                network(architecture, workspace)?.recycle(workspace);
                 Ok(None)
             }
             Prepared::Traces {
@@ -189,7 +189,7 @@ impl Prepared {
 /// The seeded network of an architecture under the objective it was made for.
 fn network(
     architecture: &Architecture,
-    workspace: &Workspace<f32>,
+    workspace: &mut Workspace<f32>,
 ) -> anyhow::Result<Network<f32>> {
     let objective = Objective::default_for(architecture);
     Ok(Network::seeded_with(
@@ -202,7 +202,7 @@ fn network(
 
 /// Writes the weights that the engine draws, for its peer to load.
 pub fn write_weights(pass: &Pass, path: &Path) -> anyhow::Result<()> {
-    let network = network(&pass.architecture, &Workspace::new())?;
+    let network = network(&pass.architecture, &mut Workspace::new())?;
     let bytes: Vec<Vec<u8>> = (network.parameters().iter())
         .map(|parameter| {
             parameter

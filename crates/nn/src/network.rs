@@ -108,11 +108,12 @@ impl<F: Real> Network<F> {
         objective: Objective,
         seed: u64,
     ) -> Result<Self, Error> {
-        Self::draw(Threads::ONE, architecture, objective, seed)
+        Self::seeded_with(architecture, objective, seed, &mut Workspace::new())
     }
 
-    /// [`seeded`](Self::seeded) on the threads of a workspace: the same
-    /// network, sooner.
+    /// [`seeded`](Self::seeded) on the threads and in the buffers of a
+    /// workspace: the same network, sooner. [`recycle`](Self::recycle) it when
+    /// it is done.
     ///
     /// # Errors
     /// As [`seeded`](Self::seeded).
@@ -120,27 +121,27 @@ impl<F: Real> Network<F> {
         architecture: &Architecture,
         objective: Objective,
         seed: u64,
-        workspace: &Workspace<F>,
-    ) -> Result<Self, Error> {
-        Threads::install(workspace.pool().as_deref(), |threads| {
-            Self::draw(threads, architecture, objective, seed)
-        })
-    }
-
-    fn draw(
-        threads: Threads,
-        architecture: &Architecture,
-        objective: Objective,
-        seed: u64,
+        workspace: &mut Workspace<F>,
     ) -> Result<Self, Error> {
         let (layers, declarations) = Layers::declare(architecture, objective)?;
+        let pool = workspace.pool();
+        let parameters = Threads::install(pool.as_deref(), |threads| {
+            declarations.seeded(threads, seed, workspace)
+        });
         Ok(Network {
             architecture: architecture.clone(),
             objective,
             seed,
             layers,
-            parameters: declarations.seeded(threads, seed)?,
+            parameters: parameters?,
         })
+    }
+
+    /// Gives the memory of the weights to a workspace, for the next network:
+    /// memory that is new to the process takes longer to touch than to fill.
+    pub fn recycle(self, workspace: &mut Workspace<F>) {
+        let weights = self.parameters.0.into_iter().map(|weight| weight.data);
+        weights.for_each(|buffer| workspace.give(buffer));
     }
 
     /// A network with given weights, named as in [`names`](crate::names).

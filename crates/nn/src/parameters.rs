@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::kernels::threads::Threads;
-use crate::{Error, Real, random};
+use crate::{Error, Real, Workspace, random};
 
 /// Most weights of one network: 2^32, 16 GiB in single precision.
 pub const MAX_WEIGHTS: u128 = 1 << 32;
@@ -67,6 +67,7 @@ impl Declarations {
         self,
         threads: Threads,
         seed: u64,
+        workspace: &mut Workspace<F>,
     ) -> Result<Parameters<F>, Error> {
         self.check_size()?;
         let draw = |declaration: Declaration| {
@@ -79,11 +80,9 @@ impl Declarations {
             if Vec::<F>::new().try_reserve_exact(elements).is_err() {
                 return Err(Error::OutOfMemory { name, elements });
             }
-            // Zeros come from the system, so that each thread is the first to
-            // touch what it fills.
-            let mut data = vec![F::zero(); elements];
+            let mut data = workspace.take(elements);
             match initial {
-                Initial::Zeros => {}
+                Initial::Zeros => data.fill(F::zero()),
                 Initial::Ones => data.fill(F::one()),
                 Initial::Normal { deviation } => {
                     random::fill_normal(threads, (seed, &name), deviation, &mut data);

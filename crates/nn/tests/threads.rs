@@ -56,7 +56,7 @@ fn weights_are_the_same_on_any_number_of_threads() {
         architecture.vocabulary = 5000;
         architecture.embedding.cutoffs = vec![5000];
         let alone = Network::<f32>::seeded(&architecture, objective, 1).unwrap();
-        let shared = Network::seeded_with(&architecture, objective, 1, &Workspace::on(pool(3)));
+        let shared = Network::seeded_with(&architecture, objective, 1, &mut Workspace::on(pool(3)));
         let shared = shared.unwrap();
         assert_eq!(alone.parameters(), shared.parameters());
     }

@@ -210,7 +210,9 @@ fn pass(
     let batch = spec.batch_for(architecture)?;
     let objective = spec.objective_for(architecture);
     let network = Network::seeded_with(architecture, objective, spec.seed, workspace)?;
-    network.pass_with(&batch, visitor, workspace)
+    let loss = network.pass_with(&batch, visitor, workspace);
+    network.recycle(workspace);
+    loss
 }
 
 /// Bytes that one pass takes, on the safe side: weights, gradients that wait
