@@ -1,5 +1,9 @@
 //! A network: an architecture with weights and an objective.
 
+mod hessian;
+
+pub use hessian::{Curvature, rademacher};
+
 use lpzero_arch::{Architecture, Mixer, NormPlacement};
 use rayon::ThreadPool;
 

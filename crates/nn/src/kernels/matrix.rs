@@ -10,6 +10,8 @@ use super::dispatch::InstructionSet;
 use super::threads::Threads;
 use crate::profile;
 
+mod dual;
+
 /// A read-only matrix inside a slice. Element (i, j) is
 /// `data[i * row_stride + j * column_stride]`.
 #[derive(Clone, Copy, Debug)]
@@ -21,13 +23,15 @@ pub struct Matrix<'a, F> {
     column_stride: usize,
 }
 
-/// A row-major matrix that a product writes; rows may stand apart.
+/// A row-major matrix that a product writes; rows may stand apart, and within
+/// dual numbers so do columns.
 #[derive(Debug)]
 pub struct MatrixMut<'a, F> {
     data: &'a mut [F],
     rows: usize,
     columns: usize,
     row_stride: usize,
+    column_stride: usize,
 }
 
 impl<'a, F> Matrix<'a, F> {
@@ -81,6 +85,7 @@ impl<'a, F> MatrixMut<'a, F> {
             rows,
             columns,
             row_stride,
+            column_stride: 1,
         }
     }
 }
@@ -150,9 +155,10 @@ macro_rules! run {
             unreachable!("the instruction set in use is available");
         };
         let (destination, a, b) = ($job.destination, $job.a, $job.b);
-        // SAFETY: `covers` was asserted when the views were made, so every
-        // element that the strides address lies inside its slice, and distinct
-        // elements of the destination do not overlap; `destination` is borrowed
+        // SAFETY: `covers` was asserted when the views were made (of one half of
+        // dual numbers: when the whole was), so every element that the strides
+        // address lies inside its slice, and distinct elements of the
+        // destination do not overlap; `destination` is borrowed
         // mutably and so aliases neither `a` nor `b`. `product` has checked
         // that the shapes fit.
         //
@@ -176,7 +182,7 @@ macro_rules! run {
                 a.columns,
                 destination.data.as_mut_ptr(),
                 destination.row_stride as isize,
-                1,
+                destination.column_stride as isize,
                 $job.into == Into::Sum,
                 b.data.as_ptr(),
                 b.row_stride as isize,
