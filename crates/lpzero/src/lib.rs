@@ -10,6 +10,7 @@ mod error;
 mod finding;
 mod proxy;
 mod ranking;
+mod repeats;
 pub mod text;
 mod workbench;
 
@@ -22,5 +23,6 @@ pub use lpzero_search as search;
 pub use lpzero_trace as trace;
 pub use lpzero_truth as truth;
 pub use proxy::Proxy;
-pub use ranking::{RankRow, rank};
+pub use ranking::{PassScores, RankRow, Stability, rank, rank_passes};
+pub use repeats::{Moments, Repeats, Repetition};
 pub use workbench::{Pass, Traced, Workbench};

@@ -13,7 +13,7 @@ use lpzero_trace::{
 };
 use rayon::ThreadPool;
 
-use crate::{Error, Proxy};
+use crate::{Error, Proxy, Repetition};
 
 /// What the networks see and minimise during their one pass.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,12 +40,14 @@ impl Default for Pass {
     }
 }
 
-/// With what networks are run: threads, cache, seed, pass.
+/// With what networks are run: threads, cache, seed, pass, and which repetition
+/// of it.
 pub struct Workbench {
     pool: Arc<ThreadPool>,
     cache: Option<PathBuf>,
     seed: u64,
     pass: Pass,
+    repetition: Repetition,
 }
 
 /// Traces, with what went wrong on the way but did not stop it.
@@ -78,7 +80,13 @@ impl Workbench {
             cache,
             seed,
             pass,
+            repetition: Repetition::default(),
         })
+    }
+
+    /// From now on, traces and scores are those of another pass.
+    pub fn set_repetition(&mut self, repetition: Repetition) {
+        self.repetition = repetition;
     }
 
     /// The threads.
@@ -94,15 +102,18 @@ impl Workbench {
     /// What determines the traces of this workbench; `source` names the
     /// ground truth for people.
     pub fn spec(&self, source: &str) -> TraceSpec {
+        let Repetition { init, batch, .. } = self.repetition;
         TraceSpec {
             objective: self.pass.objective,
             batch: self.pass.batch,
             positions: self.pass.positions,
             tokens: match &self.pass.text {
-                Some(text) => Tokens::Text(Arc::clone(text)),
-                None => Tokens::Zipf { seed: self.seed },
+                Some(text) => Tokens::Text(self.repetition.text(text, self.pass.batch)),
+                None => Tokens::Zipf {
+                    seed: self.seed.wrapping_add(batch.into()),
+                },
             },
-            ..TraceSpec::new(source, self.seed)
+            ..TraceSpec::new(source, self.seed.wrapping_add(init.into()))
         }
     }
 

@@ -26,6 +26,7 @@
 
 mod batch;
 mod checkpoint;
+mod dual;
 mod error;
 mod kernels;
 mod layers;
@@ -46,9 +47,10 @@ mod workspace;
 
 pub use batch::Batch;
 pub use checkpoint::read_safetensors;
+pub use dual::Dual;
 pub use error::Error;
 pub use kernels::dispatch::InstructionSet;
-pub use network::{MAX_ACTIVATIONS, Network};
+pub use network::{Curvature, MAX_ACTIVATIONS, Network, rademacher};
 pub use objective::Objective;
 pub use parameters::{MAX_WEIGHTS, Parameter, Tensors};
 pub use real::Real;

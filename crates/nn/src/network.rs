@@ -1,13 +1,18 @@
 //! A network: an architecture with weights and an objective.
 
+mod hessian;
+mod synflow;
+
+pub use hessian::{Curvature, rademacher};
+
 use lpzero_arch::{Architecture, Mixer, NormPlacement};
 
 use crate::batch::mask_token;
 use crate::kernels::elementwise::{long_inner_product, scale};
 use crate::kernels::threads::Threads;
 use crate::layers::{
-    Embedding, Head, MaskedToken, Norm, SharedGradients, Sublayer, gather, norm_index, outer_site,
-    scatter_add, unsupported,
+    Embedding, Head, MaskedToken, Norm, SharedGradients, Sublayer, SublayerCache, gather,
+    norm_index, outer_site, scatter_add, unsupported,
 };
 use crate::parameters::{Declarations, Parameter, Parameters, Tensors};
 use crate::pass::{Pass, Rows};
@@ -93,6 +98,60 @@ impl Layers {
         };
         Ok((layers, declarations))
     }
+
+    /// From the input of the first block to the last hidden state, both
+    /// (batch, positions, width).
+    fn forward<F: Real>(
+        &self,
+        pass: &mut Pass<'_, F>,
+        rows: Rows,
+        mut x: Vec<F>,
+    ) -> (Vec<F>, BlockCaches<F>) {
+        let mut sublayers = Vec::with_capacity(2 * self.blocks.len());
+        for sublayer in self.blocks.iter().flatten() {
+            let (y, cache) = sublayer.forward(pass, rows, x);
+            sublayers.push(cache);
+            x = y;
+        }
+        let before_norm = self.final_norm.map(|norm| {
+            let (y, statistics) = norm.forward(pass, rows, &x);
+            (std::mem::replace(&mut x, y), statistics)
+        });
+        let caches = BlockCaches {
+            sublayers,
+            before_norm,
+        };
+        (x, caches)
+    }
+
+    /// From the gradient with respect to the last hidden state to that with
+    /// respect to the input of the first block.
+    fn backward<F: Real>(
+        &self,
+        pass: &mut Pass<'_, F>,
+        rows: Rows,
+        mut caches: BlockCaches<F>,
+        mut d: Vec<F>,
+    ) -> Vec<F> {
+        if let (Some(norm), Some((x, statistics))) = (self.final_norm, caches.before_norm) {
+            let dx = norm.backward(pass, rows, &x, statistics, &d);
+            pass.give([x, std::mem::replace(&mut d, dx)]);
+        }
+        for sublayer in self.blocks.iter().flatten().rev() {
+            let Some(cache) = caches.sublayers.pop() else {
+                unreachable!("every sublayer left a cache");
+            };
+            d = sublayer.backward(pass, rows, cache, d);
+        }
+        d
+    }
+}
+
+/// What the blocks and the final norm leave for their backward pass.
+struct BlockCaches<F> {
+    sublayers: Vec<SublayerCache<F>>,
+    /// Input and statistics of the final norm.
+    before_norm: Option<(Vec<F>, Vec<F>)>,
 }
 
 impl<F: Real> Network<F> {
@@ -210,37 +269,23 @@ impl<F: Real> Network<F> {
         workspace: &mut Workspace<F>,
     ) -> Result<f64, Error> {
         batch.check(&self.architecture, self.objective)?;
-        let elements = activations(&self.architecture, batch);
-        if elements > MAX_ACTIVATIONS {
-            return Err(Error::TooLarge {
-                what: "the activations of this batch",
-                elements,
-                limit: MAX_ACTIVATIONS,
-            });
-        }
-        let pool = workspace.pool();
-        Ok(Threads::install(pool.as_deref(), |threads| {
-            let mut pass = Pass {
-                parameters: &self.parameters,
-                visitor,
-                workspace,
-                threads,
-            };
-            self.run(&mut pass, batch)
-        }))
-    }
-
-    fn run(&self, pass: &mut Pass<'_, F>, batch: &Batch) -> f64 {
-        let Layers {
-            embedding,
-            blocks,
-            final_norm,
-            ..
-        } = &self.layers;
         let rows = Rows {
             batch: batch.batch,
             positions: batch.positions,
         };
+        check_activations(&self.architecture, rows)?;
+        let pass = Pass {
+            parameters: &self.parameters,
+            visitor,
+            workspace,
+            threads: Threads::ONE,
+            normalised: true,
+        };
+        Ok(on_threads(pass, |pass| self.run(pass, rows, batch)))
+    }
+
+    fn run(&self, pass: &mut Pass<'_, F>, rows: Rows, batch: &Batch) -> f64 {
+        let embedding = &self.layers.embedding;
         let mut tokens = batch.tokens.clone();
         let masked = match self.layers.goal {
             Goal::MaskedToken(_) => batch.masked_positions(self.seed),
@@ -250,31 +295,12 @@ impl<F: Real> Network<F> {
             tokens[position] = mask_token(self.architecture.vocabulary);
         }
 
-        let (mut x, embedded) = embedding.forward(pass, rows, &tokens);
-        let mut caches = Vec::with_capacity(2 * blocks.len());
-        for sublayer in blocks.iter().flatten() {
-            let (y, cache) = sublayer.forward(pass, rows, x);
-            caches.push(cache);
-            x = y;
-        }
-        let before_norm = final_norm.map(|norm| {
-            let (y, statistics) = norm.forward(pass, rows, &x);
-            (std::mem::replace(&mut x, y), statistics)
-        });
-
+        let (x, embedded) = embedding.forward(pass, rows, &tokens);
+        let (x, caches) = self.layers.forward(pass, rows, x);
         let mut shared = SharedGradients::new(embedding.clusters());
-        let (loss, mut d) = self.loss(pass, batch, &masked, &x, &mut shared);
+        let (loss, d) = self.loss(pass, batch, &masked, &x, &mut shared);
         pass.give([x]);
-        if let (Some(norm), Some((x, statistics))) = (final_norm, before_norm) {
-            let dx = norm.backward(pass, rows, &x, statistics, &d);
-            pass.give([x, std::mem::replace(&mut d, dx)]);
-        }
-        for sublayer in blocks.iter().flatten().rev() {
-            let Some(cache) = caches.pop() else {
-                unreachable!("every sublayer left a cache");
-            };
-            d = sublayer.backward(pass, rows, cache, d);
-        }
+        let d = self.layers.backward(pass, rows, caches, d);
         embedding.backward(pass, rows, embedded, shared, d);
         loss
     }
@@ -345,12 +371,37 @@ impl<F: Real> Network<F> {
     }
 }
 
+/// Runs `work` on the threads of the pass's workspace.
+fn on_threads<F: Real>(
+    mut pass: Pass<'_, F>,
+    work: impl FnOnce(&mut Pass<'_, F>) -> f64 + Send,
+) -> f64 {
+    let pool = pass.workspace.pool();
+    Threads::install(pool.as_deref(), |threads| {
+        pass.threads = threads;
+        work(&mut pass)
+    })
+}
+
+/// Refuses what would need too much memory.
+fn check_activations(architecture: &Architecture, rows: Rows) -> Result<(), Error> {
+    let elements = activations(architecture, rows);
+    match elements <= MAX_ACTIVATIONS {
+        true => Ok(()),
+        false => Err(Error::TooLarge {
+            what: "the activations of this batch",
+            elements,
+            limit: MAX_ACTIVATIONS,
+        }),
+    }
+}
+
 /// About how many activations a pass keeps at once, from above: what every
 /// layer leaves for its backward pass, and twice the largest logits.
-fn activations(architecture: &Architecture, batch: &Batch) -> u128 {
-    let tokens = batch.tokens.len() as u128;
+fn activations(architecture: &Architecture, rows: Rows) -> u128 {
+    let tokens = rows.batch as u128 * rows.positions as u128;
     let width = architecture.width as u128;
-    let scores = |heads: usize| heads as u128 * batch.positions as u128;
+    let scores = |heads: usize| heads as u128 * rows.positions as u128;
     let block = |block: &lpzero_arch::Block| {
         let hidden: u128 = (block.feed_forward.hidden.iter()).map(|&h| h as u128).sum();
         let mixer = match block.mixer {
@@ -363,5 +414,5 @@ fn activations(architecture: &Architecture, batch: &Batch) -> u128 {
         mixer + 4 * width + 2 * hidden
     };
     let blocks: u128 = architecture.blocks.iter().map(block).sum();
-    tokens * (blocks + 2 * architecture.vocabulary as u128)
+    tokens.saturating_mul(blocks + 2 * architecture.vocabulary as u128)
 }

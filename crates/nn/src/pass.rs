@@ -36,6 +36,8 @@ pub(crate) struct Pass<'a, F: Real> {
     pub(crate) visitor: &'a mut dyn Visitor<F>,
     pub(crate) workspace: &'a mut Workspace<F>,
     pub(crate) threads: Threads,
+    /// Whether norms normalise; where not they pass on what they get.
+    pub(crate) normalised: bool,
 }
 
 impl<'a, F: Real> Pass<'a, F> {

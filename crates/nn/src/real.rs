@@ -8,7 +8,8 @@ use num_traits::Signed;
 
 use crate::kernels::matrix::Multiply;
 
-/// The two element types of the engine: `f32` to work, `f64` to check.
+/// The element types of the engine: `f32` to work, `f64` to check, and
+/// [`Dual`](crate::Dual) numbers of either for second derivatives.
 ///
 /// Arithmetic, `zero()`, `one()` and `abs()` come with [`Signed`]. The
 /// functions here are the ones that dominate the time outside matrix products;

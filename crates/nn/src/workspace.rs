@@ -95,6 +95,9 @@ impl<F: Real> Workspace<F> {
 
     /// Takes a buffer back.
     pub(crate) fn give(&mut self, buffer: Vec<F>) {
+        if buffer.capacity() == 0 {
+            return;
+        }
         self.live = self.live.saturating_sub(buffer.capacity());
         self.held += buffer.capacity();
         self.free.push_back(buffer);

@@ -123,6 +123,19 @@ pub struct PassArguments {
     pub tokenizer: Option<PathBuf>,
 }
 
+/// Several passes per architecture, whose scores are averaged.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct RepeatArguments {
+    /// Initialisations per architecture, 1 to 64: weights from this seed and
+    /// the next ones. Scores are means over all passes, with their spread.
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub inits: u32,
+
+    /// Minibatches per initialisation, 1 to 64.
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub batches: u32,
+}
+
 /// Losses of the one pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -259,6 +272,9 @@ pub struct Rank {
     #[command(flatten)]
     pub pass: PassArguments,
 
+    #[command(flatten)]
+    pub repeats: RepeatArguments,
+
     /// A named proxy or a formula; may be repeated [default: every named proxy].
     #[arg(long = "proxy", value_name = "P", allow_hyphen_values = true)]
     pub proxies: Vec<String>,
@@ -283,6 +299,9 @@ pub struct Score {
 
     #[command(flatten)]
     pub pass: PassArguments,
+
+    #[command(flatten)]
+    pub repeats: RepeatArguments,
 
     /// A named proxy or a formula; may be repeated.
     #[arg(

@@ -3,10 +3,11 @@
 use std::io::Write;
 
 use anyhow::Result;
+use lpzero::PassScores;
 
 use super::arguments::Rank;
 use super::output::{align_numbers, print_json, table};
-use super::session::{Session, columns, failed, proxies, source};
+use super::session::{Session, columns, failed, proxies, repeats, source};
 
 pub fn run(session: &Session, arguments: &Rank) -> Result<()> {
     let proxies = proxies(&arguments.proxies)?;
@@ -20,15 +21,21 @@ pub fn run(session: &Session, arguments: &Rank) -> Result<()> {
         None => (0..truth.entries.len()).collect(),
     };
 
-    let workbench = session.workbench(&arguments.pass)?;
+    let repeats = repeats(arguments.repeats);
+    let mut workbench = session.workbench(&arguments.pass)?;
     let (ids, architectures) = columns(&truth);
-    let traces = session.traces(&workbench, &source(&truth), &ids, &architectures, &proxies)?;
-    let scores: Vec<f64> = truth.entries.iter().map(|entry| entry.score).collect();
+    let mut passes = Vec::new();
+    for repetition in repeats.passes() {
+        workbench.set_repetition(repetition);
+        let source = source(&truth);
+        let traces = session.traces(&workbench, &source, &ids, &architectures, &proxies)?;
+        passes.push(PassScores::new(&proxies, &traces, &indices).map_err(failed)?);
+    }
+    let scores: Vec<f64> = indices.iter().map(|&i| truth.entries[i].score).collect();
 
     let bar = session.report.bar("ranking", proxies.len() as u64);
-    let rows = lpzero::rank(&proxies, &traces, &scores, &indices, session.seed, |done| {
-        bar.set_position(done as u64);
-    });
+    let progress = |done| bar.set_position(done as u64);
+    let rows = lpzero::rank_passes(&proxies, &passes, repeats, &scores, session.seed, progress);
     bar.finish_and_clear();
     let rows = rows.map_err(failed)?;
 
@@ -52,7 +59,7 @@ pub fn run(session: &Session, arguments: &Rank) -> Result<()> {
         }
     ));
     let mut table = table();
-    table.set_header([
+    let mut header = vec![
         "proxy",
         "tau",
         "95 % interval",
@@ -62,9 +69,13 @@ pub fn run(session: &Session, arguments: &Rank) -> Result<()> {
         "tau top 10 %",
         "ties",
         "network",
-    ]);
+    ];
+    if repeats.count() > 1 {
+        header.push("rho of passes");
+    }
+    table.set_header(header);
     for row in &rows {
-        table.add_row([
+        let mut cells = vec![
             row.proxy.clone(),
             number(row.tau),
             interval(row.tau_ci),
@@ -74,7 +85,11 @@ pub fn run(session: &Session, arguments: &Rank) -> Result<()> {
             number(row.tau_top10),
             number(row.ties),
             if row.data_free { "no" } else { "yes" }.to_owned(),
-        ]);
+        ];
+        if let Some(stability) = row.stability {
+            cells.push(number(stability.rho_between_passes_mean));
+        }
+        table.add_row(cells);
     }
     align_numbers(&mut table, 1);
     writeln!(std::io::stdout(), "{table}")?;

@@ -1,12 +1,13 @@
 //! `lpzero score`: one row per architecture, exact.
 
 use anyhow::Result;
+use lpzero::Moments;
 use lpzero::arch::read_architecture;
 use lpzero::trace::Progress;
 
 use super::arguments::{FormatArgument, Score};
-use super::score_table::ScoreTable;
-use super::session::{Session, columns, failed, proxies, reading};
+use super::score_table::{ScoreTable, Spread};
+use super::session::{Session, columns, failed, proxies, reading, repeats};
 
 pub fn run(session: &Session, arguments: &Score) -> Result<()> {
     let proxies = proxies(&arguments.proxies)?;
@@ -24,20 +25,43 @@ pub fn run(session: &Session, arguments: &Score) -> Result<()> {
         (ids, architectures)
     };
 
-    let workbench = session.workbench(&arguments.pass)?;
+    let repeats = repeats(arguments.repeats);
+    let mut workbench = session.workbench(&arguments.pass)?;
     let bar = session.report.bar("scoring", 1000);
-    let columns = workbench.exact_scores(
-        &ids,
-        &architectures,
-        &proxies,
-        &|progress: Progress| bar.set_position((progress.work * 1000.0) as u64),
-        &session.cancel,
-    );
+    let (mut columns, mut moments) = (Vec::new(), Moments::default());
+    let outcome = repeats
+        .passes()
+        .zip(0u32..)
+        .try_for_each(|(repetition, done)| {
+            workbench.set_repetition(repetition);
+            let progress = |progress: Progress| {
+                let share = (f64::from(done) + progress.work) / f64::from(repeats.count());
+                bar.set_position((share * 1000.0) as u64);
+            };
+            columns = workbench.exact_scores(
+                &ids,
+                &architectures,
+                &proxies,
+                &progress,
+                &session.cancel,
+            )?;
+            moments.add(&columns);
+            Ok(())
+        });
     bar.finish_and_clear();
+    outcome.map_err(failed)?;
+    let spread = (repeats.count() > 1).then(|| {
+        columns = moments.mean();
+        Spread {
+            repeats,
+            columns: moments.spread(),
+        }
+    });
     let table = ScoreTable {
         ids,
         proxies: proxies.into_iter().map(|proxy| proxy.name).collect(),
-        columns: columns.map_err(failed)?,
+        columns,
+        spread,
     };
     table.print(if session.json {
         FormatArgument::Json

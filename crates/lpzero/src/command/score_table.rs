@@ -4,6 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
+use lpzero::Repeats;
 use parquet::data_type::{ByteArray, ByteArrayType, DoubleType};
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
@@ -19,6 +20,16 @@ pub struct ScoreTable {
     /// Proxies, as the user named them.
     pub proxies: Vec<String>,
     /// Scores by proxy, then architecture; NaN where a proxy is not defined.
+    pub columns: Vec<Vec<f64>>,
+    /// Where scores are means over several passes.
+    pub spread: Option<Spread>,
+}
+
+/// How far scores spread over passes.
+pub struct Spread {
+    /// The passes.
+    pub repeats: Repeats,
+    /// Standard deviations by proxy, then architecture.
     pub columns: Vec<Vec<f64>>,
 }
 
@@ -45,16 +56,38 @@ impl ScoreTable {
         Ok(())
     }
 
+    /// Every column with its name: scores, then `<proxy>_spread` of each.
+    fn named_columns(&self) -> impl Iterator<Item = (String, &Vec<f64>)> {
+        let spreads = self.spread.iter().flat_map(|spread| {
+            let names = self.proxies.iter().map(|proxy| format!("{proxy}_spread"));
+            names.zip(&spread.columns)
+        });
+        let scores = self.proxies.iter().cloned().zip(&self.columns);
+        scores.chain(spreads)
+    }
+
+    /// `id` and the names of all columns.
+    fn header(&self) -> impl Iterator<Item = String> {
+        std::iter::once("id".to_owned()).chain(self.named_columns().map(|(name, _)| name))
+    }
+
     fn rows(&self) -> impl Iterator<Item = (&String, impl Iterator<Item = f64>)> {
-        self.ids
-            .iter()
-            .enumerate()
-            .map(|(row, id)| (id, self.columns.iter().map(move |column| column[row])))
+        let cells = move |row: usize| self.named_columns().map(move |(_, column)| column[row]);
+        (self.ids.iter().enumerate()).map(move |(row, id)| (id, cells(row)))
+    }
+
+    /// One row of columns by proxy. JSON has no NaN: an undefined number is
+    /// null.
+    fn by_proxy(&self, columns: &[Vec<f64>], row: usize) -> serde_json::Value {
+        let number = |x: f64| serde_json::json!(x.is_finite().then_some(x));
+        let numbers = columns.iter().map(|column| number(column[row]));
+        let fields: serde_json::Map<_, _> = self.proxies.iter().cloned().zip(numbers).collect();
+        fields.into()
     }
 
     fn write_table(&self, out: &mut impl Write) -> Result<()> {
         let mut table = super::output::table();
-        table.set_header(std::iter::once("id").chain(self.proxies.iter().map(String::as_str)));
+        table.set_header(self.header());
         for (id, scores) in self.rows() {
             table.add_row(std::iter::once(id.clone()).chain(scores.map(|s| format!("{s:.6e}"))));
         }
@@ -65,8 +98,7 @@ impl ScoreTable {
 
     fn write_csv(&self, out: &mut impl Write) -> Result<()> {
         let mut writer = csv::Writer::from_writer(out);
-        writer
-            .write_record(std::iter::once("id").chain(self.proxies.iter().map(String::as_str)))?;
+        writer.write_record(self.header())?;
         for (id, scores) in self.rows() {
             // `{}` prints the shortest text that reads back to the same f64,
             // and whole numbers (parameter counts) without a fraction.
@@ -78,20 +110,21 @@ impl ScoreTable {
     }
 
     fn to_json(&self) -> serde_json::Value {
-        let rows: Vec<_> = self
-            .rows()
-            .map(|(id, scores)| {
-                let scores: serde_json::Map<_, _> = self
-                    .proxies
-                    .iter()
-                    .cloned()
-                    // JSON has no NaN: an undefined score is null.
-                    .zip(scores.map(|s| serde_json::json!(s.is_finite().then_some(s))))
-                    .collect();
-                serde_json::json!({ "id": id, "scores": scores })
-            })
-            .collect();
-        serde_json::json!({ "proxies": self.proxies, "rows": rows })
+        let row = |(row, id): (usize, &String)| {
+            let scores = self.by_proxy(&self.columns, row);
+            let mut json = serde_json::json!({ "id": id, "scores": scores });
+            if let Some(spread) = &self.spread {
+                json["spread"] = self.by_proxy(&spread.columns, row);
+            }
+            json
+        };
+        let rows: Vec<_> = self.ids.iter().enumerate().map(row).collect();
+        let mut json = serde_json::json!({ "proxies": self.proxies, "rows": rows });
+        if let Some(Spread { repeats, .. }) = self.spread {
+            json["inits"] = repeats.inits.into();
+            json["batches"] = repeats.batches.into();
+        }
+        json
     }
 
     fn to_parquet(&self) -> Result<Vec<u8>> {
@@ -99,9 +132,9 @@ impl ScoreTable {
         // names and the columns are named by building the types directly.
         let id = parse_message_type("message id { REQUIRED BYTE_ARRAY id (UTF8); }")?;
         let mut fields = id.get_fields().to_vec();
-        for proxy in &self.proxies {
+        for (name, _) in self.named_columns() {
             let field = parquet::schema::types::Type::primitive_type_builder(
-                proxy,
+                &name,
                 parquet::basic::Type::DOUBLE,
             )
             .with_repetition(parquet::basic::Repetition::REQUIRED)
@@ -126,7 +159,7 @@ impl ScoreTable {
             .typed::<ByteArrayType>()
             .write_batch(&ids, None, None)?;
         column.close()?;
-        for scores in &self.columns {
+        for (_, scores) in self.named_columns() {
             let mut column = group.next_column()?.context("a score column")?;
             column
                 .typed::<DoubleType>()
@@ -151,7 +184,41 @@ mod tests {
             ids: vec!["a".into(), "b".into()],
             proxies: vec!["params".into(), "sum[ffn, out](l2(G))".into()],
             columns: vec![vec![13_330_176.0, 5.0], vec![0.1, f64::NAN]],
+            spread: None,
         }
+    }
+
+    fn table_with_spread() -> ScoreTable {
+        ScoreTable {
+            spread: Some(Spread {
+                repeats: Repeats {
+                    inits: 2,
+                    batches: 3,
+                },
+                columns: vec![vec![0.0, 0.0], vec![0.5, f64::NAN]],
+            }),
+            ..table()
+        }
+    }
+
+    #[test]
+    fn spreads_follow_the_scores() {
+        let mut out = Vec::new();
+        table_with_spread().write_csv(&mut out).unwrap();
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "id,params,\"sum[ffn, out](l2(G))\",params_spread,\"sum[ffn, out](l2(G))_spread\"\n\
+             a,13330176,0.1,0,0.5\nb,5,NaN,0,NaN\n"
+        );
+        let json = table_with_spread().to_json();
+        assert_eq!((&json["inits"], &json["batches"]), (&2.into(), &3.into()));
+        assert_eq!(json["rows"][0]["spread"]["sum[ffn, out](l2(G))"], 0.5);
+        assert!(json["rows"][1]["spread"]["sum[ffn, out](l2(G))"].is_null());
+        assert!(table().to_json()["rows"][0].get("spread").is_none());
+        let bytes = table_with_spread().to_parquet().unwrap();
+        let file = SerializedFileReader::new(bytes::Bytes::from(bytes)).unwrap();
+        let row = file.get_row_iter(None).unwrap().next().unwrap().unwrap();
+        assert_eq!(row.get_double(4).unwrap(), 0.5);
     }
 
     #[test]

@@ -9,9 +9,11 @@ use lpzero::arch::{Architecture, Reading};
 use lpzero::nn::Objective;
 use lpzero::trace::{Progress, Trace};
 use lpzero::truth::GroundTruth;
-use lpzero::{Pass, Proxy, Workbench, text};
+use lpzero::{Pass, Proxy, Repeats, Workbench, text};
 
-use super::arguments::{Common, ObjectiveArgument, PassArguments, ReadingArgument, TruthArguments};
+use super::arguments::{
+    Common, ObjectiveArgument, PassArguments, ReadingArgument, RepeatArguments, TruthArguments,
+};
 use super::failure::Failure;
 use super::output::Reporter;
 
@@ -179,6 +181,12 @@ pub fn reading(argument: ReadingArgument) -> Reading {
         ReadingArgument::Declared => Reading::Declared,
         ReadingArgument::Reference => Reading::Reference,
     }
+}
+
+/// The passes that options ask for.
+pub fn repeats(argument: RepeatArguments) -> Repeats {
+    let RepeatArguments { inits, batches } = argument;
+    Repeats { inits, batches }
 }
 
 fn objective(argument: ObjectiveArgument) -> Objective {

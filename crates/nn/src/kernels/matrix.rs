@@ -13,6 +13,8 @@ use super::dispatch::InstructionSet;
 use super::threads::Threads;
 use crate::profile;
 
+mod dual;
+
 /// A read-only matrix inside a slice. Element (i, j) is
 /// `data[i * row_stride + j * column_stride]`.
 #[derive(Clone, Copy, Debug)]
@@ -24,7 +26,8 @@ pub struct Matrix<'a, F> {
     column_stride: usize,
 }
 
-/// A row-major matrix that a product writes; rows may stand apart.
+/// A row-major matrix that a product writes; rows may stand apart, and within
+/// dual numbers so do columns.
 ///
 /// A pointer, since two halves of its columns lie interleaved in one slice.
 #[derive(Debug)]
@@ -33,6 +36,7 @@ pub struct MatrixMut<'a, F> {
     rows: usize,
     columns: usize,
     row_stride: usize,
+    column_stride: usize,
     slice: PhantomData<&'a mut [F]>,
 }
 
@@ -109,8 +113,14 @@ impl<'a, F> MatrixMut<'a, F> {
             rows,
             columns,
             row_stride,
+            column_stride: 1,
             slice: PhantomData,
         }
+    }
+
+    /// The same matrix, for a shorter time.
+    fn reborrow(&mut self) -> MatrixMut<'_, F> {
+        self.part(0, self.rows, self.columns)
     }
 
     /// The rows before `row` and the others.
@@ -127,7 +137,11 @@ impl<'a, F> MatrixMut<'a, F> {
         assert!(column <= self.columns);
         (
             self.part(0, self.rows, column),
-            self.part(column, self.rows, self.columns - column),
+            self.part(
+                column * self.column_stride,
+                self.rows,
+                self.columns - column,
+            ),
         )
     }
 
@@ -139,6 +153,7 @@ impl<'a, F> MatrixMut<'a, F> {
             rows,
             columns,
             row_stride: self.row_stride,
+            column_stride: self.column_stride,
             slice: PhantomData,
         }
     }
@@ -260,9 +275,10 @@ macro_rules! run {
             unreachable!("the instruction set in use is available");
         };
         let (destination, a, b) = ($job.destination, $job.a, $job.b);
-        // SAFETY: `covers` was asserted when the views were made, so every
-        // element that the strides address lies inside its slice, and distinct
-        // elements of the destination do not overlap; `destination` is borrowed
+        // SAFETY: `covers` was asserted when the views were made (of one half of
+        // dual numbers: when the whole was), so every element that the strides
+        // address lies inside its slice, and distinct elements of the
+        // destination do not overlap; `destination` is borrowed
         // mutably and so aliases neither `a` nor `b`. `product` has checked
         // that the shapes fit.
         //
@@ -286,7 +302,7 @@ macro_rules! run {
                 a.columns,
                 destination.data,
                 destination.row_stride as isize,
-                1,
+                destination.column_stride as isize,
                 $job.into == Into::Sum,
                 b.data.as_ptr(),
                 b.row_stride as isize,

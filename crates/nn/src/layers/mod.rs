@@ -23,7 +23,7 @@ pub(crate) use embedding::{Embedding, unsupported};
 pub(crate) use head::Head;
 pub(crate) use masked_token::MaskedToken;
 pub(crate) use norm::Norm;
-pub(crate) use sublayer::Sublayer;
+pub(crate) use sublayer::{Sublayer, SublayerCache};
 
 use crate::{Real, Role, Site};
 

@@ -31,7 +31,8 @@ impl Norm {
         }
     }
 
-    /// The normalised rows, and the statistics that `backward` needs. Shows A.
+    /// The normalised rows, and the statistics that `backward` needs; in a pass
+    /// that is not normalised, the rows as they are. Shows A.
     pub(crate) fn forward<F: Real>(
         &self,
         pass: &mut Pass<'_, F>,
@@ -47,6 +48,10 @@ impl Norm {
     pub(crate) fn apply<F: Real>(&self, pass: &mut Pass<'_, F>, x: &[F]) -> (Vec<F>, Vec<F>) {
         let width = pass.weight(self.gain).len();
         let mut y = pass.take(x.len());
+        if !pass.normalised {
+            y.copy_from_slice(x);
+            return (y, Vec::new());
+        }
         let mut statistics = pass.take(2 * x.len() / width);
         layer_norm(
             pass.threads,
@@ -62,7 +67,8 @@ impl Norm {
         (y, statistics)
     }
 
-    /// The gradient with respect to `x`. Shows D and the gain.
+    /// The gradient with respect to `x`. Shows D, and gain and bias where the
+    /// pass is normalised.
     pub(crate) fn backward<F: Real>(
         &self,
         pass: &mut Pass<'_, F>,
@@ -73,6 +79,10 @@ impl Norm {
     ) -> Vec<F> {
         pass.show(self.site, Symbol::D, rows, dy);
         let mut dx = pass.take(x.len());
+        if !pass.normalised {
+            dx.copy_from_slice(dy);
+            return dx;
+        }
         let mut gain = pass.zero_gradient(self.gain);
         let mut bias = pass.zero_gradient(self.bias);
         layer_norm_backward(

@@ -1,0 +1,93 @@
+//! The pass of synaptic flow, which needs no data.
+
+use num_traits::Signed;
+
+use super::{Network, check_activations, on_threads};
+use crate::kernels::elementwise::long_inner_product;
+use crate::kernels::threads::Threads;
+use crate::layers::outer_site;
+use crate::parameters::{Parameter, Parameters};
+use crate::pass::{Pass, Rows};
+use crate::{Error, Real, Role, Symbol, Visitor, Workspace};
+
+impl<F: Real> Network<F> {
+    /// One forward and one backward pass of SynFlow (Tanaka et al. 2020,
+    /// "Pruning neural networks without any data by iteratively conserving
+    /// synaptic flow"): all weights are replaced by their absolute values, the
+    /// input of the first block is all ones, (`batch`, `positions`, width),
+    /// every norm is the identity, and the loss, which is returned, is the sum
+    /// of the last hidden state, whatever the network's objective and head.
+    /// Nonlinearities, softmax and the fixed transforms stay. The published
+    /// score is `sum |W * G|` over what the visitor is shown.
+    ///
+    /// The visitor sees |W| as weight, and only what lies between that input
+    /// and that output: neither embeddings nor head nor gains and biases of
+    /// norms. At the input site are `A`, the ones, and `D` and `J`, the
+    /// gradient with respect to them.
+    ///
+    /// With equal rows, attention is uniform, so queries and keys have
+    /// gradient 0 unless a convolution over positions has told rows apart.
+    ///
+    /// Without norms, values grow by orders of magnitude per block: single
+    /// precision overflows in networks of some ten blocks, and then the result
+    /// is infinite or NaN. Networks of `f64` are meant for this pass.
+    ///
+    /// # Errors
+    /// Where there is no position, more than the architecture has, or too many
+    /// for the memory.
+    pub fn synflow_pass(
+        &self,
+        batch: usize,
+        positions: usize,
+        visitor: &mut dyn Visitor<F>,
+        workspace: &mut Workspace<F>,
+    ) -> Result<f64, Error> {
+        if batch == 0 || positions == 0 {
+            return Err(Error::BatchTooSmall {
+                batch,
+                positions,
+                needed: 1,
+            });
+        }
+        if positions > self.architecture.positions {
+            return Err(Error::Positions {
+                found: positions,
+                limit: self.architecture.positions,
+            });
+        }
+        let rows = Rows { batch, positions };
+        check_activations(&self.architecture, rows)?;
+        let absolute = |parameter: &Parameter<F>| Parameter {
+            name: parameter.name.clone(),
+            shape: parameter.shape.clone(),
+            data: parameter.data.iter().map(Signed::abs).collect(),
+        };
+        let parameters = Parameters(self.parameters.0.iter().map(absolute).collect());
+        let pass = Pass {
+            parameters: &parameters,
+            visitor,
+            workspace,
+            threads: Threads::ONE,
+            normalised: false,
+        };
+        Ok(on_threads(pass, |pass| self.run_synflow(pass, rows)))
+    }
+
+    fn run_synflow(&self, pass: &mut Pass<'_, F>, rows: Rows) -> f64 {
+        let input = outer_site(Role::Input, 0);
+        let size = rows.count() * self.architecture.width;
+        let [mut x, mut d] = [(); 2].map(|()| pass.take(size));
+        x.fill(F::one());
+        d.fill(F::one());
+        pass.show(input, Symbol::A, rows, &x);
+        let (x, caches) = self.layers.forward(pass, rows, x);
+        let loss = long_inner_product(&x, &d);
+        pass.give([x]);
+        let d = self.layers.backward(pass, rows, caches, d);
+        for symbol in [Symbol::D, Symbol::J] {
+            pass.show(input, symbol, rows, &d);
+        }
+        pass.give([d]);
+        loss
+    }
+}
