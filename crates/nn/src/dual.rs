@@ -79,9 +79,8 @@ impl<F: Real> Real for Dual<F> {
 
     #[inline(always)]
     fn normal_cdf(self) -> Self {
-        let peak = F::of(0.398_942_280_401_432_7);
-        let density = peak * (F::of(-0.5) * self.value * self.value).exp();
-        self.image(self.value.normal_cdf(), density)
+        let (below, density) = self.value.normal();
+        self.image(below, density)
     }
 }
 

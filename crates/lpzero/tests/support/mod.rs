@@ -25,11 +25,12 @@ pub fn lpzero(folder: &Path, arguments: &[&str]) -> Run {
     finished(&output)
 }
 
-/// The command, with its default cache below `folder`.
+/// The command, with its default cache below `folder` and no published data.
 pub fn command(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lpzero"));
     command
         .env("XDG_CACHE_HOME", folder.join("default-cache"))
+        .env_remove("LPZERO_DATA")
         .env("NO_COLOR", "1");
     command
 }
