@@ -217,6 +217,10 @@ const FEWEST: usize = 16;
 /// are not full.
 const TILE: usize = 48;
 
+/// Most rows that one call computes: `gemm` packs all of them at once, into
+/// memory that it asks the system for.
+const MOST_ROWS: usize = 1024;
+
 /// A product in so many parts side by side, along the larger dimension of the
 /// destination.
 fn divide<F: Multiply>(
@@ -227,13 +231,19 @@ fn divide<F: Multiply>(
     a: Matrix<'_, F>,
     b: Matrix<'_, F>,
 ) {
+    let (rows, columns) = (destination.rows, destination.columns);
+    if parts <= 1 && rows > MOST_ROWS {
+        let middle = rows / 2 / TILE * TILE;
+        let (above, below) = destination.split_at_row(middle);
+        divide(1, above, into, scale, a.rows(0..middle), b);
+        return divide(1, below, into, scale, a.rows(middle..rows), b);
+    }
     if parts <= 1 {
         let _span = profile::span("matrix product");
         return F::multiply(destination, into, scale, a, b);
     }
     let left = parts / 2;
     let middle = |length: usize| length * left / parts / TILE * TILE;
-    let (rows, columns) = (destination.rows, destination.columns);
     if rows >= columns {
         let middle = middle(rows);
         let (above, below) = destination.split_at_row(middle);

@@ -7,13 +7,13 @@ use crate::kernels::softmax::cross_entropy_rows;
 use crate::pass::{Pass, Rows};
 use crate::{Real, Site, Symbol};
 
-/// Logits that are in memory at once, unless the visitor wants to see them:
-/// 32 MB in single precision.
-const SLICE: usize = 1 << 23;
+/// Logits that shall be in memory at once, unless the visitor wants to see
+/// them: 8 MB in single precision.
+const SLICE: usize = 1 << 21;
 
 /// Fewest rows of a slice: with fewer, adding to the gradient of the table
-/// would take longer than computing it.
-const FEWEST_ROWS: usize = 64;
+/// would take too long beside computing it.
+const FEWEST_ROWS: usize = 128;
 
 /// Some of the classes. Their scores for features x are `x W^T + b`.
 pub(super) struct Classes<'a, F> {
@@ -40,10 +40,11 @@ pub(super) fn cross_entropy<F: Real>(
     let count = |some: &Classes<'_, F>| some.weight.0.len() / features;
     let scores: usize = classes.iter().map(count).sum();
     let whole = pass.wants(site, Symbol::A) || pass.wants(site, Symbol::D);
-    let slice = match whole {
-        true => rows.count().max(1),
-        false => (SLICE / scores).max(FEWEST_ROWS),
+    let slices = match whole {
+        true => 1,
+        false => (rows.count() * scores / SLICE).min(rows.count() / FEWEST_ROWS),
     };
+    let slice = rows.count().div_ceil(slices.max(1)).max(1);
     let mut biases = pass.take(scores);
     let mut bias_sums = pass.zeroed(scores);
     let mut logits = pass.take(rows.count().min(slice) * scores);

@@ -130,16 +130,21 @@ impl Head {
         targets: &[u32],
         shared: &mut SharedGradients<F>,
     ) -> (f64, Vec<F>) {
-        let mut loss = 0.0;
-        let mut dhidden = pass.zeroed(hidden.len());
         let mut dbias = self.bias.map(|bias| pass.zero_gradient(bias));
-        for i in 0..self.clusters.len() {
-            let (rows, members, classes) = self.select(rows, targets, i);
+        let (mut loss, mut dhidden) = self.cluster_loss(
+            pass,
+            (0, rows),
+            (hidden, &self.entries_of(targets), targets.len()),
+            dbias.as_deref_mut(),
+            shared,
+        );
+        for i in 1..self.clusters.len() {
+            let (members, classes) = self.members(targets, i);
             let mut inputs = pass.take(members.len() * self.width);
             gather(hidden, &members, &mut inputs);
             let (cluster_loss, dinputs) = self.cluster_loss(
                 pass,
-                (i, rows),
+                (i, Rows::picked(members.len())),
                 (&inputs, &classes, targets.len()),
                 dbias.as_deref_mut(),
                 shared,
@@ -154,18 +159,10 @@ impl Head {
         (loss / targets.len() as f64, dhidden)
     }
 
-    /// The rows that cluster `i` scores, and each one's class in it: all rows
-    /// for cluster 0, those whose target it holds for a further one.
-    fn select(&self, rows: Rows, targets: &[u32], i: usize) -> (Rows, Vec<usize>, Vec<u32>) {
-        let Cluster { first, end, .. } = self.clusters[i];
-        if i > 0 {
-            let own = |&(_, &target): &(usize, &u32)| (first..end).contains(&(target as usize));
-            let (members, classes): (Vec<_>, Vec<_>) = (targets.iter().enumerate())
-                .filter(own)
-                .map(|(row, &target)| (row, target - first as u32))
-                .unzip();
-            return (Rows::picked(members.len()), members, classes);
-        }
+    /// The class of every target in cluster 0: its token, or the entry of the
+    /// further cluster that holds it.
+    fn entries_of(&self, targets: &[u32]) -> Vec<u32> {
+        let end = self.clusters[0].end;
         let class = |&target: &u32| {
             let further = self.clusters[1..]
                 .iter()
@@ -177,8 +174,18 @@ impl Head {
                 _ => (end + further - 1) as u32,
             }
         };
-        let classes = targets.iter().map(class).collect();
-        (rows, (0..targets.len()).collect(), classes)
+        targets.iter().map(class).collect()
+    }
+
+    /// The rows whose target a further cluster holds, and each one's class in
+    /// it.
+    fn members(&self, targets: &[u32], i: usize) -> (Vec<usize>, Vec<u32>) {
+        let Cluster { first, end, .. } = self.clusters[i];
+        let own = |&(_, &target): &(usize, &u32)| (first..end).contains(&(target as usize));
+        (targets.iter().enumerate())
+            .filter(own)
+            .map(|(row, &target)| (row, target - first as u32))
+            .unzip()
     }
 
     /// Summed cross-entropy of one cluster, and the gradient of the mean over
