@@ -98,6 +98,13 @@ impl Rows for std::ops::Range<usize> {
     }
 }
 
+/// A tensor that may not be there.
+impl<R: Rows> Rows for Option<R> {
+    fn split_at_row(self, row: usize) -> (Self, Self) {
+        self.map(|tensor| tensor.split_at_row(row)).unzip()
+    }
+}
+
 macro_rules! rows_of_tuples {
     ($(($($tensor:ident),+))*) => {$(
         impl<$($tensor: Rows),+> Rows for ($($tensor,)+) {

@@ -206,13 +206,15 @@ impl Heads {
         (context, HeadsCache { q, k, v })
     }
 
-    /// Gradients with respect to queries, keys and values. Shows D.
+    /// Gradients with respect to queries, keys and values, and the context once
+    /// more, where it was not kept. Shows D.
     pub(super) fn backward<F: Real>(
         &self,
         pass: &mut Pass<'_, F>,
         rows: Rows,
         cache: &HeadsCache<F>,
         dcontext: &[F],
+        context: Option<&mut [F]>,
     ) -> [Vec<F>; 3] {
         pass.show(self.site, Symbol::D, rows, dcontext);
         let t = rows.positions;
@@ -225,10 +227,14 @@ impl Heads {
             (Read(&cache.q, sequence), Read(&cache.k, sequence)),
             (Read(&cache.v, sequence), Read(dcontext, sequence)),
             (Write(&mut dq, sequence), Write(&mut dk, sequence)),
-            (Write(&mut dv, sequence), Write(&mut scratch, 2 * block)),
+            (
+                Write(&mut dv, sequence),
+                Write(&mut scratch, 2 * block),
+                context.map(|context| Write(context, sequence)),
+            ),
         );
         self.for_sequences(pass.threads, rows, tensors, |threads, tensors| {
-            let ((q, k), (v, dcontext), (dq, dk), (dv, scratch)) = tensors;
+            let ((q, k), (v, dcontext), (dq, dk), (dv, scratch, mut context)) = tensors;
             for i in 0..q.0.len() / sequence {
                 let own = i * sequence..(i + 1) * sequence;
                 let (p, dp) = scratch.0[i * 2 * block..][..2 * block].split_at_mut(block);
@@ -241,6 +247,7 @@ impl Heads {
                         &mut dv.0[own.clone()],
                     ],
                     [p, dp],
+                    context.as_mut().map(|context| &mut context.0[own]),
                 );
             }
         });
@@ -256,6 +263,7 @@ impl Heads {
         [q, k, v, dcontext]: [&[F]; 4],
         [dq, dk, dv]: [&mut [F]; 3],
         [p, dp]: [&mut [F]; 2],
+        mut context: Option<&mut [F]>,
     ) {
         let t = q.len() / self.width;
         for head in 0..self.heads {
@@ -269,6 +277,16 @@ impl Heads {
                     Into::Sum
                 };
                 self.probabilities(threads, block, head, (q, k), p);
+                if let Some(context) = &mut context {
+                    product(
+                        threads,
+                        self.rows_mut(context, head, first, count),
+                        Into::Fresh,
+                        F::one(),
+                        Matrix::strided(p, count, keys, t),
+                        self.rows(v, head, 0, keys),
+                    );
+                }
                 let dcontext = self.rows(dcontext, head, first, count);
                 product(
                     threads,
@@ -327,7 +345,6 @@ pub(super) struct AttentionCache<F> {
     heads: HeadsCache<F>,
     /// The input of the weighting map, where there is one.
     unweighted: Option<Vec<F>>,
-    context: Vec<F>,
 }
 
 impl Attention {
@@ -379,12 +396,8 @@ impl Attention {
         });
         let (context, heads) = self.heads.forward(pass, rows, q, k, v);
         let y = self.out.forward(pass, rows, &context);
-        let cache = AttentionCache {
-            heads,
-            unweighted,
-            context,
-        };
-        (y, cache)
+        pass.give([context]);
+        (y, AttentionCache { heads, unweighted })
     }
 
     pub(super) fn backward<F: Real>(
@@ -395,9 +408,12 @@ impl Attention {
         cache: AttentionCache<F>,
         dy: &[F],
     ) -> Vec<F> {
-        let dcontext = self.out.backward_fresh(pass, rows, &cache.context, dy);
-        let [mut dq, dk, dv] = self.heads.backward(pass, rows, &cache.heads, &dcontext);
-        pass.give([dcontext, cache.context]);
+        let dcontext = self.out.backward_input_fresh(pass, rows, dy);
+        let mut context = pass.take(dcontext.len());
+        let [mut dq, dk, dv] =
+            (self.heads).backward(pass, rows, &cache.heads, &dcontext, Some(&mut context));
+        self.out.backward_weights(pass, &context, dy, None);
+        pass.give([dcontext, context]);
         pass.give([cache.heads.q, cache.heads.k, cache.heads.v]);
         if let (Some(weighting), Some(unweighted)) = (self.weighting, cache.unweighted) {
             let unweighted_dq = weighting.backward_fresh(pass, rows, &unweighted, &dq);

@@ -184,7 +184,7 @@ impl DynamicConvolution {
             dconvolved.copy_from_slice(&dboth[inner..]);
         }
         pass.give([dboth, cache.both]);
-        let [mut dq, dk, dv] = self.heads.backward(pass, rows, &cache.heads, &dcontext);
+        let [mut dq, dk, dv] = (self.heads).backward(pass, rows, &cache.heads, &dcontext, None);
         pass.give([dcontext]);
 
         let mut dx = pass.zeroed(x.len());

@@ -110,14 +110,28 @@ impl Linear {
         dy: &[F],
         shared: Option<Vec<F>>,
     ) -> Vec<F> {
-        pass.show(self.site, Symbol::D, rows, dy);
+        let dx = self.backward_input_fresh(pass, rows, dy);
         self.backward_weights(pass, x, dy, shared);
+        dx
+    }
+
+    /// The first half of [`backward_fresh`](Self::backward_fresh), for inputs
+    /// that are computed again meanwhile. Shows D.
+    pub(crate) fn backward_input_fresh<F: Real>(
+        &self,
+        pass: &mut Pass<'_, F>,
+        rows: Rows,
+        dy: &[F],
+    ) -> Vec<F> {
+        pass.show(self.site, Symbol::D, rows, dy);
         let mut dx = pass.take(rows.count() * self.inputs);
         self.backward_input(pass, dy, &mut dx, Into::Fresh);
         dx
     }
 
-    fn backward_weights<F: Real>(
+    /// The second half. Shows the weight and the bias; `shared` is the gradient
+    /// that others have collected.
+    pub(crate) fn backward_weights<F: Real>(
         &self,
         pass: &mut Pass<'_, F>,
         x: &[F],
