@@ -18,7 +18,7 @@ use crate::workloads::NAMES;
     bin_name = "cargo bench -p lpzero --bench engine --",
     after_help = "PyTorch, once:\n  python -m venv .venv\n  \
                   .venv/bin/pip install -r benches/peers/requirements.txt\n\n\
-                  Published data (LTS, trace): the folder $LPZERO_DATA, else \
+                  Published data (LTS, frugal, trace): the folder $LPZERO_DATA, else \
                   ../shared/data beside the checkout.\n\n\
                   Relative paths start at the root of the checkout. Let nothing else run \
                   meanwhile."

@@ -54,7 +54,8 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if arguments.profile {
         return profile::run(selected, arguments);
     }
-    let machine = machine::describe(arguments, selected.iter().any(|w| w.needs_python()))?;
+    let with_python = selected.iter().any(|workload| workload.needs_python());
+    let machine = machine::describe(arguments, with_python)?;
     let products = match selected.iter().any(|workload| workload.flops().is_some()) {
         true => measure::products(arguments)?,
         false => Vec::new(),

@@ -7,6 +7,7 @@ use std::time::Instant;
 use anyhow::bail;
 
 use crate::arguments::Arguments;
+use crate::machine;
 use crate::task::Task;
 use crate::worker::Prepared;
 use crate::workloads::Workload;
@@ -22,6 +23,15 @@ pub fn run(workloads: Vec<Workload>, arguments: &Arguments) -> anyhow::Result<()
              before the `--`"
         );
     }
+    println!("# Where the time of a pass goes\n");
+    println!("Made by\n");
+    println!("    cargo bench -p lpzero --bench engine --features profile -- --profile\n");
+    println!(
+        "on {}. One forward and one backward",
+        machine::describe(arguments, false)?.line()
+    );
+    println!("pass with nobody looking, best read beside `engine.md`. Threads add up: on two");
+    println!("threads a pass has twice its time to spend.");
     for workload in workloads {
         if !matches!(workload.ours, Task::Pass(_)) {
             continue;

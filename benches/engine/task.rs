@@ -49,6 +49,8 @@ pub struct Pass {
     /// Masked positions, counted through the batch; none for a decoder.
     pub masked: Vec<usize>,
     pub mask_token: u32,
+    /// Whether the engine saves memory at the cost of time.
+    pub frugal: bool,
     /// A safetensors file, written before the workers start.
     pub weights: PathBuf,
 }
@@ -72,6 +74,7 @@ impl Pass {
                 true => BERT_MASK.1,
                 false => vocabulary as u32 - 1,
             },
+            frugal: false,
             weights: PathBuf::new(),
         }
     }

@@ -94,7 +94,10 @@ impl Prepared {
                     pass.positions,
                     pass.architecture.vocabulary,
                 )?,
-                workspace,
+                workspace: match pass.frugal {
+                    true => workspace.frugal(),
+                    false => workspace,
+                },
             },
             Task::Normals { architecture, .. } => Prepared::Normals(architecture, workspace),
             Task::Product { .. } => bail!("the engine has no product of its own to time"),

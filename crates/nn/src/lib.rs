@@ -55,5 +55,5 @@ pub use objective::Objective;
 pub use parameters::{MAX_WEIGHTS, Parameter, Tensors};
 pub use real::Real;
 pub use site::{Role, Site, Symbol};
-pub use visitor::{NoVisitor, TensorView, Visitor};
+pub use visitor::{NoVisitor, TensorRows, TensorView, Visitor};
 pub use workspace::Workspace;

@@ -274,13 +274,7 @@ impl<F: Real> Network<F> {
             positions: batch.positions,
         };
         check_activations(&self.architecture, rows)?;
-        let pass = Pass {
-            parameters: &self.parameters,
-            visitor,
-            workspace,
-            threads: Threads::ONE,
-            normalised: true,
-        };
+        let pass = Pass::new(&self.parameters, visitor, workspace);
         Ok(on_threads(pass, |pass| self.run(pass, rows, batch)))
     }
 

@@ -7,7 +7,7 @@ use lpzero_arch::Transform;
 use crate::kernels::fourier::Spectrum;
 use crate::kernels::threads::Threads;
 use crate::parameters::{ParameterId, Parameters};
-use crate::{Real, Site, Symbol, TensorView, Visitor, Workspace, profile};
+use crate::{Real, Site, Symbol, TensorRows, TensorView, Visitor, Workspace, profile};
 
 /// The leading dimensions of an activation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,11 +36,32 @@ pub(crate) struct Pass<'a, F: Real> {
     pub(crate) visitor: &'a mut dyn Visitor<F>,
     pub(crate) workspace: &'a mut Workspace<F>,
     pub(crate) threads: Threads,
+    /// Whether sublayers keep their input alone and compute the rest again.
+    pub(crate) frugal: bool,
+    /// Whether what is computed has been shown before.
+    unseen: bool,
     /// Whether norms normalise; where not they pass on what they get.
     pub(crate) normalised: bool,
 }
 
 impl<'a, F: Real> Pass<'a, F> {
+    /// On the calling thread, with norms.
+    pub(crate) fn new(
+        parameters: &'a Parameters<F>,
+        visitor: &'a mut dyn Visitor<F>,
+        workspace: &'a mut Workspace<F>,
+    ) -> Self {
+        Pass {
+            parameters,
+            visitor,
+            frugal: workspace.is_frugal(),
+            workspace,
+            threads: Threads::ONE,
+            normalised: true,
+            unseen: false,
+        }
+    }
+
     /// The elements of a parameter.
     pub(crate) fn weight(&self, id: ParameterId) -> &'a [F] {
         &self.parameters.get(id).data
@@ -95,7 +116,15 @@ impl<'a, F: Real> Pass<'a, F> {
 
     /// Whether the visitor wants to see an activation.
     pub(crate) fn wants(&self, site: Site, symbol: Symbol) -> bool {
-        self.visitor.wants(site, symbol)
+        !self.unseen && self.visitor.wants(site, symbol)
+    }
+
+    /// Computes something again without showing it again.
+    pub(crate) fn unseen<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
+        self.unseen = true;
+        let result = work(self);
+        self.unseen = false;
+        result
     }
 
     /// Shows an activation of any shape.
@@ -105,6 +134,28 @@ impl<'a, F: Real> Pass<'a, F> {
             let _span = profile::span("visitor");
             self.visitor
                 .activation(site, symbol, TensorView { data, shape });
+        }
+    }
+
+    /// Shows a block of rows of an activation of shape (batch, positions,
+    /// features), which may be all of them; `first` is the number of elements
+    /// before them.
+    pub(crate) fn show_rows(
+        &mut self,
+        site: Site,
+        symbol: Symbol,
+        rows: Rows,
+        (first, data): (usize, &[F]),
+        features: usize,
+    ) {
+        let shape = [rows.batch, rows.positions, features];
+        if data.len() == rows.count() * features {
+            self.show_as(site, symbol, &shape, data);
+        } else if self.wants(site, symbol) {
+            let _span = profile::span("visitor");
+            let shape = &shape;
+            let rows = TensorRows { data, shape, first };
+            self.visitor.activation_rows(site, symbol, rows);
         }
     }
 

@@ -11,6 +11,17 @@ pub struct TensorView<'a, F> {
     pub shape: &'a [usize],
 }
 
+/// A block of consecutive rows of a tensor that is never whole in memory.
+#[derive(Clone, Copy, Debug)]
+pub struct TensorRows<'a, F> {
+    /// The elements of these rows, last dimension fastest.
+    pub data: &'a [F],
+    /// Of the whole tensor.
+    pub shape: &'a [usize],
+    /// Number of elements before them.
+    pub first: usize,
+}
+
 /// Observes a pass. A trace is a visitor, training is a visitor.
 ///
 /// Order: activations (`X`, `A`, `H`, `S`) come as the forward pass makes
@@ -43,6 +54,19 @@ pub trait Visitor<F: Real>: Send {
     fn wants(&self, site: Site, symbol: Symbol) -> bool {
         let _ = (site, symbol);
         true
+    }
+
+    /// Whether it takes the tensors of a vocabulary in blocks of rows, by
+    /// [`activation_rows`](Self::activation_rows), so that they need not be
+    /// whole in memory.
+    fn takes_rows(&self) -> bool {
+        false
+    }
+
+    /// Some rows of an activation or gradient, those before them having been
+    /// shown. Only called where [`takes_rows`](Self::takes_rows).
+    fn activation_rows(&mut self, site: Site, symbol: Symbol, rows: TensorRows<'_, F>) {
+        let _ = (site, symbol, rows);
     }
 
     /// An activation, or a gradient with respect to one.

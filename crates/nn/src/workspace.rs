@@ -25,6 +25,7 @@ pub struct Workspace<F> {
     peak: usize,
     spectra: VecDeque<Spectra<F>>,
     pool: Option<Arc<ThreadPool>>,
+    frugal: bool,
 }
 
 #[derive(Debug)]
@@ -51,6 +52,23 @@ impl<F: Real> Workspace<F> {
             pool: Some(pool),
             ..Workspace::default()
         }
+    }
+
+    /// For networks that would not fit otherwise: a pass keeps of every half of
+    /// a block its input alone, and computes the rest again when the backward
+    /// pass comes by. That costs a third of its time; the results are the same
+    /// to the bit.
+    #[must_use]
+    pub fn frugal(self) -> Self {
+        Workspace {
+            frugal: true,
+            ..self
+        }
+    }
+
+    /// Whether passes save memory at the cost of time.
+    pub(crate) fn is_frugal(&self) -> bool {
+        self.frugal
     }
 
     /// The threads that passes share.

@@ -5,7 +5,9 @@ mod common;
 
 use common::{Seen, decoder, encoder, perturbed};
 use lpzero_arch::{Architecture, Head, Mixer, Transform};
-use lpzero_nn::{Batch, Network, NoVisitor, Objective, Role, Site, Symbol, Workspace};
+use lpzero_nn::{
+    Batch, Network, NoVisitor, Objective, Role, Site, Symbol, TensorRows, Visitor, Workspace,
+};
 
 fn site(layer: impl Into<Option<u16>>, role: Role, index: u16) -> Site {
     Site {
@@ -288,5 +290,50 @@ fn the_default_objective_is_what_the_architecture_was_made_for() {
         let network = Network::<f32>::seeded(&architecture, objective, 0).unwrap();
         let batch = Batch::zipf(architecture.vocabulary, 1, 3, 0);
         assert!(network.pass(&batch, &mut NoVisitor).unwrap().is_finite());
+    }
+}
+
+/// Takes logits in blocks of rows.
+#[derive(Default)]
+struct Blocks {
+    /// Of the logits: shape, elements and number of blocks.
+    logits: (Vec<usize>, Vec<f32>, usize),
+}
+
+impl Visitor<f32> for Blocks {
+    fn takes_rows(&self) -> bool {
+        true
+    }
+
+    fn activation_rows(&mut self, _: Site, symbol: Symbol, rows: TensorRows<'_, f32>) {
+        if symbol == Symbol::A {
+            let (shape, elements, blocks) = &mut self.logits;
+            *shape = rows.shape.to_vec();
+            assert_eq!(elements.len(), rows.first);
+            elements.extend_from_slice(rows.data);
+            *blocks += 1;
+        }
+    }
+}
+
+#[test]
+fn logits_come_in_blocks_to_those_who_take_them() {
+    let mut architecture = decoder();
+    architecture.vocabulary = 20_000;
+    architecture.positions = 151;
+    architecture.embedding.cutoffs = vec![20_000];
+    architecture.embedding.width = 8;
+    architecture.head = Head::Tied;
+    let network = Network::<f32>::seeded(&architecture, Objective::NextToken, 0).unwrap();
+    let batch = Batch::zipf(20_000, 2, 151, 0);
+    let (mut whole, mut blocks) = (Seen::default(), Blocks::default());
+    let loss = network.pass(&batch, &mut whole).unwrap();
+    let again = network.pass(&batch, &mut blocks).unwrap();
+    assert!((loss - again).abs() < 1e-6 * loss);
+    let (shape, elements, count) = blocks.logits;
+    let (whole_shape, logits) = &whole.activations[&(site(None, Role::Head, 0), Symbol::A)];
+    assert_eq!((&shape, count), (whole_shape, 2));
+    for (a, b) in elements.iter().zip(logits) {
+        assert!((a - b).abs() < 1e-5, "{a} in blocks, {b} whole");
     }
 }

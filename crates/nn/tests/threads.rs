@@ -40,6 +40,22 @@ fn a_pass_is_the_same_to_the_bit_on_any_number_of_threads() {
 }
 
 #[test]
+fn a_frugal_pass_shows_the_same_to_the_bit() {
+    let mut frugal = Workspace::<f32>::new().frugal();
+    for (architecture, objective) in large_zoo() {
+        let network = Network::seeded(&architecture, objective, 1).unwrap();
+        let batch = Batch::zipf(architecture.vocabulary, 2, LARGE_POSITIONS, 1);
+        let (mut seen, mut again) = (Seen::default(), Seen::default());
+        let loss = network.pass(&batch, &mut seen).unwrap();
+        assert_eq!(
+            loss,
+            network.pass_with(&batch, &mut again, &mut frugal).unwrap()
+        );
+        assert!(seen == again, "{:?}", architecture.blocks[0].mixer);
+    }
+}
+
+#[test]
 fn what_nobody_looks_at_does_not_change_the_loss() {
     for (architecture, objective) in large_zoo() {
         let network = Network::<f32>::seeded(&architecture, objective, 1).unwrap();

@@ -144,3 +144,17 @@ fn aggregates_over_one_expression_keep_their_own_roles() {
     }
     assert!(together[0] < together[2] && together[1] < together[2]);
 }
+
+#[test]
+fn a_formula_scores_alone_as_it_does_among_others() {
+    // Alone, tensors that it does not read are not even computed whole.
+    let formulas: Vec<Node> = named::NAMED.iter().map(named::Named::node).collect();
+    let together = exact(&large(), 2, &formulas);
+    for (formula, score) in formulas.iter().zip(&together) {
+        let alone = exact(&large(), 2, std::slice::from_ref(formula));
+        assert!(
+            close(alone[0], *score, 1e-6),
+            "{formula}: {alone:?}, {score}"
+        );
+    }
+}

@@ -27,7 +27,7 @@ impl Moments {
     /// The moments of an empty tensor are all zero.
     pub fn of(data: &[f32], shape: &[usize]) -> Moments {
         let mut accumulator = Accumulator::new(shape);
-        data.chunks(BLOCK).for_each(|block| accumulator.push(block));
+        accumulator.push(data);
         accumulator.finish()
     }
 
@@ -41,9 +41,9 @@ impl Moments {
             for ((p, x), y) in product.iter_mut().zip(a).zip(b) {
                 *p = x * y;
             }
-            accumulators[0].push(a);
-            accumulators[1].push(b);
-            accumulators[2].push(&product[..length]);
+            accumulators[0].push_block(a);
+            accumulators[1].push_block(b);
+            accumulators[2].push_block(&product[..length]);
         }
         accumulators.map(Accumulator::finish)
     }
@@ -78,14 +78,16 @@ impl Moments {
 }
 
 /// Everything one sweep computes.
-struct Accumulator {
+#[derive(Debug)]
+pub(crate) struct Accumulator {
     sums: Sums,
     confidence: Confidence,
     codes: Codes,
 }
 
 impl Accumulator {
-    fn new(shape: &[usize]) -> Self {
+    /// For a row-major tensor of this shape.
+    pub(crate) fn new(shape: &[usize]) -> Self {
         Accumulator {
             sums: Sums::new(),
             confidence: Confidence::new(shape),
@@ -93,13 +95,19 @@ impl Accumulator {
         }
     }
 
-    fn push(&mut self, block: &[f32]) {
+    /// The next elements.
+    pub(crate) fn push(&mut self, data: &[f32]) {
+        data.chunks(BLOCK).for_each(|block| self.push_block(block));
+    }
+
+    fn push_block(&mut self, block: &[f32]) {
         self.sums.push(block);
         self.confidence.push(block);
         self.codes.push(block);
     }
 
-    fn finish(self) -> Moments {
+    /// After the last ones.
+    pub(crate) fn finish(self) -> Moments {
         let sums = self.sums;
         if sums.count == 0 {
             return Moments::EMPTY;
@@ -119,6 +127,7 @@ impl Accumulator {
 }
 
 /// Reductions that do not look at the shape.
+#[derive(Debug)]
 struct Sums {
     count: u64,
     sum: f64,
@@ -199,6 +208,7 @@ fn larger(max: f32, x: f32) -> f32 {
 }
 
 /// Mean over all other dimensions of the maximum along dimension 1.
+#[derive(Debug)]
 struct Confidence {
     /// Running maxima along dimension 1, one per position of the dimensions
     /// after it (a single one for matrices and vectors).
@@ -264,6 +274,7 @@ impl Confidence {
 }
 
 /// Positive elements per unit (column of the last dimension).
+#[derive(Debug)]
 struct Codes {
     positives: Vec<u32>,
     /// Column of the next element.

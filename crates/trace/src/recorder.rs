@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use lpzero_arch::Architecture;
-use lpzero_nn::{Site, Symbol, TensorView, Visitor};
+use lpzero_nn::{Site, Symbol, TensorRows, TensorView, Visitor};
 
 use crate::{
+    moments::Accumulator,
     scalar::network_scalars,
     sketch::Sketch,
     trace::{Moments, SiteTrace, TensorTrace, Trace},
@@ -18,6 +19,47 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct Recorder {
     sites: BTreeMap<Site, SiteTrace>,
+    /// Tensors of which some rows have come by.
+    partial: BTreeMap<(Site, Symbol), Partial>,
+}
+
+/// What is known of a tensor after some of its rows.
+#[derive(Debug)]
+struct Partial {
+    sample: Sample,
+    moments: Accumulator,
+    seen: usize,
+}
+
+/// The elements of a tensor at the places of its sketch.
+#[derive(Debug)]
+struct Sample {
+    sketch: Sketch,
+    points: Vec<f32>,
+    fibres: Vec<f32>,
+}
+
+impl Sample {
+    /// Of a tensor of which nothing is known yet.
+    fn new(shape: &[usize]) -> Self {
+        let sketch = Sketch::of_shape(shape);
+        Sample {
+            points: vec![0.0; sketch.points().len()],
+            fibres: vec![0.0; sketch.fibres().len()],
+            sketch,
+        }
+    }
+
+    fn of(tensor: TensorView<'_, f32>) -> Self {
+        let mut sample = Sample::new(tensor.shape);
+        sample.pick(0, tensor.data);
+        sample
+    }
+
+    /// Picks from the elements from number `first` on.
+    fn pick(&mut self, first: usize, data: &[f32]) {
+        (self.sketch).sample_part(first, data, &mut self.points, &mut self.fibres);
+    }
 }
 
 impl Recorder {
@@ -42,11 +84,10 @@ impl Recorder {
         &mut self,
         site: Site,
         symbol: Symbol,
-        tensor: TensorView<'_, f32>,
-        sketch: &Sketch,
+        shape: &[usize],
+        sample: Sample,
         moments: Moments,
     ) -> &mut SiteTrace {
-        let (points, fibres) = sketch.sample(tensor.data);
         let entry = self.sites.entry(site).or_insert_with(|| SiteTrace {
             site,
             tensors: Vec::new(),
@@ -54,24 +95,49 @@ impl Recorder {
         });
         entry.tensors.push(TensorTrace {
             symbol,
-            shape: tensor.shape.to_vec(),
+            shape: shape.to_vec(),
             moments,
-            points,
-            fibres,
-            fibre_count: sketch.fibre_count(),
+            points: sample.points,
+            fibres: sample.fibres,
+            fibre_count: sample.sketch.fibre_count(),
         });
         entry
     }
 }
 
 impl Visitor<f32> for Recorder {
+    fn wants(&self, _: Site, symbol: Symbol) -> bool {
+        symbol != Symbol::H
+    }
+
+    fn takes_rows(&self) -> bool {
+        true
+    }
+
     fn activation(&mut self, site: Site, symbol: Symbol, tensor: TensorView<'_, f32>) {
         if symbol == Symbol::H || tensor.data.is_empty() {
             return;
         }
-        let sketch = Sketch::of_shape(tensor.shape);
         let moments = Moments::of(tensor.data, tensor.shape);
-        self.record(site, symbol, tensor, &sketch, moments);
+        self.record(site, symbol, tensor.shape, Sample::of(tensor), moments);
+    }
+
+    fn activation_rows(&mut self, site: Site, symbol: Symbol, rows: TensorRows<'_, f32>) {
+        let TensorRows { data, shape, first } = rows;
+        let mut partial = (self.partial.remove(&(site, symbol))).unwrap_or_else(|| Partial {
+            sample: Sample::new(shape),
+            moments: Accumulator::new(shape),
+            seen: 0,
+        });
+        partial.sample.pick(first, data);
+        partial.moments.push(data);
+        partial.seen += data.len();
+        if partial.seen < shape.iter().product() {
+            self.partial.insert((site, symbol), partial);
+            return;
+        }
+        let moments = partial.moments.finish();
+        self.record(site, symbol, shape, partial.sample, moments);
     }
 
     fn parameter(
@@ -85,11 +151,11 @@ impl Visitor<f32> for Recorder {
         if weight.data.is_empty() {
             return;
         }
-        let sketch = Sketch::of_shape(weight.shape);
         let [of_weight, of_gradient, of_product] =
             Moments::of_pair(weight.data, gradient.data, weight.shape);
-        self.record(site, Symbol::W, weight, &sketch, of_weight);
-        self.record(site, Symbol::G, gradient, &sketch, of_gradient)
+        let shape = weight.shape;
+        self.record(site, Symbol::W, shape, Sample::of(weight), of_weight);
+        self.record(site, Symbol::G, shape, Sample::of(gradient), of_gradient)
             .saliency = Some(of_product);
     }
 }

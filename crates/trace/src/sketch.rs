@@ -95,8 +95,22 @@ impl Sketch {
 
     /// The elements of `data` at the points and at the fibres.
     pub fn sample(&self, data: &[f32]) -> (Vec<f32>, Vec<f32>) {
-        let pick = |positions: &[usize]| positions.iter().map(|&p| data[p]).collect();
-        (pick(&self.points), pick(&self.fibres))
+        let zeros = |positions: &[usize]| vec![0.0; positions.len()];
+        let (mut points, mut fibres) = (zeros(&self.points), zeros(&self.fibres));
+        self.sample_part(0, data, &mut points, &mut fibres);
+        (points, fibres)
+    }
+
+    /// [`sample`](Self::sample) of a part of a tensor, the elements from
+    /// number `first` on: writes those that are sampled.
+    pub fn sample_part(&self, first: usize, part: &[f32], points: &mut [f32], fibres: &mut [f32]) {
+        for (kept, positions) in [(points, &self.points), (fibres, &self.fibres)] {
+            for (kept, position) in kept.iter_mut().zip(positions) {
+                if let Some(x) = position.checked_sub(first).and_then(|i| part.get(i)) {
+                    *kept = *x;
+                }
+            }
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 
 mod common;
 
-use lpzero_nn::{TensorView, Visitor};
+use lpzero_nn::{TensorRows, TensorView, Visitor};
 use lpzero_trace::{Moments, NetworkScalar, Recorder, Role, Site, Symbol, Trace};
 
 fn site(layer: Option<u16>, role: Role) -> Site {
@@ -99,4 +99,41 @@ fn a_data_free_trace_has_every_scalar_but_the_loss() {
             row.name
         );
     }
+}
+
+#[test]
+fn a_tensor_that_comes_in_blocks_of_rows_leaves_what_it_leaves_whole() {
+    let shape = [2, 300, 7];
+    let data: Vec<f32> = (0..2 * 300 * 7)
+        .map(|i| (i as f32 * 12.9898).sin())
+        .collect();
+    let logits = site(None, Role::Head);
+    let mut whole = Recorder::new();
+    let view = TensorView {
+        data: &data,
+        shape: &shape,
+    };
+    whole.activation(logits, Symbol::A, view);
+    let mut in_parts = Recorder::new();
+    for (i, data) in data.chunks(130 * 7).enumerate() {
+        let (shape, first) = (&shape, i * 130 * 7);
+        let rows = TensorRows { data, shape, first };
+        in_parts.activation_rows(logits, Symbol::A, rows);
+    }
+    let finish = |recorder: Recorder| {
+        let trace = recorder.finish(&common::encoder(1, 8), 0.0);
+        trace.sites[0].tensors[0].clone()
+    };
+    let (whole, in_parts) = (finish(whole), finish(in_parts));
+    assert_eq!(whole.points, in_parts.points);
+    assert_eq!(whole.fibres, in_parts.fibres);
+    assert_eq!(whole.moments.count, in_parts.moments.count);
+    assert_eq!(whole.moments.confidence, in_parts.moments.confidence);
+    assert_eq!(
+        whole.moments.code_agreement,
+        in_parts.moments.code_agreement
+    );
+    let close = |a: f64, b: f64| (a - b).abs() < 1e-6 * (1.0 + a.abs());
+    assert!(close(whole.moments.sum, in_parts.moments.sum));
+    assert!(close(whole.moments.sum_square, in_parts.moments.sum_square));
 }

@@ -347,6 +347,13 @@ pub(super) struct AttentionCache<F> {
     unweighted: Option<Vec<F>>,
 }
 
+impl<F> AttentionCache<F> {
+    pub(super) fn into_buffers(self) -> Vec<Vec<F>> {
+        let HeadsCache { q, k, v } = self.heads;
+        [q, k, v].into_iter().chain(self.unweighted).collect()
+    }
+}
+
 impl Attention {
     /// Declares the maps of block `layer`.
     pub(super) fn declare(

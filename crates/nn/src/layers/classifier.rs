@@ -7,8 +7,8 @@ use crate::kernels::softmax::cross_entropy_rows;
 use crate::pass::{Pass, Rows};
 use crate::{Real, Site, Symbol};
 
-/// Logits that shall be in memory at once, unless the visitor wants to see
-/// them: 8 MB in single precision.
+/// Logits that shall be in memory at once, unless the visitor must see all:
+/// 8 MB in single precision.
 const SLICE: usize = 1 << 21;
 
 /// Fewest rows of a slice: with fewer, adding to the gradient of the table
@@ -28,7 +28,7 @@ pub(super) struct Classes<'a, F> {
 /// Classes count through `classes`. Shows X, A and D of the scores.
 ///
 /// Rows are scored slice by slice, so that logits are never whole in memory
-/// where nobody looks at them.
+/// unless a visitor has to see them so.
 pub(super) fn cross_entropy<F: Real>(
     pass: &mut Pass<'_, F>,
     (site, rows): (Site, Rows),
@@ -39,7 +39,8 @@ pub(super) fn cross_entropy<F: Real>(
     pass.show(site, Symbol::X, rows, x);
     let count = |some: &Classes<'_, F>| some.weight.0.len() / features;
     let scores: usize = classes.iter().map(count).sum();
-    let whole = pass.wants(site, Symbol::A) || pass.wants(site, Symbol::D);
+    let seen = pass.wants(site, Symbol::A) || pass.wants(site, Symbol::D);
+    let whole = seen && !pass.visitor.takes_rows();
     let slices = match whole {
         true => 1,
         false => (rows.count() * scores / SLICE).min(rows.count() / FEWEST_ROWS),
@@ -72,9 +73,10 @@ pub(super) fn cross_entropy<F: Real>(
             let weight = Matrix::new(some.weight.0, features);
             product(pass.threads, own, into, F::one(), x, weight.transposed());
         });
-        pass.show(site, Symbol::A, rows, logits);
+        let first = i * slice * scores;
+        pass.show_rows(site, Symbol::A, rows, (first, logits), scores);
         loss += cross_entropy_rows(pass.threads, logits, scores, targets, F::of(share));
-        pass.show(site, Symbol::D, rows, logits);
+        pass.show_rows(site, Symbol::D, rows, (first, logits), scores);
         let into = if i == 0 { Into::Fresh } else { Into::Sum };
         for_each_class(classes, features, |first, some| {
             let d = Matrix::strided(&logits[first..], targets.len(), count(some), scores);

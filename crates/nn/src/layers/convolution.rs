@@ -48,6 +48,23 @@ pub(super) struct ConvolutionCache<F> {
     both: Vec<F>,
 }
 
+impl<F> ConvolutionCache<F> {
+    pub(super) fn into_buffers(self) -> Vec<Vec<F>> {
+        let HeadsCache { q, k, v } = self.heads;
+        vec![
+            q,
+            k,
+            v,
+            self.spans,
+            self.span_keys,
+            self.span_queries,
+            self.kernels,
+            self.values,
+            self.both,
+        ]
+    }
+}
+
 impl DynamicConvolution {
     /// Declares the maps of block `layer`; `heads` counts both halves.
     pub(super) fn declare(

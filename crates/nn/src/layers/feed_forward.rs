@@ -21,6 +21,12 @@ pub(super) struct FeedForward {
 /// again, which costs less than the memory they would take.
 pub(super) struct FeedForwardCache<F>(Vec<Vec<F>>);
 
+impl<F> FeedForwardCache<F> {
+    pub(super) fn into_buffers(self) -> Vec<Vec<F>> {
+        self.0
+    }
+}
+
 impl FeedForward {
     /// Declares the dense layers of block `layer`.
     pub(super) fn declare(

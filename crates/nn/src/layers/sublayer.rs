@@ -88,10 +88,28 @@ pub(crate) struct Sublayer {
     norm: Option<(Norm, NormPlacement)>,
 }
 
+impl<F> FunctionCache<F> {
+    /// The buffers alone.
+    fn into_buffers(self) -> Vec<Vec<F>> {
+        match self {
+            FunctionCache::Attention(cache) => cache.into_buffers(),
+            FunctionCache::Transform => Vec::new(),
+            FunctionCache::Convolution(cache) => cache.into_buffers(),
+            FunctionCache::FeedForward(cache) => cache.into_buffers(),
+        }
+    }
+}
+
 /// What stays alive between a sublayer's forward and backward.
 pub(crate) struct SublayerCache<F> {
     /// The sublayer's input.
     x: Vec<F>,
+    /// Nothing in a frugal pass, which computes it again.
+    kept: Option<Kept<F>>,
+}
+
+/// What a sublayer computed on its way.
+struct Kept<F> {
     function: FunctionCache<F>,
     /// Post-norm: the norm's input `x + f(x)` and its statistics. Pre-norm
     /// keeps nothing: the function's input is normalised again.
@@ -176,27 +194,40 @@ impl Sublayer {
         rows: Rows,
         x: Vec<F>,
     ) -> (Vec<F>, SublayerCache<F>) {
+        let (y, kept) = self.compute(pass, rows, &x);
+        if !pass.frugal {
+            let kept = Some(kept);
+            return (y, SublayerCache { x, kept });
+        }
+        let buffers = kept.function.into_buffers().into_iter();
+        buffers.for_each(|buffer| pass.give([buffer]));
+        if let Some((sum, statistics)) = kept.norm {
+            pass.give([sum, statistics]);
+        }
+        (y, SublayerCache { x, kept: None })
+    }
+
+    fn compute<F: Real>(&self, pass: &mut Pass<'_, F>, rows: Rows, x: &[F]) -> (Vec<F>, Kept<F>) {
         let (y, function, norm) = match &self.norm {
             None => {
-                let (y, function) = self.function.forward(pass, rows, &x);
+                let (y, function) = self.function.forward(pass, rows, x);
                 (y, function, None)
             }
             Some((norm, NormPlacement::Post)) => {
-                let (mut sum, function) = self.function.forward(pass, rows, &x);
-                add(pass.threads, &mut sum, &x);
+                let (mut sum, function) = self.function.forward(pass, rows, x);
+                add(pass.threads, &mut sum, x);
                 let (y, statistics) = norm.forward(pass, rows, &sum);
                 (y, function, Some((sum, statistics)))
             }
             Some((norm, NormPlacement::Pre)) => {
-                let (inner, statistics) = norm.forward(pass, rows, &x);
+                let (inner, statistics) = norm.forward(pass, rows, x);
                 let (mut y, function) = self.function.forward(pass, rows, &inner);
-                add(pass.threads, &mut y, &x);
+                add(pass.threads, &mut y, x);
                 pass.give([inner, statistics]);
                 (y, function, None)
             }
         };
-        let cache = SublayerCache { x, function, norm };
-        (y, cache)
+        (y, Kept { function, norm })
     }
 
     /// From the gradient with respect to the output to that with respect to
@@ -208,7 +239,12 @@ impl Sublayer {
         cache: SublayerCache<F>,
         dy: Vec<F>,
     ) -> Vec<F> {
-        let SublayerCache { x, function, norm } = cache;
+        let SublayerCache { x, kept } = cache;
+        let Kept { function, norm } = kept.unwrap_or_else(|| {
+            let (y, kept) = pass.unseen(|pass| self.compute(pass, rows, &x));
+            pass.give([y]);
+            kept
+        });
         let dx = match (&self.norm, norm) {
             (Some((layer, NormPlacement::Post)), Some((sum, statistics))) => {
                 let dsum = layer.backward(pass, rows, &sum, statistics, &dy);

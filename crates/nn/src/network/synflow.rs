@@ -4,7 +4,6 @@ use num_traits::Signed;
 
 use super::{Network, check_activations, on_threads};
 use crate::kernels::elementwise::long_inner_product;
-use crate::kernels::threads::Threads;
 use crate::layers::outer_site;
 use crate::parameters::{Parameter, Parameters};
 use crate::pass::{Pass, Rows};
@@ -63,13 +62,8 @@ impl<F: Real> Network<F> {
             data: parameter.data.iter().map(Signed::abs).collect(),
         };
         let parameters = Parameters(self.parameters.0.iter().map(absolute).collect());
-        let pass = Pass {
-            parameters: &parameters,
-            visitor,
-            workspace,
-            threads: Threads::ONE,
-            normalised: false,
-        };
+        let mut pass = Pass::new(&parameters, visitor, workspace);
+        pass.normalised = false;
         Ok(on_threads(pass, |pass| self.run_synflow(pass, rows)))
     }
 

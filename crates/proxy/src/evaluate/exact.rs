@@ -191,6 +191,21 @@ impl ExactVisitor {
 }
 
 impl Visitor<f32> for ExactVisitor {
+    /// What some formula reads. Logits and attention probabilities that none
+    /// does are never whole in memory.
+    fn wants(&self, site: Site, symbol: Symbol) -> bool {
+        let is_head_output = symbol == Symbol::A && site.role.has_head_output();
+        let reads = |need: &Need| match *need {
+            Need::Elements(read) | Need::Moments(Tensor::Symbol(read)) => {
+                read == symbol || (read == Symbol::H && is_head_output)
+            }
+            Need::Moments(Tensor::Saliency) | Need::Network => false,
+        };
+        // What reads nothing is evaluated at every site, whatever comes by.
+        let mut here = self.jobs.iter().filter(|job| job.roles.contains(site.role));
+        here.any(|job| job.needs.is_empty() || job.needs.iter().any(reads))
+    }
+
     fn activation(&mut self, site: Site, symbol: Symbol, tensor: TensorView<'_, f32>) {
         // H comes as A of a head site.
         if symbol == Symbol::H || tensor.data.is_empty() {
