@@ -9,6 +9,7 @@ use gemm_common::simd::{MixedSimd, Scalar};
 #[cfg(target_arch = "x86_64")]
 use gemm_common::simd::{V3, V4};
 
+#[cfg(target_arch = "x86_64")]
 use super::dispatch::InstructionSet;
 use super::threads::Threads;
 use crate::profile;
@@ -213,9 +214,10 @@ const WORK: usize = 1 << 19;
 const PART: usize = 96;
 const FEWEST: usize = 16;
 
-/// Parts start at a multiple of this, so that only the last one has tiles that
+/// Parts start at a multiple of these, so that only the last one has tiles that
 /// are not full.
-const TILE: usize = 48;
+const TILE_ROWS: usize = 24;
+const TILE_COLUMNS: usize = 32;
 
 /// Most rows that one call computes: `gemm` packs all of them at once, into
 /// memory that it asks the system for.
@@ -233,7 +235,7 @@ fn divide<F: Multiply>(
 ) {
     let (rows, columns) = (destination.rows, destination.columns);
     if parts <= 1 && rows > MOST_ROWS {
-        let middle = rows / 2 / TILE * TILE;
+        let middle = nearest(rows / 2, TILE_ROWS);
         let (above, below) = destination.split_at_row(middle);
         divide(1, above, into, scale, a.rows(0..middle), b);
         return divide(1, below, into, scale, a.rows(middle..rows), b);
@@ -243,16 +245,15 @@ fn divide<F: Multiply>(
         return F::multiply(destination, into, scale, a, b);
     }
     let left = parts / 2;
-    let middle = |length: usize| length * left / parts / TILE * TILE;
     if rows >= columns {
-        let middle = middle(rows);
+        let middle = nearest(rows * left / parts, TILE_ROWS);
         let (above, below) = destination.split_at_row(middle);
         rayon::join(
             || divide(left, above, into, scale, a.rows(0..middle), b),
             || divide(parts - left, below, into, scale, a.rows(middle..rows), b),
         );
     } else {
-        let middle = middle(columns);
+        let middle = nearest(columns * left / parts, TILE_COLUMNS);
         let (before, after) = destination.split_at_column(middle);
         let (b_before, b_after) = (b.columns(0..middle), b.columns(middle..columns));
         rayon::join(
@@ -260,6 +261,11 @@ fn divide<F: Multiply>(
             || divide(parts - left, after, into, scale, a, b_after),
         );
     }
+}
+
+/// The multiple of `step` next to `x`.
+fn nearest(x: usize, step: usize) -> usize {
+    (x + step / 2) / step * step
 }
 
 /// Element types with a matrix product.
