@@ -25,7 +25,11 @@ pub fn run(workloads: Vec<Workload>, arguments: &Arguments) -> anyhow::Result<()
     }
     println!("# Where the time of a pass goes\n");
     println!("Made by\n");
-    println!("    cargo bench -p lpzero --bench engine --features profile -- --profile\n");
+    let only = match arguments.only.is_empty() {
+        true => String::new(),
+        false => format!(" --only {}", arguments.only.join(",")),
+    };
+    println!("    cargo bench -p lpzero --bench engine --features profile -- --profile{only}\n");
     println!(
         "on {}. One forward and one backward",
         machine::describe(arguments, false)?.line()

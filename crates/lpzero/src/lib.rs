@@ -24,5 +24,5 @@ pub use lpzero_trace as trace;
 pub use lpzero_truth as truth;
 pub use proxy::Proxy;
 pub use ranking::{PassScores, RankRow, Stability, rank, rank_passes};
-pub use repeats::{Moments, Repeats, Repetition};
+pub use repeats::{PassMoments, Repeats, Repetition};
 pub use workbench::{Pass, Traced, Workbench};

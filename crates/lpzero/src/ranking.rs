@@ -10,7 +10,7 @@ use lpzero_search::statistics::{
 use lpzero_trace::{NetworkScalar, Trace};
 use serde::Serialize;
 
-use crate::{Error, Moments, Proxy, Repeats};
+use crate::{Error, PassMoments, Proxy, Repeats};
 
 /// One proxy against the trained scores. Correlations are `None` where they
 /// are undefined: the proxy is constant, or not finite somewhere.
@@ -204,7 +204,7 @@ pub fn rank_passes(
 }
 
 fn mean_scores(columns: &[&[f64]]) -> Vec<f64> {
-    let mut moments = Moments::default();
+    let mut moments = PassMoments::default();
     for column in columns {
         moments.add(&[column.to_vec()]);
     }
@@ -227,7 +227,7 @@ fn stability(columns: &[&[f64]], repeats: Repeats, truth: &[f64]) -> Result<Stab
     }
     stability.rho_between_passes_mean = mean_rho(columns)?;
     let mut workspace = Workspace::new();
-    let (mut taus, mut rhos) = (Some(Moments::default()), Some(Moments::default()));
+    let (mut taus, mut rhos) = (Some(PassMoments::default()), Some(PassMoments::default()));
     for scores in columns {
         for (moments, correlation) in [
             (&mut taus, workspace.tau(scores, truth)?),

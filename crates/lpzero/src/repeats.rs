@@ -70,13 +70,13 @@ impl Repetition {
 
 /// Mean and spread of scores over passes, summed as they come (Welford 1962).
 #[derive(Clone, Debug, Default)]
-pub struct Moments {
+pub struct PassMoments {
     count: u32,
     mean: Vec<Vec<f64>>,
     squares: Vec<Vec<f64>>,
 }
 
-impl Moments {
+impl PassMoments {
     /// Adds the scores of one pass, by proxy, then architecture: the same
     /// shape every time.
     pub fn add(&mut self, columns: &[Vec<f64>]) {
@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn moments_are_those_of_a_sample() {
-        let mut moments = Moments::default();
+        let mut moments = PassMoments::default();
         for pass in [[1.0, 0.1, 5.0], [2.0, 0.1, f64::NAN], [6.0, 0.1, 5.0]] {
             moments.add(&[pass.to_vec()]);
         }

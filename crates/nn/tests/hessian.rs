@@ -7,8 +7,8 @@ mod common;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use common::{LARGE_POSITIONS, Seen, decoder, encoder, large_zoo, perturbed};
-use lpzero_arch::{Activation, Architecture, Head, Mixer, NormPlacement, Transform};
+use common::{LARGE_POSITIONS, Seen, decoder, encoder, large_zoo, mixers, perturbed};
+use lpzero_arch::{Activation, Architecture, Head, Mixer, NormPlacement};
 use lpzero_nn::{Batch, Dual, Network, NoVisitor, Objective, Parameter, Workspace, rademacher};
 
 /// Elements by tensor.
@@ -121,27 +121,7 @@ fn assert_products(architecture: &Architecture, objective: Objective) {
 
 #[test]
 fn every_mixer_in_both_norm_placements() {
-    let transform = |transform| Mixer::Transform {
-        heads: 2,
-        transform,
-    };
-    let mixers = [
-        Mixer::Attention {
-            heads: 2,
-            weighted: false,
-        },
-        Mixer::Attention {
-            heads: 2,
-            weighted: true,
-        },
-        transform(Transform::Fourier),
-        transform(Transform::Cosine),
-        Mixer::DynamicConvolution {
-            heads: 4,
-            kernel: 3,
-        },
-    ];
-    for mixer in mixers {
+    for mixer in mixers() {
         for placement in [NormPlacement::Pre, NormPlacement::Post] {
             let mut architecture = encoder();
             // A transform has no norm that could stand before it.

@@ -3,8 +3,8 @@
 
 mod common;
 
-use common::{Seen, decoder, encoder, perturbed};
-use lpzero_arch::{Architecture, Head, Mixer, Transform};
+use common::{Seen, decoder, encoder, perturbed, zoo};
+use lpzero_arch::{Architecture, Head, Mixer};
 use lpzero_nn::{
     Batch, Network, NoVisitor, Objective, Role, Site, Symbol, TensorRows, Visitor, Workspace,
 };
@@ -23,39 +23,6 @@ fn seen(architecture: &Architecture, objective: Objective) -> (f64, Seen<f32>) {
     let mut seen = Seen::default();
     let loss = network.pass(&batch, &mut seen).unwrap();
     (loss, seen)
-}
-
-/// One architecture per mixer, and the decoder in both divisions.
-fn zoo() -> Vec<(Architecture, Objective)> {
-    let mixers = [
-        Mixer::Attention {
-            heads: 2,
-            weighted: true,
-        },
-        Mixer::Transform {
-            heads: 2,
-            transform: Transform::Fourier,
-        },
-        Mixer::Transform {
-            heads: 4,
-            transform: Transform::Cosine,
-        },
-        Mixer::DynamicConvolution {
-            heads: 2,
-            kernel: 5,
-        },
-    ];
-    let encoders = mixers.map(|mixer| {
-        let mut architecture = encoder();
-        architecture.blocks[0].mixer = mixer;
-        (architecture, Objective::MaskedToken)
-    });
-    let decoders = [1, 2].map(|division| {
-        let mut architecture = decoder();
-        architecture.embedding.division = division;
-        (architecture, Objective::NextToken)
-    });
-    encoders.into_iter().chain(decoders).collect()
 }
 
 #[test]

@@ -6,7 +6,7 @@ mod common;
 
 use std::sync::Arc;
 
-use common::{Seen, decoder, encoder, large_zoo, perturbed};
+use common::{Seen, decoder, encoder, large_zoo, mixers, perturbed};
 use lpzero_arch::{Activation, Architecture, Mixer, NormPlacement, Transform};
 use lpzero_nn::{Error, Network, NoVisitor, Objective, Real, Role, Site, Symbol, Workspace};
 
@@ -89,23 +89,7 @@ fn gradients_equal_differences_of_an_independent_forward_pass() {
 
 #[test]
 fn every_mixer_has_the_gradients_of_its_own_loss() {
-    let transform = |transform| Mixer::Transform {
-        heads: 2,
-        transform,
-    };
-    let mixers = [
-        Mixer::Attention {
-            heads: 2,
-            weighted: true,
-        },
-        transform(Transform::Fourier),
-        transform(Transform::Cosine),
-        Mixer::DynamicConvolution {
-            heads: 4,
-            kernel: 3,
-        },
-    ];
-    for mixer in mixers {
+    for mixer in mixers() {
         let mut architecture = encoder();
         architecture.blocks[0].mixer = mixer;
         let mut network = perturbed(&architecture, Objective::RandomProjection);

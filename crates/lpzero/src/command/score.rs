@@ -1,7 +1,7 @@
 //! `lpzero score`: one row per architecture, exact.
 
 use anyhow::Result;
-use lpzero::Moments;
+use lpzero::PassMoments;
 use lpzero::arch::read_architecture;
 use lpzero::trace::Progress;
 
@@ -28,7 +28,7 @@ pub fn run(session: &Session, arguments: &Score) -> Result<()> {
     let repeats = repeats(arguments.repeats);
     let mut workbench = session.workbench(&arguments.pass)?;
     let bar = session.report.bar("scoring", 1000);
-    let (mut columns, mut moments) = (Vec::new(), Moments::default());
+    let (mut columns, mut moments) = (Vec::new(), PassMoments::default());
     let outcome = repeats
         .passes()
         .zip(0u32..)

@@ -32,8 +32,8 @@ impl<F: Real> Network<F> {
     /// rounding and without the Hessian: one pass over [`Dual`] numbers, whose
     /// backward half computes, beside each gradient, its derivative along the
     /// vector (Pearlmutter 1994, "Fast exact multiplication by the Hessian").
-    /// It costs three to four ordinary passes, and twice their memory plus a
-    /// second copy of the weights with the vector.
+    /// It takes three times the matrix products of an ordinary pass, and twice
+    /// its memory plus a second copy of the weights with the vector.
     ///
     /// `direction` writes the vector, tensor by tensor, into zeros of the
     /// tensor's size. `visit` is shown every parameter once, in the order of

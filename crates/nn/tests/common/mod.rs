@@ -61,25 +61,25 @@ pub fn decoder() -> Architecture {
     }
 }
 
-/// One architecture per mixer and the decoder in both divisions, large enough
-/// that kernels share their work and attention takes several blocks.
-pub fn large_zoo() -> Vec<(Architecture, Objective)> {
-    let attention = |weighted| Mixer::Attention { heads: 4, weighted };
-    let transform = |transform| Mixer::Transform {
-        heads: 4,
-        transform,
-    };
-    let mixers = [
+/// One of each kind.
+pub fn mixers() -> [Mixer; 5] {
+    let attention = |weighted| Mixer::Attention { heads: 2, weighted };
+    let transform = |heads, transform| Mixer::Transform { heads, transform };
+    [
         attention(false),
         attention(true),
-        transform(Transform::Fourier),
-        transform(Transform::Cosine),
+        transform(2, Transform::Fourier),
+        transform(4, Transform::Cosine),
         Mixer::DynamicConvolution {
             heads: 4,
             kernel: 5,
         },
-    ];
-    let encoders = mixers.map(|mixer| {
+    ]
+}
+
+/// One architecture per mixer, and the decoder in both divisions.
+pub fn zoo() -> Vec<(Architecture, Objective)> {
+    let encoders = mixers().map(|mixer| {
         let mut architecture = encoder();
         architecture.blocks[0].mixer = mixer;
         (architecture, Objective::MaskedToken)
@@ -87,11 +87,14 @@ pub fn large_zoo() -> Vec<(Architecture, Objective)> {
     let decoders = [1, 2].map(|division| {
         let mut architecture = decoder();
         architecture.embedding.division = division;
-        for block in &mut architecture.blocks {
-            block.mixer = attention(false);
-        }
         (architecture, Objective::NextToken)
     });
+    encoders.into_iter().chain(decoders).collect()
+}
+
+/// The [`zoo`] large enough that kernels share their work and attention takes
+/// several blocks.
+pub fn large_zoo() -> Vec<(Architecture, Objective)> {
     let enlarge = |(mut architecture, objective): (Architecture, _)| {
         architecture.width = 64;
         architecture.positions = LARGE_POSITIONS + 20;
@@ -107,7 +110,7 @@ pub fn large_zoo() -> Vec<(Architecture, Objective)> {
         }
         (architecture, objective)
     };
-    encoders.into_iter().chain(decoders).map(enlarge).collect()
+    zoo().into_iter().map(enlarge).collect()
 }
 
 /// The length that [`large_zoo`] is made for: no multiple of a block.
