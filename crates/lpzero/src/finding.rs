@@ -1,4 +1,4 @@
-//! Searching for a proxy on the traces of a ground truth.
+//! Searching for a proxy on the traces of ground truths.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,7 @@ use lpzero_search::budget::Control;
 use lpzero_search::score::Score;
 use lpzero_search::select;
 use lpzero_search::split::Split;
-use lpzero_search::{Baseline, Method, Problem, Report, Settings, Vocabulary};
+use lpzero_search::{Baseline, Benchmark, Method, Problem, Report, Settings, Vocabulary};
 use lpzero_trace::{ArchitectureKey, Trace};
 use lpzero_truth::{Entry, GroundTruth};
 
@@ -81,26 +81,66 @@ pub fn unfitted_proxies() -> Vec<Node> {
 /// Formulas besides the front whose exact scores decide which one is reported.
 const SHORTLIST: usize = 24;
 
-/// A search for a proxy on a ground truth.
+/// A search for a proxy on one or several ground truths.
 #[derive(Clone, Copy)]
 pub struct Finder<'a> {
-    /// Architectures and their trained scores.
-    pub truth: &'a GroundTruth,
-    /// One trace per entry of the ground truth.
-    pub traces: &'a [Trace],
-    /// What to search on, select with and test on.
-    pub split: &'a Split,
+    /// Where there are several, the formula is wanted that does best on the one
+    /// that it does worst on.
+    pub grounds: &'a [Ground<'a>],
     /// Formulas to start from, beside random ones.
     pub seeds: &'a [Node],
     /// How to search.
     pub settings: &'a Settings,
 }
 
-/// Scores formulas on whole tensors: by formula, then entry of the ground truth.
-pub type ExactScores<'a> = dyn FnMut(&[Node]) -> Result<Vec<Vec<f64>>, Error> + 'a;
+/// A ground truth, ready to be searched on.
+#[derive(Clone, Copy)]
+pub struct Ground<'a> {
+    /// Architectures and their trained scores.
+    pub truth: &'a GroundTruth,
+    /// One trace per entry of the ground truth.
+    pub traces: &'a [Trace],
+    /// What to search on, select with and test on.
+    pub split: &'a Split,
+}
+
+/// What a [`Benchmark`] borrows.
+struct Columns<'a> {
+    evaluator: Evaluator<'a>,
+    scores: Vec<f64>,
+    groups: Vec<String>,
+    baselines: Vec<Baseline>,
+}
+
+impl<'a> Columns<'a> {
+    fn of(ground: &Ground<'a>) -> Result<Self, Error> {
+        let entries = ground.truth.entries.iter();
+        Ok(Self {
+            evaluator: Evaluator::new(ground.traces),
+            scores: entries.clone().map(|entry| entry.score).collect(),
+            groups: entries.map(|entry| entry.group().to_string()).collect(),
+            baselines: baselines(ground.truth)?,
+        })
+    }
+
+    fn benchmark<'b>(&'b self, ground: &Ground<'b>, scorer: &'b dyn Score) -> Benchmark<'b> {
+        Benchmark {
+            name: &ground.truth.name,
+            scorer,
+            truth: &self.scores,
+            split: ground.split,
+            groups: &self.groups,
+            baselines: &self.baselines,
+        }
+    }
+}
+
+/// Scores formulas on whole tensors: given the number of a ground truth, by
+/// formula, then entry of the ground truth.
+pub type ExactScores<'a> = dyn FnMut(usize, &[Node]) -> Result<Vec<Vec<f64>>, Error> + 'a;
 
 impl Finder<'_> {
-    /// Searches on one part of the ground truth, selects with another and tests
+    /// Searches on one part of each ground truth, selects with another and tests
     /// the winner once on the rest.
     ///
     /// The search reads traces, where some formulas are computed on a sample of
@@ -110,54 +150,62 @@ impl Finder<'_> {
     ///
     /// # Errors
     ///
-    /// Settings out of range, a ground truth on which nothing can be ranked, or
-    /// what `exact` says.
+    /// Settings out of range, no ground truth or one on which nothing can be
+    /// ranked, or what `exact` says.
     pub fn find(
         &self,
         method: Method,
         control: &mut Control<'_>,
         exact: &mut ExactScores<'_>,
     ) -> Result<Report, Error> {
-        let Self { truth, traces, .. } = *self;
-        let scores: Vec<f64> = truth.entries.iter().map(|entry| entry.score).collect();
-        let groups: Vec<String> = truth
-            .entries
-            .iter()
-            .map(|entry| entry.group().to_string())
+        let columns = self.grounds.iter().map(Columns::of);
+        let columns = columns.collect::<Result<Vec<_>, _>>()?;
+        let vocabularies = self.grounds.iter().map(|ground| {
+            let searched = ground.split.search.iter();
+            Vocabulary::of(searched.map(|&index| &ground.traces[index]))
+        });
+        let vocabularies: Vec<Vocabulary> = vocabularies.collect();
+        let grounds = || self.grounds.iter().zip(&columns);
+        let benchmarks: Vec<Benchmark<'_>> = grounds()
+            .map(|(ground, columns)| columns.benchmark(ground, &columns.evaluator))
             .collect();
-        let searched = self.split.search.iter().map(|&index| &traces[index]);
-        let evaluator = Evaluator::new(traces);
         let problem = Problem {
-            scorer: &evaluator,
-            truth: &scores,
-            split: self.split,
-            vocabulary: &Vocabulary::of(searched),
+            benchmarks: &benchmarks,
+            vocabulary: &Vocabulary::shared(&vocabularies),
             seeds: self.seeds,
-            groups: &groups,
-            baselines: &baselines(truth)?,
         };
         let found = method.search(problem, self.settings, control)?;
         if found.interrupted {
             return Ok(Report::conclude(method, &problem, self.settings, &found)?);
         }
         let shortlist = select::shortlist(&problem, self.settings, &found, SHORTLIST)?;
-        let sampled = shortlist.iter().map(|individual| &individual.formula);
-        let is_sampled = |formula: &&Node| {
-            let prepared = evaluator.prepare(formula);
-            prepared.is_ok_and(|prepared| !prepared.is_exact())
-        };
-        let sampled: Vec<Node> = sampled.filter(is_sampled).cloned().collect();
-        if sampled.is_empty() {
+        let mut scorers = Vec::with_capacity(columns.len());
+        for (index, columns) in columns.iter().enumerate() {
+            let is_sampled = |formula: &&Node| {
+                let prepared = columns.evaluator.prepare(formula);
+                prepared.is_ok_and(|prepared| !prepared.is_exact())
+            };
+            let formulas = shortlist.iter().map(|individual| &individual.formula);
+            let sampled: Vec<Node> = formulas.filter(is_sampled).cloned().collect();
+            let scores = if sampled.is_empty() {
+                Vec::new()
+            } else {
+                exact(index, &sampled)?
+            };
+            scorers.push(Exact {
+                evaluator: &columns.evaluator,
+                known: sampled.iter().map(Node::to_string).zip(scores).collect(),
+            });
+        }
+        if scorers.iter().all(|scorer| scorer.known.is_empty()) {
             return Ok(Report::conclude(method, &problem, self.settings, &found)?);
         }
-        let columns = exact(&sampled)?;
-        let known = sampled.iter().map(Node::to_string).zip(columns).collect();
-        let scorer = Exact {
-            evaluator: &evaluator,
-            known,
-        };
+        let benchmarks: Vec<Benchmark<'_>> = grounds()
+            .zip(&scorers)
+            .map(|((ground, columns), scorer)| columns.benchmark(ground, scorer))
+            .collect();
         let problem = Problem {
-            scorer: &scorer,
+            benchmarks: &benchmarks,
             ..problem
         };
         let found = found.remeasured(&problem, self.settings, &shortlist)?;

@@ -15,7 +15,7 @@ pub mod text;
 mod workbench;
 
 pub use error::Error;
-pub use finding::{ExactScores, Finder, baselines, kinds, split, unfitted_proxies};
+pub use finding::{ExactScores, Finder, Ground, baselines, kinds, split, unfitted_proxies};
 pub use lpzero_arch as arch;
 pub use lpzero_nn as nn;
 pub use lpzero_proxy as language;

@@ -9,7 +9,7 @@ use lpzero::language::{Evaluator, Node, parse};
 use lpzero::search::budget::{Budget, Control, Progress};
 use lpzero::search::{Method, Report, Settings};
 use lpzero::truth::GroundTruth;
-use lpzero::{Error, ExactScores, Finder, Pass, Workbench};
+use lpzero::{Error, ExactScores, Finder, Ground, Pass, Workbench};
 
 mod support;
 use support::{benchmark, write_benchmark};
@@ -33,10 +33,13 @@ fn find(exact: &mut ExactScores<'_>) -> Result<Report, Error> {
     let seed = parse(SAMPLED).unwrap();
     let evaluator = Evaluator::new(&traces);
     assert!(!evaluator.prepare(&seed).unwrap().is_exact());
-    let finder = Finder {
+    let ground = Ground {
         truth: &truth,
         traces: &traces,
         split: &lpzero::split(&truth, 12, 8, 0).unwrap(),
+    };
+    let finder = Finder {
+        grounds: &[ground],
         seeds: &[seed],
         settings: &Settings {
             budget: Budget::Evaluations(40),
@@ -49,11 +52,11 @@ fn find(exact: &mut ExactScores<'_>) -> Result<Report, Error> {
         progress: &mut |_: Progress<'_>| {},
         journal: None,
     };
-    finder.find(Method::Genetic, &mut control, &mut |formulas| {
+    finder.find(Method::Genetic, &mut control, &mut |index, formulas| {
         for formula in formulas {
             assert!(!evaluator.prepare(formula).unwrap().is_exact(), "{formula}");
         }
-        exact(formulas)
+        exact(index, formulas)
     })
 }
 
@@ -62,7 +65,7 @@ fn exact_scores_decide_what_is_reported() {
     // A formula whose whole tensors rank perfectly is reported; one whose whole
     // tensors say nothing is not, whatever its sample said.
     let mut asked = Vec::new();
-    let perfect = find(&mut |formulas: &[Node]| {
+    let perfect = find(&mut |_, formulas: &[Node]| {
         asked = formulas.iter().map(Node::to_string).collect();
         let truths = benchmark(30);
         let truths = truths.as_array().unwrap().iter();
@@ -73,9 +76,10 @@ fn exact_scores_decide_what_is_reported() {
     })
     .unwrap();
     assert!(asked.contains(&perfect.best.formula), "{perfect:?}");
-    assert_eq!(perfect.test.rho, Some(1.0));
+    assert_eq!(perfect.verdict.test.rho, Some(1.0));
 
-    let useless = find(&mut |formulas: &[Node]| Ok(vec![vec![1.0; 30]; formulas.len()])).unwrap();
+    let useless =
+        find(&mut |_, formulas: &[Node]| Ok(vec![vec![1.0; 30]; formulas.len()])).unwrap();
     let reported = useless.front.iter().map(|entry| &entry.formula);
     for formula in reported.chain([&useless.best.formula]) {
         assert!(!asked.contains(formula), "{formula}");
@@ -84,6 +88,6 @@ fn exact_scores_decide_what_is_reported() {
 
 #[test]
 fn a_search_that_cannot_be_checked_is_not_reported() {
-    let outcome = find(&mut |_: &[Node]| Err(Error::Formula("out of reach".into())));
+    let outcome = find(&mut |_, _: &[Node]| Err(Error::Formula("out of reach".into())));
     assert!(matches!(outcome, Err(Error::Formula(_))), "{outcome:?}");
 }

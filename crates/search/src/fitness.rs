@@ -1,14 +1,22 @@
 //! What a search maximises: the strength of a rank correlation with the truth
 //! on the search split.
 
-use crate::Error;
+use crate::pruning;
 use crate::statistics::{Correlation, Workspace, rank};
+use crate::{Error, Problem};
 
-/// A correlation with a fixed truth. Its sign is learned: a formula that ranks
-/// upside down is as good as its negation.
+/// A correlation with fixed truths, of one ground truth or several. Its sign is
+/// learned: a formula that ranks upside down is as good as its negation. But it
+/// is one sign for all ground truths.
 #[derive(Clone, Debug)]
 pub struct Fitness {
     correlation: Correlation,
+    targets: Vec<Target>,
+}
+
+/// The truths of one search split.
+#[derive(Clone, Debug)]
+struct Target {
     truth: Vec<f64>,
     ranks: Vec<f64>,
 }
@@ -16,56 +24,112 @@ pub struct Fitness {
 /// How well one formula does.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Measured {
-    /// Absolute correlation, 0 to 1.
+    /// Absolute correlation, 0 to 1; where there are several ground truths, the
+    /// weakest one, and 0 where the signs disagree.
     pub strength: f64,
     /// Whether larger scores go with smaller truths.
     pub reversed: bool,
 }
 
+impl Measured {
+    /// Of correlations with every ground truth: the sign is the one with which
+    /// the weakest is strongest.
+    fn weakest(correlations: impl Iterator<Item = f64>) -> Self {
+        let bounds = (f64::INFINITY, f64::NEG_INFINITY);
+        let (lowest, highest) =
+            correlations.fold(bounds, |(low, high), c| (low.min(c), high.max(c)));
+        Self {
+            strength: lowest.max(-highest).max(0.0),
+            reversed: -highest > lowest,
+        }
+    }
+}
+
 impl Fitness {
-    /// A fitness for the truths of the search split, in its order.
+    /// A fitness for the truths of each search split, in its order.
     ///
     /// # Errors
     /// NaN, fewer than two truths, or all of them equal.
-    pub fn new(correlation: Correlation, truth: Vec<f64>) -> Result<Self, Error> {
-        let ranks = rank(&truth)?;
-        if crate::statistics::rho(&truth, &truth)?.is_none() {
-            return Err(Error::ConstantTruth {
-                part: "search",
-                n: truth.len(),
-            });
-        }
+    pub fn new(
+        correlation: Correlation,
+        truths: impl IntoIterator<Item = Vec<f64>>,
+    ) -> Result<Self, Error> {
+        let target = |truth: Vec<f64>| {
+            let ranks = rank(&truth)?;
+            if crate::statistics::rho(&truth, &truth)?.is_none() {
+                return Err(Error::ConstantTruth {
+                    part: "search",
+                    n: truth.len(),
+                });
+            }
+            Ok(Target { truth, ranks })
+        };
+        let targets = truths.into_iter().map(target).collect::<Result<_, _>>()?;
         Ok(Self {
             correlation,
-            truth,
-            ranks,
+            targets,
         })
     }
 
-    /// Number of architectures.
-    pub fn len(&self) -> usize {
-        self.truth.len()
+    /// The fitness for the search splits of a problem.
+    pub(crate) fn of(correlation: Correlation, problem: &Problem<'_>) -> Result<Self, Error> {
+        let benchmarks = problem.benchmarks.iter();
+        Self::new(
+            correlation,
+            benchmarks.map(|benchmark| benchmark.truths(&benchmark.split.search)),
+        )
     }
 
-    /// Whether there are no architectures; never so for a fitness that exists.
-    pub fn is_empty(&self) -> bool {
-        self.truth.is_empty()
+    /// Measures scores by ground truth, each of the first architectures of its
+    /// search split. `None` where a correlation is undefined.
+    pub fn measure<C: AsRef<[f64]>>(
+        &self,
+        columns: &[C],
+        workspace: &mut Workspace,
+    ) -> Option<Measured> {
+        let correlations = self.correlations(columns, workspace)?;
+        Some(Measured::weakest(correlations.into_iter()))
     }
 
-    /// Measures scores of the first `scores.len()` architectures. `None` where
-    /// the correlation is undefined.
-    pub fn measure(&self, scores: &[f64], workspace: &mut Workspace) -> Option<Measured> {
-        let truth = self.truth.get(..scores.len())?;
-        let correlation = match self.correlation {
-            Correlation::Spearman if scores.len() == self.len() => {
-                workspace.rho_with_ranks(scores, &self.ranks)
-            }
-            correlation => workspace.correlate(correlation, scores, truth),
+    /// Upper confidence bound of what the strength on all architectures can be,
+    /// given scores of the first ones; 0 where a correlation is undefined.
+    pub(crate) fn upper_bound<C: AsRef<[f64]>>(
+        &self,
+        columns: &[C],
+        workspace: &mut Workspace,
+    ) -> f64 {
+        let Some(correlations) = self.correlations(columns, workspace) else {
+            return 0.0;
         };
-        let correlation = correlation.ok().flatten()?;
-        Some(Measured {
-            strength: correlation.abs(),
-            reversed: correlation < 0.0,
-        })
+        let with = |sign: f64| {
+            let targets = correlations.iter().zip(columns).zip(&self.targets);
+            targets
+                .map(|((c, column), target)| {
+                    pruning::upper_bound(sign * c, column.as_ref().len(), target.truth.len())
+                })
+                .fold(f64::INFINITY, f64::min)
+        };
+        with(1.0).max(with(-1.0))
+    }
+
+    /// One correlation per ground truth, of those that have a column.
+    fn correlations<C: AsRef<[f64]>>(
+        &self,
+        columns: &[C],
+        workspace: &mut Workspace,
+    ) -> Option<Vec<f64>> {
+        let targets = self.targets.iter().zip(columns);
+        let correlations = targets.map(|(target, scores)| {
+            let scores = scores.as_ref();
+            let truth = target.truth.get(..scores.len())?;
+            let correlation = match self.correlation {
+                Correlation::Spearman if scores.len() == target.truth.len() => {
+                    workspace.rho_with_ranks(scores, &target.ranks)
+                }
+                correlation => workspace.correlate(correlation, scores, truth),
+            };
+            correlation.ok().flatten()
+        });
+        correlations.collect()
     }
 }

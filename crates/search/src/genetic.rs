@@ -6,8 +6,11 @@
 //! formula: an offspring that ranks almost like a member competes with that
 //! member instead of the worst one, and some parents come from the archive,
 //! which holds the best formulas of every complexity.
+//!
+//! Part of every batch is no accident: the neighbours of the best formulas, of
+//! each a small step away, are tried one after the other. That fits constants.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use lpzero_proxy::Node;
 use rand::Rng;
@@ -15,10 +18,11 @@ use rand::Rng;
 use crate::archive::{Archive, Individual};
 use crate::budget::Control;
 use crate::generate::{Generator, Grammar, pick};
-use crate::paper::Tree;
-use crate::run::{Found, Problem, Run, Settings};
-use crate::vary::{crossover, mutate_somehow};
-use crate::{Error, seed};
+use crate::run::{Found, Run, Settings};
+use crate::seed::Stream;
+use crate::space::{Formulas, Space, Trees};
+use crate::template::Templates;
+use crate::{Error, Problem, seed};
 
 /// Rank correlation from which two formulas count as one kind.
 const ALIKE: f64 = 0.995;
@@ -26,10 +30,8 @@ const ALIKE: f64 = 0.995;
 /// Probability that a parent comes from the archive.
 const FROM_ARCHIVE: f64 = 0.2;
 
-/// Share of random newcomers among the offspring in the paper's space, whose
-/// trees have few parts: without them a population soon has no other symbol or
-/// operation left to exchange.
-const IMMIGRANTS: f64 = 0.25;
+/// Share of a batch that neighbours of the best formulas may take.
+const NEIGHBOURS: f64 = 0.5;
 
 /// Attempts at one offspring before its place in the batch stays empty.
 const ATTEMPTS: usize = 8;
@@ -41,35 +43,51 @@ const ATTEMPTS: usize = 8;
 /// side by side, and take their places in the order they were bred.
 ///
 /// # Errors
-/// Settings out of range, an empty vocabulary, a constant truth, or nothing
-/// that could be evaluated.
+/// Settings out of range, an empty vocabulary, a constant truth, a template
+/// that nothing fills, or nothing that could be evaluated.
 pub fn search(
     problem: Problem<'_>,
     settings: &Settings,
     control: &mut Control<'_>,
 ) -> Result<Found, Error> {
-    let generator = Generator::new(problem.vocabulary, settings.grammar)?;
-    let mut random = seed::stream(settings.seed, "search/genetic");
-    let mut population = Population::new(settings.population);
-    let mut run = Run::start(problem, settings, control)?;
-
-    let mut breeder = match settings.grammar {
-        Grammar::Aggregates => Breeder::Formulas,
-        Grammar::Paper { unary } => Breeder::Trees {
-            unary,
-            known: HashMap::new(),
-        },
-    };
-
-    // Known proxies and bare scalars first, then random formulas; of the
-    // paper's space, neither is a member.
-    let known: Vec<Node> = match breeder {
-        Breeder::Formulas => {
+    let generator = &Generator::new(problem.vocabulary, settings.grammar)?;
+    let limits = &settings.limits;
+    if let Some(template) = &settings.template {
+        let space = Templates::new(template, generator, limits)?;
+        return evolve(&space, &[], problem, settings, control);
+    }
+    match settings.grammar {
+        Grammar::Aggregates => {
+            // Known proxies and bare scalars first.
             let scalars = problem.vocabulary.scalars().iter();
             let scalars = scalars.map(|scalar| Node::Scalar(*scalar));
-            problem.seeds.iter().cloned().chain(scalars).collect()
+            let known: Vec<Node> = problem.seeds.iter().cloned().chain(scalars).collect();
+            let space = Formulas { generator, limits };
+            evolve(&space, &known, problem, settings, control)
         }
-        Breeder::Trees { .. } => Vec::new(),
+        Grammar::Paper { unary } => {
+            let space = Trees { generator, unary };
+            evolve(&space, &[], problem, settings, control)
+        }
+    }
+}
+
+/// Evolves members of a space, starting from these formulas and random ones.
+fn evolve<S: Space>(
+    space: &S,
+    known: &[Node],
+    problem: Problem<'_>,
+    settings: &Settings,
+    control: &mut Control<'_>,
+) -> Result<Found, Error> {
+    let mut random = seed::stream(settings.seed, "search/genetic");
+    let mut population = Population::new(settings.population, problem.searched().collect());
+    let mut run = Run::start(problem, settings, control)?;
+    let mut breeder = Breeder {
+        space,
+        genomes: HashMap::new(),
+        visited: HashSet::new(),
+        neighbours: VecDeque::new(),
     };
     for chunk in known.chunks(settings.offspring) {
         let batch = chunk.iter().filter_map(|formula| run.admit(formula));
@@ -77,18 +95,22 @@ pub fn search(
         population.settle_all(run.evaluate(batch, 0.0)?);
     }
     while !population.is_full() && !run.finished() {
-        let batch = breeder.draw(&mut run, &generator, &mut random);
+        let drawn = (0..settings.offspring).filter_map(|_| breeder.draw(&mut run, &mut random));
+        let batch = drawn.collect();
         population.settle_all(run.evaluate(batch, 0.0)?);
         run.tick();
     }
+    let beside = (NEIGHBOURS * settings.offspring as f64) as usize;
     while !run.finished() {
         let mut batch = Vec::with_capacity(settings.offspring);
-        for _ in 0..settings.offspring {
+        while batch.len() < beside
+            && let Some(neighbour) = breeder.neighbour(&population, &mut run)
+        {
+            batch.push(neighbour);
+        }
+        for _ in batch.len()..settings.offspring {
             let mut attempts = 0..ATTEMPTS;
-            batch.extend(
-                attempts
-                    .find_map(|_| breeder.breed(&population, &mut run, &generator, &mut random)),
-            );
+            batch.extend(attempts.find_map(|_| breeder.breed(&population, &mut run, &mut random)));
         }
         let worst = population.worst();
         population.settle_all(run.evaluate(batch, worst)?);
@@ -97,32 +119,22 @@ pub fn search(
     run.finish()
 }
 
-/// What is bred: formulas as they are, or the trees of the paper's space that
-/// they stand for.
-enum Breeder {
-    Formulas,
-    Trees {
-        /// Unary operations per branch.
-        unary: usize,
-        /// The first tree met of every canonical formula.
-        known: HashMap<String, Tree>,
-    },
+/// Breeds members of a space.
+struct Breeder<'a, S: Space> {
+    space: &'a S,
+    /// The first genome met of every canonical formula that is not its own.
+    genomes: HashMap<String, S::Genome>,
+    /// Formulas whose neighbours have been listed.
+    visited: HashSet<String>,
+    /// Neighbours that are still to be tried.
+    neighbours: VecDeque<S::Genome>,
 }
 
-impl Breeder {
-    /// A batch of random formulas, as far as they are admitted.
-    fn draw(
-        &mut self,
-        run: &mut Run<'_, '_>,
-        generator: &Generator<'_>,
-        random: &mut impl Rng,
-    ) -> Vec<Node> {
-        match self {
-            Breeder::Formulas => run.draw(generator, random),
-            Breeder::Trees { unary, known } => (0..run.settings.offspring)
-                .filter_map(|_| admit(Tree::draw(generator, *unary, random), known, run))
-                .collect(),
-        }
+impl<S: Space> Breeder<'_, S> {
+    /// A random newcomer, if it is admitted.
+    fn draw(&mut self, run: &mut Run<'_, '_>, random: &mut Stream) -> Option<Node> {
+        let genome = self.space.draw(random)?;
+        self.admit(genome, run)
     }
 
     /// One offspring, if it is admitted.
@@ -130,66 +142,71 @@ impl Breeder {
         &mut self,
         population: &Population,
         run: &mut Run<'_, '_>,
-        generator: &Generator<'_>,
-        random: &mut impl Rng,
+        random: &mut Stream,
     ) -> Option<Node> {
-        if let Breeder::Trees { unary, known } = self
-            && random.random_bool(IMMIGRANTS)
-        {
-            return admit(Tree::draw(generator, *unary, random), known, run);
+        if S::NEWCOMERS > 0.0 && random.random_bool(S::NEWCOMERS) {
+            return self.draw(run, random);
         }
         let settings = run.settings;
-        let limits = &settings.limits;
-        let first = parent(population, &run.archive, settings, random)?;
+        let first = self.genome(parent(population, &run.archive, settings, random)?)?;
         let second = if random.random_bool(settings.crossover) {
-            Some(parent(population, &run.archive, settings, random)?)
+            self.genome(parent(population, &run.archive, settings, random)?)
         } else {
             None
         };
-        match self {
-            Breeder::Formulas => {
-                let crossed = second
-                    .and_then(|second| crossover(&first.formula, &second.formula, limits, random));
-                let child = match crossed {
-                    Some(child) if !random.random_bool(settings.mutation) => Some(child),
-                    Some(child) => {
-                        mutate_somehow(&child, generator, limits, random).or(Some(child))
-                    }
-                    None => mutate_somehow(&first.formula, generator, limits, random),
-                };
-                child.and_then(|child| run.admit(&child))
-            }
-            Breeder::Trees { known, .. } => {
-                let tree = |parent: &Individual| known.get(&parent.formula.to_string());
-                let first = tree(first)?;
-                let second = second.and_then(tree);
-                let child = match second.map(|second| first.crossed(second, random)) {
-                    Some(child) if !random.random_bool(settings.mutation) => child,
-                    Some(child) => child.mutated(generator, random),
-                    None => first.mutated(generator, random),
-                };
-                if !child.meets(generator.vocabulary()) {
-                    return None;
+        let space = self.space;
+        let crossed = second.and_then(|second| space.crossed(&first, &second, random));
+        let child = match crossed {
+            Some(child) if !random.random_bool(settings.mutation) => Some(child),
+            Some(child) => space.mutated(&child, random).or(Some(child)),
+            None => space.mutated(&first, random),
+        };
+        self.admit(child?, run)
+    }
+
+    /// The next neighbour of a good formula that is not known yet: of the
+    /// fittest whose neighbours were never listed.
+    fn neighbour(&mut self, population: &Population, run: &mut Run<'_, '_>) -> Option<Node> {
+        loop {
+            while let Some(genome) = self.neighbours.pop_front() {
+                if let Some(formula) = self.admit(genome, run) {
+                    return Some(formula);
                 }
-                admit(child, known, run)
+            }
+            let fittest = population.members.iter().take(population.size / 4);
+            let texts = fittest.map(|member| (member, member.formula.to_string()));
+            let mut unvisited = texts.filter(|(_, text)| !self.visited.contains(text));
+            let (member, text) = unvisited.next()?;
+            self.visited.insert(text);
+            if let Some(genome) = self.genome(member) {
+                self.neighbours.extend(self.space.neighbours(&genome));
             }
         }
     }
-}
 
-/// The canonical formula of a tree, unless a rule discards it or it was met
-/// before.
-fn admit(tree: Tree, known: &mut HashMap<String, Tree>, run: &mut Run<'_, '_>) -> Option<Node> {
-    let formula = run.admit(&tree.node())?;
-    known.insert(formula.to_string(), tree);
-    Some(formula)
+    /// The genome of an evaluated formula.
+    fn genome(&self, individual: &Individual) -> Option<S::Genome> {
+        let formula = &individual.formula;
+        let own = self.space.own(formula);
+        own.or_else(|| self.genomes.get(&formula.to_string()).cloned())
+    }
+
+    /// The canonical formula of a genome, unless a rule discards it or it was
+    /// met before.
+    fn admit(&mut self, genome: S::Genome, run: &mut Run<'_, '_>) -> Option<Node> {
+        let formula = run.admit(&self.space.formula(&genome)?)?;
+        if self.space.own(&formula).is_none() {
+            self.genomes.insert(formula.to_string(), genome);
+        }
+        Some(formula)
+    }
 }
 
 fn parent<'p>(
     population: &'p Population,
     archive: &'p Archive,
     settings: &Settings,
-    random: &mut impl Rng,
+    random: &mut Stream,
 ) -> Option<&'p Individual> {
     if random.random_bool(FROM_ARCHIVE) {
         return pick(&archive.front(), random).copied();
@@ -205,13 +222,16 @@ fn parent<'p>(
 struct Population {
     members: Vec<Individual>,
     size: usize,
+    /// Lengths of the pieces of a rank vector, one per ground truth.
+    pieces: Vec<usize>,
 }
 
 impl Population {
-    fn new(size: usize) -> Self {
+    fn new(size: usize, pieces: Vec<usize>) -> Self {
         Self {
             members: Vec::with_capacity(size + 1),
             size,
+            pieces,
         }
     }
 
@@ -238,7 +258,7 @@ impl Population {
         let alike = self
             .members
             .iter()
-            .position(|member| alike(&member.ranks, &individual.ranks));
+            .position(|member| alike(&member.ranks, &individual.ranks, &self.pieces));
         if let Some(rival) = alike {
             if individual.order(&self.members[rival]).is_ge() {
                 return;
@@ -253,15 +273,21 @@ impl Population {
     }
 }
 
-/// Whether two doubled rank vectors correlate at [`ALIKE`] or more.
-fn alike(a: &[u32], b: &[u32]) -> bool {
-    let mean = i64::try_from(a.len() + 1).unwrap_or(i64::MAX);
+/// Whether two doubled rank vectors, in pieces of these lengths, correlate at
+/// [`ALIKE`] or more.
+fn alike(a: &[u32], b: &[u32], pieces: &[usize]) -> bool {
     let (mut aa, mut bb, mut ab) = (0i64, 0i64, 0i64);
-    for (&a, &b) in a.iter().zip(b) {
-        let (a, b) = (i64::from(a) - mean, i64::from(b) - mean);
-        aa += a * a;
-        bb += b * b;
-        ab += a * b;
+    let mut start = 0;
+    for &length in pieces {
+        let mean = i64::try_from(length + 1).unwrap_or(i64::MAX);
+        let piece = start..start + length;
+        for (&a, &b) in a[piece.clone()].iter().zip(&b[piece]) {
+            let (a, b) = (i64::from(a) - mean, i64::from(b) - mean);
+            aa += a * a;
+            bb += b * b;
+            ab += a * b;
+        }
+        start += length;
     }
     ab as f64 >= ALIKE * (aa as f64 * bb as f64).sqrt()
 }

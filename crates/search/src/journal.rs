@@ -23,8 +23,9 @@ use std::time::{Duration, Instant};
 
 use lpzero_proxy::Node;
 
+use crate::Problem;
 use crate::record::{self, Head, Key, truncated};
-use crate::run::{Outcome, Problem, Settings};
+use crate::run::{Outcome, Settings};
 
 const MAGIC: &[u8; 8] = b"LPZJRNAL";
 
@@ -387,19 +388,22 @@ fn key(formulas: &[Node]) -> Key {
 /// the search starts from.
 fn inputs(problem: &Problem<'_>, settings: &Settings) -> Key {
     let mut hasher = blake3::Hasher::new();
-    hasher.update(format!("{settings:?}\n{:?}\n", problem.split).as_bytes());
-    let mut column = |values: &[f64]| {
-        hasher.update(&(values.len() as u64).to_le_bytes());
-        for value in values {
-            // One NaN is as good as another.
-            let value = if value.is_nan() { f64::NAN } else { *value };
-            hasher.update(&value.to_le_bytes());
+    hasher.update(format!("{settings:?}\n").as_bytes());
+    for benchmark in problem.benchmarks {
+        hasher.update(format!("{:?}\n", benchmark.split).as_bytes());
+        let mut column = |values: &[f64]| {
+            hasher.update(&(values.len() as u64).to_le_bytes());
+            for value in values {
+                // One NaN is as good as another.
+                let value = if value.is_nan() { f64::NAN } else { *value };
+                hasher.update(&value.to_le_bytes());
+            }
+        };
+        column(benchmark.truth);
+        for formula in problem.seeds {
+            let scores = benchmark.scorer.scores(formula, &benchmark.split.search);
+            column(&scores.unwrap_or_default());
         }
-    };
-    column(problem.truth);
-    for formula in problem.seeds {
-        let scores = problem.scorer.scores(formula, &problem.split.search);
-        column(&scores.unwrap_or_default());
     }
     truncated(&hasher)
 }

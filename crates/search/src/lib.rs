@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod archive;
+mod assess;
 pub mod bootstrap;
 pub mod budget;
 mod error;
@@ -13,6 +14,7 @@ pub mod genetic;
 mod journal;
 mod language;
 pub mod paper;
+mod problem;
 pub mod pruning;
 pub mod random;
 mod record;
@@ -21,14 +23,19 @@ mod run;
 pub mod score;
 pub mod seed;
 pub mod select;
+mod space;
 pub mod split;
 pub mod statistics;
+pub mod template;
 mod tree;
 pub mod vary;
 mod vocabulary;
 
 pub use error::Error;
 pub use journal::{Journal, JournalError, Torn};
-pub use report::{Best, Comparison, FrontEntry, MINIMUM_GROUP, Method, Report, Test};
-pub use run::{Baseline, Found, Problem, Settings};
+pub use problem::{Baseline, Benchmark, Problem};
+pub use report::{
+    Best, Comparison, FrontEntry, MINIMUM_GROUP, Method, Optimism, Report, Test, Verdict,
+};
+pub use run::{Found, Settings};
 pub use vocabulary::Vocabulary;

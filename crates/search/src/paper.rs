@@ -175,6 +175,45 @@ impl Tree {
         tree
     }
 
+    /// Every tree that differs in one symbol, one unary operation, or the binary
+    /// operation.
+    pub(crate) fn neighbours(&self, generator: &Generator<'_>) -> Vec<Self> {
+        let mut neighbours = Vec::new();
+        for (operator, _) in generator.operators() {
+            if matches!(operator.row().kind, Kind::Binary | Kind::Product) {
+                neighbours.push(Self {
+                    operator: *operator,
+                    ..self.clone()
+                });
+            }
+        }
+        for side in 0..2 {
+            let mut add = |branch: Branch| {
+                let mut tree = self.clone();
+                tree.branches[side] = branch;
+                neighbours.push(tree);
+            };
+            let branch = &self.branches[side];
+            for (symbol, _) in generator.vocabulary().symbols() {
+                add(Branch {
+                    symbol: *symbol,
+                    ..branch.clone()
+                });
+            }
+            for index in 0..branch.chain.len() {
+                for (operator, _) in generator.operators() {
+                    let mut changed = branch.clone();
+                    changed.chain[index] = *operator;
+                    if changed.is_typed() {
+                        add(changed);
+                    }
+                }
+            }
+        }
+        neighbours.retain(|tree| tree != self);
+        neighbours
+    }
+
     /// A child of two trees: a branch of each, or one branch that begins as
     /// the one and ends as the other.
     pub fn crossed(&self, other: &Tree, random: &mut impl Rng) -> Self {

@@ -30,6 +30,10 @@ pub(crate) const MEASURED: [Rule; 4] = [NOT_FINITE, CONSTANT, UPPER_BOUND, UNDEF
 /// Architectures on which a formula must be finite and not constant.
 pub const PROBE: usize = 8;
 
+/// Standard errors between a correlation on some architectures and what it can
+/// plausibly be on all: one formula in forty is given up wrongly.
+pub const CONFIDENCE: f64 = 2.0;
+
 /// Counters of one search.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
@@ -50,18 +54,19 @@ impl Counts {
     }
 }
 
-/// Upper confidence bound of a full correlation, given its absolute value on
-/// the first `seen` of `all` architectures: 3 standard errors of Fisher's z
-/// above it, sqrt(1.06 / (m - 3)) being the standard error for Spearman's rho
-/// (Fieller, Hartley and Pearson 1957), shrunk because the sample is drawn
-/// from the very architectures that the full correlation is over. The other
-/// fitnesses vary less, so for them the bound is on the safe side.
-pub fn upper_bound(strength: f64, seen: usize, all: usize) -> f64 {
+/// Upper confidence bound of a full correlation, given the correlation on the
+/// first `seen` of `all` architectures: [`CONFIDENCE`] standard errors of
+/// Fisher's z above it, sqrt(1.06 / (m - 3)) being the standard error for
+/// Spearman's rho (Fieller, Hartley and Pearson 1957), shrunk because the
+/// sample is drawn from the very architectures that the full correlation is
+/// over. The other fitnesses vary less, so for them the bound is on the safe side.
+pub fn upper_bound(correlation: f64, seen: usize, all: usize) -> f64 {
     if seen <= 3 || seen >= all {
-        return if seen >= all { strength } else { 1.0 };
+        return if seen >= all { correlation } else { 1.0 };
     }
     let (seen, all) = (seen as f64, all as f64);
     let finite_population = (1.0 - seen / all).sqrt();
     let error = (1.06 / (seen - 3.0)).sqrt() * finite_population;
-    (strength.min(1.0 - 1e-9).atanh() + 3.0 * error).tanh()
+    let z = correlation.clamp(-1.0 + 1e-9, 1.0 - 1e-9).atanh();
+    (z + CONFIDENCE * error).tanh()
 }

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::bootstrap::Bootstrap;
+use crate::budget::Control;
 use crate::exhaustive::{self, Space};
 use crate::pruning::Counts;
-use crate::run::{Baseline, Found, Problem, Settings};
-use crate::select::{self, Candidate, Correlations};
-use crate::statistics::{Correlation, tau_within_groups, ties};
-use crate::{Error, budget::Control, genetic, language, random};
+use crate::run::{Found, Settings};
+use crate::select::{self, Candidate, Correlations, Performance};
+use crate::statistics::{Correlation, compare, tau_within_groups, ties};
+use crate::{Baseline, Benchmark, Error, Problem, genetic, language, random};
 
 /// A way to search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize)]
@@ -93,17 +94,53 @@ pub struct Report {
     /// The Pareto front of fitness on the search split against complexity,
     /// simplest first.
     pub front: Vec<FrontEntry>,
-    /// The best formula on the search split.
-    pub search: Correlations,
-    /// The best formula on the validation split.
-    pub validation: Correlations,
-    /// The best formula on the test split.
-    pub test: Test,
+    /// The best formula on the ground truth; of several, on the one whose test
+    /// split it does worst on.
+    #[serde(flatten)]
+    pub verdict: Verdict,
+    /// The best formula on each ground truth, where there are several.
+    #[serde(rename = "truths", skip_serializing_if = "Vec::is_empty")]
+    pub verdicts: Vec<Named>,
     /// What was generated, pruned and evaluated.
     pub counts: Counts,
     /// The whole space, where all of it was searched.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub space: Option<Space>,
+}
+
+/// A formula on the three splits of a ground truth.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Verdict {
+    /// On the search split, which it was found on.
+    pub search: Correlations,
+    /// On the validation split, which it was chosen with.
+    pub validation: Correlations,
+    /// On the test split.
+    pub test: Test,
+    /// What the search split promised in excess of the test split.
+    pub optimism: Optimism,
+}
+
+/// Correlations on the search split minus those on the test split: far above
+/// 0, the formula fits the architectures that it was found on.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Optimism {
+    /// Of Kendall's tau-b.
+    pub tau: Option<f64>,
+    /// Of Spearman's rho.
+    pub rho: Option<f64>,
+}
+
+/// The verdict on one of several ground truths.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Named {
+    /// The ground truth.
+    pub truth: String,
+    /// How many architectures it has.
+    pub n: usize,
+    /// How the formula does there.
+    #[serde(flatten)]
+    pub verdict: Verdict,
 }
 
 /// The formula to keep, larger scores being better.
@@ -124,9 +161,9 @@ pub struct FrontEntry {
     pub formula: String,
     /// Sum of the complexities of its nodes.
     pub complexity: u32,
-    /// On the search split.
+    /// On the search split of the ground truth that it does worst on.
     pub search: Correlations,
-    /// On the validation split.
+    /// On the validation split of the same.
     pub validation: Correlations,
 }
 
@@ -184,22 +221,43 @@ impl Report {
         settings: &Settings,
         found: &Found,
     ) -> Result<Self, Error> {
+        problem.check()?;
         let candidates = select::candidates(problem, settings, found)?;
         let front = front(&candidates);
         let ranked = select::ranked(problem, settings, candidates)?;
         // A formula may turn out to be undefined on an architecture outside
         // the two splits; scores of the test split are asked for, its truths
         // are not.
-        let all: Vec<usize> = (0..problem.truth.len()).collect();
         let winner = ranked.iter().find_map(|candidate| {
-            let scores = select::finite_scores(problem, &candidate.formula, &all)?;
-            Some((candidate, scores))
+            let scores = problem.benchmarks.iter().map(|benchmark| {
+                let all: Vec<usize> = (0..benchmark.truth.len()).collect();
+                benchmark.finite_scores(&candidate.formula, &all)
+            });
+            Some((candidate, scores.collect::<Option<Vec<_>>>()?))
         });
         let Some((best, scores)) = winner else {
             return Err(Error::NothingFound {
                 generated: found.counts.generated,
             });
         };
+        let benchmarks = problem.benchmarks.iter().zip(&best.performances);
+        let verdict =
+            |((benchmark, performance), scores): ((&Benchmark<'_>, &Performance), &Vec<f64>)| {
+                Ok(Named {
+                    truth: benchmark.name.to_owned(),
+                    n: benchmark.truth.len(),
+                    verdict: Verdict::of(performance, test(benchmark, settings, scores)?),
+                })
+            };
+        let verdicts = benchmarks.zip(&scores).map(verdict);
+        let mut verdicts = verdicts.collect::<Result<Vec<Named>, Error>>()?;
+        let tau = |named: &Named| named.verdict.test.tau.unwrap_or(-1.0);
+        let weakest =
+            (0..verdicts.len()).min_by(|a, b| compare(tau(&verdicts[*a]), tau(&verdicts[*b])));
+        let verdict = verdicts[weakest.unwrap_or_default()].verdict.clone();
+        if verdicts.len() == 1 {
+            verdicts.clear();
+        }
         Ok(Self {
             method,
             fitness: settings.fitness,
@@ -211,9 +269,8 @@ impl Report {
                 complexity: best.complexity,
             },
             front,
-            search: best.search,
-            validation: best.validation,
-            test: test(problem, settings, &scores)?,
+            verdict,
+            verdicts,
             counts: found.counts.clone(),
             space: found.space.clone(),
         })
@@ -231,21 +288,38 @@ fn front(candidates: &[Candidate]) -> Vec<FrontEntry> {
     for candidate in by_complexity {
         if candidate.fitness > strongest {
             strongest = candidate.fitness;
+            let weakest = &candidate.performances[candidate.weakest()];
             front.push(FrontEntry {
                 formula: candidate.formula.to_string(),
                 complexity: candidate.complexity,
-                search: candidate.search,
-                validation: candidate.validation,
+                search: weakest.search,
+                validation: weakest.validation,
             });
         }
     }
     front
 }
 
-fn test(problem: &Problem<'_>, settings: &Settings, scores: &[f64]) -> Result<Test, Error> {
-    let indices = &problem.split.test;
+impl Verdict {
+    fn of(performance: &Performance, test: Test) -> Self {
+        let search = performance.search;
+        let excess = |search: Option<f64>, test: Option<f64>| Some(search? - test?);
+        Self {
+            search,
+            validation: performance.validation,
+            optimism: Optimism {
+                tau: excess(search.tau, test.tau),
+                rho: excess(search.rho, test.rho),
+            },
+            test,
+        }
+    }
+}
+
+fn test(benchmark: &Benchmark<'_>, settings: &Settings, scores: &[f64]) -> Result<Test, Error> {
+    let indices = &benchmark.split.test;
     let on_test = |column: &[f64]| indices.iter().map(|&i| column[i]).collect::<Vec<f64>>();
-    let (scores, truth) = (on_test(scores), on_test(problem.truth));
+    let (scores, truth) = (on_test(scores), on_test(benchmark.truth));
     let correlations = Correlations::of(&scores, &truth)?;
     let bootstrap = Bootstrap {
         seed: settings.seed,
@@ -255,10 +329,10 @@ fn test(problem: &Problem<'_>, settings: &Settings, scores: &[f64]) -> Result<Te
         let interval = bootstrap.interval(correlation, &scores, &truth)?;
         Ok::<_, Error>(interval.map(|interval| [interval.low, interval.high]))
     };
-    let within = if problem.groups.is_empty() {
+    let within = if benchmark.groups.is_empty() {
         Vec::new()
     } else {
-        let groups = indices.iter().map(|&i| problem.groups[i].clone());
+        let groups = indices.iter().map(|&i| benchmark.groups[i].clone());
         tau_within_groups(&scores, &truth, &groups.collect::<Vec<_>>())?
     };
     let compare = |baseline: &Baseline| {
@@ -285,7 +359,7 @@ fn test(problem: &Problem<'_>, settings: &Settings, scores: &[f64]) -> Result<Te
             .filter(|group| group.n >= MINIMUM_GROUP)
             .map(|group| (group.group, group.tau))
             .collect(),
-        baselines: problem
+        baselines: benchmark
             .baselines
             .iter()
             .map(compare)

@@ -6,65 +6,19 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use lpzero_proxy::{Node, simplify};
-use rand::Rng;
 use rayon::prelude::*;
 
 use crate::archive::{Archive, Individual};
+use crate::assess::assess;
 use crate::budget::{Budget, Control, Meter, Progress};
 use crate::exhaustive::Space;
-use crate::fitness::{Fitness, Measured};
-use crate::generate::{Generator, Grammar};
-use crate::pruning::{self, Counts, PROBE, Rule};
-use crate::score::Score;
-use crate::split::Split;
+use crate::fitness::Fitness;
+use crate::generate::Grammar;
+use crate::pruning::{self, Counts, Rule};
 use crate::statistics::{Correlation, Workspace};
+use crate::template::Template;
 use crate::vary::Limits;
-use crate::{Error, Vocabulary, language};
-
-/// A ground truth to search on.
-#[derive(Clone, Copy)]
-pub struct Problem<'a> {
-    /// Scores formulas on the architectures of the ground truth.
-    pub scorer: &'a dyn Score,
-    /// Trained score of every architecture, larger is better.
-    pub truth: &'a [f64],
-    /// Which architectures are for what.
-    pub split: &'a Split,
-    /// What formulas may be made of.
-    pub vocabulary: &'a Vocabulary,
-    /// Formulas to start from: known proxies.
-    pub seeds: &'a [Node],
-    /// For every architecture, what it has in common with others (`4 x 256`),
-    /// for tau inside groups; empty for none.
-    pub groups: &'a [String],
-    /// What the winner is compared with on the test split.
-    pub baselines: &'a [Baseline],
-}
-
-/// Scores that need no search.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Baseline {
-    /// What it is, for people.
-    pub name: String,
-    /// The score of every architecture, larger is better.
-    pub scores: Vec<f64>,
-}
-
-impl Problem<'_> {
-    /// Checks that all columns describe the same architectures.
-    fn check(&self) -> Result<(), Error> {
-        let n = self.truth.len();
-        let groups = Some(self.groups.len()).filter(|length| *length > 0);
-        let baselines = self.baselines.iter().map(|baseline| baseline.scores.len());
-        let parts = [&self.split.search, &self.split.validation, &self.split.test];
-        let split = parts.iter().map(|part| part.len()).sum();
-        let lengths = groups.into_iter().chain(baselines).chain([split]);
-        match lengths.into_iter().find(|length| *length != n) {
-            Some(right) => Err(Error::Lengths { left: n, right }),
-            None => Ok(()),
-        }
-    }
-}
+use crate::{Error, Problem, language};
 
 /// How to search. The defaults are LPZero's where the paper has a setting.
 #[derive(Clone, Debug, PartialEq)]
@@ -79,6 +33,8 @@ pub struct Settings {
     pub fitness: Correlation,
     /// Which formulas are drawn.
     pub grammar: Grammar,
+    /// What all of them look like; then the grammar has to be that of aggregates.
+    pub template: Option<Template>,
     /// The largest formulas considered.
     pub limits: Limits,
     /// When to stop.
@@ -112,6 +68,7 @@ impl Default for Settings {
             seed: 0,
             fitness: Correlation::Spearman,
             grammar: Grammar::default(),
+            template: None,
             limits: Limits::default(),
             budget: Budget::default(),
             population: 80,
@@ -128,6 +85,17 @@ impl Default for Settings {
 
 impl Settings {
     pub(crate) fn check(&self) -> Result<(), Error> {
+        if let Some(template) = self
+            .template
+            .as_ref()
+            .filter(|_| self.grammar != Grammar::Aggregates)
+        {
+            return Err(Error::Setting {
+                name: "template",
+                value: format!("{template:?}"),
+                expected: "none beside the paper's grammar",
+            });
+        }
         for (name, value) in [
             ("population", self.population),
             ("tournament", self.tournament),
@@ -201,8 +169,7 @@ impl<'a, 'c> Run<'a, 'c> {
     ) -> Result<Self, Error> {
         settings.check()?;
         problem.check()?;
-        let truth = problem.split.search.iter().map(|&i| problem.truth[i]);
-        let fitness = Fitness::new(settings.fitness, truth.collect())?;
+        let fitness = Fitness::of(settings.fitness, &problem)?;
         let mut meter = Meter::start(settings.budget);
         if let Some(journal) = &mut control.journal {
             journal.begin(&problem, settings)?;
@@ -261,16 +228,6 @@ impl<'a, 'c> Run<'a, 'c> {
         Some(canonical)
     }
 
-    /// A batch of random formulas, as far as they are admitted.
-    pub(crate) fn draw(&mut self, generator: &Generator<'_>, random: &mut impl Rng) -> Vec<Node> {
-        let mut batch = Vec::with_capacity(self.settings.offspring);
-        for _ in 0..self.settings.offspring {
-            let formula = self.settings.limits.check(generator.formula(random));
-            batch.extend(formula.and_then(|formula| self.admit(&formula)));
-        }
-        batch
-    }
-
     /// Evaluates admitted formulas side by side; those with a new rank vector
     /// enter the archive and are returned, in the order given. `worst` is the
     /// fitness below which nothing is wanted.
@@ -309,7 +266,7 @@ impl<'a, 'c> Run<'a, 'c> {
         let Some(journal) = &mut self.control.journal else {
             return Ok(self.measure(batch, worst));
         };
-        let ranks = self.problem.split.search.len();
+        let ranks = self.problem.searched().sum();
         if let Some((outcomes, elapsed)) = journal.replay(batch, ranks)? {
             self.meter.replayed(elapsed, journal.batches_left() > 0);
             return Ok(outcomes);
@@ -370,97 +327,6 @@ impl<'a, 'c> Run<'a, 'c> {
             archive: self.archive,
             counts: self.counts,
             space: self.space,
-        })
-    }
-}
-
-/// Measures one formula on the search split, or names what discards it: first
-/// on a few architectures, then on a quarter of them, then on all. `threshold`
-/// is the fitness below which nothing is wanted; without one, nothing is
-/// predicted and all architectures are evaluated at once.
-fn assess(
-    problem: &Problem<'_>,
-    fitness: &Fitness,
-    formula: &Node,
-    threshold: Option<f64>,
-    workspace: &mut Workspace,
-) -> Result<Individual, Rule> {
-    let all = &problem.split.search[..];
-    let quarter = all.len() / 4;
-    let mut scores: Vec<f64> = Vec::with_capacity(all.len());
-    let stages = [PROBE, quarter, all.len()];
-    let predicting = if threshold.is_some() { 0 } else { 2 };
-    for stage in &stages[predicting..] {
-        let stage = (*stage).min(all.len());
-        if stage <= scores.len() {
-            continue;
-        }
-        let next = problem.scorer.scores(formula, &all[scores.len()..stage]);
-        scores.extend(next.ok_or(pruning::UNDEFINED)?);
-        if scores.iter().any(|score| !score.is_finite()) {
-            return Err(pruning::NOT_FINITE);
-        }
-        // Two architectures of a small search split may well agree.
-        let constant = scores.iter().all(|score| *score == scores[0]);
-        if constant && (stage >= PROBE || stage == all.len()) {
-            return Err(pruning::CONSTANT);
-        }
-        if let Some(threshold) = threshold
-            && stage == quarter
-            && stage < all.len()
-        {
-            let strength = fitness.measure(&scores, workspace);
-            let strength = strength.map_or(0.0, |measured| measured.strength);
-            if pruning::upper_bound(strength, stage, all.len()) < threshold {
-                return Err(pruning::UPPER_BOUND);
-            }
-        }
-    }
-    let measured = fitness
-        .measure(&scores, workspace)
-        .ok_or(pruning::CONSTANT)?;
-    let ranks = workspace.rank(&scores).map_err(|_| pruning::NOT_FINITE)?;
-    let highest = all.len() as f64 + 1.0;
-    let turned = |rank: &f64| {
-        if measured.reversed {
-            highest - rank
-        } else {
-            *rank
-        }
-    };
-    let ranks: Vec<u32> = ranks.iter().map(|r| (2.0 * turned(r)) as u32).collect();
-    let Measured { strength, reversed } = measured;
-    Ok(Individual::measured(formula, strength, reversed, ranks))
-}
-
-impl Found {
-    /// The same search with these formulas alone, measured by the scorer of
-    /// `problem`, which may be a more exact one than the search had. What is
-    /// not finite there is left out.
-    ///
-    /// # Errors
-    /// A constant truth.
-    pub fn remeasured(
-        &self,
-        problem: &Problem<'_>,
-        settings: &Settings,
-        formulas: &[Individual],
-    ) -> Result<Found, Error> {
-        let truth = problem.split.search.iter().map(|&i| problem.truth[i]);
-        let fitness = Fitness::new(settings.fitness, truth.collect())?;
-        let mut workspace = Workspace::new();
-        let mut archive = Archive::new(formulas.len());
-        for individual in formulas {
-            let formula = &individual.formula;
-            if let Ok(measured) = assess(problem, &fitness, formula, None, &mut workspace) {
-                archive.offer(&measured);
-            }
-        }
-        Ok(Found {
-            archive,
-            counts: self.counts.clone(),
-            interrupted: self.interrupted,
-            space: self.space.clone(),
         })
     }
 }

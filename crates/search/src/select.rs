@@ -3,16 +3,17 @@
 //! Correlations on the search split flatter whatever was selected on it, and
 //! a validation split of 20 to 50 architectures is too noisy to rank formulas
 //! that differ by a hundredth. So candidates are compared on both together,
-//! and complexity has a price.
+//! and complexity has a price. Where there are several ground truths, the one
+//! on which a formula does worst decides.
 
 use lpzero_proxy::Node;
 use serde::Serialize;
 
-use crate::Error;
 use crate::archive::Individual;
 use crate::bootstrap::Bootstrap;
-use crate::run::{Found, Problem, Settings};
+use crate::run::{Found, Settings};
 use crate::statistics::{Correlation, Workspace, compare};
+use crate::{Error, Problem};
 
 /// Rank correlations on some architectures, `null` where undefined.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -49,6 +50,16 @@ pub struct Candidate {
     pub complexity: u32,
     /// What the search maximised, on the search split.
     pub fitness: f64,
+    /// On each ground truth.
+    pub performances: Vec<Performance>,
+    /// By [`Settings::fitness`], on search and validation split together, where
+    /// it does worst.
+    pub merit: Option<f64>,
+}
+
+/// A formula on the splits of one ground truth that may be looked at.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Performance {
     /// On the search split.
     pub search: Correlations,
     /// On the validation split.
@@ -57,6 +68,16 @@ pub struct Candidate {
     pub merit: Option<f64>,
     /// Scores of the search split, then of the validation split.
     scores: Vec<f64>,
+}
+
+impl Candidate {
+    /// The ground truth on which it does worst, by number.
+    pub fn weakest(&self) -> usize {
+        let merit = |index: &usize| self.performances[*index].merit.unwrap_or(-1.0);
+        let all = 0..self.performances.len();
+        all.min_by(|a, b| compare(merit(a), merit(b)))
+            .unwrap_or_default()
+    }
 }
 
 /// What one unit of complexity has to be worth, in standard errors of the
@@ -89,27 +110,37 @@ fn candidate(
     fitness: Correlation,
     individual: &Individual,
 ) -> Result<Option<Candidate>, Error> {
-    let both = both_splits(problem);
     let sign = if individual.reversed { -1.0 } else { 1.0 };
-    let Some(scores) = finite_scores(problem, &individual.formula, &both) else {
-        return Ok(None);
-    };
-    let scores: Vec<f64> = scores.into_iter().map(|score| sign * score).collect();
-    let truth: Vec<f64> = both.iter().map(|&i| problem.truth[i]).collect();
-    let searched = problem.split.search.len();
-    Ok(Some(Candidate {
+    let mut performances = Vec::with_capacity(problem.benchmarks.len());
+    for benchmark in problem.benchmarks {
+        let seen = benchmark.seen();
+        let Some(scores) = benchmark.finite_scores(&individual.formula, &seen) else {
+            return Ok(None);
+        };
+        let scores: Vec<f64> = scores.into_iter().map(|score| sign * score).collect();
+        let truth = benchmark.truths(&seen);
+        let searched = benchmark.split.search.len();
+        performances.push(Performance {
+            search: Correlations::of(&scores[..searched], &truth[..searched])?,
+            validation: Correlations::of(&scores[searched..], &truth[searched..])?,
+            merit: Workspace::new().correlate(fitness, &scores, &truth)?,
+            scores,
+        });
+    }
+    let mut candidate = Candidate {
         formula: individual.turned(),
         complexity: individual.complexity,
         fitness: individual.fitness,
-        search: Correlations::of(&scores[..searched], &truth[..searched])?,
-        validation: Correlations::of(&scores[searched..], &truth[searched..])?,
-        merit: Workspace::new().correlate(fitness, &scores, &truth)?,
-        scores,
-    }))
+        performances,
+        merit: None,
+    };
+    candidate.merit = candidate.performances[candidate.weakest()].merit;
+    Ok(Some(candidate))
 }
 
 /// The candidates, the one to keep first: by [`Settings::fitness`], less
-/// [`PENALTY`] bootstrapped standard errors of it per unit of complexity. Of
+/// [`PENALTY`] bootstrapped standard errors of it per unit of complexity, all
+/// of it where a formula does worst. Of
 /// equals, the fittest on the search split comes first.
 ///
 /// # Errors
@@ -126,15 +157,15 @@ pub fn ranked(
     let Some(strongest) = strongest else {
         return Ok(candidates);
     };
-    let truth: Vec<f64> = both_splits(problem)
-        .into_iter()
-        .map(|i| problem.truth[i])
-        .collect();
+    let weakest = strongest.weakest();
+    let benchmark = &problem.benchmarks[weakest];
+    let scores = &strongest.performances[weakest].scores;
+    let truth = benchmark.truths(&benchmark.seen());
     let bootstrap = Bootstrap {
         seed: settings.seed,
         ..Bootstrap::default()
     };
-    let interval = bootstrap.interval(settings.fitness, &strongest.scores, &truth)?;
+    let interval = bootstrap.interval(settings.fitness, scores, &truth)?;
     let price = PENALTY * interval.map_or(0.0, |interval| interval.standard_error);
     let merit = |candidate: &Candidate| pooled(candidate) - price * f64::from(candidate.complexity);
     // A stable sort: equals stay as they were.
@@ -171,22 +202,4 @@ pub fn shortlist(
         .filter(|individual| wanted(individual))
         .cloned()
         .collect())
-}
-
-/// Scores of the formula on these architectures, if all are finite.
-pub(crate) fn finite_scores(
-    problem: &Problem<'_>,
-    formula: &Node,
-    indices: &[usize],
-) -> Option<Vec<f64>> {
-    let scores = problem.scorer.scores(formula, indices)?;
-    scores
-        .iter()
-        .all(|score| score.is_finite())
-        .then_some(scores)
-}
-
-/// The search split, then the validation split.
-fn both_splits(problem: &Problem<'_>) -> Vec<usize> {
-    [&problem.split.search[..], &problem.split.validation[..]].concat()
 }

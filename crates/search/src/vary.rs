@@ -215,7 +215,7 @@ fn constant(formula: &Node, random: &mut impl Rng) -> Option<Node> {
 }
 
 /// A number near `value`: often a tenth away, at times twice or half of it.
-fn nudged(value: f64, random: &mut impl Rng) -> f64 {
+pub(crate) fn nudged(value: f64, random: &mut impl Rng) -> f64 {
     if value == 0.0 {
         return rounded(random.random_range(-1.0..1.0));
     }
@@ -226,6 +226,24 @@ fn nudged(value: f64, random: &mut impl Rng) -> f64 {
         3 => -value,
         _ => rounded(value * random.random_range(-0.5f64..0.5).exp()),
     }
+}
+
+/// Factors by which neighbours of a formula move a constant: two digits leave
+/// no room for smaller ones.
+pub(crate) const STEPS: [f64; 6] = [0.5, 0.8, 0.95, 1.05, 1.25, 2.0];
+
+/// The formula with one of its constants moved, for each constant and step.
+pub(crate) fn refined(formula: &Node) -> Vec<Node> {
+    let mut refined = Vec::new();
+    for (index, (part, _)) in parts(formula).into_iter().enumerate() {
+        if let Node::Number(value) = part {
+            for factor in STEPS {
+                let moved = Node::Number(rounded(value * factor));
+                refined.push(replaced(formula, index, moved));
+            }
+        }
+    }
+    refined
 }
 
 /// Whether the node is an aggregate or scalar that an exponent may stand on.

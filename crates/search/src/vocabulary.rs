@@ -65,6 +65,28 @@ impl Vocabulary {
         Self::new(found, scalars)
     }
 
+    /// What formulas may be made of that several ground truths can all evaluate:
+    /// symbols at the roles where all have them, and the scalars of any (one
+    /// that is the same throughout one ground truth may tell another's apart).
+    pub fn shared<'a>(vocabularies: impl IntoIterator<Item = &'a Vocabulary>) -> Self {
+        let mut vocabularies = vocabularies.into_iter();
+        let Some(first) = vocabularies.next() else {
+            return Self::default();
+        };
+        let shared = |mut shared: Vocabulary, other: &Vocabulary| {
+            for (symbol, roles) in &mut shared.symbols {
+                let theirs = other.roles(&[*symbol]);
+                *roles = roles.difference(roles.difference(theirs));
+            }
+            let new = other.scalars.iter();
+            let new: Vec<_> = new.filter(|s| !shared.scalars.contains(s)).collect();
+            shared.scalars.extend(new);
+            shared.scalars.sort_unstable();
+            Self::new(shared.symbols, shared.scalars)
+        };
+        vocabularies.fold(first.clone(), shared)
+    }
+
     /// Every symbol at every role but the norms, and every scalar.
     pub fn everything() -> Self {
         let everywhere = |symbol| match symbol {

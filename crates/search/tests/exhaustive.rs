@@ -7,7 +7,7 @@ use lpzero_proxy::{Evaluator, Trace, parse};
 use lpzero_search::budget::{Budget, Control, Progress};
 use lpzero_search::generate::Grammar;
 use lpzero_search::split::Split;
-use lpzero_search::{Error, Method, Problem, Report, Settings, Vocabulary};
+use lpzero_search::{Benchmark, Error, Method, Problem, Report, Settings, Vocabulary};
 
 mod common;
 use common::{ARCHITECTURES, noise, traces};
@@ -15,12 +15,12 @@ use common::{ARCHITECTURES, noise, traces};
 /// A member of the space with one operation per branch, but for noise.
 const PLANTED: &str = "mean(std(D) * l2(A))";
 
-struct Benchmark {
+struct Planted {
     traces: Vec<Trace>,
     truth: Vec<f64>,
 }
 
-impl Benchmark {
+impl Planted {
     fn new() -> Self {
         let traces = traces();
         let planted = parse(PLANTED).unwrap();
@@ -35,14 +35,18 @@ impl Benchmark {
     fn run(&self, method: Method, settings: &Settings, threads: usize) -> Result<Report, Error> {
         let ids: Vec<usize> = (0..ARCHITECTURES).collect();
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
-        let problem = Problem {
+        let benchmark = Benchmark {
+            name: "planted",
             scorer: &Evaluator::new(&self.traces),
             truth: &self.truth,
             split: &Split::draw(&ids, 40, 30, 0)?,
-            vocabulary: &Vocabulary::of(&self.traces),
-            seeds: &[],
             groups: &[],
             baselines: &[],
+        };
+        let problem = Problem {
+            benchmarks: &[benchmark],
+            vocabulary: &Vocabulary::of(&self.traces),
+            seeds: &[],
         };
         let mut control = Control {
             pool: &pool.build().unwrap(),
@@ -64,7 +68,7 @@ fn settings(unary: usize) -> Settings {
 
 #[test]
 fn nothing_that_is_bred_or_drawn_in_the_space_beats_its_optimum() {
-    let benchmark = Benchmark::new();
+    let benchmark = Planted::new();
     for unary in [1, 2] {
         let whole = benchmark
             .run(Method::Exhaustive, &settings(unary), 2)
@@ -81,7 +85,7 @@ fn nothing_that_is_bred_or_drawn_in_the_space_beats_its_optimum() {
 
 #[test]
 fn evolution_comes_close_to_the_optimum() {
-    let benchmark = Benchmark::new();
+    let benchmark = Planted::new();
     let space = benchmark.run(Method::Exhaustive, &settings(2), 2).unwrap();
     let optimum = space.space.unwrap().optimum.fitness;
     let found = benchmark.run(Method::Genetic, &settings(2), 2).unwrap();
@@ -91,7 +95,7 @@ fn evolution_comes_close_to_the_optimum() {
 
 #[test]
 fn the_report_does_not_depend_on_the_threads() {
-    let benchmark = Benchmark::new();
+    let benchmark = Planted::new();
     let json = |threads| {
         let report = benchmark.run(Method::Exhaustive, &settings(2), threads);
         serde_json::to_string(&report.unwrap()).unwrap()
@@ -101,7 +105,7 @@ fn the_report_does_not_depend_on_the_threads() {
 
 #[test]
 fn the_space_is_counted_from_trees_to_rankings() {
-    let report = Benchmark::new()
+    let report = Planted::new()
         .run(Method::Exhaustive, &settings(1), 1)
         .unwrap();
     let space = report.space.unwrap();
@@ -127,7 +131,7 @@ fn only_the_papers_space_is_small_enough() {
             grammar,
             ..settings(1)
         };
-        let error = Benchmark::new()
+        let error = Planted::new()
             .run(Method::Exhaustive, &settings, 1)
             .unwrap_err();
         assert!(matches!(

@@ -13,7 +13,7 @@ use lpzero_search::budget::{Budget, Control, Progress};
 use lpzero_search::score::Score;
 use lpzero_search::split::Split;
 use lpzero_search::{
-    Error, Journal, JournalError, Method, Problem, Report, Settings, Torn, Vocabulary,
+    Benchmark, Error, Journal, JournalError, Method, Problem, Report, Settings, Torn, Vocabulary,
 };
 use tempfile::TempDir;
 
@@ -21,7 +21,7 @@ mod common;
 use common::{ARCHITECTURES, noise, traces};
 
 /// A small ground truth, and a count of what was really evaluated on it.
-struct Benchmark {
+struct Planted {
     traces: Vec<Trace>,
     truth: Vec<f64>,
     scored: AtomicU64,
@@ -45,7 +45,7 @@ enum Stop {
     After(u32),
 }
 
-impl Benchmark {
+impl Planted {
     fn new() -> Self {
         let traces = traces();
         let planted = parse("layers * sum(l1(D))").unwrap();
@@ -82,14 +82,18 @@ impl Benchmark {
             progress: &mut progress,
             journal,
         };
-        let problem = Problem {
+        let benchmark = Benchmark {
+            name: "planted",
             scorer: &Counting(Evaluator::new(&self.traces), &self.scored),
             truth: &self.truth,
             split: &Split::draw(&kinds, 40, 20, 0)?,
-            vocabulary: &Vocabulary::of(&self.traces),
-            seeds: &[parse("sum(l1(A))").unwrap()],
             groups: &[],
             baselines: &[],
+        };
+        let problem = Problem {
+            benchmarks: &[benchmark],
+            vocabulary: &Vocabulary::of(&self.traces),
+            seeds: &[parse("sum(l1(A))").unwrap()],
         };
         method.run(problem, settings, &mut control)
     }
@@ -132,7 +136,7 @@ fn offsets(bytes: &[u8]) -> Vec<usize> {
 }
 
 /// A journal of a whole search.
-fn written(benchmark: &Benchmark) -> Vec<u8> {
+fn written(benchmark: &Planted) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let path = journal_in(&folder);
     benchmark.go_on(&path, Stop::Never).0.unwrap();
@@ -141,7 +145,7 @@ fn written(benchmark: &Benchmark) -> Vec<u8> {
 
 #[test]
 fn a_journal_does_not_change_what_is_found_and_spares_every_evaluation() {
-    let benchmark = Benchmark::new();
+    let benchmark = Planted::new();
     for method in [Method::Genetic, Method::Random] {
         let folder = tempfile::tempdir().unwrap();
         let search = |journal: Option<&mut Journal>| {
@@ -165,7 +169,7 @@ fn a_journal_does_not_change_what_is_found_and_spares_every_evaluation() {
 
 #[test]
 fn a_search_that_is_stopped_again_and_again_ends_the_same() {
-    let benchmark = Benchmark::new();
+    let benchmark = Planted::new();
     let folder = tempfile::tempdir().unwrap();
     let path = journal_in(&folder);
     let plain = benchmark.plain();
@@ -182,7 +186,7 @@ fn a_search_that_is_stopped_again_and_again_ends_the_same() {
 
 #[test]
 fn a_last_record_torn_at_any_byte_is_cut_off_and_made_again() {
-    let benchmark = Benchmark::new();
+    let benchmark = Planted::new();
     let plain = benchmark.plain();
     let whole = written(&benchmark);
     let offsets = offsets(&whole);
@@ -206,7 +210,7 @@ fn a_last_record_torn_at_any_byte_is_cut_off_and_made_again() {
 
 #[test]
 fn whatever_is_left_of_a_journal_the_search_ends_the_same() {
-    let benchmark = Benchmark::new();
+    let benchmark = Planted::new();
     let plain = benchmark.plain();
     let whole = written(&benchmark);
     let folder = tempfile::tempdir().unwrap();
@@ -230,7 +234,7 @@ fn whatever_is_left_of_a_journal_the_search_ends_the_same() {
 
 #[test]
 fn damage_before_intact_records_is_an_error_that_says_where() {
-    let benchmark = Benchmark::new();
+    let benchmark = Planted::new();
     let whole = written(&benchmark);
     let offsets = offsets(&whole);
     let folder = tempfile::tempdir().unwrap();
@@ -276,11 +280,11 @@ fn other_files_are_not_journals() {
 
 #[test]
 fn a_search_with_other_inputs_refuses_the_journal() {
-    let mut benchmark = Benchmark::new();
+    let mut benchmark = Planted::new();
     let folder = tempfile::tempdir().unwrap();
     let path = journal_in(&folder);
     benchmark.go_on(&path, Stop::After(5)).0.unwrap();
-    let refused = |benchmark: &Benchmark, method, settings: &Settings| {
+    let refused = |benchmark: &Planted, method, settings: &Settings| {
         let (mut journal, _) = Journal::open(&path).unwrap();
         let search = benchmark.search(method, settings, Some(&mut journal), 1, Stop::Never);
         match search.unwrap_err() {
@@ -341,7 +345,7 @@ impl Write for Disk {
 
 #[test]
 fn a_full_disk_stops_the_search_which_can_be_continued() {
-    let benchmark = Benchmark::new();
+    let benchmark = Planted::new();
     let plain = benchmark.plain();
     let whole = written(&benchmark);
     for step in 0..6 {
@@ -373,7 +377,7 @@ fn a_full_disk_stops_the_search_which_can_be_continued() {
 
 #[test]
 fn time_that_was_spent_stays_spent() {
-    let benchmark = Benchmark::new();
+    let benchmark = Planted::new();
     let folder = tempfile::tempdir().unwrap();
     let path = journal_in(&folder);
     let budget = Duration::from_millis(600);

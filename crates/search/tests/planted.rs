@@ -4,13 +4,13 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use lpzero_proxy::{Evaluator, Node, Role, RoleSet, Symbol, Trace, parse};
+use lpzero_proxy::{Evaluator, NetworkScalar, Node, Role, RoleSet, Symbol, Trace, parse};
 use lpzero_search::budget::{Budget, Control, Progress};
 use lpzero_search::pruning::{Rule, UPPER_BOUND};
 use lpzero_search::split::Split;
 use lpzero_search::statistics::Correlation;
 use lpzero_search::{
-    Baseline, Error, Method, Problem, Report, Settings, Vocabulary, genetic, random,
+    Baseline, Benchmark, Error, Method, Problem, Report, Settings, Vocabulary, genetic, random,
 };
 use rayon::ThreadPool;
 
@@ -21,7 +21,7 @@ use common::{ARCHITECTURES, noise, traces};
 const PLANTED: &str = "layers ^ 2 * sum[ffn](l1(D)) / width ^ 0.5";
 
 /// A ground truth on which [`PLANTED`] is nearly the best formula.
-struct Benchmark {
+struct Planted {
     traces: Vec<Trace>,
     truth: Vec<f64>,
     groups: Vec<String>,
@@ -29,7 +29,7 @@ struct Benchmark {
     baselines: Vec<Baseline>,
 }
 
-impl Benchmark {
+impl Planted {
     fn new() -> Self {
         let traces = traces();
         let planted = parse(PLANTED).unwrap();
@@ -69,19 +69,19 @@ impl Benchmark {
         };
         let evaluator = Evaluator::new(&self.traces);
         let problem = Problem {
+            benchmarks: &[self.benchmark(&evaluator, &split)],
+            vocabulary: &self.vocabulary,
             seeds,
-            ..self.problem(&evaluator, &split)
         };
         method.run(problem, settings, &mut control)
     }
 
-    fn problem<'a>(&'a self, evaluator: &'a Evaluator<'a>, split: &'a Split) -> Problem<'a> {
-        Problem {
+    fn benchmark<'a>(&'a self, evaluator: &'a Evaluator<'a>, split: &'a Split) -> Benchmark<'a> {
+        Benchmark {
+            name: "planted",
             scorer: evaluator,
             truth: &self.truth,
             split,
-            vocabulary: &self.vocabulary,
-            seeds: &[],
             groups: &self.groups,
             baselines: &self.baselines,
         }
@@ -94,8 +94,8 @@ fn pool(threads: usize) -> ThreadPool {
 }
 
 fn run(method: Method, settings: &Settings, seeds: &[Node], threads: usize) -> Report {
-    let benchmark = Benchmark::new();
-    benchmark.run(method, settings, seeds, threads).unwrap()
+    let planted = Planted::new();
+    planted.run(method, settings, seeds, threads).unwrap()
 }
 
 fn settings(seed: u64) -> Settings {
@@ -112,7 +112,7 @@ fn genetic_programming_finds_a_planted_formula() {
         let report = run(Method::Genetic, &settings(seed), &[], 1);
         let formula = &report.best.formula;
         assert!(formula.contains('D'), "{formula}");
-        assert!(report.test.rho.unwrap() > 0.97, "{report:?}");
+        assert!(report.verdict.test.rho.unwrap() > 0.97, "{report:?}");
     }
 }
 
@@ -120,7 +120,7 @@ fn genetic_programming_finds_a_planted_formula() {
 fn evolution_beats_random_search_with_the_same_budget() {
     let evolved = run(Method::Genetic, &settings(0), &[], 1);
     let drawn = run(Method::Random, &settings(0), &[], 1);
-    assert!(evolved.test.rho > drawn.test.rho);
+    assert!(evolved.verdict.test.rho > drawn.verdict.test.rho);
     assert!(drawn.counts.canonical >= 4000);
 }
 
@@ -145,7 +145,7 @@ fn a_seeded_formula_is_never_lost() {
         ..settings(0)
     };
     let report = run(Method::Genetic, &settings, &[planted], 1);
-    assert!(report.test.rho.unwrap() > 0.99, "{report:?}");
+    assert!(report.verdict.test.rho.unwrap() > 0.99, "{report:?}");
 }
 
 #[test]
@@ -220,6 +220,7 @@ fn the_report_has_the_shape_that_scripts_rely_on() {
             "search",
             "validation",
             "test",
+            "optimism",
             "counts"
         ]
     );
@@ -249,11 +250,11 @@ fn the_report_has_the_shape_that_scripts_rely_on() {
 #[test]
 fn the_winner_is_compared_with_the_baselines() {
     let report = run(Method::Genetic, &settings(0), &[], 1);
-    let depth = &report.test.baselines[0];
+    let depth = &report.verdict.test.baselines[0];
     let difference = depth.difference.unwrap();
     let [low, high] = depth.difference_ci.unwrap();
     assert_eq!(depth.name, "depth");
-    assert!((report.test.tau.unwrap() - depth.tau.unwrap() - difference).abs() < 1e-12);
+    assert!((report.verdict.test.tau.unwrap() - depth.tau.unwrap() - difference).abs() < 1e-12);
     assert!(0.0 < low && low < difference && difference < high);
 }
 
@@ -266,7 +267,7 @@ fn a_fitness_that_counts_ties_keeps_a_formula_with_fewer_of_them() {
             budget: Budget::Evaluations(500),
             ..settings(1)
         };
-        run(Method::Random, &settings, &[], 1).test.ties
+        run(Method::Random, &settings, &[], 1).verdict.test.ties
     };
     assert!(by(Correlation::SomersD) <= by(Correlation::Kendall));
 }
@@ -287,8 +288,8 @@ fn the_vocabulary_is_what_the_traces_hold() {
 
 #[test]
 fn a_cancelled_search_returns_what_it_has() {
-    let benchmark = Benchmark::new();
-    let evaluator = Evaluator::new(&benchmark.traces);
+    let planted = Planted::new();
+    let evaluator = Evaluator::new(&planted.traces);
     let split = Split::draw(&(0..ARCHITECTURES).collect::<Vec<_>>(), 60, 30, 0).unwrap();
     for search in [genetic::search, random::search] {
         let cancel = AtomicBool::new(false);
@@ -306,7 +307,11 @@ fn a_cancelled_search_returns_what_it_has() {
             progress: &mut progress,
             journal: None,
         };
-        let problem = benchmark.problem(&evaluator, &split);
+        let problem = Problem {
+            benchmarks: &[planted.benchmark(&evaluator, &split)],
+            vocabulary: &planted.vocabulary,
+            seeds: &[],
+        };
         let found = search(problem, &settings(0), &mut control).unwrap();
         assert!(found.interrupted);
         assert!(found.counts.evaluated < 200);
@@ -316,12 +321,102 @@ fn a_cancelled_search_returns_what_it_has() {
 }
 
 #[test]
-fn a_constant_truth_is_refused() {
-    let benchmark = Benchmark {
-        truth: vec![1.0; ARCHITECTURES],
-        ..Benchmark::new()
+fn of_two_ground_truths_the_weaker_counts() {
+    // The second one has so much noise that nothing does as well on it.
+    let first = Planted::new();
+    let mut second = Planted::new();
+    for (i, score) in second.truth.iter_mut().enumerate() {
+        *score += 2.0 * noise(11, i as u64);
+    }
+    let ids: Vec<usize> = (0..ARCHITECTURES).collect();
+    let splits = [
+        Split::draw(&ids, 60, 30, 0).unwrap(),
+        Split::draw(&ids, 40, 20, 1).unwrap(),
+    ];
+    let evaluator = Evaluator::new(&first.traces);
+    let search = |benchmarks: &[Benchmark<'_>], threads| {
+        let problem = Problem {
+            benchmarks,
+            vocabulary: &first.vocabulary,
+            seeds: &[parse(PLANTED).unwrap()],
+        };
+        let mut control = Control {
+            pool: &pool(threads),
+            cancel: &AtomicBool::new(false),
+            progress: &mut |_: Progress<'_>| {},
+            journal: None,
+        };
+        let settings = Settings {
+            budget: Budget::Evaluations(400),
+            ..settings(0)
+        };
+        Method::Genetic
+            .run(problem, &settings, &mut control)
+            .unwrap()
     };
-    let error = benchmark
+    let both = [
+        first.benchmark(&evaluator, &splits[0]),
+        Benchmark {
+            name: "noisy",
+            ..second.benchmark(&evaluator, &splits[1])
+        },
+    ];
+    let report = search(&both, 1);
+    assert_eq!(report, search(&both, 2));
+    let names: Vec<&str> = report.verdicts.iter().map(|v| &v.truth[..]).collect();
+    assert_eq!(names, ["planted", "noisy"]);
+    let [strong, weak] = [0, 1].map(|i| &report.verdicts[i].verdict);
+    assert_eq!(report.verdict, *weak);
+    assert!(strong.test.rho > weak.test.rho);
+    assert_eq!([strong.search.n, weak.search.n], [60, 40]);
+    let optimism = weak.search.rho.unwrap() - weak.test.rho.unwrap();
+    assert_eq!(weak.optimism.rho, Some(optimism));
+
+    // Truths that contradict each other leave no formula with one sign for both.
+    let opposite = Planted {
+        truth: first.truth.iter().map(|score| -score).collect(),
+        ..Planted::new()
+    };
+    let contradicting = [
+        first.benchmark(&evaluator, &splits[0]),
+        opposite.benchmark(&evaluator, &splits[0]),
+    ];
+    let report = search(&contradicting, 1);
+    assert!(
+        report
+            .front
+            .iter()
+            .all(|entry| entry.search.rho <= Some(0.0))
+    );
+}
+
+#[test]
+fn what_ground_truths_share_is_where_all_have_it() {
+    let roles = |roles: &[Role]| RoleSet::of(roles);
+    let first = Vocabulary::new(
+        vec![
+            (Symbol::A, roles(&[Role::Query, Role::FfnIn])),
+            (Symbol::D, roles(&[Role::Query])),
+        ],
+        vec![NetworkScalar::Layers],
+    );
+    let second = Vocabulary::new(
+        vec![(Symbol::A, roles(&[Role::FfnIn, Role::FfnOut]))],
+        vec![NetworkScalar::Width, NetworkScalar::Layers],
+    );
+    let shared = Vocabulary::shared([&first, &second]);
+    assert_eq!(shared.symbols(), [(Symbol::A, roles(&[Role::FfnIn]))]);
+    assert_eq!(shared.scalars().len(), 2);
+    assert_eq!(shared, Vocabulary::shared([&second, &first]));
+}
+
+#[test]
+fn a_constant_truth_is_refused() {
+    let planted = Planted {
+        truth: vec![1.0; ARCHITECTURES],
+        ..Planted::new()
+    };
+    let error = planted
         .run(Method::Genetic, &settings(0), &[], 1)
         .unwrap_err();
     assert_eq!(
@@ -336,7 +431,7 @@ fn settings_out_of_range_are_named() {
         crossover: 1.5,
         ..settings(0)
     };
-    let error = Benchmark::new()
+    let error = Planted::new()
         .run(Method::Genetic, &wrong, &[], 1)
         .unwrap_err();
     assert_eq!(
@@ -347,11 +442,11 @@ fn settings_out_of_range_are_named() {
 
 #[test]
 fn columns_of_different_length_are_refused() {
-    let benchmark = Benchmark {
+    let planted = Planted {
         groups: vec![String::new(); 3],
-        ..Benchmark::new()
+        ..Planted::new()
     };
-    let result = benchmark.run(Method::Genetic, &settings(0), &[], 1);
+    let result = planted.run(Method::Genetic, &settings(0), &[], 1);
     assert_eq!(
         result.unwrap_err(),
         Error::Lengths {

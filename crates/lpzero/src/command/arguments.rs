@@ -86,6 +86,35 @@ pub struct TruthArguments {
     pub reading: ReadingArgument,
 }
 
+/// One or several ground truths and how to read them.
+#[derive(Clone, Debug, PartialEq, Args, Serialize, Deserialize)]
+pub struct TruthsArguments {
+    /// Ground truth: BERT_benchmark.json, a LiteTransformerSearch folder with
+    /// ppl_summary.yaml, or a file in lpzero's own format. Given several times,
+    /// the formula is wanted that carries over: that does best on the ground
+    /// truth on which it does worst.
+    #[arg(long = "truth", value_name = "T")]
+    pub truths: Vec<PathBuf>,
+
+    /// Which network a FlexiBERT record describes.
+    #[arg(long, value_enum, default_value_t = ReadingArgument::AsTrained, value_name = "R")]
+    pub reading: ReadingArgument,
+}
+
+impl TruthsArguments {
+    /// The options of each ground truth; without any, of one that is missing.
+    pub fn each(&self) -> Vec<TruthArguments> {
+        let of = |truth: Option<PathBuf>| TruthArguments {
+            truth,
+            reading: self.reading,
+        };
+        if self.truths.is_empty() {
+            return vec![of(None)];
+        }
+        self.truths.iter().cloned().map(Some).map(of).collect()
+    }
+}
+
 /// The three readings of a FlexiBERT record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -169,7 +198,7 @@ pub enum BudgetArgument {
 #[derive(Debug, Args)]
 pub struct Search {
     #[command(flatten)]
-    pub truth: TruthArguments,
+    pub truth: TruthsArguments,
 
     #[command(flatten)]
     pub pass: PassArguments,
@@ -186,10 +215,16 @@ pub struct Search {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=3))]
     pub n_unary: Option<u8>,
 
-    /// Start from this named proxy or formula in place of all named proxies; may
-    /// be repeated.
+    /// Start from this named proxy or formula, or from the front of the run in
+    /// this folder, in place of all named proxies; may be repeated.
     #[arg(long, value_name = "P", allow_hyphen_values = true)]
     pub from: Vec<String>,
+
+    /// Search formulas of this shape: `?(x)` stands for operations on x, `?` for
+    /// any part that fits (after ^, a number), `[?]` for a role filter. Example:
+    /// 'sum[ffn](?(D)) ^ ?'.
+    #[arg(long, value_name = "F", allow_hyphen_values = true)]
+    pub template: Option<String>,
 
     /// Discard nothing by the rules of the operator table, to see what they save.
     #[arg(long)]
@@ -206,9 +241,10 @@ pub struct Search {
 
     /// Search on S architectures, select with V beside them, test on all others;
     /// drawn by the seed, equal networks in one part [default: 100/50, or two
-    /// and one fifths of a small ground truth].
-    #[arg(long, value_name = "S/V", value_parser = parse_split)]
-    pub split: Option<SplitArgument>,
+    /// and one fifths of a small ground truth]. With several ground truths, one
+    /// for all or one for each.
+    #[arg(long = "split", value_name = "S/V", value_parser = parse_split)]
+    pub splits: Vec<SplitArgument>,
 
     /// Formulas evaluated (20000) or time (60s; not reproducible)
     /// [default: the paper's 1000 iterations].
@@ -221,8 +257,8 @@ pub struct Search {
 
     /// Continue the run in this folder with the configuration it was started with.
     #[arg(long, value_name = "DIR", conflicts_with_all = [
-        "out", "truth", "reading", "method", "grammar", "n_unary", "from",
-        "no_rules", "no_prediction", "fitness", "split", "budget", "batch", "positions",
+        "out", "truths", "reading", "method", "grammar", "n_unary", "from", "template",
+        "no_rules", "no_prediction", "fitness", "splits", "budget", "batch", "positions",
         "objective", "text", "tokenizer",
     ])]
     pub resume: Option<PathBuf>,
@@ -375,6 +411,16 @@ impl Search {
                 !self.from.is_empty() && (paper || self.method != MethodArgument::Gp),
                 "--from",
                 "only genetic programming over aggregates starts from formulas",
+            ),
+            (
+                self.template.is_some() && paper,
+                "--template",
+                "the paper's formulas have a shape of their own",
+            ),
+            (
+                self.template.is_some() && !self.from.is_empty(),
+                "--from",
+                "with --template, a search starts from formulas of that shape",
             ),
             (exhaustive && self.budget.is_some(), "--budget", every),
             (exhaustive && self.no_rules, "--no-rules", every),

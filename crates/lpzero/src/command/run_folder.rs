@@ -11,12 +11,13 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use lpzero::Proxy;
 use lpzero::search::Journal;
 use serde::{Deserialize, Serialize};
 
 use super::arguments::{
     BudgetArgument, FitnessArgument, GrammarArgument, MethodArgument, PassArguments, Search,
-    SplitArgument, TruthArguments,
+    SplitArgument, TruthsArguments,
 };
 use super::failure::Failure;
 use super::output::Reporter;
@@ -35,50 +36,111 @@ pub struct Configuration {
     /// Of the folder's layout.
     version: u32,
     pub seed: u64,
-    pub truth: TruthArguments,
+    pub truth: TruthsArguments,
     pub pass: PassArguments,
     pub method: MethodArgument,
     pub fitness: FitnessArgument,
-    pub split: Option<SplitArgument>,
+    pub splits: Vec<SplitArgument>,
     pub budget: Option<BudgetArgument>,
     pub grammar: GrammarArgument,
     pub n_unary: u8,
+    /// Formulas, also where a run was named: that may change.
     pub from: Vec<String>,
+    pub template: Option<String>,
     pub rules: bool,
     pub prediction: bool,
 }
 
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// The paper's default.
 const DEFAULT_UNARY: u8 = 2;
 
 impl Configuration {
     /// The configuration that the command line describes.
-    pub fn of(seed: u64, arguments: &Search) -> Self {
+    ///
+    /// # Errors
+    /// What a search should start from is neither a formula nor a run.
+    pub fn of(seed: u64, arguments: &Search) -> Result<Self> {
         // Relative paths would mean something else in another folder.
         let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
         let mut truth = arguments.truth.clone();
-        truth.truth = truth.truth.map(|path| absolute(located(&path)));
+        for path in &mut truth.truths {
+            *path = absolute(located(path));
+        }
         let mut pass = arguments.pass.clone();
         pass.text = pass.text.map(absolute);
         pass.tokenizer = pass.tokenizer.map(absolute);
-        Self {
+        Ok(Self {
             version: VERSION,
             seed,
             truth,
             pass,
             method: arguments.method,
             fitness: arguments.fitness,
-            split: arguments.split,
+            splits: arguments.splits.clone(),
             budget: arguments.budget,
             grammar: arguments.grammar,
             n_unary: arguments.n_unary.unwrap_or(DEFAULT_UNARY),
-            from: arguments.from.clone(),
+            from: starts(&arguments.from)?,
+            template: arguments.template.clone(),
             rules: !arguments.no_rules,
             prediction: !arguments.no_prediction,
+        })
+    }
+}
+
+/// The formulas that `--from` names.
+fn starts(texts: &[String]) -> Result<Vec<String>> {
+    let mut formulas: Vec<String> = Vec::with_capacity(texts.len());
+    for text in texts {
+        let path = Path::new(text);
+        let named = match Proxy::parse(text) {
+            Ok(_) if formulas.contains(text) => {
+                return Err(Failure::input(format_args!("--from {text}: given twice")));
+            }
+            Ok(_) => vec![text.clone()],
+            Err(_) if path.is_dir() => front(path)?,
+            Err(error) => return Err(failed(error)),
+        };
+        for formula in named {
+            if !formulas.contains(&formula) {
+                formulas.push(formula);
+            }
         }
     }
+    Ok(formulas)
+}
+
+/// The formulas of the front of a run, finished or not.
+fn front(run: &Path) -> Result<Vec<String>> {
+    #[derive(Deserialize)]
+    struct Member {
+        formula: String,
+    }
+    #[derive(Deserialize)]
+    struct Report {
+        front: Vec<Member>,
+    }
+    let wrong = |message: String| {
+        let run = run.display();
+        Failure::input(format_args!(
+            "--from {run}: {message}; expected a named proxy, a formula, or the folder of a search"
+        ))
+    };
+    let read = |name: &str| fs::read_to_string(run.join(name));
+    let members = match read(REPORT) {
+        Ok(text) => serde_json::from_str(&text).map(|report: Report| report.front),
+        Err(_) => {
+            let text = read(FRONT).map_err(|error| wrong(format!("{FRONT}: {error}")))?;
+            serde_json::from_str(&text)
+        }
+    };
+    let members = members.map_err(|error| wrong(error.to_string()))?;
+    if members.is_empty() {
+        return Err(wrong("its front is empty".to_owned()));
+    }
+    Ok(members.into_iter().map(|member| member.formula).collect())
 }
 
 /// A folder that belongs to one search, and to one process at a time.

@@ -9,10 +9,13 @@ use lpzero::language::Node;
 use lpzero::search::budget::{Budget, Control};
 use lpzero::search::exhaustive::Space;
 use lpzero::search::generate::Grammar;
+use lpzero::search::split::Split;
 use lpzero::search::statistics::Correlation;
-use lpzero::search::{Method, Report, Settings};
+use lpzero::search::template::Template;
+use lpzero::search::{Method, Optimism, Report, Settings, Verdict};
 use lpzero::trace::Progress;
-use lpzero::{Finder, Proxy};
+use lpzero::truth::GroundTruth;
+use lpzero::{Finder, Ground, Proxy};
 use serde::Serialize;
 
 use super::arguments::{
@@ -63,7 +66,7 @@ pub fn run(session: &Session, arguments: Search) -> Result<()> {
             if let Some((option, reason)) = arguments.idle_option() {
                 return Err(Failure::input(format_args!("{option}: {reason}")));
             }
-            let configuration = Configuration::of(session.seed, &arguments);
+            let configuration = Configuration::of(session.seed, &arguments)?;
             let folder = arguments.out.as_deref().map(|path| {
                 // Reading the ground truth first would be nicer to the user's
                 // disk, but a run that cannot be kept should not start.
@@ -101,20 +104,10 @@ fn search(
     folder: Option<&RunFolder>,
 ) -> Result<()> {
     let start = Instant::now();
-    let truth = session.truth(&configuration.truth)?;
-    let n = truth.entries.len();
-    let split = match configuration.split {
-        Some(SplitArgument { search, validation }) => {
-            lpzero::split(&truth, search, validation, configuration.seed)
-        }
-        None => lpzero::split(
-            &truth,
-            (2 * n / 5).min(100),
-            (n / 5).min(50),
-            configuration.seed,
-        ),
-    };
-    let split = split.map_err(failed)?;
+    let truths = configuration.truth.each();
+    let truths = truths.iter().map(|arguments| session.truth(arguments));
+    let truths = truths.collect::<Result<Vec<_>>>()?;
+    let splits = splits(&truths, configuration)?;
     let seeds = match &configuration.from[..] {
         [] => lpzero::unfitted_proxies(),
         texts => {
@@ -124,10 +117,15 @@ fn search(
     };
 
     let workbench = session.workbench_seeded(&configuration.pass, configuration.seed)?;
-    let (ids, architectures) = columns(&truth);
-    let traces = session.traces(&workbench, &source(&truth), &ids, &architectures, &[])?;
+    let mut traces = Vec::with_capacity(truths.len());
+    for truth in &truths {
+        let (ids, architectures) = columns(truth);
+        traces.push(session.traces(&workbench, &source(truth), &ids, &architectures, &[])?);
+    }
     let traced = start.elapsed();
 
+    let template = configuration.template.as_deref();
+    let template = template.map(|text| Template::parse(text).map_err(|error| failed(error.into())));
     let settings = Settings {
         seed: configuration.seed,
         budget: match configuration.budget {
@@ -148,6 +146,7 @@ fn search(
             },
             (GrammarArgument::Aggregates, _) => Grammar::Aggregates,
         },
+        template: template.transpose()?,
         rules: configuration.rules,
         prediction: configuration.prediction,
         ..Settings::default()
@@ -180,14 +179,19 @@ fn search(
         progress: &mut progress,
         journal: journal.as_mut(),
     };
+    let grounds = truths.iter().zip(&traces).zip(&splits);
+    let grounds = grounds.map(|((truth, traces), split)| Ground {
+        truth,
+        traces,
+        split,
+    });
     let finder = Finder {
-        truth: &truth,
-        traces: &traces,
-        split: &split,
+        grounds: &grounds.collect::<Vec<_>>(),
         seeds: &seeds,
         settings: &settings,
     };
-    let mut exact = |formulas: &[Node]| {
+    let mut exact = |ground: usize, formulas: &[Node]| {
+        let (ids, architectures) = columns(&truths[ground]);
         bar.finish_and_clear();
         let bar = session
             .report
@@ -219,10 +223,12 @@ fn search(
     let report = report.map_err(failed)?;
 
     let total = start.elapsed();
+    let names: Vec<&str> = truths.iter().map(|truth| &truth.name[..]).collect();
+    let mut readings = truths.iter().filter_map(|truth| truth.reading);
     let document = Document {
-        truth: &truth.name,
-        reading: truth.reading.map(|reading| reading.to_string()),
-        n,
+        truth: &names.join(" + "),
+        reading: readings.next().map(|reading| reading.to_string()),
+        n: truths.iter().map(|truth| truth.entries.len()).sum(),
         report: &report,
         seconds: Seconds {
             trace: traced.as_secs_f64(),
@@ -256,64 +262,13 @@ fn print(document: &Document<'_>, out: &mut impl Write) -> Result<()> {
     writeln!(out, "ranks like    {}", report.best.canonical)?;
     writeln!(out, "complexity    {}\n", report.best.complexity)?;
 
-    let mut splits = table();
-    splits.set_header(["split", "n", "tau", "95 % interval", "rho", "95 % interval"]);
-    for (name, on) in [
-        ("search", &report.search),
-        ("validation", &report.validation),
-    ] {
-        let dash = || "-".to_owned();
-        splits.add_row([
-            name.to_owned(),
-            on.n.to_string(),
-            number(on.tau),
-            dash(),
-            number(on.rho),
-            dash(),
-        ]);
+    if report.verdicts.is_empty() {
+        print_verdict(&report.verdict, out)?;
     }
-    let test = &report.test;
-    splits.add_row([
-        "test".to_owned(),
-        test.n.to_string(),
-        number(test.tau),
-        interval(test.tau_ci),
-        number(test.rho),
-        interval(test.rho_ci),
-    ]);
-    align_numbers(&mut splits, 1);
-    writeln!(out, "{splits}")?;
-
-    if !test.baselines.is_empty() {
-        writeln!(out, "\ntest split, baselines that need no network")?;
-        let mut baselines = table();
-        baselines.set_header([
-            "baseline",
-            "tau",
-            "rho",
-            "tau of best - tau",
-            "95 % interval",
-        ]);
-        for row in &test.baselines {
-            baselines.add_row([
-                row.name.clone(),
-                number(row.tau),
-                number(row.rho),
-                number(row.difference),
-                interval(row.difference_ci),
-            ]);
-        }
-        align_numbers(&mut baselines, 1);
-        writeln!(out, "{baselines}")?;
-    }
-    if !test.tau_within_group.is_empty() {
-        writeln!(
-            out,
-            "\ntest split, tau inside groups of equal depth x width"
-        )?;
-        for (group, tau) in &test.tau_within_group {
-            writeln!(out, "  {group:<10} {}", number(*tau))?;
-        }
+    for named in &report.verdicts {
+        writeln!(out, "{}, {} architectures", named.truth, named.n)?;
+        print_verdict(&named.verdict, out)?;
+        writeln!(out)?;
     }
 
     writeln!(
@@ -356,6 +311,100 @@ fn print(document: &Document<'_>, out: &mut impl Write) -> Result<()> {
         document.seconds.trace, document.seconds.search
     )?;
     Ok(())
+}
+
+/// One formula on the three splits of a ground truth.
+fn print_verdict(verdict: &Verdict, out: &mut impl Write) -> Result<()> {
+    let mut splits = table();
+    splits.set_header(["split", "n", "tau", "95 % interval", "rho", "95 % interval"]);
+    for (name, on) in [
+        ("search", &verdict.search),
+        ("validation", &verdict.validation),
+    ] {
+        let dash = || "-".to_owned();
+        splits.add_row([
+            name.to_owned(),
+            on.n.to_string(),
+            number(on.tau),
+            dash(),
+            number(on.rho),
+            dash(),
+        ]);
+    }
+    let test = &verdict.test;
+    splits.add_row([
+        "test".to_owned(),
+        test.n.to_string(),
+        number(test.tau),
+        interval(test.tau_ci),
+        number(test.rho),
+        interval(test.rho_ci),
+    ]);
+    align_numbers(&mut splits, 1);
+    writeln!(out, "{splits}")?;
+    let Optimism { tau, rho } = verdict.optimism;
+    writeln!(
+        out,
+        "optimism (search - test): tau {}, rho {}",
+        number(tau),
+        number(rho)
+    )?;
+
+    if !test.baselines.is_empty() {
+        writeln!(out, "\ntest split, baselines that need no network")?;
+        let mut baselines = table();
+        baselines.set_header([
+            "baseline",
+            "tau",
+            "rho",
+            "tau of best - tau",
+            "95 % interval",
+        ]);
+        for row in &test.baselines {
+            baselines.add_row([
+                row.name.clone(),
+                number(row.tau),
+                number(row.rho),
+                number(row.difference),
+                interval(row.difference_ci),
+            ]);
+        }
+        align_numbers(&mut baselines, 1);
+        writeln!(out, "{baselines}")?;
+    }
+    if !test.tau_within_group.is_empty() {
+        writeln!(
+            out,
+            "\ntest split, tau inside groups of equal depth x width"
+        )?;
+        for (group, tau) in &test.tau_within_group {
+            writeln!(out, "  {group:<10} {}", number(*tau))?;
+        }
+    }
+    Ok(())
+}
+
+/// A split of every ground truth, as asked for or of sensible size.
+fn splits(truths: &[GroundTruth], configuration: &Configuration) -> Result<Vec<Split>> {
+    let asked = &configuration.splits[..];
+    if asked.len() > 1 && asked.len() != truths.len() {
+        return Err(Failure::input(format_args!(
+            "--split: given {} times; expected once, or once for each of {} ground truths",
+            asked.len(),
+            truths.len()
+        )));
+    }
+    let split = |(index, truth): (usize, &GroundTruth)| {
+        let n = truth.entries.len();
+        let small = SplitArgument {
+            search: (2 * n / 5).min(100),
+            validation: (n / 5).min(50),
+        };
+        let of = asked.get(index).or(asked.first()).unwrap_or(&small);
+        let drawn = lpzero::split(truth, of.search, of.validation, configuration.seed);
+        drawn.map_err(failed)
+    };
+    truths.iter().enumerate().map(split).collect()
 }
 
 fn print_space(space: &Space, out: &mut impl Write) -> Result<()> {

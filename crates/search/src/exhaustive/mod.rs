@@ -20,8 +20,8 @@ use serde::Serialize;
 
 use crate::budget::{Control, Progress};
 use crate::generate::{Generator, Grammar};
-use crate::run::{Found, Problem, Run, Settings};
-use crate::{Error, language};
+use crate::run::{Found, Run, Settings};
+use crate::{Error, Problem, language};
 use branches::{Branches, mean_of};
 use products::Sample;
 use ranking::Ranker;
@@ -76,7 +76,7 @@ pub struct Optimum {
 /// threads. A search that is cancelled finds nothing.
 ///
 /// # Errors
-/// Settings out of range, another grammar, no symbols, a constant truth, a
+/// Settings out of range, several ground truths, another grammar, no symbols, a constant truth, a
 /// space that needs more than [`MOST_MEMORY`], or nothing that could be
 /// evaluated.
 pub fn search(
@@ -95,8 +95,9 @@ pub fn search(
         }
     };
     let (pool, cancel) = (control.pool, control.cancel);
-    let architectures = &problem.split.search[..];
-    let truth: Vec<f64> = architectures.iter().map(|&i| problem.truth[i]).collect();
+    let benchmark = problem.only()?;
+    let architectures = &benchmark.split.search[..];
+    let truth = benchmark.truths(architectures);
     let generator = Generator::new(problem.vocabulary, settings.grammar)?;
     let mut run = Run::start(problem, settings, control)?;
     let fitness = run.fitness.clone();
@@ -114,7 +115,7 @@ pub fn search(
         });
     }
     let values =
-        pool.install(|| Values::of(&branches.numbers, problem.scorer, architectures, cancel));
+        pool.install(|| Values::of(&branches.numbers, benchmark.scorer, architectures, cancel));
 
     let mut tally = Tally::default();
     let mut done = 0;
@@ -147,7 +148,7 @@ pub fn search(
         }
     }
     let sample = Sample {
-        scorer: problem.scorer,
+        scorer: benchmark.scorer,
         architectures,
         pool,
         cancel,

@@ -100,7 +100,7 @@ impl<'a> Ranker<'a> {
         let strength = if self.spearman {
             (centred(xy, n) / (xx * self.truth_square).sqrt()).abs()
         } else {
-            let measured = self.fitness.measure(scores, &mut buffers.workspace);
+            let measured = self.fitness.measure(&[scores], &mut buffers.workspace);
             measured.ok_or(pruning::CONSTANT)?.strength
         };
         // Upside down, rank r is 2 (n + 1) - r.
@@ -138,7 +138,7 @@ mod tests {
     use crate::statistics::rho;
 
     fn ranked(truth: &[f64], scores: &[f64]) -> Result<Ranked, Rule> {
-        let fitness = Fitness::new(Correlation::Spearman, truth.to_vec()).unwrap();
+        let fitness = Fitness::new(Correlation::Spearman, [truth.to_vec()]).unwrap();
         let ranker = Ranker::new(Correlation::Spearman, &fitness, truth).unwrap();
         ranker.rank(scores, &mut Buffers::default())
     }

@@ -1,0 +1,114 @@
+//! What is searched: ground truths, and what formulas may be made of.
+
+use lpzero_proxy::Node;
+
+use crate::score::Score;
+use crate::split::Split;
+use crate::{Error, Vocabulary};
+
+/// Ground truths to search on.
+#[derive(Clone, Copy)]
+pub struct Problem<'a> {
+    /// At least one. Where there are several, a formula is worth what it is
+    /// worth on the one that it does worst on: a proxy that carries over.
+    pub benchmarks: &'a [Benchmark<'a>],
+    /// What formulas may be made of.
+    pub vocabulary: &'a Vocabulary,
+    /// Formulas to start from: known proxies.
+    pub seeds: &'a [Node],
+}
+
+/// A ground truth to search on.
+#[derive(Clone, Copy)]
+pub struct Benchmark<'a> {
+    /// What it is called in a report.
+    pub name: &'a str,
+    /// Scores formulas on the architectures of the ground truth.
+    pub scorer: &'a dyn Score,
+    /// Trained score of every architecture, larger is better.
+    pub truth: &'a [f64],
+    /// Which architectures are for what.
+    pub split: &'a Split,
+    /// For every architecture, what it has in common with others (`4 x 256`),
+    /// for tau inside groups; empty for none.
+    pub groups: &'a [String],
+    /// What the winner is compared with on the test split.
+    pub baselines: &'a [Baseline],
+}
+
+/// Scores that need no search.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Baseline {
+    /// What it is, for people.
+    pub name: String,
+    /// The score of every architecture, larger is better.
+    pub scores: Vec<f64>,
+}
+
+impl<'a> Problem<'a> {
+    /// Checks that there is a ground truth, and that all its columns describe
+    /// the same architectures.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        if self.benchmarks.is_empty() {
+            return Err(Error::Setting {
+                name: "benchmarks",
+                value: "none".to_owned(),
+                expected: "at least one ground truth",
+            });
+        }
+        self.benchmarks.iter().try_for_each(Benchmark::check)
+    }
+
+    /// The only ground truth.
+    ///
+    /// # Errors
+    /// Where there are several.
+    pub(crate) fn only(&self) -> Result<&'a Benchmark<'a>, Error> {
+        match self.benchmarks {
+            [benchmark] => Ok(benchmark),
+            several => Err(Error::Setting {
+                name: "benchmarks",
+                value: several.len().to_string(),
+                expected: "one ground truth: an exhaustive search is of one",
+            }),
+        }
+    }
+
+    /// Architectures of the search split of each ground truth.
+    pub(crate) fn searched(&self) -> impl Iterator<Item = usize> + 'a {
+        let benchmarks = self.benchmarks.iter();
+        benchmarks.map(|benchmark| benchmark.split.search.len())
+    }
+}
+
+impl Benchmark<'_> {
+    fn check(&self) -> Result<(), Error> {
+        let n = self.truth.len();
+        let groups = Some(self.groups.len()).filter(|length| *length > 0);
+        let baselines = self.baselines.iter().map(|baseline| baseline.scores.len());
+        let parts = [&self.split.search, &self.split.validation, &self.split.test];
+        let split = parts.iter().map(|part| part.len()).sum();
+        let lengths = groups.into_iter().chain(baselines).chain([split]);
+        match lengths.into_iter().find(|length| *length != n) {
+            Some(right) => Err(Error::Lengths { left: n, right }),
+            None => Ok(()),
+        }
+    }
+
+    /// The truths of these architectures.
+    pub(crate) fn truths(&self, indices: &[usize]) -> Vec<f64> {
+        indices.iter().map(|&index| self.truth[index]).collect()
+    }
+
+    /// Scores of the formula on these architectures, if all are finite.
+    pub(crate) fn finite_scores(&self, formula: &Node, indices: &[usize]) -> Option<Vec<f64>> {
+        let scores = self.scorer.scores(formula, indices)?;
+        let finite = scores.iter().all(|score| score.is_finite());
+        finite.then_some(scores)
+    }
+
+    /// The search split, then the validation split.
+    pub(crate) fn seen(&self) -> Vec<usize> {
+        [&self.split.search[..], &self.split.validation[..]].concat()
+    }
+}
