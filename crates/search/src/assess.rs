@@ -10,9 +10,11 @@ use crate::run::{Found, Settings};
 use crate::statistics::Workspace;
 use crate::{Error, Problem};
 
+const STAGES: usize = 4;
+
 /// How many of `n` architectures a formula is evaluated on before it is decided
 /// whether to go on.
-fn stages(n: usize) -> [usize; 4] {
+fn stages(n: usize) -> [usize; STAGES] {
     [PROBE, n / 4, n / 2, n].map(|stage| stage.min(n))
 }
 
@@ -27,8 +29,8 @@ pub(crate) fn assess(
     workspace: &mut Workspace,
 ) -> Result<Individual, Rule> {
     let mut columns: Vec<Vec<f64>> = vec![Vec::new(); problem.benchmarks.len()];
-    let predicting = if threshold.is_some() { 0 } else { 3 };
-    for stage in predicting..4 {
+    let first = if threshold.is_some() { 0 } else { STAGES - 1 };
+    for stage in first..STAGES {
         let mut partial = false;
         for (benchmark, scores) in problem.benchmarks.iter().zip(&mut columns) {
             let all = &benchmark.split.search[..];

@@ -30,9 +30,6 @@ const ALIKE: f64 = 0.995;
 /// Probability that a parent comes from the archive.
 const FROM_ARCHIVE: f64 = 0.2;
 
-/// Share of a batch that neighbours of the best formulas may take.
-const NEIGHBOURS: f64 = 0.5;
-
 /// Attempts at one offspring before its place in the batch stays empty.
 const ATTEMPTS: usize = 8;
 
@@ -100,7 +97,7 @@ fn evolve<S: Space>(
         population.settle_all(run.evaluate(batch, 0.0)?);
         run.tick();
     }
-    let beside = (NEIGHBOURS * settings.offspring as f64) as usize;
+    let beside = (S::NEIGHBOURS * settings.offspring as f64) as usize;
     while !run.finished() {
         let mut batch = Vec::with_capacity(settings.offspring);
         while batch.len() < beside

@@ -21,6 +21,9 @@ pub(crate) trait Space {
     /// or operation left to exchange.
     const NEWCOMERS: f64;
 
+    /// Share of a batch that neighbours of the best members may take.
+    const NEIGHBOURS: f64;
+
     /// A random member; `None` where an attempt fails.
     fn draw(&self, random: &mut Stream) -> Option<Self::Genome>;
 
@@ -56,6 +59,7 @@ impl Space for Formulas<'_> {
     type Genome = Node;
 
     const NEWCOMERS: f64 = 0.0;
+    const NEIGHBOURS: f64 = 0.125;
 
     fn draw(&self, random: &mut Stream) -> Option<Node> {
         self.limits.check(self.generator.formula(random))
@@ -100,6 +104,7 @@ impl Space for Trees<'_> {
     type Genome = Tree;
 
     const NEWCOMERS: f64 = 0.25;
+    const NEIGHBOURS: f64 = 0.5;
 
     fn draw(&self, random: &mut Stream) -> Option<Tree> {
         Some(Tree::draw(self.generator, self.unary, random))

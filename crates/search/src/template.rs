@@ -354,6 +354,7 @@ impl Space for Templates<'_> {
     type Genome = Vec<Filling>;
 
     const NEWCOMERS: f64 = 0.1;
+    const NEIGHBOURS: f64 = 0.25;
 
     fn draw(&self, random: &mut Stream) -> Option<Vec<Filling>> {
         (0..DRAWS).find_map(|_| {
