@@ -326,3 +326,101 @@ fn a_folder_that_never_became_a_run_can_be_used() {
     assert_eq!(started.status, 0, "{}", started.stderr);
     assert_eq!(lpzero(folder.path(), &short).status, 2);
 }
+
+#[test]
+fn an_exhaustive_search_that_is_killed_again_and_again_gets_to_its_end() {
+    let (folder, truth) = prepared();
+    let arguments = |out: &Path| -> Vec<String> {
+        let text = "search --split 10/6 --seed 5 --json --batch 2 --positions 16 \
+                    --method exhaustive --n-unary 2 --truth";
+        let mut arguments: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
+        arguments.extend([truth.clone(), "--out".into(), out.display().to_string()]);
+        arguments
+    };
+    let run_all = |out: &Path| {
+        let arguments = arguments(out);
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        lpzero(folder.path(), &arguments)
+    };
+    let whole = folder.path().join("whole");
+    let first = run_all(&whole);
+    assert_eq!(first.status, 0, "{}", first.stderr);
+
+    let run = folder.path().join("run");
+    let given = arguments(&run);
+    let given: Vec<&str> = given.iter().map(String::as_str).collect();
+    let mut child = start(folder.path(), &given);
+    let journal = run.join("journal");
+    let recorded = || fs::metadata(&journal).map_or(0, |file| file.len());
+    let (mut kept, mut kills) = (1000, 0);
+    for _ in 0..4 {
+        // Killed as soon as it has come further than the one before.
+        while recorded() <= kept && child.try_wait().unwrap().is_none() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        kills += u32::from(child.try_wait().unwrap().is_none());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        kept = recorded();
+        child = start(
+            folder.path(),
+            &["search", "--resume", run.to_str().unwrap()],
+        );
+    }
+    let ended = finished(&child.wait_with_output().unwrap());
+    assert!(kills > 1, "killed {kills} times");
+    if ended.status != 2 {
+        assert_eq!(ended.status, 0, "{}", ended.stderr);
+        assert!(
+            ended.stderr.contains("recorded batches"),
+            "{}",
+            ended.stderr
+        );
+    }
+    assert_eq!(report(&run), report(&whole));
+}
+
+#[cfg(unix)]
+#[test]
+fn an_exhaustive_search_that_is_stopped_says_what_it_has() {
+    let (folder, truth) = prepared();
+    // Traces, so that the signal meets the search.
+    let text = "search --split 10/6 --seed 5 --json --batch 2 --positions 16 \
+                --method exhaustive --truth";
+    let arguments: Vec<&str> = text.split_whitespace().chain([&truth[..]]).collect();
+    let traces = [&arguments[..], &["--n-unary", "1"]].concat();
+    assert_eq!(lpzero(folder.path(), &traces).status, 0);
+    let mut seen = false;
+    for tenths in 1..20 {
+        let child = start(
+            folder.path(),
+            &[&arguments[..], &["--n-unary", "2"]].concat(),
+        );
+        std::thread::sleep(Duration::from_millis(200 * tenths));
+        let kill = std::process::Command::new("kill")
+            .args(["-TERM", &child.id().to_string()])
+            .status();
+        kill.unwrap();
+        let stopped = finished(&child.wait_with_output().unwrap());
+        if stopped.status == 0 {
+            break;
+        }
+        assert_eq!(stopped.status, 130, "{}", stopped.stderr);
+        let Ok(report) = serde_json::from_str::<serde_json::Value>(&stopped.stdout) else {
+            continue;
+        };
+        assert_eq!(report["interrupted"], true);
+        let done = report["space"]["done"].as_f64().unwrap();
+        assert!(0.0 < done && done < 1.0);
+        assert!(!report["front"].as_array().unwrap().is_empty());
+        assert!(report.get("test").is_none());
+        assert!(
+            stopped.stderr.contains("% of the space"),
+            "{}",
+            stopped.stderr
+        );
+        seen = true;
+        break;
+    }
+    assert!(seen, "never stopped in the middle of its search");
+}

@@ -50,6 +50,7 @@ pub use checkpoint::read_safetensors;
 pub use dual::Dual;
 pub use error::Error;
 pub use kernels::dispatch::InstructionSet;
+pub use kernels::matrix::add_inner_products;
 pub use network::{Curvature, MAX_ACTIVATIONS, Network, rademacher};
 pub use objective::Objective;
 pub use parameters::{MAX_WEIGHTS, Parameter, Tensors};

@@ -224,7 +224,7 @@ impl Journal {
     ) -> Result<(), JournalError> {
         let key = inputs(problem, settings);
         if self.left == 0 {
-            return self.append_record(key, Duration::ZERO, &[]);
+            return self.append_record(key, Duration::ZERO, &record::encode(&[]));
         }
         let (head, _) = self.next_record()?;
         if head.key == key {
@@ -253,10 +253,7 @@ impl Journal {
         } else {
             None
         };
-        let outcomes = outcomes.ok_or_else(|| JournalError::OtherFormulas {
-            path: self.path.clone(),
-            record: head.batch,
-        })?;
+        let outcomes = outcomes.ok_or_else(|| self.other_formulas())?;
         Ok(Some((outcomes, head.elapsed)))
     }
 
@@ -267,21 +264,56 @@ impl Journal {
         elapsed: Duration,
         outcomes: &[Outcome],
     ) -> Result<(), JournalError> {
-        self.append_record(key(formulas), elapsed, outcomes)
+        self.append_record(key(formulas), elapsed, &record::encode(outcomes))
+    }
+
+    /// What is recorded about a piece of an enumeration, and the time that the
+    /// search had taken by then; `None` when everything recorded is replayed.
+    pub(crate) fn replay_piece(
+        &mut self,
+        key: Key,
+    ) -> Result<Option<(Vec<u8>, Duration)>, JournalError> {
+        if self.left == 0 {
+            return Ok(None);
+        }
+        let (head, body) = self.next_record()?;
+        if head.key == key {
+            Ok(Some((body, head.elapsed)))
+        } else {
+            Err(self.other_formulas())
+        }
+    }
+
+    /// Records what came of a piece of an enumeration.
+    pub(crate) fn append_piece(
+        &mut self,
+        key: Key,
+        elapsed: Duration,
+        body: &[u8],
+    ) -> Result<(), JournalError> {
+        self.append_record(key, elapsed, body)
+    }
+
+    /// That the record read last is about something else.
+    pub(crate) fn other_formulas(&self) -> JournalError {
+        JournalError::OtherFormulas {
+            path: self.path.clone(),
+            record: self.next.saturating_sub(1),
+        }
     }
 
     fn append_record(
         &mut self,
         key: Key,
         elapsed: Duration,
-        outcomes: &[Outcome],
+        body: &[u8],
     ) -> Result<(), JournalError> {
         let head = Head {
             batch: self.next,
             key,
             elapsed,
         };
-        let record = record::encode(&head, outcomes);
+        let record = record::frame(&head, body);
         let written = self.writer.write_all(&record);
         written
             .and_then(|()| self.writer.flush())

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! record  = "LPZB", u64 length, payload, blake3 of all that (16)
-//! payload = u64 batch, formulas (16), u64 nanoseconds, u32 count, outcome*
+//! payload = u64 batch, formulas (16), u64 nanoseconds, body
+//! body    = u32 count, outcome*, or what an enumeration has to say
 //! outcome = 0, u8 length, rule
 //!         | 1, f64 fitness, u8 reversed, u32 count, rank* (1, 2 or 4 bytes each)
 //! ```
@@ -54,14 +55,24 @@ fn checksum(framed: &[u8]) -> [u8; CHECKSUM] {
 }
 
 /// A whole record.
-pub(crate) fn encode(head: &Head, outcomes: &[Outcome]) -> Vec<u8> {
+pub(crate) fn frame(head: &Head, body: &[u8]) -> Vec<u8> {
     let mut record = MARKER.to_vec();
     record.extend_from_slice(&[0; 8]);
     record.extend_from_slice(&head.batch.to_le_bytes());
     record.extend_from_slice(&head.key);
     let nanoseconds = u64::try_from(head.elapsed.as_nanos()).unwrap_or(u64::MAX);
     record.extend_from_slice(&nanoseconds.to_le_bytes());
-    record.extend_from_slice(&(outcomes.len() as u32).to_le_bytes());
+    record.extend_from_slice(body);
+    let length = (record.len() - FRAME) as u64;
+    record[MARKER.len()..FRAME].copy_from_slice(&length.to_le_bytes());
+    let checksum = checksum(&record);
+    record.extend_from_slice(&checksum);
+    record
+}
+
+/// The outcomes of a batch.
+pub(crate) fn encode(outcomes: &[Outcome]) -> Vec<u8> {
+    let mut record = (outcomes.len() as u32).to_le_bytes().to_vec();
     for outcome in outcomes {
         match outcome {
             Outcome::Pruned(rule) => {
@@ -80,10 +91,6 @@ pub(crate) fn encode(head: &Head, outcomes: &[Outcome]) -> Vec<u8> {
             }
         }
     }
-    let length = (record.len() - FRAME) as u64;
-    record[MARKER.len()..FRAME].copy_from_slice(&length.to_le_bytes());
-    let checksum = checksum(&record);
-    record.extend_from_slice(&checksum);
     record
 }
 
@@ -195,7 +202,7 @@ fn outcome(payload: &mut &[u8], formula: &Node, ranks: usize) -> Option<Outcome>
 }
 
 /// The next bytes.
-fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
+pub(crate) fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
     let (taken, rest) = bytes.split_first_chunk::<N>()?;
     *bytes = rest;
     Some(*taken)

@@ -15,6 +15,7 @@ use crate::exhaustive::Space;
 use crate::fitness::Fitness;
 use crate::generate::Grammar;
 use crate::pruning::{self, Counts, Rule};
+use crate::record::Key;
 use crate::statistics::{Correlation, Workspace};
 use crate::template::Template;
 use crate::vary::Limits;
@@ -300,6 +301,32 @@ impl<'a, 'c> Run<'a, 'c> {
             let outcomes = batch.map_init(Workspace::new, evaluate);
             outcomes.flatten_iter().collect()
         })
+    }
+
+    /// What the journal has about a piece of an enumeration.
+    pub(crate) fn recorded<T>(
+        &mut self,
+        key: Key,
+        decode: impl FnOnce(&[u8]) -> Option<T>,
+    ) -> Result<Option<T>, Error> {
+        let Some(journal) = &mut self.control.journal else {
+            return Ok(None);
+        };
+        let Some((body, elapsed)) = journal.replay_piece(key)? else {
+            return Ok(None);
+        };
+        self.meter.replayed(elapsed, journal.batches_left() > 0);
+        let known = decode(&body).ok_or_else(|| journal.other_formulas())?;
+        Ok(Some(known))
+    }
+
+    /// Records what came of a piece of an enumeration, where there is a journal.
+    pub(crate) fn record(&mut self, key: Key, body: &[u8]) -> Result<(), Error> {
+        let elapsed = self.meter.elapsed();
+        if let Some(journal) = &mut self.control.journal {
+            journal.append_piece(key, elapsed, body)?;
+        }
+        Ok(())
     }
 
     /// Ends an iteration: counts it and reports.

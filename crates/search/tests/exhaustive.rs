@@ -1,13 +1,13 @@
 //! Searches of the paper's whole space on a synthetic ground truth.
 #![allow(clippy::unwrap_used)]
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use lpzero_proxy::{Evaluator, Trace, parse};
 use lpzero_search::budget::{Budget, Control, Progress};
 use lpzero_search::generate::Grammar;
 use lpzero_search::split::Split;
-use lpzero_search::{Benchmark, Error, Method, Problem, Report, Settings, Vocabulary};
+use lpzero_search::{Benchmark, Error, Journal, Method, Problem, Report, Settings, Vocabulary};
 
 mod common;
 use common::{ARCHITECTURES, noise, traces};
@@ -33,6 +33,18 @@ impl Planted {
     }
 
     fn run(&self, method: Method, settings: &Settings, threads: usize) -> Result<Report, Error> {
+        self.run_until(method, settings, threads, None, 2.0)
+    }
+
+    /// Cancelled when so much of the space is done.
+    fn run_until(
+        &self,
+        method: Method,
+        settings: &Settings,
+        threads: usize,
+        journal: Option<&mut Journal>,
+        share: f64,
+    ) -> Result<Report, Error> {
         let ids: Vec<usize> = (0..ARCHITECTURES).collect();
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
         let benchmark = Benchmark {
@@ -48,11 +60,15 @@ impl Planted {
             vocabulary: &Vocabulary::of(&self.traces),
             seeds: &[],
         };
+        let cancel = AtomicBool::new(false);
+        let mut progress = |progress: Progress<'_>| {
+            cancel.fetch_or(progress.spent >= share, Ordering::Relaxed);
+        };
         let mut control = Control {
             pool: &pool.build().unwrap(),
-            cancel: &AtomicBool::new(false),
-            progress: &mut |_: Progress<'_>| {},
-            journal: None,
+            cancel: &cancel,
+            progress: &mut progress,
+            journal,
         };
         method.run(problem, settings, &mut control)
     }
@@ -142,4 +158,46 @@ fn only_the_papers_space_is_small_enough() {
             }
         ));
     }
+}
+
+#[test]
+fn a_cancelled_search_reports_on_what_it_has_and_is_continued_to_the_same_report() {
+    let benchmark = Planted::new();
+    let settings = settings(2);
+    let exhaustive = Method::Exhaustive;
+    let expected = benchmark.run(exhaustive, &settings, 2).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal");
+    let mut before = 0;
+    for share in [0.2, 0.5, 0.9] {
+        let (mut journal, torn) = Journal::open(&path).unwrap();
+        assert_eq!(torn, None);
+        assert!(before == 0 || journal.batches_left() > 0);
+        let run = benchmark.run_until(exhaustive, &settings, 2, Some(&mut journal), share);
+        let report = run.unwrap();
+        let space = report.space.unwrap();
+        assert!(report.interrupted);
+        assert!(0.0 < space.done && space.done < 1.0, "{}", space.done);
+        assert!(before < space.measured && space.measured < report.counts.canonical);
+        assert!(!report.front.is_empty());
+        assert!(space.optimum.fitness <= expected.space.as_ref().unwrap().optimum.fitness);
+        before = space.measured;
+    }
+    let (mut journal, _) = Journal::open(&path).unwrap();
+    let run = benchmark.run_until(exhaustive, &settings, 1, Some(&mut journal), 2.0);
+    assert_eq!(run.unwrap(), expected);
+}
+
+#[test]
+fn a_journal_of_another_space_is_refused() {
+    let benchmark = Planted::new();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal");
+    let run = |unary| {
+        let (mut journal, _) = Journal::open(&path).unwrap();
+        let settings = settings(unary);
+        benchmark.run_until(Method::Exhaustive, &settings, 2, Some(&mut journal), 2.0)
+    };
+    run(1).unwrap();
+    assert!(matches!(run(2), Err(Error::Journal(_))));
 }

@@ -213,10 +213,20 @@ fn search(
         // Said here and not as a report: the test split is looked at once, for
         // the formula of a search that ran to its end.
         return Err(Failure::interrupted(match &report {
-            Ok(report) => format!(
-                "interrupted after {} formulas, the best so far is {}",
-                report.counts.evaluated, report.best.formula
-            ),
+            Ok(report) => {
+                let space = report.space.as_ref();
+                if let Some(space) = space.filter(|_| folder.is_none()) {
+                    print_partly(session, report, space)?;
+                }
+                let share =
+                    space.map(|space| format!(" ({:.1} % of the space)", 100.0 * space.done));
+                format!(
+                    "interrupted after {} formulas{}, the best so far is {}",
+                    report.counts.evaluated,
+                    share.unwrap_or_default(),
+                    report.best.formula
+                )
+            }
             Err(_) => "interrupted".to_owned(),
         }));
     }
@@ -271,21 +281,7 @@ fn print(document: &Document<'_>, out: &mut impl Write) -> Result<()> {
         writeln!(out)?;
     }
 
-    writeln!(
-        out,
-        "\nfront: the fittest on the search split for its complexity"
-    )?;
-    let mut front = table();
-    front.set_header(["complexity", "search tau", "validation tau", "formula"]);
-    for entry in &report.front {
-        front.add_row([
-            entry.complexity.to_string(),
-            number(entry.search.tau),
-            number(entry.validation.tau),
-            entry.formula.clone(),
-        ]);
-    }
-    writeln!(out, "{front}")?;
+    print_front(report, out)?;
 
     if let Some(space) = &report.space {
         print_space(space, out)?;
@@ -310,6 +306,25 @@ fn print(document: &Document<'_>, out: &mut impl Write) -> Result<()> {
         "{:.1} s for traces, {:.1} s for the search",
         document.seconds.trace, document.seconds.search
     )?;
+    Ok(())
+}
+
+fn print_front(report: &Report, out: &mut impl Write) -> Result<()> {
+    writeln!(
+        out,
+        "\nfront: the fittest on the search split for its complexity"
+    )?;
+    let mut front = table();
+    front.set_header(["complexity", "search tau", "validation tau", "formula"]);
+    for entry in &report.front {
+        front.add_row([
+            entry.complexity.to_string(),
+            number(entry.search.tau),
+            number(entry.validation.tau),
+            entry.formula.clone(),
+        ]);
+    }
+    writeln!(out, "{front}")?;
     Ok(())
 }
 
@@ -407,12 +422,46 @@ fn splits(truths: &[GroundTruth], configuration: &Configuration) -> Result<Vec<S
     truths.iter().enumerate().map(split).collect()
 }
 
+/// What a search of a whole space had found when it was stopped: no more than
+/// the search and validation splits say.
+fn print_partly(session: &Session, report: &Report, space: &Space) -> Result<()> {
+    if session.json {
+        return print_json(&serde_json::json!({
+            "method": report.method,
+            "interrupted": true,
+            "space": space,
+            "front": report.front,
+        }));
+    }
+    let out = &mut std::io::stdout().lock();
+    print_front(report, out)?;
+    print_space(space, out)
+}
+
 fn print_space(space: &Space, out: &mut impl Write) -> Result<()> {
     writeln!(
         out,
-        "\nthe whole space, {} unary operations per branch: {} trees, {} formulas by algebra,\n\
-         {} of them measured, {} different rankings of the search split",
-        space.unary, space.trees, space.canonical, space.measured, space.rankings
+        "\nthe {} space, {} unary operations per branch: {} trees, {} formulas by algebra,\n\
+         {} of them measured, {}{} different rankings of the search split{}",
+        if space.done < 1.0 {
+            "searched part of the"
+        } else {
+            "whole"
+        },
+        space.unary,
+        space.trees,
+        space.canonical,
+        space.measured,
+        if space.rankings_error.is_some() {
+            "about "
+        } else {
+            ""
+        },
+        space.rankings,
+        space
+            .rankings_error
+            .map(|error| format!(" (standard error {:.1} %)", 100.0 * error))
+            .unwrap_or_default()
     )?;
     writeln!(
         out,

@@ -207,6 +207,28 @@ pub(crate) fn product<F: Multiply>(
     divide(parts, destination, into, scale, a, b);
 }
 
+/// Adds to `sums`, (rows of `a`, rows of `b`), the inner products of all rows of
+/// two matrices over some of their columns, on the calling thread. Rows are
+/// `length` apart.
+///
+/// # Panics
+/// Where the shapes do not fit.
+pub fn add_inner_products(
+    sums: &mut [f32],
+    a: &[f32],
+    b: &[f32],
+    length: usize,
+    columns: Range<usize>,
+) {
+    let rows = |matrix: &[f32]| matrix.len() / length.max(1);
+    let (above, across) = (rows(a), rows(b));
+    assert!(columns.end <= length && sums.len() == above * across);
+    let view = |data| Matrix::new(data, length).columns(columns.clone());
+    let (left, right) = (view(a), view(b).transposed());
+    let destination = MatrixMut::strided(sums, above, across, across);
+    product(Threads::ONE, destination, Into::Sum, 1.0, left, right);
+}
+
 /// Least work (multiplications) that is divided, and least dimensions of a part
 /// and of what is divided. Parts are large enough that the same code path
 /// computes them and the whole: elements come out the same to the bit.

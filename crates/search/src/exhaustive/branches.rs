@@ -5,9 +5,11 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use lpzero_proxy::{Class, Kind, Node, Symbol, Type, check, known, simplify, type_of};
 
+use super::products::{self, Sample};
 use crate::generate::Generator;
 use crate::language;
 use crate::paper::{fits, reduced};
+use crate::record::{Key, truncated};
 
 /// One operand of a binary operation, up to its sign, which no ranking of the
 /// whole space depends on: with x and y, the space holds x + y, x - y and their
@@ -89,13 +91,62 @@ impl Branches {
         2 * n + 3 * pairs(n) + products - self.redundant.len() as u64
     }
 
-    /// Bytes that measuring them on so many architectures takes, on the safe
-    /// side: the hash of every ranking, and the scores of the matrix products
-    /// of one class, of which symmetric tables hold both triangles.
-    pub(super) fn memory(&self, architectures: usize) -> u64 {
-        let scores = self.products().into_iter().max().unwrap_or(0);
-        let scores = scores.saturating_mul(2 * architectures as u64);
-        self.formulas().saturating_add(scores).saturating_mul(8)
+    /// Bytes that measuring them takes at a time, on the safe side: the numbers
+    /// of all branches with a block of two symbols laid out beside them, or the
+    /// vectors of two symbols in one architecture with the scores of all their
+    /// products.
+    pub(super) fn memory(&self, sample: Sample<'_>) -> u64 {
+        let Sample {
+            scorer,
+            architectures,
+            ..
+        } = sample;
+        let count = |list: &[Branch], symbol| {
+            let own = list.iter().filter(|branch| branch.symbol == symbol);
+            own.count() as u64
+        };
+        let sites = |symbol| {
+            let number = reduced(Node::Symbol(symbol));
+            let values = scorer.site_values(&number, architectures);
+            let sites = values.unwrap_or_default();
+            sites.iter().map(Vec::len).sum::<usize>() as u64
+        };
+        let longest = |symbol| {
+            let length = |&architecture: &usize| {
+                let sites = scorer.site_columns(&Node::Symbol(symbol), architecture);
+                let lengths = sites.unwrap_or_default().into_iter();
+                let length = |site: lpzero_proxy::SiteColumns| {
+                    site.values.len() + site.values.len() / site.columns.max(1)
+                };
+                lengths.map(length).sum::<usize>() as u64
+            };
+            architectures.iter().map(length).max().unwrap_or(0)
+        };
+        let symbols: BTreeSet<Symbol> = self.numbers.iter().map(|b| b.symbol).collect();
+        let numbers = symbols.iter().map(|&symbol| {
+            let bytes = 8 * sites(symbol) * count(&self.numbers, symbol);
+            // Padding makes a block up to twice as large.
+            [bytes, 2 * bytes]
+        });
+        let numbers: Vec<[u64; 2]> = numbers.collect();
+        let block = numbers.iter().map(|[_, block]| *block).max().unwrap_or(0);
+        let numbers = numbers.iter().map(|[bytes, _]| bytes).sum::<u64>() + 2 * block;
+        let products = products::pairs(self).into_iter().map(|symbols| {
+            let [left, right] = symbols.map(|symbol| count(&self.tensors, symbol));
+            let [a, b] = symbols.map(longest);
+            let scores = left * right * architectures.len() as u64;
+            8 * scores + 4 * (left * a + right * b)
+        });
+        numbers.max(products.max().unwrap_or(0))
+    }
+
+    /// Identifies all branches and their order.
+    pub(super) fn key(&self) -> Key {
+        let mut hasher = blake3::Hasher::new();
+        for branch in self.numbers.iter().chain(&self.tensors) {
+            hasher.update(format!("{:?} {}\n", branch.symbol, branch.node).as_bytes());
+        }
+        truncated(&hasher)
     }
 
     /// Matrix products of each class of tensors.

@@ -7,6 +7,7 @@
 //! good ones are.
 
 mod branches;
+mod distinct;
 mod pairs;
 mod products;
 mod ranking;
@@ -15,13 +16,16 @@ mod tally;
 mod tests;
 mod values;
 
-use lpzero_proxy::{Node, known};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use lpzero_proxy::{Node, Symbol, known};
 use serde::Serialize;
 
 use crate::budget::{Control, Progress};
 use crate::generate::{Generator, Grammar};
+use crate::record::{Key, truncated};
 use crate::run::{Found, Run, Settings};
-use crate::{Error, Problem, language};
+use crate::{Error, Problem, Vocabulary, language};
 use branches::{Branches, mean_of};
 use products::Sample;
 use ranking::Ranker;
@@ -47,11 +51,18 @@ pub struct Space {
     pub branches: [usize; 2],
     /// Formulas that differ by more than algebra.
     pub canonical: u64,
+    /// Share of them that was searched; left out where it is all of them.
+    #[serde(skip_serializing_if = "is_whole")]
+    pub done: f64,
     /// Those of them that are finite and not constant on the search split, and
     /// whose branches differ in value from each other.
     pub measured: u64,
     /// Different rankings of the search split, a ranking and its reverse being one.
     pub rankings: u64,
+    /// Relative standard error of that number, where there are too many to be
+    /// counted one by one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rankings_error: Option<f64>,
     /// The best formula of the space.
     pub optimum: Optimum,
     /// How many of the measured formulas have which absolute correlation, in
@@ -73,12 +84,14 @@ pub struct Optimum {
 /// and are what is found.
 ///
 /// The budget is not looked at. The result does not depend on the number of
-/// threads. A search that is cancelled finds nothing.
+/// threads. A search that is cancelled reports on what it has searched; with a
+/// journal it goes on after the last piece, all formulas of one kind over two
+/// symbols, that it had finished.
 ///
 /// # Errors
-/// Settings out of range, several ground truths, another grammar, no symbols, a constant truth, a
-/// space that needs more than [`MOST_MEMORY`], or nothing that could be
-/// evaluated.
+/// Settings out of range, several ground truths, another grammar, no symbols, a
+/// constant truth, a space that needs more than [`MOST_MEMORY`], a journal of
+/// another search, or nothing that could be evaluated.
 pub fn search(
     problem: Problem<'_>,
     settings: &Settings,
@@ -106,7 +119,13 @@ pub fn search(
     let branches = Branches::enumerate(&generator, unary);
     run.counts.generated = branches.trees;
     run.counts.canonical = branches.formulas();
-    let bytes = branches.memory(architectures.len());
+    let sample = Sample {
+        scorer: benchmark.scorer,
+        architectures,
+        pool,
+        cancel,
+    };
+    let bytes = branches.memory(sample);
     if bytes > MOST_MEMORY {
         return Err(Error::SpaceTooLarge {
             formulas: branches.formulas(),
@@ -114,73 +133,206 @@ pub fn search(
             limit: MOST_MEMORY,
         });
     }
-    let values =
-        pool.install(|| Values::of(&branches.numbers, benchmark.scorer, architectures, cancel));
 
+    let pieces = Piece::all(problem.vocabulary, &branches);
+    let key = branches.key();
+    let mut work = Work::of(&pieces, &branches);
     let mut tally = Tally::default();
-    let mut done = 0;
-    let total = branches.formulas() as f64;
-    let mut report = |tally: &Tally, pairs: u64| {
-        done += 3 * pairs;
-        (run.control.progress)(Progress {
-            evaluated: tally.measured,
-            spent: (done as f64 / total).min(1.0),
-            best: tally.strongest(),
-            formula: None,
-            archive: &run.archive,
-        });
-    };
-    let symbols = problem.vocabulary.symbols().iter().map(|(s, _)| *s);
-    let symbols: Vec<_> = symbols.collect();
-    for (place, &left) in symbols.iter().enumerate() {
-        for &right in &symbols[place..] {
-            if let Some(block) = values.block(&branches.numbers, [left, right]) {
-                pairs::measure(
-                    &block,
-                    &branches,
-                    &ranker,
-                    &mut tally,
-                    pool,
-                    cancel,
-                    &mut report,
-                );
-            }
+    let mut values = None;
+    for piece in pieces {
+        let decode = |body: &[u8]| {
+            let known = Tally::decode(body)?;
+            let fits = known.fits(branches.numbers.len(), branches.tensors.len());
+            fits.then_some(known)
+        };
+        if let Some(known) = run.recorded(piece.key(&key), decode)? {
+            tally.add(known);
+            work.finish(&piece, 1.0);
+            continue;
         }
-    }
-    let sample = Sample {
-        scorer: benchmark.scorer,
-        architectures,
-        pool,
-        cancel,
-    };
-    for class in branches.classes() {
-        let before = tally.measured;
-        products::measure(class, &branches, sample, &ranker, &mut tally);
-        report(&tally, (tally.measured - before) / 3);
+        if cancel.load(Ordering::Relaxed) {
+            break;
+        }
+        let mut part = Tally::default();
+        let mut report = |part: &Tally, share: f64| {
+            (run.control.progress)(Progress {
+                evaluated: tally.measured + part.measured,
+                spent: work.share(&piece, share),
+                best: tally.strongest().max(part.strongest()),
+                formula: None,
+                archive: &run.archive,
+            });
+        };
+        let done = match piece {
+            Piece::Numbers(symbols) => {
+                let values = values.get_or_insert_with(|| {
+                    pool.install(|| {
+                        Values::of(&branches.numbers, benchmark.scorer, architectures, cancel)
+                    })
+                });
+                // What was evaluated while it was cancelled is not complete.
+                if cancel.load(Ordering::Relaxed) {
+                    break;
+                }
+                let block = values.block(&branches.numbers, symbols);
+                block.map_or(1.0, |block| {
+                    pairs::measure(
+                        &block,
+                        &branches,
+                        &ranker,
+                        &mut part,
+                        pool,
+                        cancel,
+                        &mut report,
+                    )
+                })
+            }
+            Piece::Products(symbols) => {
+                values = None;
+                let mut report = |share| report(&Tally::default(), share);
+                let measured = products::measure(symbols, &branches, sample, &ranker, &mut report);
+                let done = f64::from(u8::from(measured.is_some()));
+                part = measured.unwrap_or_default();
+                done
+            }
+        };
+        if done >= 1.0 {
+            run.record(piece.key(&key), &part.encode())?;
+        }
+        work.finish(&piece, done);
+        // Of a piece that was cancelled, what is there counts, but is not kept.
+        tally.add(part);
+        if done < 1.0 {
+            break;
+        }
     }
 
     let best: Vec<Node> = tally.best().map(|member| node(member, &branches)).collect();
     tally.report(&mut run.counts);
     run.counts.evaluated = tally.measured;
-    // The second evaluation is no part of the search.
+    // The second evaluation is no part of the search, and takes a moment: it is
+    // not cancelled. Before the end, it is nothing to come back to either.
     let counts = run.counts.clone();
+    let done = work.share_done();
+    let journal = run.control.journal.take_if(|_| done < 1.0);
+    run.control.cancel = &NEVER;
     run.evaluate(best, 0.0)?;
-    run.counts = counts;
+    (run.control.cancel, run.counts) = (cancel, counts);
+    run.control.journal = run.control.journal.take().or(journal);
     let optimum = run.archive.best().map(|best| Optimum {
         formula: best.formula.to_string(),
         fitness: best.fitness,
     });
+    let (rankings, rankings_error) = tally.rankings.count();
     run.space = optimum.map(|optimum| Space {
         unary,
         trees: branches.trees,
         branches: [branches.numbers.len(), branches.tensors.len()],
         canonical: branches.formulas(),
+        done,
         measured: tally.measured,
-        rankings: tally.distinct(),
+        rankings,
+        rankings_error,
         optimum,
         histogram: tally.histogram,
     });
+    // For those who keep the front.
+    (run.control.progress)(Progress {
+        evaluated: tally.measured,
+        spent: done,
+        best: tally.strongest(),
+        formula: None,
+        archive: &run.archive,
+    });
     run.finish()
+}
+
+/// Nothing sets it.
+static NEVER: AtomicBool = AtomicBool::new(false);
+
+/// What is measured and recorded at one go.
+#[derive(Clone, Copy, Debug)]
+enum Piece {
+    /// Sums, differences and products of the numbers of two symbols.
+    Numbers([Symbol; 2]),
+    /// Matrix products of the tensors of two symbols.
+    Products([Symbol; 2]),
+}
+
+impl Piece {
+    fn all(vocabulary: &Vocabulary, branches: &Branches) -> Vec<Self> {
+        let symbols: Vec<Symbol> = vocabulary.symbols().iter().map(|(s, _)| *s).collect();
+        let pairs = symbols.iter().enumerate().flat_map(|(place, &left)| {
+            let rest = symbols[place..].iter();
+            rest.map(move |&right| [left, right])
+        });
+        let numbers = pairs.map(Self::Numbers);
+        let products = products::pairs(branches).into_iter().map(Self::Products);
+        numbers.chain(products).collect()
+    }
+
+    /// Identifies it in a journal, beside the key of all branches.
+    fn key(&self, branches: &Key) -> Key {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(branches);
+        hasher.update(format!("{self:?}").as_bytes());
+        truncated(&hasher)
+    }
+
+    /// Number of its formulas, or a little more.
+    fn work(&self, branches: &Branches) -> f64 {
+        let (list, symbols, operations) = match self {
+            Self::Numbers(symbols) => (&branches.numbers, symbols, 3.0),
+            Self::Products(symbols) => (&branches.tensors, symbols, 1.0),
+        };
+        let count = |symbol| list.iter().filter(|b| b.symbol == symbol).count() as f64;
+        let [left, right] = symbols.map(count);
+        match symbols[0] == symbols[1] {
+            true => operations * left * (left + 1.0) / 2.0,
+            false => operations * left * right,
+        }
+    }
+}
+
+/// How much of a space is done.
+struct Work<'a> {
+    branches: &'a Branches,
+    all: f64,
+    finished: f64,
+}
+
+impl<'a> Work<'a> {
+    fn of(pieces: &[Piece], branches: &'a Branches) -> Self {
+        Self {
+            branches,
+            all: pieces.iter().map(|piece| piece.work(branches)).sum(),
+            finished: 0.0,
+        }
+    }
+
+    fn finish(&mut self, piece: &Piece, share: f64) {
+        self.finished += share * piece.work(self.branches);
+    }
+
+    /// With such a share of a piece beside those that are finished.
+    fn share(&self, piece: &Piece, done: f64) -> f64 {
+        let work = self.finished + done * piece.work(self.branches);
+        (work / self.all).min(1.0)
+    }
+
+    fn share_done(&self) -> f64 {
+        // Sums of whole numbers: exact.
+        if self.finished < self.all {
+            self.finished / self.all
+        } else {
+            1.0
+        }
+    }
+}
+
+/// Whether all of a space is done.
+fn is_whole(done: &f64) -> bool {
+    *done >= 1.0
 }
 
 /// The canonical formula of a member.

@@ -19,8 +19,8 @@ const TILE: usize = 16;
 /// Pieces of work between two looks at the clock.
 const BATCH: usize = 256;
 
-/// Measures every formula over one block. `report` is told how many pairs are
-/// done.
+/// Measures every formula over one block, and returns which share of the pairs
+/// is done: all of them, unless it was cancelled. `report` is told the same.
 pub(super) fn measure(
     block: &Block,
     branches: &Branches,
@@ -28,26 +28,27 @@ pub(super) fn measure(
     tally: &mut Tally,
     pool: &rayon::ThreadPool,
     cancel: &AtomicBool,
-    report: &mut dyn FnMut(&Tally, u64),
-) {
+    report: &mut dyn FnMut(&Tally, f64),
+) -> f64 {
     let tiles = tiles(block);
+    let mut done = 0;
     for batch in tiles.chunks(BATCH) {
         if cancel.load(Ordering::Relaxed) {
-            return;
+            return done as f64 / tiles.len() as f64;
         }
-        let parts: Vec<(Tally, u64)> = pool.install(|| {
+        let parts: Vec<Tally> = pool.install(|| {
             let tile = |buffers: &mut Tile, (rows, columns): &(Range<usize>, Range<usize>)| {
                 buffers.measure(block, branches, ranker, rows.clone(), columns.clone())
             };
             batch.par_iter().map_init(Tile::default, tile).collect()
         });
-        let mut pairs = 0;
-        for (part, done) in parts {
+        for part in parts {
             tally.add(part);
-            pairs += done;
         }
-        report(tally, pairs);
+        done += batch.len();
+        report(tally, done as f64 / tiles.len() as f64);
     }
+    1.0
 }
 
 /// Ranges of left and right places; of one symbol, half of them.
@@ -82,7 +83,7 @@ impl Tile {
         ranker: &Ranker<'_>,
         rows: Range<usize>,
         columns: Range<usize>,
-    ) -> (Tally, u64) {
+    ) -> Tally {
         let architectures = block.architectures();
         self.products.clear();
         let pairs = rows.len() * columns.len();
@@ -100,14 +101,12 @@ impl Tile {
         let mut tally = Tally::default();
         let mut products = self.products.chunks_exact(architectures);
         let (left, right) = (&block.left, block.right());
-        let mut done = 0;
         for row in rows {
             for column in columns.clone() {
                 let product = products.next().unwrap_or_default();
                 if block.is_symmetric() && row > column {
                     continue;
                 }
-                done += 1;
                 let [i, j] = [left.branches[row], right.branches[column]];
                 let [a, b] = [&branches.numbers[i], &branches.numbers[j]];
                 let mut count = |operation, scores: &[f64], complexity| {
@@ -138,6 +137,6 @@ impl Tile {
                 }
             }
         }
-        (tally, done)
+        tally
     }
 }

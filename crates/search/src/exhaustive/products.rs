@@ -1,15 +1,16 @@
-//! All pairs of tensors of one class under `matmul`.
+//! All pairs of tensors of two symbols of one class under `matmul`.
 //!
 //! The mean of a matrix product needs no product: over the sampled columns it
 //! is a form in the row sums of both tensors and in their elements
 //! ([`SiteColumns::mean_product_weights`]), the same numbers that the evaluator
-//! uses. So every branch is one long vector per architecture, and a formula is
-//! the inner product of two, in f32 as the evaluator has it.
+//! uses. So every branch is one long vector per architecture, a formula is the
+//! inner product of two, and all formulas of two symbols are one matrix product
+//! in f32, whatever the branches are.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use lpzero_proxy::{Class, SiteColumns, Symbol};
+use lpzero_nn::add_inner_products;
+use lpzero_proxy::{Class, Node, SiteColumns, Symbol};
 use rayon::prelude::*;
 
 use super::branches::Branches;
@@ -17,18 +18,16 @@ use super::ranking::{Buffers, Ranker};
 use super::tally::{Member, Operation, Tally};
 use crate::score::Score;
 
-/// Elements of a vector that are multiplied before the next: both operands
-/// stay in the innermost cache.
-const STRETCH: usize = 1024;
+/// Elements of a vector that are summed up in f32; stretches are added in f64.
+const STRETCH: usize = 256;
 
-/// Lanes of the innermost loop.
-const LANES: usize = 8;
+/// Vectors that one thread multiplies with all others at a time.
+const ROWS: usize = 96;
 
-/// Vectors multiplied with one vector at a time.
-const COLUMNS: usize = 4;
-
-/// Architectures after which branches that are not finite are dropped.
-const WAVE: usize = 8;
+/// Elements so much smaller than the largest of their vector are left out. They
+/// add nothing that f32 could hold, and products of them are subnormal numbers,
+/// with which processors are a hundred times slower.
+const NEGLIGIBLE: f64 = 1.0 / (1u64 << 60) as f64;
 
 /// The scorer and the architectures that it is asked about.
 #[derive(Clone, Copy)]
@@ -48,43 +47,44 @@ struct Block {
     scores: Vec<Vec<f64>>,
 }
 
-/// The tensors of one class in one architecture, by index.
-type Evaluated = BTreeMap<usize, Vec<SiteColumns>>;
+/// All pairs of symbols whose tensors have matrix products.
+pub(super) fn pairs(branches: &Branches) -> Vec<[Symbol; 2]> {
+    let mut symbols: Vec<Symbol> = branches.tensors.iter().map(|t| t.symbol).collect();
+    symbols.dedup();
+    let pairs = symbols.iter().enumerate().flat_map(|(place, &left)| {
+        let rest = symbols[place..].iter();
+        rest.map(move |&right| [left, right])
+    });
+    pairs
+        .filter(|[left, right]| Class::of(*left) == Class::of(*right))
+        .collect()
+}
 
-/// Measures the matrix products of all tensors of one class.
+/// Measures the matrix products of two symbols; `None` where it was cancelled.
+/// `report` is told which share of the work is done.
 pub(super) fn measure(
-    class: Class,
+    symbols: [Symbol; 2],
     branches: &Branches,
     sample: Sample<'_>,
     ranker: &Ranker<'_>,
-    tally: &mut Tally,
-) {
-    let mut blocks = blocks(class, branches);
-    for wave in sample.architectures.chunks(WAVE) {
+    report: &mut dyn FnMut(f64),
+) -> Option<Tally> {
+    let mut block = Block::new(symbols, branches);
+    let all = sample.architectures.len() as f64;
+    for (done, &architecture) in sample.architectures.iter().enumerate() {
         if sample.cancel.load(Ordering::Relaxed) {
-            return;
+            return None;
         }
-        let tables: Vec<Vec<Table>> = sample.pool.install(|| {
-            let tables = |&architecture: &usize| {
-                let evaluated = evaluate(&blocks, branches, sample.scorer, architecture);
-                let tables = blocks.iter().map(|block| block.table(&evaluated));
-                tables.collect()
-            };
-            let wave = wave.par_iter().with_max_len(1);
-            wave.map(tables).collect()
-        });
-        for (place, block) in blocks.iter_mut().enumerate() {
-            block.extend(tables.iter().map(|tables| &tables[place]));
-        }
+        sample
+            .pool
+            .install(|| block.extend(branches, sample.scorer, architecture));
+        report((done + 1) as f64 / all);
     }
-    for block in &blocks {
-        if sample.cancel.load(Ordering::Relaxed) {
-            return;
-        }
-        for part in sample.pool.install(|| block.rank(branches, ranker)) {
-            tally.add(part);
-        }
+    let mut tally = Tally::default();
+    for part in sample.pool.install(|| block.rank(branches, ranker)) {
+        tally.add(part);
     }
+    Some(tally)
 }
 
 /// Calls `visit` with every pair of tensors that has scores, and with those.
@@ -95,111 +95,85 @@ pub(super) fn for_each_score(
     architectures: &[usize],
     visit: &mut dyn FnMut(usize, usize, &[f64]),
 ) {
-    for class in branches.classes() {
-        for mut block in blocks(class, branches) {
-            for &architecture in architectures {
-                let blocks = std::slice::from_ref(&block);
-                let evaluated = evaluate(blocks, branches, scorer, architecture);
-                let table = block.table(&evaluated);
-                block.extend([&table].into_iter());
-            }
-            let [left, right] = &block.sides;
-            for (row, &i) in left.iter().enumerate() {
-                for (column, &j) in right.iter().enumerate() {
-                    if !block.is_symmetric() || i <= j {
-                        let cell = row * right.len() + column;
-                        let scores: Vec<f64> = block.scores.iter().map(|s| s[cell]).collect();
-                        visit(i, j, &scores);
-                    }
+    for symbols in pairs(branches) {
+        let mut block = Block::new(symbols, branches);
+        for &architecture in architectures {
+            block.extend(branches, scorer, architecture);
+        }
+        let [left, right] = &block.sides;
+        for (row, &i) in left.iter().enumerate() {
+            for (column, &j) in right.iter().enumerate() {
+                if !block.is_symmetric() || i <= j {
+                    let cell = row * right.len() + column;
+                    let scores: Vec<f64> = block.scores.iter().map(|s| s[cell]).collect();
+                    visit(i, j, &scores);
                 }
             }
         }
     }
 }
 
-/// All pairs of symbols of a class.
-fn blocks(class: Class, branches: &Branches) -> Vec<Block> {
-    let mut symbols: Vec<Symbol> = branches.tensors.iter().map(|t| t.symbol).collect();
-    symbols.dedup();
-    symbols.retain(|symbol| Class::of(*symbol) == class);
-    let of = |symbol: Symbol| {
-        let tensors = branches.tensors.iter().enumerate();
-        let own = tensors.filter(|(_, tensor)| tensor.symbol == symbol);
-        own.map(|(index, _)| index).collect()
-    };
-    let pairs = symbols.iter().enumerate().flat_map(|(place, &left)| {
-        let rest = symbols[place..].iter();
-        rest.map(move |&right| [left, right])
-    });
-    pairs
-        .map(|symbols| Block {
+impl Block {
+    fn new(symbols: [Symbol; 2], branches: &Branches) -> Self {
+        let of = |symbol: Symbol| {
+            let tensors = branches.tensors.iter().enumerate();
+            let own = tensors.filter(|(_, tensor)| tensor.symbol == symbol);
+            own.map(|(index, _)| index).collect()
+        };
+        Self {
             symbols,
             sides: symbols.map(of),
             scores: Vec::new(),
-        })
-        .collect()
-}
+        }
+    }
 
-/// Evaluates every tensor that some block still needs, once.
-fn evaluate(
-    blocks: &[Block],
-    branches: &Branches,
-    scorer: &dyn Score,
-    architecture: usize,
-) -> Evaluated {
-    let needed: BTreeSet<usize> = blocks
-        .iter()
-        .flat_map(|block| block.sides.iter().flatten().copied())
-        .collect();
-    let evaluated = needed.into_iter().filter_map(|index| {
-        let node = &branches.tensors[index].node;
-        Some((index, scorer.site_columns(node, architecture)?))
-    });
-    evaluated.collect()
-}
-
-impl Block {
     fn is_symmetric(&self) -> bool {
         self.symbols[0] == self.symbols[1]
     }
 
-    /// The products of all pairs in one architecture.
-    fn table(&self, evaluated: &Evaluated) -> Table {
+    /// Adds an architecture. What is undefined there has no score, and costs no
+    /// more from there on.
+    fn extend(&mut self, branches: &Branches, scorer: &dyn Score, architecture: usize) {
         // Where a symbol is found does not depend on what is done with it.
-        let sites = |side: usize| {
-            let first = self.sides[side].iter().find_map(|i| evaluated.get(i));
-            first.map(Vec::as_slice).unwrap_or_default()
+        let sites = self.sides.each_ref().map(|side| {
+            let mut evaluated = side.iter().filter_map(|&index| {
+                let node = &branches.tensors[index].node;
+                scorer.site_columns(node, architecture)
+            });
+            evaluated.next().unwrap_or_default()
+        });
+        let shape = Shape::of(&sites[0], &sites[1]);
+        let evaluate = |side: usize| {
+            let node = |&index: &usize| &branches.tensors[index].node;
+            let nodes: Vec<&Node> = self.sides[side].iter().map(node).collect();
+            Vectors::of(&nodes, scorer, architecture, &shape)
         };
-        let shapes = [sites(0), sites(1)];
-        let vectors = |side: usize| -> Vec<Option<Vec<f32>>> {
-            let others = shapes[1 - side];
-            let tensors = self.sides[side].iter();
-            tensors
-                .map(|index| vector(evaluated.get(index)?, others, side == 0))
-                .collect()
+        let mut left = evaluate(0);
+        let right = match self.is_symmetric() {
+            true => left.clone(),
+            false => evaluate(1),
         };
-        Table::multiply(&vectors(0), &vectors(1), self.is_symmetric())
-    }
-
-    /// Adds architectures; what is undefined in one of them has no score, and
-    /// costs no more from there on.
-    fn extend<'t>(&mut self, tables: impl Iterator<Item = &'t Table> + Clone) {
-        let kept = [0, 1].map(|side| {
-            let places = 0..self.sides[side].len();
-            let sound = |place: &usize| tables.clone().all(|table| table.finite[side][*place]);
-            places.filter(sound).collect::<Vec<usize>>()
+        left.weigh(&shape);
+        let vectors = [left, right];
+        let kept = vectors.each_ref().map(|vectors| {
+            let sound = |place: &usize| vectors.exponents[*place].is_some();
+            (0..vectors.exponents.len())
+                .filter(sound)
+                .collect::<Vec<usize>>()
         });
         let width = self.sides[1].len();
-        let cells: Vec<usize> = kept[0]
-            .iter()
-            .flat_map(|row| kept[1].iter().map(move |column| row * width + column))
-            .collect();
-        let keep = |column: &[f64]| cells.iter().map(|&cell| column[cell]).collect();
-        let mut scores: Vec<Vec<f64>> = self.scores.iter().map(|old| keep(old)).collect();
-        scores.extend(tables.map(|table| keep(&table.products)));
-        self.scores = scores;
-        for (side, kept) in self.sides.iter_mut().zip(&kept) {
-            *side = kept.iter().map(|&place| side[place]).collect();
+        let table = multiply(&vectors, self.is_symmetric());
+        self.scores.push(table);
+        if kept[0].len() < self.sides[0].len() || kept[1].len() < width {
+            for column in &mut self.scores {
+                let cells = kept[0]
+                    .iter()
+                    .flat_map(|row| kept[1].iter().map(move |place| row * width + place));
+                *column = cells.map(|cell| column[cell]).collect();
+            }
+            for (side, kept) in self.sides.iter_mut().zip(&kept) {
+                *side = kept.iter().map(|&place| side[place]).collect();
+            }
         }
     }
 
@@ -232,108 +206,245 @@ impl Block {
     }
 }
 
-/// Row sums and elements of a tensor, one after the other, at the sites where
-/// the other symbol is found as well, with the weights of the mean on one side.
-/// `None` where the product is undefined.
-fn vector(sites: &[SiteColumns], others: &[SiteColumns], weighted: bool) -> Option<Vec<f32>> {
-    let mut vector = Vec::new();
-    let mut common = 0;
-    for own in sites {
-        let Some(other) = others.iter().find(|other| other.site == own.site) else {
-            continue;
+/// The sites that two symbols have in common, in one architecture.
+struct Shape {
+    /// Empty where the symbols do not fit at some site, so that no product of
+    /// theirs is defined.
+    sites: Vec<Common>,
+    /// Elements of a vector.
+    length: usize,
+}
+
+/// A tensor of either symbol at a site.
+struct Common {
+    site: usize,
+    columns: usize,
+    elements: usize,
+    /// Of row sums and of elements in the mean of a product.
+    weights: [f64; 2],
+}
+
+impl Common {
+    fn rows(&self) -> usize {
+        self.elements / self.columns
+    }
+
+    /// Without weight, elements do not count.
+    fn counted(&self) -> usize {
+        match self.weights[1] {
+            0.0 => 0,
+            _ => self.elements,
+        }
+    }
+}
+
+impl Shape {
+    fn of(sites: &[SiteColumns], others: &[SiteColumns]) -> Self {
+        let mut common = Vec::new();
+        for own in sites {
+            let Some(other) = others.iter().find(|other| other.site == own.site) else {
+                continue;
+            };
+            let shapes = [own, other].map(|tensor| [tensor.columns, tensor.values.len()]);
+            if shapes[0] != shapes[1] || own.columns == 0 {
+                common.clear();
+                break;
+            }
+            common.push(Common {
+                site: own.site,
+                columns: own.columns,
+                elements: own.values.len(),
+                weights: own.mean_product_weights(),
+            });
+        }
+        let lengths = common.iter().map(|site| site.rows() + site.counted());
+        Self {
+            length: lengths.sum(),
+            sites: common,
+        }
+    }
+
+    /// Appends row sums and elements of a tensor, one after the other; false
+    /// where it is not found at the sites.
+    fn fill(&self, buffer: &mut Vec<f64>, evaluated: &[SiteColumns]) -> bool {
+        for site in &self.sites {
+            let own = evaluated.iter().find(|own| own.site == site.site);
+            let fits = |own: &&SiteColumns| {
+                own.columns == site.columns && own.values.len() == site.elements
+            };
+            let Some(own) = own.filter(fits) else {
+                return false;
+            };
+            let rows = own.values.chunks_exact(site.columns);
+            buffer.extend(rows.map(|row| row.iter().map(|x| f64::from(*x)).sum::<f64>()));
+            buffer.extend(own.values[..site.counted()].iter().map(|x| f64::from(*x)));
+        }
+        true
+    }
+}
+
+/// The vectors of one symbol in one architecture.
+#[derive(Clone)]
+struct Vectors {
+    /// Vector after vector, each divided by a power of two so that its largest
+    /// element is about 1.
+    elements: Vec<f32>,
+    length: usize,
+    /// Those powers; `None` where a product with this vector is undefined.
+    exponents: Vec<Option<i32>>,
+}
+
+impl Vectors {
+    /// Evaluates tensors at the common sites.
+    fn of(nodes: &[&Node], scorer: &dyn Score, architecture: usize, shape: &Shape) -> Self {
+        let length = shape.length;
+        let mut vectors = Self {
+            elements: vec![0.0; nodes.len() * length],
+            length,
+            exponents: vec![None; nodes.len()],
         };
-        let shapes = [own, other].map(|tensor| (tensor.columns, tensor.values.len()));
-        if shapes[0] != shapes[1] || own.columns == 0 {
-            return None;
+        if length == 0 {
+            return vectors;
         }
-        common += 1;
-        let weights = own.mean_product_weights();
-        let [total, diagonal] = if weighted { weights } else { [1.0, 1.0] };
-        let rows = own.values.chunks_exact(own.columns);
-        vector.extend(rows.map(|row| {
-            let sum: f64 = row.iter().map(|x| f64::from(*x)).sum();
-            (total * sum) as f32
-        }));
-        // Without weight, the elements do not count on either side.
-        if weights[1] != 0.0 {
-            let elements = own.values.iter();
-            vector.extend(elements.map(|x| (diagonal * f64::from(*x)) as f32));
+        let rows = vectors.elements.par_chunks_exact_mut(length);
+        rows.zip(&mut vectors.exponents).zip(nodes).for_each_init(
+            || Vec::with_capacity(length),
+            |buffer, ((row, exponent), node)| {
+                buffer.clear();
+                let evaluated = scorer.site_columns(node, architecture);
+                if evaluated.is_some_and(|evaluated| shape.fill(buffer, &evaluated)) {
+                    *exponent = scaled(buffer, row);
+                }
+            },
+        );
+        vectors
+    }
+
+    /// Gives every element its weight in the mean over sites of the mean of a
+    /// product.
+    fn weigh(&mut self, shape: &Shape) {
+        let share = 1.0 / shape.sites.len().max(1) as f64;
+        let weights = shape.sites.iter().flat_map(|site| {
+            let [total, diagonal] = site.weights;
+            let rows = std::iter::repeat_n(total, site.rows());
+            rows.chain(std::iter::repeat_n(diagonal, site.counted()))
+        });
+        let weights: Vec<f32> = weights.map(|weight| (weight * share) as f32).collect();
+        if self.length > 0 {
+            let rows = self.elements.par_chunks_exact_mut(self.length);
+            rows.for_each(|row| row.iter_mut().zip(&weights).for_each(|(x, w)| *x *= w));
         }
     }
-    if weighted {
-        let share = 1.0 / common.max(1) as f32;
-        vector.iter_mut().for_each(|x| *x *= share);
+
+    #[cfg(test)]
+    fn row(&self, place: usize) -> &[f32] {
+        &self.elements[place * self.length..][..self.length]
     }
+}
+
+/// Writes a vector divided by a power of two, which is returned; `None` where
+/// it is not finite.
+fn scaled(vector: &[f64], row: &mut [f32]) -> Option<i32> {
     let finite = vector.iter().all(|x| x.is_finite());
-    (finite && common > 0).then_some(vector)
+    let largest = vector
+        .iter()
+        .fold(0.0f64, |largest, x| largest.max(x.abs()));
+    if !finite || largest == 0.0 {
+        return finite.then_some(0);
+    }
+    let exponent = largest.log2().floor().clamp(-1000.0, 1000.0) as i32;
+    let scale = (-f64::from(exponent)).exp2();
+    for (scaled, x) in row.iter_mut().zip(vector) {
+        let x = x * scale;
+        *scaled = if x.abs() < NEGLIGIBLE { 0.0 } else { x as f32 };
+    }
+    Some(exponent)
 }
 
-/// Inner products of two sets of vectors in one architecture.
-struct Table {
-    /// Row by row, one column per right vector.
-    products: Vec<f64>,
-    /// Which vectors there are, left and right.
-    finite: [Vec<bool>; 2],
-}
-
-impl Table {
-    fn multiply(left: &[Option<Vec<f32>>], right: &[Option<Vec<f32>>], same: bool) -> Self {
-        let width = right.len();
-        let mut products = vec![0.0; left.len() * width];
-        let known = |side: &[Option<Vec<f32>>]| side.iter().map(Option::is_some).collect();
-        let rows: Vec<(usize, &[f32])> = present(left);
-        let columns: Vec<(usize, &[f32])> = present(right);
-        let longest = rows.first().map_or(0, |(_, vector)| vector.len());
-        for start in (0..longest).step_by(STRETCH) {
-            let stretch = start..(start + STRETCH).min(longest);
-            for (row, a) in &rows {
-                for group in columns.chunks(COLUMNS) {
-                    // Both triangles of a symmetric table are the same.
-                    if same && group[group.len() - 1].0 < *row {
-                        continue;
-                    }
-                    let vectors = std::array::from_fn(|k| {
-                        let (_, b) = group[k.min(group.len() - 1)];
-                        &b[stretch.clone()]
-                    });
-                    let sums = inner_products(&a[stretch.clone()], vectors);
-                    for ((column, _), sum) in group.iter().zip(sums) {
-                        products[row * width + column] += sum;
-                    }
+/// Inner products of all pairs, row by row; of one symbol, those whose left one
+/// is not behind the right one.
+fn multiply([left, right]: &[Vectors; 2], symmetric: bool) -> Vec<f64> {
+    let width = right.exponents.len();
+    let length = left.length;
+    let mut table = vec![0.0; left.exponents.len() * width];
+    if width == 0 || length == 0 || length != right.length {
+        return table;
+    }
+    let bands = table.par_chunks_mut(ROWS * width).enumerate();
+    bands.for_each_init(Vec::new, |sums: &mut Vec<f32>, (band, cells)| {
+        let first = band * ROWS;
+        let rows = cells.len() / width;
+        let from = if symmetric { first } else { 0 };
+        let a = &left.elements[first * length..][..rows * length];
+        let b = &right.elements[from * length..];
+        for start in (0..length).step_by(STRETCH) {
+            let columns = start..(start + STRETCH).min(length);
+            sums.clear();
+            sums.resize(rows * (width - from), 0.0);
+            add_inner_products(sums, a, b, length, columns);
+            let sums = sums.chunks_exact(width - from);
+            for (cells, sums) in cells.chunks_exact_mut(width).zip(sums) {
+                for (cell, sum) in cells[from..].iter_mut().zip(sums) {
+                    *cell += f64::from(*sum);
                 }
             }
         }
-        Self {
-            products,
-            finite: [known(left), known(right)],
-        }
-    }
-}
-
-fn present(side: &[Option<Vec<f32>>]) -> Vec<(usize, &[f32])> {
-    let places = side.iter().enumerate();
-    places
-        .filter_map(|(place, vector)| Some((place, vector.as_deref()?)))
-        .collect()
-}
-
-/// Inner products of one vector with several, in a fixed order that vectorises.
-fn inner_products(a: &[f32], b: [&[f32]; COLUMNS]) -> [f64; COLUMNS] {
-    let mut lanes = [[0.0f32; LANES]; COLUMNS];
-    let whole = a.len() - a.len() % LANES;
-    let b = b.map(|b| &b[..a.len()]);
-    for start in (0..whole).step_by(LANES) {
-        let a = &a[start..start + LANES];
-        for (lanes, b) in lanes.iter_mut().zip(b) {
-            let b = &b[start..start + LANES];
-            for lane in 0..LANES {
-                lanes[lane] += a[lane] * b[lane];
+        for (cells, exponent) in cells.chunks_exact_mut(width).zip(&left.exponents[first..]) {
+            for (cell, other) in cells.iter_mut().zip(&right.exponents) {
+                let exponent = exponent.unwrap_or(0) + other.unwrap_or(0);
+                *cell *= f64::from(exponent).exp2();
             }
         }
+    });
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn vectors_are_scaled_exactly_and_without_subnormal_numbers() {
+        let vector = [3e-30, -6e-30, 1e-60, 0.0];
+        let mut row = [0.0f32; 4];
+        let exponent = scaled(&vector, &mut row).unwrap();
+        assert!((1.0..2.0).contains(&row[1].abs()));
+        assert_eq!(row[2], 0.0);
+        let restored = f64::from(row[0]) * f64::from(exponent).exp2();
+        assert!((restored / 3e-30 - 1.0).abs() < 1e-7);
+        assert_eq!(scaled(&[0.0, f64::NAN], &mut row), None);
+        assert_eq!(scaled(&[0.0; 4], &mut row), Some(0));
     }
-    std::array::from_fn(|k| {
-        let rest = a[whole..].iter().zip(&b[k][whole..]);
-        let rest: f64 = rest.map(|(a, b)| f64::from(a * b)).sum();
-        rest + lanes[k].iter().map(|x| f64::from(*x)).sum::<f64>()
-    })
+
+    #[test]
+    fn products_of_vectors_of_any_size_are_sums_over_their_elements() {
+        let side = |count: usize, seed: usize| {
+            let length = STRETCH + 37;
+            let element = |k: usize| ((k * 7919 + seed) % 31) as f64 * 1e-25 - 1.5e-24;
+            let mut elements = vec![0.0; count * length];
+            let mut exponents = Vec::new();
+            for (place, row) in elements.chunks_exact_mut(length).enumerate() {
+                let vector: Vec<f64> = (0..length).map(|k| element(k + place)).collect();
+                exponents.push(scaled(&vector, row));
+            }
+            Vectors {
+                elements,
+                length,
+                exponents,
+            }
+        };
+        let sides = [side(ROWS + 5, 1), side(ROWS + 9, 2)];
+        let table = multiply(&sides, false);
+        for (cell, found) in table.iter().enumerate() {
+            let places = [cell / (ROWS + 9), cell % (ROWS + 9)];
+            let [a, b] = [0, 1].map(|side| sides[side].row(places[side]));
+            let products = a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b));
+            let exponent = [0, 1].map(|side| sides[side].exponents[places[side]].unwrap());
+            let scale = f64::from(exponent[0] + exponent[1]).exp2();
+            let (sum, size) = products.fold((0.0, 0.0), |(s, t), x| (s + x, t + f64::abs(x)));
+            assert!((found - sum * scale).abs() <= 2e-6 * size * scale);
+        }
+    }
 }
