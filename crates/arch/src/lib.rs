@@ -27,6 +27,7 @@ mod error;
 mod family;
 pub mod spec;
 mod validate;
+mod variables;
 
 pub use architecture::{
     Activation, Architecture, Block, Embedding, FeedForward, Head, Initialisation, Kind, Mixer,
@@ -35,5 +36,6 @@ pub use architecture::{
 pub use count::ParameterCounts;
 pub use document::{Cursor, Document, Node};
 pub use error::{Error, Place, Problem};
-pub use family::{Reading, UnknownReading, flexibert, lts, read_architecture};
+pub use family::{Family, Reading, UnknownReading, flexibert, lts, read_architecture};
 pub use validate::{Field, Invalid, MAX_BLOCKS, MAX_HIDDEN_LAYERS, MAX_PARAMETERS, MAX_VOCABULARY};
+pub use variables::{Read, Value, Variable, Variables};

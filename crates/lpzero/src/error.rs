@@ -47,6 +47,9 @@ pub enum Error {
     /// A search or a statistic is not possible on these data.
     #[error(transparent)]
     Search(#[from] lpzero_search::Error),
+    /// The ground truth cannot be audited; the sentence says why.
+    #[error("{0}")]
+    Audit(String),
     /// The system gives no threads.
     #[error("cannot start the threads: {0}")]
     Threads(#[from] rayon::ThreadPoolBuildError),

@@ -6,6 +6,7 @@
 //! ones. The `lpzero` command is a thin layer over this crate.
 #![forbid(unsafe_code)]
 
+pub mod audit;
 mod error;
 mod finding;
 mod proxy;

@@ -40,6 +40,7 @@ fn the_command_line_reference_follows_from_the_command() {
         &["proxies"],
         &["truth"],
         &["truth", "show"],
+        &["truth", "audit"],
     ] {
         let help = support::lpzero(folder.path(), &[command, &["--help"]].concat());
         assert_eq!(help.status, 0, "{}", help.stderr);

@@ -1,7 +1,7 @@
 //! `BERT_benchmark.json` of Serianni & Kalita (2023): a list of records with
 //! `id`, `scores.glue` and `hparams.model_hparam_overrides`.
 
-use lpzero_arch::{Cursor, Node, Reading, flexibert};
+use lpzero_arch::{Cursor, Family, Node, Reading, flexibert};
 
 use crate::error::Error;
 use crate::truth::{Entry, GroundTruth};
@@ -19,6 +19,7 @@ pub(crate) fn read(root: &Cursor<'_>, reading: Reading) -> Result<GroundTruth, E
         metric: "glue".into(),
         lower_is_better: false,
         reading: Some(reading),
+        family: Family::Flexibert,
         entries,
     })
 }

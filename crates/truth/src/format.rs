@@ -8,6 +8,7 @@
 //!   "metric": "valid_ppl",
 //!   "lower_is_better": true,
 //!   "reading": null,
+//!   "family": "general",
 //!   "entries": [
 //!     {"id": "a", "score": -3.2, "architecture": {"kind": "decoder", ...}}
 //!   ]
@@ -16,12 +17,12 @@
 //!
 //! `score` is already turned: larger is better, also where `lower_is_better`
 //! says that the metric itself is not (a perplexity p is written as -ln p).
-//! `reading` may be left out. `architecture` has the form it has in a file
+//! `reading` and `family` (flexibert, lts or general) may be left out. `architecture` has the form it has in a file
 //! of format `lpzero-architecture`.
 
 use std::fs;
 
-use lpzero_arch::{Architecture, Cursor, Node, Place, Problem, Reading, spec};
+use lpzero_arch::{Architecture, Cursor, Family, Node, Place, Problem, Reading, spec};
 use serde::Serialize;
 
 use crate::error::Error;
@@ -40,6 +41,7 @@ struct File<'a> {
     metric: &'a str,
     lower_is_better: bool,
     reading: Option<Reading>,
+    family: Family,
     entries: Vec<Record<'a>>,
 }
 
@@ -62,6 +64,10 @@ pub(crate) fn read(root: &Cursor<'_>) -> Result<GroundTruth, Error> {
         ),
         _ => None,
     };
+    let family = match root.find("family") {
+        Some(found) => found.deserialize()?,
+        None => Family::default(),
+    };
     let entries = root
         .get("entries", "a list of architectures with scores")?
         .items()?
@@ -74,6 +80,7 @@ pub(crate) fn read(root: &Cursor<'_>) -> Result<GroundTruth, Error> {
         metric: root.get("metric", "a string")?.text()?.to_owned(),
         lower_is_better: root.get("lower_is_better", "true or false")?.flag()?,
         reading,
+        family,
         entries,
     })
 }
@@ -112,6 +119,7 @@ pub(crate) fn write(truth: &GroundTruth) -> Result<(), Error> {
         metric: &truth.metric,
         lower_is_better: truth.lower_is_better,
         reading: truth.reading,
+        family: truth.family,
         entries: truth
             .entries
             .iter()

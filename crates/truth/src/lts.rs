@@ -7,7 +7,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use lpzero_arch::{Cursor, Document, Problem, lts};
+use lpzero_arch::{Cursor, Document, Family, Problem, lts};
 
 use crate::error::Error;
 use crate::truth::{Entry, GroundTruth};
@@ -39,6 +39,7 @@ pub(crate) fn read(folder: &Path) -> Result<GroundTruth, Error> {
         metric: METRIC.into(),
         lower_is_better: true,
         reading: None,
+        family: Family::Lts,
         entries,
     })
 }
@@ -60,6 +61,27 @@ fn read_record(folder: &Path, id: &str, record: &Cursor<'_>) -> Result<Entry, Er
         architecture: lts::read(&config.root())?,
         score: -value.ln(),
     })
+}
+
+/// The published `total` of every entry, where there is a summary of parts.
+pub(crate) fn published_parameters(truth: &GroundTruth) -> Result<Option<Vec<u128>>, Error> {
+    let path = truth.path.join("params_summary.yaml");
+    if !path.exists() {
+        return Ok(None);
+    }
+    let document = Document::read(&path)?;
+    let root = document.root();
+    let total = |entry: &Entry| {
+        let expected = "the number of parameters";
+        let total = root.get(&entry.id, expected)?.get("total", expected)?;
+        Ok(total.number()? as u128)
+    };
+    truth
+        .entries
+        .iter()
+        .map(total)
+        .collect::<Result<_, _>>()
+        .map(Some)
 }
 
 /// The architecture's file of an id; `None` where the id has another form.

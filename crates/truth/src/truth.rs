@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use lpzero_arch::{Architecture, Document, Reading};
+use lpzero_arch::{Architecture, Document, Family, Reading, Variables};
 
 use crate::error::Error;
 use crate::{flexibert, format, lts};
@@ -23,6 +23,8 @@ pub struct GroundTruth {
     /// The reading in which the architectures were read, where the layout
     /// leaves a choice.
     pub reading: Option<Reading>,
+    /// In whose files the architectures were described.
+    pub family: Family,
     /// The architectures, in published order, ids unique, at least one.
     pub entries: Vec<Entry>,
 }
@@ -95,6 +97,23 @@ impl GroundTruth {
         };
         truth.check()?;
         Ok(truth)
+    }
+
+    /// What the files of this ground truth let one choose.
+    pub fn variables(&self) -> &'static Variables {
+        self.family.variables(self.reading)
+    }
+
+    /// The number of parameters published for each entry, in their order, where
+    /// it stands beside the scores (LiteTransformerSearch).
+    ///
+    /// # Errors
+    /// A file of counts that cannot be read or lacks an entry.
+    pub fn published_parameters(&self) -> Result<Option<Vec<u128>>, Error> {
+        match self.family {
+            Family::Lts if self.path.is_dir() => lts::published_parameters(self),
+            _ => Ok(None),
+        }
     }
 
     /// What every reader must see to, said once.

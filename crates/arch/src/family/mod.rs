@@ -6,12 +6,41 @@ mod reading;
 
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
+
 pub use reading::{Reading, UnknownReading};
 
 use crate::architecture::Architecture;
 use crate::document::{Cursor, Document};
 use crate::error::Error;
 use crate::spec;
+use crate::variables::{self, Variables};
+
+/// In whose files architectures were described.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Family {
+    /// Any other, or several.
+    #[default]
+    General,
+    /// FlexiBERT records.
+    Flexibert,
+    /// LiteTransformerSearch configurations.
+    Lts,
+}
+
+impl Family {
+    /// What the files of the family let one choose, to be read from
+    /// architectures in this reading. A FlexiBERT record is only in the declared
+    /// reading what its keys say.
+    pub fn variables(self, reading: Option<Reading>) -> &'static Variables {
+        match (self, reading) {
+            (Family::Flexibert, Some(Reading::Declared)) => &variables::FLEXIBERT,
+            (Family::Lts, _) => &variables::LTS,
+            _ => &variables::GENERAL,
+        }
+    }
+}
 
 /// A kind of file that holds one architecture, and how it is recognised.
 struct Dialect {

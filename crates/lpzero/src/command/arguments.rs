@@ -393,6 +393,23 @@ pub enum TruthAction {
         #[command(flatten)]
         truth: TruthArguments,
     },
+    /// What a ground truth can tell: which variables its scores respond to, how
+    /// well they could be predicted at all, which records to distrust.
+    Audit(Audit),
+}
+
+#[derive(Debug, Args)]
+pub struct Audit {
+    /// The ground truth, as for --truth.
+    #[arg(value_name = "T", conflicts_with = "truth")]
+    pub path: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub truth: TruthArguments,
+
+    /// Permutations per test, 99 to 1000000.
+    #[arg(long, default_value_t = 2000, value_name = "N", value_parser = clap::value_parser!(u32).range(99..=1_000_000))]
+    pub permutations: u32,
 }
 
 impl Search {

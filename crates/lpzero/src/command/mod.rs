@@ -2,6 +2,7 @@
 //! lives in the library.
 
 pub mod arguments;
+mod audit;
 mod failure;
 mod front;
 mod output;

@@ -68,6 +68,12 @@ impl Session {
         })
     }
 
+    /// Threads for work without networks.
+    pub fn pool(&self) -> Result<rayon::ThreadPool> {
+        let threads = rayon::ThreadPoolBuilder::new().num_threads(self.threads);
+        threads.build().map_err(|error| failed(error.into()))
+    }
+
     /// A workbench for these pass options.
     pub fn workbench(&self, pass: &PassArguments) -> Result<Workbench> {
         self.workbench_seeded(pass, self.seed)

@@ -7,6 +7,7 @@ use lpzero::search::statistics::{rho, tau};
 use lpzero::truth::{GroundTruth, KNOWN};
 
 use super::arguments::{Truth, TruthAction, TruthArguments};
+use super::audit;
 use super::output::{align_numbers, print_json, table};
 use super::rank::number;
 use super::session::{Session, failed};
@@ -15,6 +16,7 @@ pub fn run(session: &Session, arguments: &Truth) -> Result<()> {
     match &arguments.action {
         None | Some(TruthAction::List) => list(session),
         Some(TruthAction::Show { truth }) => show(session, truth),
+        Some(TruthAction::Audit(arguments)) => audit::run(session, arguments),
     }
 }
 
