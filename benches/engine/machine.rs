@@ -6,9 +6,7 @@ use std::process::Command;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::arguments::Arguments;
 use crate::from_root;
-use crate::process::Process;
 
 /// Everything that a reader needs to judge a time.
 #[derive(Clone, Debug, Serialize)]
@@ -29,8 +27,8 @@ pub struct Machine {
     pub peer: Option<Value>,
 }
 
-/// Describes this machine; asks PyTorch too where it takes part.
-pub fn describe(arguments: &Arguments, with_python: bool) -> anyhow::Result<Machine> {
+/// Describes this machine, with what a peer says about itself.
+pub fn describe(peer: Option<Value>) -> anyhow::Result<Machine> {
     let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let field = |name: &str| {
         let line = cpu.lines().find(|line| line.starts_with(name))?;
@@ -38,10 +36,6 @@ pub fn describe(arguments: &Arguments, with_python: bool) -> anyhow::Result<Mach
     };
     let flags = field("flags").unwrap_or_default().split(' ');
     let matters = |flag: &&str| *flag == "fma" || flag.starts_with("avx");
-    let peer = match with_python {
-        true => Some(Process::pytorch(&arguments.python)?.ask("versions")?),
-        false => None,
-    };
     Ok(Machine {
         cpu: field("model name").unwrap_or("unknown").to_owned(),
         cores: std::thread::available_parallelism()?.get(),

@@ -55,7 +55,11 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         return profile::run(selected, arguments);
     }
     let with_python = selected.iter().any(|workload| workload.needs_python());
-    let machine = machine::describe(arguments, with_python)?;
+    let peer = match with_python {
+        true => Some(process::Process::pytorch(&arguments.python)?.ask("versions")?),
+        false => None,
+    };
+    let machine = machine::describe(peer)?;
     let products = match selected.iter().any(|workload| workload.flops().is_some()) {
         true => measure::products(arguments)?,
         false => Vec::new(),

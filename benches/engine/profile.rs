@@ -32,7 +32,7 @@ pub fn run(workloads: Vec<Workload>, arguments: &Arguments) -> anyhow::Result<()
     println!("    cargo bench -p lpzero --bench engine --features profile -- --profile{only}\n");
     println!(
         "on {}. One forward and one backward",
-        machine::describe(arguments, false)?.line()
+        machine::describe(None)?.line()
     );
     println!("pass with nobody looking, best read beside `engine.md`. Threads add up: on two");
     println!("threads a pass has twice its time to spend.");

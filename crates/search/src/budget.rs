@@ -31,6 +31,9 @@ impl Default for Budget {
 /// How far a search is.
 #[derive(Clone, Copy, Debug)]
 pub struct Progress<'a> {
+    /// What is being evaluated, where a search does one kind of formula after
+    /// the other; empty where it does not.
+    pub part: &'a str,
     /// Formulas evaluated on the whole search split so far.
     pub evaluated: u64,
     /// Share of the budget that is spent, 0 to 1.

@@ -334,6 +334,7 @@ impl<'a, 'c> Run<'a, 'c> {
         self.meter.tick();
         let best = self.archive.best();
         (self.control.progress)(Progress {
+            part: "",
             evaluated: self.counts.evaluated,
             spent: self.meter.spent(self.counts.canonical),
             best: best.map_or(0.0, |best| best.fitness),

@@ -167,8 +167,8 @@ fn search(
             .unwrap_or_default();
         let formula: String = formula.chars().take(60).collect();
         bar.set_message(format!(
-            "{} formulas, best fitness {:.3}  {formula}",
-            progress.evaluated, progress.best
+            "{} formulas, best fitness {:.3}  {}{formula}",
+            progress.evaluated, progress.best, progress.part
         ));
     };
     let journal = folder.map(|folder| folder.journal(session.report));

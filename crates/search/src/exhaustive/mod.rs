@@ -36,6 +36,12 @@ use values::Values;
 /// The longest chains that are enumerated.
 pub const MOST_UNARY: usize = 3;
 
+/// The parts of a search, as its [`Progress`] names them: arithmetic on one
+/// number per site, and matrix products of tensors.
+pub const NUMBERS: &str = "numbers";
+/// See [`NUMBERS`].
+pub const PRODUCTS: &str = "matrix products";
+
 /// Bytes that an enumeration may take beside the traces.
 pub const MOST_MEMORY: u64 = 8_000_000_000;
 
@@ -156,6 +162,7 @@ pub fn search(
         let mut part = Tally::default();
         let mut report = |part: &Tally, share: f64| {
             (run.control.progress)(Progress {
+                part: piece.part(),
                 evaluated: tally.measured + part.measured,
                 spent: work.share(&piece, share),
                 best: tally.strongest().max(part.strongest()),
@@ -238,6 +245,7 @@ pub fn search(
     });
     // For those who keep the front.
     (run.control.progress)(Progress {
+        part: "",
         evaluated: tally.measured,
         spent: done,
         best: tally.strongest(),
@@ -269,6 +277,14 @@ impl Piece {
         let numbers = pairs.map(Self::Numbers);
         let products = products::pairs(branches).into_iter().map(Self::Products);
         numbers.chain(products).collect()
+    }
+
+    /// What it consists of, for people.
+    fn part(&self) -> &'static str {
+        match self {
+            Self::Numbers(_) => NUMBERS,
+            Self::Products(_) => PRODUCTS,
+        }
     }
 
     /// Identifies it in a journal, beside the key of all branches.
