@@ -108,6 +108,12 @@ impl Document {
         }
     }
 
+    /// A value that was read from `path` as part of something larger.
+    pub fn of(path: impl Into<PathBuf>, root: Node) -> Self {
+        let path = path.into();
+        Self { path, root }
+    }
+
     /// Parses YAML text (one document); `path` is what errors call it.
     /// `.nan` and `.inf` become text, as in [`parse_json`](Self::parse_json).
     ///

@@ -36,6 +36,9 @@ pub use architecture::{
 pub use count::ParameterCounts;
 pub use document::{Cursor, Document, Node};
 pub use error::{Error, Place, Problem};
-pub use family::{Family, Reading, UnknownReading, flexibert, lts, read_architecture};
+pub use family::{
+    Family, Reading, UnknownReading, flexibert, hugging_face, lts, read_architecture,
+    read_architecture_and_family, read_value,
+};
 pub use validate::{Field, Invalid, MAX_BLOCKS, MAX_HIDDEN_LAYERS, MAX_PARAMETERS, MAX_VOCABULARY};
 pub use variables::{Read, Value, Variable, Variables};

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use lpzero_arch::{
-    Architecture, Document, Error, Head, Mixer, Reading, Transform, flexibert, lts,
+    Architecture, Document, Error, Head, Mixer, Reading, Transform, flexibert, hugging_face, lts,
     read_architecture, spec,
 };
 use serde_json::{Value, json};
@@ -407,7 +407,7 @@ fn each_dialect_is_recognised_by_its_content() {
     for path in [path.as_path(), path.parent().unwrap()] {
         let error = sentence(read(path));
         assert!(
-            error.contains("a Hugging Face model, which is not supported yet"),
+            error.contains("model_type: expected gpt2, bert or electra, found \"llama\""),
             "{error}"
         );
     }
@@ -487,4 +487,35 @@ fn readings_have_names() {
         "trained".parse::<Reading>().unwrap_err().to_string(),
         "unknown reading \"trained\", expected as-trained, declared or reference"
     );
+}
+
+/// Parameters of the models that transformers makes of these configs, without
+/// BERT's pooler (a head): the published counts 124439808 and 109482240 - 590592.
+#[test]
+fn hugging_face_configs_are_the_published_networks() {
+    let parameters = |text: &str| {
+        let document = Document::parse_json("config.json", text).unwrap();
+        let architecture = hugging_face::read(&document.root());
+        architecture.map(|architecture| architecture.parameters().total())
+    };
+    let gpt2 = r#"{"model_type": "gpt2", "n_layer": 12, "n_head": 12, "n_embd": 768,
+        "n_positions": 1024, "vocab_size": 50257, "activation_function": "gelu_new"}"#;
+    assert_eq!(parameters(gpt2).unwrap(), 124_439_808);
+    let bert = r#"{"model_type": "bert", "num_hidden_layers": 12, "num_attention_heads": 12,
+        "hidden_size": 768, "intermediate_size": 3072, "max_position_embeddings": 512,
+        "vocab_size": 30522, "type_vocab_size": 2, "hidden_act": "gelu"}"#;
+    assert_eq!(parameters(bert).unwrap(), 109_482_240 - 590_592);
+    let electra = bert
+        .replace("\"bert\"", "\"electra\", \"embedding_size\": 128")
+        .replace("768", "256")
+        .replace("3072", "1024")
+        .replace("_heads\": 12", "_heads\": 4");
+    // Tables 3972608 + 256, projection 33024, blocks 12 x 789760.
+    assert_eq!(parameters(&electra).unwrap(), 13_483_008);
+
+    let wrong = |text: String| parameters(&text).unwrap_err().to_string();
+    assert!(wrong(gpt2.replace("_head\": 12", "_head\": 7")).contains("n_head"));
+    assert!(wrong(gpt2.replace("gelu_new", "swish")).contains("activation_function"));
+    assert!(wrong(gpt2.replace("\"n_layer\": 12", "\"n_layer\": 99999999")).contains("n_layer"));
+    assert!(wrong(bert.replace("\"hidden_size\": 768,", "")).contains("hidden_size"));
 }

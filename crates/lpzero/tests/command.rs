@@ -470,3 +470,49 @@ fn params_of_the_reference_reading_equal_the_released_count() {
     assert_eq!(scored.len(), 500);
     assert_eq!(scored, expected);
 }
+
+#[test]
+fn a_table_of_ones_own_is_a_ground_truth() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut text = String::from("architecture,loss,seconds\n");
+    for i in 0..8 {
+        let layers = 1 + i % 4;
+        let config = format!(
+            r#"{{"model_type": "gpt2", "n_layer": {layers}, "n_head": 2, "n_embd": {}, "n_positions": 64, "vocab_size": 200}}"#,
+            16 * (1 + i / 4)
+        );
+        text += &format!("\"{}\",{},{i}\n", config.replace('"', "\"\""), 9 - layers);
+    }
+    let path = folder.path().join("mine.csv");
+    std::fs::write(&path, text).unwrap();
+    let path = path.to_str().unwrap();
+    let ambiguous = lpzero(folder.path(), &["rank", "--truth", path]);
+    assert_eq!(ambiguous.status, 2);
+    assert!(
+        ambiguous.stderr.contains("loss or seconds"),
+        "{}",
+        ambiguous.stderr
+    );
+    let chosen = [
+        "--truth",
+        path,
+        "--score-column",
+        "loss",
+        "--lower-is-better",
+    ];
+    let proxies = [
+        "rank",
+        "--proxy",
+        "layers",
+        "--proxy",
+        "grad_norm",
+        "--json",
+    ];
+    let json = lpzero(folder.path(), &[&proxies[..], &chosen].concat()).json();
+    assert_eq!(
+        (&json["n"], &json["rows"][0]["tau"]),
+        (&8.into(), &1.0.into())
+    );
+    let show = [&["truth", "show", "--json"][..], &chosen].concat();
+    assert_eq!(lpzero(folder.path(), &show).json()["metric"], "loss");
+}

@@ -34,10 +34,36 @@ pub enum Error {
         /// The architecture's file.
         config: PathBuf,
     },
+    /// The architecture of one row of a table cannot be read.
+    #[error("{}: line {line}: {source}", path.display())]
+    Row {
+        /// The table.
+        path: PathBuf,
+        /// Its line, from 1.
+        line: u64,
+        /// What is wrong with the architecture's file.
+        source: Box<lpzero_arch::Error>,
+    },
+    /// A column of a table is missing, or is one of several.
+    #[error("{}: {what}; its columns are {columns}", path.display())]
+    Column {
+        /// The table.
+        path: PathBuf,
+        /// What is wrong, and what was expected.
+        what: String,
+        /// The columns that there are.
+        columns: String,
+    },
+    /// Options of tables were given for another layout.
+    #[error("{}: not a table (.csv, .jsonl), so its scores cannot be chosen", path.display())]
+    NotATable {
+        /// The file or folder.
+        path: PathBuf,
+    },
     /// The file or folder is in no layout that is known.
     #[error(
         "{}: not a ground truth: expected BERT_benchmark.json, a LiteTransformerSearch folder \
-         with ppl_summary.yaml, or a file with the `format` \"lpzero-truth\"",
+         with ppl_summary.yaml, a table (.csv or .jsonl), or a file with the `format` \"lpzero-truth\"",
         path.display()
     )]
     UnknownLayout {

@@ -20,9 +20,11 @@ mod flexibert;
 mod format;
 mod known;
 mod lts;
+mod table;
 mod truth;
 
 pub use error::Error;
 pub use format::{FORMAT, VERSION};
 pub use known::{KNOWN, Known, known};
+pub use table::TableOptions;
 pub use truth::{Entry, GroundTruth, Group};

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use lpzero_arch::{Architecture, Document, Family, Reading, Variables};
 
 use crate::error::Error;
-use crate::{flexibert, format, lts};
+use crate::{TableOptions, flexibert, format, lts, table};
 
 /// Architectures with their trained scores.
 #[derive(Clone, Debug, PartialEq)]
@@ -78,7 +78,25 @@ impl GroundTruth {
     /// [`Error`], naming file, record and key. Every architecture is
     /// validated, every score finite, every id unique.
     pub fn read(path: &Path, reading: Reading) -> Result<Self, Error> {
-        let truth = if path.is_dir() {
+        Self::read_with(path, reading, &TableOptions::default())
+    }
+
+    /// [`read`](Self::read), which also takes a user's own table (.csv, .jsonl,
+    /// .ndjson; see [`TableOptions`]) with more than one column of numbers.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read); options that are not the default are an error
+    /// for anything but a table.
+    pub fn read_with(path: &Path, reading: Reading, options: &TableOptions) -> Result<Self, Error> {
+        let is_table = table::is_table(path) && !path.is_dir();
+        if !is_table && *options != TableOptions::default() {
+            return Err(Error::NotATable {
+                path: path.to_owned(),
+            });
+        }
+        let truth = if is_table {
+            table::read(path, reading, options)?
+        } else if path.is_dir() {
             lts::read(path)?
         } else if path.file_name().is_some_and(|name| name == lts::SUMMARY) {
             lts::read(path.parent().unwrap_or(Path::new("")))?

@@ -1,6 +1,7 @@
 //! Families: dialects that read their own files into architectures.
 
 pub mod flexibert;
+pub mod hugging_face;
 pub mod lts;
 mod reading;
 
@@ -44,6 +45,7 @@ impl Family {
 
 /// A kind of file that holds one architecture, and how it is recognised.
 struct Dialect {
+    family: Family,
     /// Whether a file is of this dialect, by its outermost keys.
     matches: fn(&Cursor<'_>) -> bool,
     /// Reads it.
@@ -51,24 +53,34 @@ struct Dialect {
 }
 
 /// Every dialect, in the order in which they are tried.
-const DIALECTS: [Dialect; 5] = [
+const DIALECTS: [Dialect; 6] = [
     Dialect {
+        family: Family::General,
         matches: |root| root.find("format").is_some(),
         read: |root, _| spec::read(root),
     },
     Dialect {
+        family: Family::General,
+        matches: |root| root.find("kind").is_some() && root.find("blocks").is_some(),
+        read: |root, _| spec::read_body(root),
+    },
+    Dialect {
+        family: Family::Flexibert,
         matches: |root| flexibert::find_config(root).is_some(),
         read: flexibert::read,
     },
     Dialect {
+        family: Family::Lts,
         matches: |root| root.find("n_token").is_some() || root.find("d_model").is_some(),
         read: |root, _| lts::read(root),
     },
     Dialect {
+        family: Family::General,
         matches: |root| root.find("model_type").is_some() || root.find("architectures").is_some(),
-        read: |root, _| Err(hugging_face(&root.place().file)),
+        read: |root, _| hugging_face::read(root),
     },
     Dialect {
+        family: Family::General,
         matches: |root| root.items().is_ok(),
         read: |root, _| {
             Err(Error::Unsupported {
@@ -82,53 +94,62 @@ const DIALECTS: [Dialect; 5] = [
 ];
 
 /// Names of the file that holds an architecture, in a folder of one.
-const FOLDER_FILES: [&str; 1] = ["model_config.yaml"];
+const FOLDER_FILES: [&str; 2] = ["model_config.yaml", "config.json"];
 
 /// Reads one architecture: the project's own file, a FlexiBERT config or
-/// record (in the given reading), or a LiteTransformerSearch
-/// `model_config.yaml` or its folder. The result is valid.
+/// record (in the given reading), a LiteTransformerSearch `model_config.yaml` or
+/// a Hugging Face `config.json` (gpt2, bert, electra), or the folder of one of
+/// the latter two. The result is valid.
 ///
 /// # Errors
-/// [`Error`], naming file and key. A Hugging Face folder or `config.json` is
-/// recognised and is [`Error::Unsupported`].
+/// [`Error`], naming file and key.
 pub fn read_architecture(path: &Path, reading: Reading) -> Result<Architecture, Error> {
+    Ok(read_architecture_and_family(path, reading)?.0)
+}
+
+/// [`read_architecture`], and in whose files it was described.
+///
+/// # Errors
+/// [`Error`], naming file and key.
+pub fn read_architecture_and_family(
+    path: &Path,
+    reading: Reading,
+) -> Result<(Architecture, Family), Error> {
     if path.is_dir() {
-        if let Some(file) = FOLDER_FILES
-            .iter()
-            .map(|name| path.join(name))
-            .find(|file| file.exists())
-        {
-            return read_architecture(&file, reading);
-        }
-        if path.join("config.json").exists() {
-            return Err(hugging_face(path));
-        }
-        return Err(Error::Unsupported {
-            path: path.to_owned(),
-            what: "a folder without an architecture: expected model_config.yaml in it".into(),
-        });
-    }
-    let document = Document::read(path)?;
-    let root = document.root();
-    match DIALECTS.iter().find(|dialect| (dialect.matches)(&root)) {
-        Some(dialect) => (dialect.read)(&root, reading),
-        None => Err(Error::Unsupported {
+        let mut files = FOLDER_FILES.iter().map(|name| path.join(name));
+        let file = files.find(|file| file.exists()).ok_or(Error::Unsupported {
             path: path.to_owned(),
             what: format!(
-                "not a known kind of architecture: expected the keys `format` (this project's \
-                 own file, {:?}), `nas_config` (FlexiBERT) or `d_model` and `n_token` \
-                 (LiteTransformerSearch)",
+                "a folder without an architecture: expected {} in it",
+                FOLDER_FILES.join(" or ")
+            ),
+        })?;
+        return read_architecture_and_family(&file, reading);
+    }
+    let document = Document::read(path)?;
+    read_value(&document.root(), reading)
+}
+
+/// Reads one architecture in any dialect from a value, which may be part of a
+/// file, and says whose dialect it is.
+///
+/// # Errors
+/// [`Error`], naming file and key.
+pub fn read_value(root: &Cursor<'_>, reading: Reading) -> Result<(Architecture, Family), Error> {
+    match DIALECTS.iter().find(|dialect| (dialect.matches)(root)) {
+        Some(dialect) => Ok(((dialect.read)(root, reading)?, dialect.family)),
+        None => Err(Error::Unsupported {
+            path: root.place().file,
+            what: format!(
+                "{}not a known kind of architecture: expected the keys `format` (this project's \
+                 own file, {:?}), `nas_config` (FlexiBERT), `d_model` and `n_token` \
+                 (LiteTransformerSearch) or `model_type` (Hugging Face)",
+                match root.place().record {
+                    Some(record) => format!("{record}: "),
+                    None => String::new(),
+                },
                 spec::FORMAT
             ),
         }),
-    }
-}
-
-fn hugging_face(path: &Path) -> Error {
-    Error::Unsupported {
-        path: path.to_owned(),
-        what: "a Hugging Face model, which is not supported yet: expected this project's own \
-               file, a FlexiBERT config or a LiteTransformerSearch model_config.yaml"
-            .into(),
     }
 }

@@ -77,9 +77,26 @@ pub struct Common {
 #[derive(Clone, Debug, PartialEq, Args, Serialize, Deserialize)]
 pub struct TruthArguments {
     /// Ground truth: BERT_benchmark.json, a LiteTransformerSearch folder with
-    /// ppl_summary.yaml, or a file in lpzero's own format.
+    /// ppl_summary.yaml, a file in lpzero's own format, or a table of your own
+    /// (.csv or .jsonl): a column `architecture` (JSON, or the path of a file
+    /// relative to the table), a column of scores, and perhaps `id`.
     #[arg(long, value_name = "T")]
     pub truth: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub layout: LayoutArguments,
+}
+
+/// What a file of a ground truth does not say itself.
+#[derive(Clone, Debug, PartialEq, Args, Serialize, Deserialize)]
+pub struct LayoutArguments {
+    /// The column of scores, in a table with several columns of numbers.
+    #[arg(long, value_name = "NAME")]
+    pub score_column: Option<String>,
+
+    /// A smaller score is better, in a table (a loss, a perplexity).
+    #[arg(long)]
+    pub lower_is_better: bool,
 
     /// Which network a FlexiBERT record describes.
     #[arg(long, value_enum, default_value_t = ReadingArgument::AsTrained, value_name = "R")]
@@ -90,15 +107,16 @@ pub struct TruthArguments {
 #[derive(Clone, Debug, PartialEq, Args, Serialize, Deserialize)]
 pub struct TruthsArguments {
     /// Ground truth: BERT_benchmark.json, a LiteTransformerSearch folder with
-    /// ppl_summary.yaml, or a file in lpzero's own format. Given several times,
-    /// the formula is wanted that carries over: that does best on the ground
-    /// truth on which it does worst.
+    /// ppl_summary.yaml, a file in lpzero's own format, or a table of your own
+    /// (.csv or .jsonl): a column `architecture` (JSON, or the path of a file
+    /// relative to the table), a column of scores, and perhaps `id`. Given
+    /// several times, the formula is wanted that carries over: that does best on
+    /// the ground truth on which it does worst.
     #[arg(long = "truth", value_name = "T")]
     pub truths: Vec<PathBuf>,
 
-    /// Which network a FlexiBERT record describes.
-    #[arg(long, value_enum, default_value_t = ReadingArgument::AsTrained, value_name = "R")]
-    pub reading: ReadingArgument,
+    #[command(flatten)]
+    pub layout: LayoutArguments,
 }
 
 impl TruthsArguments {
@@ -106,7 +124,7 @@ impl TruthsArguments {
     pub fn each(&self) -> Vec<TruthArguments> {
         let of = |truth: Option<PathBuf>| TruthArguments {
             truth,
-            reading: self.reading,
+            layout: self.layout.clone(),
         };
         if self.truths.is_empty() {
             return vec![of(None)];
@@ -257,8 +275,9 @@ pub struct Search {
 
     /// Continue the run in this folder with the configuration it was started with.
     #[arg(long, value_name = "DIR", conflicts_with_all = [
-        "out", "truths", "reading", "method", "grammar", "n_unary", "from", "template",
-        "no_rules", "no_prediction", "fitness", "splits", "budget", "batch", "positions",
+        "out", "truths", "score_column", "lower_is_better", "reading", "method", "grammar",
+        "n_unary", "from", "template", "no_rules", "no_prediction", "fitness", "splits",
+        "budget", "batch", "positions",
         "objective", "text", "tokenizer",
     ])]
     pub resume: Option<PathBuf>,
@@ -322,7 +341,8 @@ pub struct Rank {
 
 #[derive(Debug, Args)]
 pub struct Score {
-    /// Architectures: lpzero specs, FlexiBERT configs, LiteTransformerSearch model_config.yaml files.
+    /// Architectures: lpzero specs, FlexiBERT configs, LiteTransformerSearch
+    /// model_config.yaml files, Hugging Face folders (gpt2, bert, electra).
     #[arg(
         value_name = "ARCH",
         conflicts_with = "truth",

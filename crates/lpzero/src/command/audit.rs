@@ -7,7 +7,7 @@ use lpzero::arch::Reading;
 use lpzero::audit::{Audit, AuditSettings, Regression, Response, Verdict, audit};
 use lpzero::search::regression::NestedTest;
 
-use super::arguments::{Audit as Arguments, ReadingArgument, TruthArguments};
+use super::arguments::{Audit as Arguments, LayoutArguments, ReadingArgument, TruthArguments};
 use super::output::{align_numbers, print_json, table};
 use super::rank::{interval, number};
 use super::session::{Session, failed};
@@ -24,7 +24,10 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<()> {
     let declared = match truth.reading {
         Some(Reading::Declared) | None => truth.clone(),
         Some(_) => session.truth(&TruthArguments {
-            reading: ReadingArgument::Declared,
+            layout: LayoutArguments {
+                reading: ReadingArgument::Declared,
+                ..arguments_of_truth.layout.clone()
+            },
             ..arguments_of_truth
         })?,
     };

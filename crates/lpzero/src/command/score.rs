@@ -14,7 +14,7 @@ pub fn run(session: &Session, arguments: &Score) -> Result<()> {
     let (ids, architectures) = if arguments.truth.truth.is_some() {
         columns(&session.truth(&arguments.truth)?)
     } else {
-        let reading = reading(arguments.truth.reading);
+        let reading = reading(arguments.truth.layout.reading);
         let mut ids = Vec::new();
         let mut architectures = Vec::new();
         for path in &arguments.architectures {

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use lpzero::arch::{Architecture, Reading};
 use lpzero::nn::Objective;
 use lpzero::trace::{Progress, Trace};
-use lpzero::truth::GroundTruth;
+use lpzero::truth::{GroundTruth, TableOptions};
 use lpzero::{Pass, Proxy, Repeats, Workbench, text};
 
 use super::arguments::{
@@ -113,7 +113,12 @@ impl Session {
             )
         })?;
         let path = &located(path);
-        let truth = GroundTruth::read(path, reading(arguments.reading)).map_err(|error| {
+        let options = TableOptions {
+            score_column: arguments.layout.score_column.clone(),
+            lower_is_better: arguments.layout.lower_is_better,
+        };
+        let reading = reading(arguments.layout.reading);
+        let truth = GroundTruth::read_with(path, reading, &options).map_err(|error| {
             // A published name is not a path yet: say where to get the data.
             match lpzero::truth::known(&path.to_string_lossy()) {
                 Some(known) if !path.exists() => Failure::input(format_args!(
