@@ -41,6 +41,7 @@ fn the_command_line_reference_follows_from_the_command() {
         &["truth"],
         &["truth", "show"],
         &["truth", "audit"],
+        &["truth", "fetch"],
     ] {
         let help = support::lpzero(folder.path(), &[command, &["--help"]].concat());
         assert_eq!(help.status, 0, "{}", help.stderr);

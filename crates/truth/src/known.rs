@@ -1,5 +1,7 @@
 //! The published ground truths, as declared data.
 
+use crate::fetch::Published;
+
 /// A published ground truth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Known {
@@ -19,6 +21,25 @@ pub struct Known {
     pub location: &'static str,
     /// Paper and repository.
     pub published: &'static str,
+    /// The folder on the web below which the files stand.
+    pub address: &'static str,
+    /// `hash size path` of every file, a line each (`tools/list_published.py`).
+    pub listing: &'static str,
+}
+
+impl Known {
+    /// The files that belong to it.
+    pub fn files(&self) -> Vec<Published> {
+        let file = |line: &str| {
+            let mut fields = line.splitn(3, ' ');
+            Some(Published {
+                hash: fields.next()?.to_owned(),
+                size: fields.next()?.parse().ok()?,
+                path: fields.next()?.to_owned(),
+            })
+        };
+        self.listing.lines().filter_map(file).collect()
+    }
 }
 
 /// Every ground truth that this crate knows by name.
@@ -35,6 +56,8 @@ pub const KNOWN: [Known; 2] = [
         location: "flexibert/BERT_benchmark.json",
         published: "Serianni & Kalita, ACL 2023; github.com/aaronserianni/training-free-nas, \
                     data/BERT_benchmark.json",
+        address: "https://raw.githubusercontent.com/aaronserianni/training-free-nas/HEAD/data",
+        listing: include_str!("published/flexibert.txt"),
     },
     Known {
         name: "lts-gpt2-wt103",
@@ -47,6 +70,9 @@ pub const KNOWN: [Known; 2] = [
         location: "lts/random_GPT2_wt103",
         published: "Javaheripi et al., NeurIPS 2022; github.com/microsoft/archai, branch \
                     neurips-lts, archai/nlp/nas/saved_logs/random_GPT2_wt103",
+        address: "https://raw.githubusercontent.com/microsoft/archai/neurips-lts/archai/nlp/nas/\
+                  saved_logs/random_GPT2_wt103",
+        listing: include_str!("published/lts-gpt2-wt103.txt"),
     },
 ];
 

@@ -16,6 +16,7 @@
 #![forbid(unsafe_code)]
 
 mod error;
+mod fetch;
 mod flexibert;
 mod format;
 mod known;
@@ -24,6 +25,7 @@ mod table;
 mod truth;
 
 pub use error::Error;
+pub use fetch::{FetchError, FetchOptions, Fetching, Published, fetch};
 pub use format::{FORMAT, VERSION};
 pub use known::{KNOWN, Known, known};
 pub use table::TableOptions;

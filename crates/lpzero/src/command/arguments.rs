@@ -416,6 +416,24 @@ pub enum TruthAction {
     /// What a ground truth can tell: which variables its scores respond to, how
     /// well they could be predicted at all, which records to distrust.
     Audit(Audit),
+    /// Download a published ground truth, checked against its pinned hash; then
+    /// --truth takes its name.
+    Fetch(Fetch),
+}
+
+#[derive(Debug, Args)]
+pub struct Fetch {
+    /// One that `lpzero truth list` names.
+    #[arg(value_name = "NAME")]
+    pub name: String,
+
+    /// Where to put it [default: LPZERO_DATA, else the user's data folder].
+    #[arg(long, value_name = "DIR")]
+    pub folder: Option<PathBuf>,
+
+    /// Another address with the same files.
+    #[arg(long, value_name = "URL")]
+    pub from: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -4,6 +4,7 @@
 pub mod arguments;
 mod audit;
 mod failure;
+mod fetch;
 mod front;
 mod output;
 mod proxies;

@@ -122,8 +122,8 @@ impl Session {
             // A published name is not a path yet: say where to get the data.
             match lpzero::truth::known(&path.to_string_lossy()) {
                 Some(known) if !path.exists() => Failure::input(format_args!(
-                    "--truth {}: known, but not on this machine; give its path, or set LPZERO_DATA to the folder that has it ({}, published at {})",
-                    known.name, known.layout, known.published
+                    "--truth {}: known, but not on this machine; `lpzero truth fetch {}` downloads it, or give its path, or set LPZERO_DATA to the folder that has it ({}, published at {})",
+                    known.name, known.name, known.layout, known.published
                 )),
                 _ => failed(lpzero::Error::from(error)),
             }
@@ -171,12 +171,16 @@ const MOST_THREADS: usize = 1024;
 const MOST_TOKENS: usize = 1 << 20;
 
 /// The path of a ground truth that may be given by name: published ones are
-/// looked for in the folder `LPZERO_DATA`.
+/// looked for in the folder `LPZERO_DATA`, then in the user's data folder.
 pub fn located(path: &Path) -> PathBuf {
     let named = || {
         let known = lpzero::truth::known(path.to_str()?)?;
-        let below = PathBuf::from(std::env::var_os("LPZERO_DATA")?).join(known.location);
-        below.exists().then_some(below)
+        let folders = [variable("LPZERO_DATA").map(PathBuf::from), data_folder()];
+        let mut places = folders
+            .into_iter()
+            .flatten()
+            .map(|data| data.join(known.location));
+        places.find(|place| place.exists())
     };
     if path.exists() {
         path.to_owned()
@@ -255,7 +259,6 @@ pub fn source(truth: &GroundTruth) -> String {
 
 /// The user's cache folder, by the conventions of the platform.
 fn default_cache() -> Option<PathBuf> {
-    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
     let base = variable("XDG_CACHE_HOME").map(PathBuf::from).or_else(|| {
         let home = PathBuf::from(variable("HOME")?);
         Some(home.join(if cfg!(target_os = "macos") {
@@ -265,6 +268,24 @@ fn default_cache() -> Option<PathBuf> {
         }))
     });
     base.map(|base| base.join("lpzero"))
+}
+
+/// The user's data folder, by the conventions of the platform.
+pub fn data_folder() -> Option<PathBuf> {
+    let base = variable("XDG_DATA_HOME").map(PathBuf::from).or_else(|| {
+        let home = PathBuf::from(variable("HOME")?);
+        Some(home.join(if cfg!(target_os = "macos") {
+            "Library/Application Support"
+        } else {
+            ".local/share"
+        }))
+    });
+    base.map(|base| base.join("lpzero"))
+}
+
+/// A variable of the environment that is set to something.
+pub fn variable(name: &str) -> Option<std::ffi::OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
 /// The cache folder where it can be written to. A folder that the user chose

@@ -7,16 +7,17 @@ use lpzero::search::statistics::{rho, tau};
 use lpzero::truth::{GroundTruth, KNOWN};
 
 use super::arguments::{Truth, TruthAction, TruthArguments};
-use super::audit;
 use super::output::{align_numbers, print_json, table};
 use super::rank::number;
 use super::session::{Session, failed};
+use super::{audit, fetch};
 
 pub fn run(session: &Session, arguments: &Truth) -> Result<()> {
     match &arguments.action {
         None | Some(TruthAction::List) => list(session),
         Some(TruthAction::Show { truth }) => show(session, truth),
         Some(TruthAction::Audit(arguments)) => audit::run(session, arguments),
+        Some(TruthAction::Fetch(arguments)) => fetch::run(session, arguments),
     }
 }
 
@@ -49,7 +50,7 @@ fn list(session: &Session) -> Result<()> {
     }
     writeln!(
         out,
-        "Give --truth the path of a downloaded one, or a file in lpzero's own format."
+        "`lpzero truth fetch NAME` downloads one; --truth then takes its name, or any path."
     )?;
     Ok(())
 }

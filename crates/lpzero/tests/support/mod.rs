@@ -30,6 +30,7 @@ pub fn command(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lpzero"));
     command
         .env("XDG_CACHE_HOME", folder.join("default-cache"))
+        .env("XDG_DATA_HOME", folder.join("default-data"))
         .env_remove("LPZERO_DATA")
         .env("NO_COLOR", "1");
     command

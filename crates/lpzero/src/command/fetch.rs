@@ -1,0 +1,60 @@
+//! `lpzero truth fetch`: downloads a published ground truth.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::Result;
+use lpzero::truth::{FetchError, FetchOptions, Fetching, KNOWN, fetch, known};
+
+use super::arguments::Fetch;
+use super::failure::Failure;
+use super::output::print_json;
+use super::session::{Session, data_folder, variable};
+
+pub fn run(session: &Session, arguments: &Fetch) -> Result<()> {
+    let Some(known) = known(&arguments.name) else {
+        let names: Vec<&str> = KNOWN.iter().map(|known| known.name).collect();
+        return Err(Failure::input(format_args!(
+            "{}: no published ground truth of this name, expected {}",
+            arguments.name,
+            names.join(" or ")
+        )));
+    };
+    let folder = (arguments.folder.clone())
+        .or_else(|| variable("LPZERO_DATA").map(PathBuf::from))
+        .or_else(data_folder);
+    let folder = folder.ok_or_else(|| {
+        Failure::input("no data folder is known on this machine, expected --folder DIR")
+    })?;
+    let proxies = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+    let options = FetchOptions {
+        from: arguments.from.clone(),
+        proxy: (proxies.iter().find_map(|name| variable(name)))
+            .map(|proxy| proxy.to_string_lossy().into_owned()),
+        ..FetchOptions::default()
+    };
+    let bar = session.report.bar("fetching", 1);
+    let progress = |Fetching { done, total }| {
+        bar.set_length(total);
+        bar.set_position(done);
+    };
+    let fetched = fetch(known, &folder, &options, &progress, &session.cancel);
+    bar.finish_and_clear();
+    let path = fetched.map_err(|error| match error {
+        FetchError::Cancelled => Failure::interrupted(known.name),
+        FetchError::Proxy { .. } => Failure::input(error),
+        other => other.into(),
+    })?;
+    if session.json {
+        return print_json(&serde_json::json!({ "truth": known.name, "path": path }));
+    }
+    writeln!(
+        std::io::stdout(),
+        "{}: {} ({}; licence {})",
+        known.name,
+        path.display(),
+        known.published,
+        known.licence
+    )?;
+    Ok(())
+}
