@@ -203,6 +203,35 @@ fn a_journal_with_a_torn_end_is_repaired_and_one_with_a_damaged_middle_refused()
 }
 
 #[test]
+fn an_exhaustive_search_goes_on_where_its_journal_ends() {
+    let (folder, truth) = prepared();
+    let run = folder.path().join("run");
+    let started = "search --split 10/6 --method exhaustive --n-unary 1 --batch 2 --positions 16";
+    let started: Vec<&str> = started.split(' ').collect();
+    let places = ["--truth", &truth, "--out", run.to_str().unwrap()];
+    assert_eq!(
+        lpzero(folder.path(), &[&started[..], &places].concat()).status,
+        0
+    );
+    let expected = report(&run);
+    let journal = run.join("journal");
+    let whole = fs::read(&journal).unwrap();
+    // As a run leaves it that is killed while it searches.
+    for left in [whole.len() / 3, whole.len() * 9 / 10] {
+        fs::remove_file(run.join("report.json")).unwrap();
+        fs::write(&journal, &whole[..left]).unwrap();
+        let resumed = resume(folder.path(), &run, &["--threads", "1"]);
+        assert_eq!(resumed.status, 0, "{}", resumed.stderr);
+        assert!(
+            resumed.stderr.contains("recorded batches"),
+            "{}",
+            resumed.stderr
+        );
+        assert_eq!(report(&run), expected);
+    }
+}
+
+#[test]
 fn a_run_whose_ground_truth_has_changed_is_refused() {
     let (folder, truth) = prepared();
     let run = folder.path().join("run");
