@@ -8,6 +8,7 @@
 
 pub mod audit;
 mod error;
+mod exact;
 mod finding;
 mod proxy;
 mod ranking;
@@ -16,6 +17,7 @@ pub mod text;
 mod workbench;
 
 pub use error::Error;
+pub use exact::run_passes;
 pub use finding::{ExactScores, Finder, Ground, baselines, kinds, split, unfitted_proxies};
 pub use lpzero_arch as arch;
 pub use lpzero_nn as nn;

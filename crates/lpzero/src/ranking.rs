@@ -110,6 +110,21 @@ impl PassScores {
         }
         Ok(pass)
     }
+
+    /// Puts exact scores, by architecture of the ground truth, in place of what
+    /// traces cannot give of a proxy. `seconds` is what they took.
+    pub fn replace(
+        &mut self,
+        proxy: usize,
+        sign: i8,
+        scores: &[f64],
+        indices: &[usize],
+        seconds: f64,
+    ) {
+        let sign = f64::from(sign);
+        self.columns[proxy] = indices.iter().map(|&i| sign * scores[i]).collect();
+        self.seconds[proxy] = seconds;
+    }
 }
 
 /// One row per proxy, on the architectures in `indices`.

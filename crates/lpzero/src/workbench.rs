@@ -9,10 +9,11 @@ use lpzero_nn::Objective;
 use lpzero_proxy::{Evaluator, ExactVisitor, Node, TypeError};
 use lpzero_trace::{
     CacheWarning, DEFAULT_MEMORY, NetworkScalar, Progress, Resources, Tokens, Trace, TraceCache,
-    TraceSpec, build_traces, visit_passes,
+    TraceSpec, build_traces, visit_networks,
 };
 use rayon::ThreadPool;
 
+use crate::exact::run_passes;
 use crate::{Error, Proxy, Repetition};
 
 /// What the networks see and minimise during their one pass.
@@ -170,11 +171,13 @@ impl Workbench {
             let columns = formulas.iter().map(|formula| evaluator.all_scores(formula));
             return columns.collect::<Result<_, _>>().map_err(not_a_score);
         }
-        let rows = visit_passes(
+        let spec = self.spec("exact");
+        let rows = visit_networks(
             architectures,
-            &self.spec("exact"),
+            &spec,
             self.resources(None, progress, cancel),
             |_| visitor.clone(),
+            run_passes,
             |architecture, visitor, loss| {
                 let mut scalars = Trace::data_free(architecture).scalars;
                 scalars[NetworkScalar::Loss as usize] = loss;

@@ -338,6 +338,14 @@ fn an_option_without_effect_is_refused() {
 }
 
 #[test]
+fn a_search_cannot_start_from_what_traces_do_not_hold() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = write_benchmark(folder.path(), &benchmark(20));
+    let arguments = ["search", "--truth", &path, "--from", "naswot"];
+    refused(&folder, &arguments, &["--from naswot", "whole tensors"]);
+}
+
+#[test]
 fn numbers_of_options_are_checked() {
     let folder = tempfile::tempdir().unwrap();
     let path = write_benchmark(folder.path(), &benchmark(6));

@@ -81,6 +81,15 @@ pub enum Symbol {
     S,
     /// Gradient with respect to the summed embeddings, (batch, positions, width).
     J,
+    /// The Hessian of the loss times G, same shape as W; from a pass over dual numbers.
+    Hg,
+    /// Gradient with respect to |W| in the pass of synaptic flow, same shape as W.
+    Gf,
+    /// log(1 + |Gf|), computed in double precision: Gf itself leaves single precision in deep networks.
+    Lf,
+    /// Mean over standard deviation (divided by n) of |G| over sequences, each a
+    /// pass of its own; 0 where there is no spread. Same shape as W.
+    Gr,
 }
 
 impl Role {
@@ -122,7 +131,7 @@ impl Role {
 }
 
 impl Symbol {
-    /// Every symbol, in the order of the enum.
+    /// What one forward and backward pass shows, in the order of the enum.
     pub const ALL: [Symbol; 8] = [
         Symbol::W,
         Symbol::G,
@@ -133,6 +142,14 @@ impl Symbol {
         Symbol::S,
         Symbol::J,
     ];
+
+    /// What takes further passes, in the order of the enum after [`ALL`](Self::ALL).
+    pub const LATER: [Symbol; 4] = [Symbol::Hg, Symbol::Gf, Symbol::Lf, Symbol::Gr];
+
+    /// Whether it takes a further pass.
+    pub fn is_later(self) -> bool {
+        self as usize >= Self::ALL.len()
+    }
 }
 
 impl Symbol {
@@ -147,6 +164,12 @@ impl Symbol {
             Symbol::H => "head output: A of a query, key, value, weighting or transform map",
             Symbol::S => "attention probabilities (batch, heads, positions, positions)",
             Symbol::J => "gradient with respect to the summed embeddings (batch, positions, width)",
+            Symbol::Hg => "Hessian of the loss times G",
+            Symbol::Gf => "gradient with respect to |W| in the pass of synaptic flow",
+            Symbol::Lf => "log(1 + |Gf|), computed in double precision",
+            Symbol::Gr => {
+                "mean over standard deviation of |G| over sequences, each being a pass of its own; 0 where there is no spread"
+            }
         }
     }
 }

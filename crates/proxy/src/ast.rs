@@ -2,7 +2,7 @@
 
 use lpzero_trace::{NetworkScalar, Symbol};
 
-use crate::{OperatorId, RoleSet};
+use crate::{Kind, OperatorId, RoleSet};
 
 /// The deepest tree that any function taking outside input accepts.
 pub const MAX_DEPTH: usize = 100;
@@ -16,7 +16,8 @@ pub enum Node {
     Number(f64),
     /// A scalar of the whole network: `layers`, `loss`, `params`.
     Scalar(NetworkScalar),
-    /// A tensor at every site: `W`, `G`, `X`, `A`, `D`, `H`, `S`, `J`.
+    /// A tensor at every site: `W`, `G`, `X`, `A`, `D`, `H`, `S`, `J`, or what
+    /// a further pass gives: `Hg`, `Gf`, `Lf`, `Gr`.
     Symbol(Symbol),
     /// An operator of the table (elementwise, reduction, binary, ...) that is
     /// not an aggregator, with as many arguments as its arity.
@@ -150,6 +151,21 @@ impl Node {
         }
     }
 
+    /// Whether traces do not hold what the formula reads: a symbol of a further
+    /// pass, or a decomposition of a whole tensor. Such formulas are only scored
+    /// exactly, and search does not offer them.
+    pub fn needs_whole_tensors(&self) -> bool {
+        let mut needs = false;
+        self.walk(&mut |node| {
+            needs |= match node {
+                Node::Symbol(symbol) => symbol.is_later(),
+                Node::Apply(operator, _) => operator.row().kind == Kind::Decomposition,
+                _ => false,
+            };
+        });
+        needs
+    }
+
     /// The symbols that the formula reads, each once, in the order of [`Symbol`].
     pub fn symbols(&self) -> Vec<Symbol> {
         let mut seen = Vec::new();
@@ -168,7 +184,9 @@ impl Class {
     /// The class of a symbol's tensors.
     pub fn of(symbol: Symbol) -> Class {
         match symbol {
-            Symbol::W | Symbol::G => Class::Parameter,
+            Symbol::W | Symbol::G | Symbol::Hg | Symbol::Gf | Symbol::Lf | Symbol::Gr => {
+                Class::Parameter
+            }
             Symbol::X => Class::Input,
             Symbol::A | Symbol::D | Symbol::H | Symbol::J => Class::Output,
             Symbol::S => Class::Attention,

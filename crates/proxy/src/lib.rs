@@ -93,13 +93,13 @@ mod types;
 
 pub use ast::{Class, MAX_DEPTH, Node, Type};
 pub use error::{MAX_LENGTH, ParseError, ParseErrorKind};
-pub use evaluate::{Evaluator, ExactVisitor, Prepared, SiteColumns};
+pub use evaluate::{Evaluator, ExactVisitor, Further, Prepared, SiteColumns};
 pub use latex::to_latex;
 pub use lpzero_trace::{NetworkScalar, Role, Site, Symbol, Trace};
 pub use named::{Named, needs_network};
 pub use operator::{
     Direction, Domain, Fixity, Form, Kernel, Kind, OPERATORS, Operator, OperatorId, Parity, Range,
-    Sample, known,
+    Sample, Whole, known,
 };
 pub use parse::{parse, parse_expression};
 pub use reference::reference;

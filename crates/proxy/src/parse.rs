@@ -198,7 +198,7 @@ impl<'a> Parser<'a> {
     }
 
     fn leaf_named(&self, name: &str, span: Range<usize>) -> Result<Parsed, ParseError> {
-        let mut symbols = Symbol::ALL.into_iter();
+        let mut symbols = Symbol::ALL.into_iter().chain(Symbol::LATER);
         if let Some(symbol) = symbols.find(|symbol| symbol_name(*symbol) == name) {
             let class = Class::of(symbol);
             return Ok(leaf(Node::Symbol(symbol), Type::Tensor(class), span));
@@ -217,7 +217,10 @@ impl<'a> Parser<'a> {
         let kind = if operator_names().any(|operator| operator == name) {
             ParseErrorKind::MissingArguments { name }
         } else {
-            let symbols = Symbol::ALL.into_iter().map(symbol_name);
+            let symbols = Symbol::ALL
+                .into_iter()
+                .chain(Symbol::LATER)
+                .map(symbol_name);
             let scalars = NetworkScalar::ALL.iter().map(|row| row.name);
             let proxies = named::NAMED.iter().map(|proxy| proxy.name);
             ParseErrorKind::UnknownName {

@@ -120,5 +120,9 @@ pub(crate) fn symbol_name(symbol: Symbol) -> &'static str {
         Symbol::H => "H",
         Symbol::S => "S",
         Symbol::J => "J",
+        Symbol::Hg => "Hg",
+        Symbol::Gf => "Gf",
+        Symbol::Lf => "Lf",
+        Symbol::Gr => "Gr",
     }
 }

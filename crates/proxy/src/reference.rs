@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use lpzero_trace::{NetworkScalar, Role, Symbol};
 
-use crate::named::NAMED;
+use crate::named::{ABSENT, NAMED};
 use crate::print::symbol_name;
 use crate::{
     Class, Direction, Fixity, Kind, MAX_DEPTH, MAX_LENGTH, OPERATORS, Operator, ROLE_GROUPS, Rule,
@@ -26,6 +26,11 @@ const KINDS: &[(&str, &[Kind], &str)] = &[
         "Reductions",
         &[Kind::Reduction, Kind::SymbolReduction],
         "A tensor to one number per site. `confidence` and `code_agreement` take a bare symbol.",
+    ),
+    (
+        "Reductions of whole tensors",
+        &[Kind::Decomposition],
+        "A tensor to one number per site, by a decomposition that a sample cannot give: `score` and `rank` evaluate them on whole tensors, `search` does not offer them.",
     ),
     (
         "Aggregators",
@@ -52,11 +57,15 @@ pub fn reference() -> String {
         "Types",
         "From many numbers to one: a tensor at every site (of a class), one number per site or per layer, one per architecture, a constant. Tensors of two classes do not combine, nor do numbers per site and numbers per layer.",
     );
-    section(&mut out, "Symbols", "");
+    section(
+        &mut out,
+        "Symbols",
+        "The last four take further passes, which are run only where a formula reads them: `score` and `rank` do, `search` does not offer them.",
+    );
     rows(
         &mut out,
         &["symbol", "is", "class"],
-        Symbol::ALL.iter().map(|symbol| {
+        Symbol::ALL.iter().chain(&Symbol::LATER).map(|symbol| {
             let class = Class::of(*symbol).to_string();
             vec![
                 format!("`{}`", symbol_name(*symbol)),
@@ -110,16 +119,21 @@ pub fn reference() -> String {
     section(&mut out, "Named proxies", "Formulas may use these names.");
     rows(
         &mut out,
-        &["name", "formula", "is", "source"],
+        &["name", "formula", "is", "source", "our reading"],
         NAMED.iter().map(|proxy| {
             vec![
                 format!("`{}`", proxy.name),
                 format!("`{}`", proxy.formula),
                 proxy.definition.to_owned(),
                 proxy.source.to_owned(),
+                proxy.note.to_owned(),
             ]
         }),
     );
+    out.push_str("\nNot in the table:\n\n");
+    for (name, reason) in ABSENT {
+        let _ = writeln!(out, "- {name}. {reason}");
+    }
     section(
         &mut out,
         "Pruning rules",

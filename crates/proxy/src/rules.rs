@@ -91,7 +91,7 @@ fn check_part(node: &Node) -> Result<Option<Type>, Rule> {
     let is_number = |of: &Option<Type>| of.is_some_and(|of| !matches!(of, Type::Tensor(_)));
     match row.kind {
         Kind::Disconnect => return Err(Rule::DeadOperation),
-        Kind::Reduction | Kind::SymbolReduction if is_number(&types[0]) => {
+        Kind::Reduction | Kind::SymbolReduction | Kind::Decomposition if is_number(&types[0]) => {
             return Err(Rule::DeadOperation);
         }
         Kind::Tensorwise | Kind::Fibre | Kind::Product if types.iter().any(is_number) => {

@@ -148,8 +148,8 @@ pub(crate) fn apply_type(
         (Kind::Tensorwise, _) => Err(wrong("a tensor")),
         (Kind::Fibre, Type::Tensor(class)) if class != Class::Product => Ok(Type::Tensor(class)),
         (Kind::Fibre, _) => Err(wrong("a tensor that is not a matrix product")),
-        (Kind::Reduction, Type::Tensor(_)) => Ok(Type::Site),
-        (Kind::Reduction, _) => Err(wrong("a tensor")),
+        (Kind::Reduction | Kind::Decomposition, Type::Tensor(_)) => Ok(Type::Site),
+        (Kind::Reduction | Kind::Decomposition, _) => Err(wrong("a tensor")),
         (Kind::SymbolReduction, Type::Tensor(_)) => match arguments[0] {
             Node::Symbol(_) => Ok(Type::Site),
             _ => Err(TypeError::BareSymbol {

@@ -108,12 +108,14 @@ fn where_a_sketch_is_complete_both_ways_agree() {
 
 #[test]
 fn the_named_proxies_are_exact_on_traces() {
-    let formulas: Vec<Node> = named::NAMED.iter().map(named::Named::node).collect();
+    let traceable = |proxy: &&named::Named| !proxy.node().needs_whole_tensors();
+    let proxies: Vec<_> = named::NAMED.iter().filter(traceable).collect();
+    let formulas: Vec<Node> = proxies.iter().map(|proxy| proxy.node()).collect();
     let (ours, traced) = (
         exact(&large(), 2, &formulas),
         sketched(&large(), 2, &formulas),
     );
-    for ((proxy, a), b) in named::NAMED.iter().zip(&ours).zip(&traced) {
+    for ((proxy, a), b) in proxies.iter().zip(&ours).zip(&traced) {
         // This one has a softmax, which a trace knows on a sample.
         let tolerance = if proxy.name == "lpzero_gpt2" {
             0.01

@@ -61,6 +61,14 @@ fn run(row: &Operator, inputs: &[Vec<f64>], shape: &[usize]) -> Vec<f64> {
             kernel(&single[0], &single[1], columns, &mut values);
         }
         Kernel::Aggregate(kernel) => return vec![kernel(&inputs[0])],
+        Kernel::Whole(kernel) => {
+            let tensor = lpzero_proxy::Whole {
+                values: &values,
+                first: shape[0],
+                last: shape.last().copied().unwrap_or(1),
+            };
+            return vec![kernel(tensor)];
+        }
         Kernel::None => {}
     }
     values.into_iter().map(f64::from).collect()

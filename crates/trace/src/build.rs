@@ -9,7 +9,7 @@ use std::{
 };
 
 use lpzero_arch::Architecture;
-use lpzero_nn::{Network, Objective, Visitor, Workspace};
+use lpzero_nn::{Batch, Network, Objective, Visitor, Workspace};
 use rayon::ThreadPool;
 
 use crate::{
@@ -79,6 +79,7 @@ pub fn build_traces(
         resources,
         |key| cache.map_or(Ok(None), |cache| cache.get(key)),
         |_| Recorder::new(),
+        one_pass,
         |key, architecture, recorder, loss| {
             let trace = recorder.finish(architecture, loss);
             if let Some(cache) = cache {
@@ -109,18 +110,57 @@ pub fn visit_passes<V: Visitor<f32>, T: Clone + Send>(
         resources,
         |_| Ok(None),
         visitor,
+        one_pass,
         |_, architecture, visitor, loss| Ok(finish(architecture, visitor, loss)),
     )
 }
 
+/// As [`visit_passes`], but the caller runs each network, as often as it takes.
+/// `passes` returns the loss.
+///
+/// # Errors
+///
+/// As [`visit_passes`], and what `passes` says.
+pub fn visit_networks<V: Send, T: Clone + Send>(
+    architectures: &[Architecture],
+    spec: &TraceSpec,
+    resources: Resources<'_>,
+    visitor: impl Fn(&Architecture) -> V + Sync,
+    passes: impl Fn(&Network<f32>, &Batch, &mut V, &mut Workspace<f32>) -> Result<f64, lpzero_nn::Error>
+    + Sync,
+    finish: impl Fn(&Architecture, V, f64) -> T + Sync,
+) -> Result<Vec<T>, Error> {
+    run(
+        architectures,
+        spec,
+        resources,
+        |_| Ok(None),
+        visitor,
+        passes,
+        |_, architecture, visitor, loss| Ok(finish(architecture, visitor, loss)),
+    )
+}
+
+/// What a trace takes.
+fn one_pass<V: Visitor<f32>>(
+    network: &Network<f32>,
+    batch: &Batch,
+    visitor: &mut V,
+    workspace: &mut Workspace<f32>,
+) -> Result<f64, lpzero_nn::Error> {
+    network.pass_with(batch, visitor, workspace)
+}
+
 /// What every kind of pass shares: each distinct architecture once, largest
 /// first, within the memory limit, unless `known` has its result already.
-fn run<V: Visitor<f32>, T: Clone + Send>(
+fn run<V, T: Clone + Send>(
     architectures: &[Architecture],
     spec: &TraceSpec,
     resources: Resources<'_>,
     known: impl Fn(&ArchitectureKey) -> Result<Option<T>, Error> + Sync,
     visitor: impl Fn(&Architecture) -> V + Sync,
+    passes: impl Fn(&Network<f32>, &Batch, &mut V, &mut Workspace<f32>) -> Result<f64, lpzero_nn::Error>
+    + Sync,
     finish: impl Fn(&ArchitectureKey, &Architecture, V, f64) -> Result<T, Error> + Sync,
 ) -> Result<Vec<T>, Error> {
     let Resources { pool, cancel, .. } = resources;
@@ -172,7 +212,10 @@ fn run<V: Visitor<f32>, T: Clone + Send>(
         let index = distinct.first[job.index];
         let architecture = &architectures[index];
         let mut visitor = visitor(architecture);
-        let loss = pass(architecture, spec, &mut visitor, workspace)
+        let with = |network: &Network<f32>, batch: &Batch, workspace: &mut Workspace<f32>| {
+            passes(network, batch, &mut visitor, workspace)
+        };
+        let loss = seeded(architecture, spec, workspace, with)
             .map_err(|source| Error::Engine { index, source })?;
         let result = finish(&distinct.keys[job.index], architecture, visitor, loss)?;
         meter.advance(job);
@@ -200,17 +243,17 @@ fn run<V: Visitor<f32>, T: Clone + Send>(
     Ok(distinct.spread(results))
 }
 
-/// Builds one seeded network and runs it once.
-fn pass(
+/// Builds one seeded network and its batch, and runs it.
+fn seeded(
     architecture: &Architecture,
     spec: &TraceSpec,
-    visitor: &mut impl Visitor<f32>,
     workspace: &mut Workspace<f32>,
+    run: impl FnOnce(&Network<f32>, &Batch, &mut Workspace<f32>) -> Result<f64, lpzero_nn::Error>,
 ) -> Result<f64, lpzero_nn::Error> {
     let batch = spec.batch_for(architecture)?;
     let objective = spec.objective_for(architecture);
     let network = Network::seeded_with(architecture, objective, spec.seed, workspace)?;
-    let loss = network.pass_with(&batch, visitor, workspace);
+    let loss = run(&network, &batch, workspace);
     network.recycle(workspace);
     loss
 }

@@ -51,7 +51,10 @@ mod sketch;
 mod spec;
 mod trace;
 
-pub use build::{DEFAULT_MEMORY, Progress, Resources, build_traces, memory_estimate, visit_passes};
+pub use build::{
+    DEFAULT_MEMORY, Progress, Resources, build_traces, memory_estimate, visit_networks,
+    visit_passes,
+};
 pub use cache::{ArchitectureKey, TraceCache};
 pub use error::{CacheWarning, Error};
 pub use recorder::Recorder;

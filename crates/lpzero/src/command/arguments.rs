@@ -330,7 +330,9 @@ pub struct Rank {
     #[command(flatten)]
     pub repeats: RepeatArguments,
 
-    /// A named proxy or a formula; may be repeated [default: every named proxy].
+    /// A named proxy or a formula; may be repeated [default: every named proxy
+    /// that one pass and a trace give; those with decompositions or further
+    /// passes, such as naswot, grasp or zico, cost more and must be named].
     #[arg(long = "proxy", value_name = "P", allow_hyphen_values = true)]
     pub proxies: Vec<String>,
 

@@ -33,6 +33,7 @@ fn list(session: &Session) -> Result<()> {
                     "sign": proxy.sign,
                     "definition": proxy.definition,
                     "source": proxy.source,
+                    "note": proxy.note,
                 })
             })
             .collect();
@@ -65,12 +66,17 @@ fn explain(session: &Session, name: &str) -> Result<()> {
             "sign": proxy.sign,
             "definition": named.map(|named| named.definition),
             "source": named.map(|named| named.source),
+            "note": named.map(|named| named.note),
+            "reads": proxy.formula.symbols().iter().map(|symbol| format!("{symbol:?}")).collect::<Vec<_>>(),
         }));
     }
     let out = &mut std::io::stdout().lock();
     if let Some(named) = named {
         writeln!(out, "{}: {}", named.name, named.definition)?;
         writeln!(out, "source      {}", named.source)?;
+        if !named.note.is_empty() {
+            writeln!(out, "our reading {}", named.note)?;
+        }
     }
     writeln!(out, "formula     {}", proxy.formula)?;
     writeln!(out, "ranks like  {canonical}")?;
@@ -85,6 +91,20 @@ fn explain(session: &Session, name: &str) -> Result<()> {
             "one forward and backward pass"
         }
     )?;
+    for symbol in proxy.formula.symbols() {
+        writeln!(out, "            {symbol:?}: {}", symbol.meaning())?;
+    }
+    let sign = match proxy.sign {
+        1 => "larger is better",
+        _ => "smaller is better",
+    };
+    writeln!(out, "sign        {sign}")?;
+    if proxy.formula.needs_whole_tensors() {
+        writeln!(
+            out,
+            "exact only  scored on whole tensors; `search` does not offer it"
+        )?;
+    }
     writeln!(
         out,
         "\n`lpzero proxies --reference` explains every operator, symbol and role."

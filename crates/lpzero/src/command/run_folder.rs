@@ -99,6 +99,12 @@ fn starts(texts: &[String]) -> Result<Vec<String>> {
             Ok(_) if formulas.contains(text) => {
                 return Err(Failure::input(format_args!("--from {text}: given twice")));
             }
+            Ok(proxy) if proxy.formula.needs_whole_tensors() => {
+                return Err(Failure::input(format_args!(
+                    "--from {text}: needs whole tensors or a further pass, and a search reads \
+                     traces; expected a formula over what traces hold"
+                )));
+            }
             Ok(_) => vec![text.clone()],
             Err(_) if path.is_dir() => front(path)?,
             Err(error) => return Err(failed(error)),

@@ -131,6 +131,27 @@ impl Session {
         Ok(truth)
     }
 
+    /// Exact scores of architectures, by proxy, with progress.
+    pub fn exact_scores(
+        &self,
+        workbench: &Workbench,
+        ids: &[String],
+        architectures: &[Architecture],
+        proxies: &[Proxy],
+    ) -> Result<Vec<Vec<f64>>> {
+        let bar = self.report.bar("scoring", 1000);
+        let progress = |progress: Progress| {
+            bar.set_position((progress.work * 1000.0) as u64);
+            bar.set_message(format!(
+                "{} of {} networks",
+                progress.finished, progress.total
+            ));
+        };
+        let scores = workbench.exact_scores(ids, architectures, proxies, &progress, &self.cancel);
+        bar.finish_and_clear();
+        scores.map_err(failed)
+    }
+
     /// Traces of architectures, with progress; data-free proxies cost no pass.
     pub fn traces(
         &self,
@@ -227,7 +248,10 @@ pub fn failed(error: lpzero::Error) -> anyhow::Error {
 /// The proxies that options name, or every named one.
 pub fn proxies(texts: &[String]) -> Result<Vec<Proxy>> {
     if texts.is_empty() {
-        return Ok(Proxy::all_named());
+        // Whole tensors and further passes cost many times a trace, so they are
+        // scored only where they are named.
+        let all = Proxy::all_named().into_iter();
+        return Ok(all.filter(|p| !p.formula.needs_whole_tensors()).collect());
     }
     let mut proxies: Vec<Proxy> = Vec::with_capacity(texts.len());
     for text in texts {

@@ -74,6 +74,7 @@ struct Store {
 #[derive(Clone)]
 struct Elements {
     rows: usize,
+    last: usize,
     values: Vec<f32>,
 }
 
@@ -132,6 +133,57 @@ impl ExactVisitor {
         scores.collect()
     }
 
+    /// The further passes that some formula needs.
+    pub fn further(&self) -> Further {
+        let mut further = Further::default();
+        for need in self.jobs.iter().flat_map(|job| &job.needs) {
+            let symbol = match need {
+                Need::Elements(symbol) | Need::Moments(Tensor::Symbol(symbol)) => *symbol,
+                Need::Moments(Tensor::Flow) => Symbol::Gf,
+                _ => continue,
+            };
+            match symbol {
+                Symbol::Hg => further.hessian = true,
+                Symbol::Gf | Symbol::Lf => further.flow = true,
+                Symbol::Gr => further.sequences = true,
+                _ => {}
+            }
+        }
+        further
+    }
+
+    /// What a further pass gave at a site.
+    pub fn later(&mut self, site: Site, symbol: Symbol, tensor: TensorView<'_, f32>) {
+        let wanted = self.wanted(site);
+        self.keep(site, symbol, tensor, &wanted);
+        self.run(site);
+    }
+
+    /// |W| and the gradient with respect to it, of the pass of synaptic flow.
+    pub fn flow(&mut self, site: Site, weight: &[f64], gradient: &[f64], shape: &[usize]) {
+        let wanted = self.wanted(site);
+        if wanted.contains(&Need::Moments(Tensor::Flow)) {
+            let products = weight.iter().zip(gradient).map(|(w, g)| w * g);
+            let store = self.stores.entry(site).or_default();
+            store.moments.push((Tensor::Flow, exact_moments(products)));
+        }
+        for symbol in [Symbol::Gf, Symbol::Lf] {
+            let map = |g: &f64| match symbol {
+                Symbol::Lf => g.abs().ln_1p() as f32,
+                _ => *g as f32,
+            };
+            let reads = [
+                Need::Elements(symbol),
+                Need::Moments(Tensor::Symbol(symbol)),
+            ];
+            if reads.iter().any(|need| wanted.contains(need)) {
+                let data: Vec<f32> = gradient.iter().map(map).collect();
+                self.keep(site, symbol, TensorView { data: &data, shape }, &wanted);
+            }
+        }
+        self.run(site);
+    }
+
     /// What jobs at this site still want.
     fn wanted(&mut self, site: Site) -> Vec<Need> {
         let jobs = &self.jobs;
@@ -159,6 +211,7 @@ impl ExactVisitor {
         if wanted.contains(&Need::Elements(symbol)) {
             let elements = Elements {
                 rows: tensor.shape.first().copied().unwrap_or(1).max(1),
+                last: tensor.shape.last().copied().unwrap_or(1).max(1),
                 values: tensor.data.to_vec(),
             };
             store.elements.push((symbol, elements));
@@ -190,6 +243,42 @@ impl ExactVisitor {
     }
 }
 
+/// Which passes beyond the first some formulas need.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Further {
+    /// The Hessian times the gradient (`Hg`).
+    pub hessian: bool,
+    /// Synaptic flow (`Gf`, `Lf`).
+    pub flow: bool,
+    /// Each sequence alone (`Gr`).
+    pub sequences: bool,
+}
+
+/// The moments that elementwise formulas read, of numbers in double precision.
+fn exact_moments(values: impl Iterator<Item = f64>) -> Moments {
+    let mut moments = Moments {
+        count: 0,
+        sum: 0.0,
+        sum_abs: 0.0,
+        sum_square: 0.0,
+        sum_sqrt_abs: 0.0,
+        min: f64::INFINITY,
+        max: f64::NEG_INFINITY,
+        confidence: f64::NAN,
+        code_agreement: f64::NAN,
+    };
+    for x in values {
+        moments.count += 1;
+        moments.sum += x;
+        moments.sum_abs += x.abs();
+        moments.sum_square += x * x;
+        moments.sum_sqrt_abs += x.abs().sqrt();
+        moments.min = moments.min.min(x);
+        moments.max = moments.max.max(x);
+    }
+    moments
+}
+
 impl Visitor<f32> for ExactVisitor {
     /// What some formula reads. Logits and attention probabilities that none
     /// does are never whole in memory.
@@ -199,7 +288,7 @@ impl Visitor<f32> for ExactVisitor {
             Need::Elements(read) | Need::Moments(Tensor::Symbol(read)) => {
                 read == symbol || (read == Symbol::H && is_head_output)
             }
-            Need::Moments(Tensor::Saliency) | Need::Network => false,
+            Need::Moments(Tensor::Saliency | Tensor::Flow) | Need::Network => false,
         };
         // What reads nothing is evaluated at every site, whatever comes by.
         let mut here = self.jobs.iter().filter(|job| job.roles.contains(site.role));
@@ -265,6 +354,7 @@ impl Store {
             columns,
             count: elements.values.len() as f64,
             all_columns: columns as f64,
+            last: elements.last,
         })
     }
 }

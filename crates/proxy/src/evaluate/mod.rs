@@ -16,6 +16,8 @@
 //!   of a sample are scaled to the number of elements of the tensor.
 //! - Sites that lack a symbol which the expression needs are left out. An
 //!   aggregate over no sites is 0 for `sum` and NaN otherwise.
+//! - A decomposition, or a symbol of a further pass, is not in a trace: such
+//!   formulas are NaN there ([`Node::needs_whole_tensors`]).
 //! - A score that is not finite is NaN.
 
 mod cache;
@@ -27,7 +29,7 @@ mod sites;
 
 use std::collections::HashMap;
 
-pub use exact::ExactVisitor;
+pub use exact::{ExactVisitor, Further};
 use lpzero_trace::{Moments, NetworkScalar, Site, Symbol, Trace};
 pub use sites::SiteColumns;
 
@@ -115,8 +117,12 @@ impl<'t> Evaluator<'t> {
             reduction: &mut |text| Some(self.reductions.column(text)),
             slots: HashMap::new(),
         };
+        let plan = match node.needs_whole_tensors() {
+            true => Plan::Number(f64::NAN),
+            false => compiler.compile(node)?,
+        };
         Ok(Prepared {
-            plan: compiler.compile(node)?,
+            plan,
             evaluator: self,
         })
     }
@@ -191,6 +197,7 @@ impl Source for TraceSource<'_> {
     fn moments(&self, index: usize, tensor: Tensor) -> Option<&Moments> {
         match tensor {
             Tensor::Saliency => self.trace.sites[index].saliency.as_ref(),
+            Tensor::Flow => None,
             Tensor::Symbol(symbol) => Some(&self.tensor(index, symbol)?.moments),
         }
     }
@@ -217,6 +224,8 @@ impl Source for TraceSource<'_> {
             columns,
             count,
             all_columns: count / rows as f64,
+            // Decompositions are not evaluated on samples.
+            last: columns,
         })
     }
 

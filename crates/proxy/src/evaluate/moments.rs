@@ -12,6 +12,8 @@ pub(crate) enum Tensor {
     Symbol(Symbol),
     /// W * G.
     Saliency,
+    /// |W| * Gf, in double precision.
+    Flow,
 }
 
 /// A reduction as a multiple of a reduction of a form of a tensor.
@@ -86,6 +88,9 @@ impl View {
                     if *operator == known::MUL =>
                 {
                     Some(View::plain(Tensor::Saliency))
+                }
+                [Node::Symbol(Symbol::W), Node::Symbol(Symbol::Gf)] if *operator == known::MUL => {
+                    Some(View::plain(Tensor::Flow))
                 }
                 [Node::Number(factor), argument] | [argument, Node::Number(factor)]
                     if *operator == known::MUL =>

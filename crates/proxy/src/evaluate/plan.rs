@@ -10,7 +10,7 @@ use super::cache::Column;
 use super::moments::{MomentReduction, Tensor};
 use super::site::Sampling;
 use crate::types::without_disconnected;
-use crate::{Kernel, Kind, Node, Operator, RoleSet, Sample, Type, TypeError, type_of};
+use crate::{Kernel, Kind, Node, Operator, RoleSet, Sample, Type, TypeError, Whole, type_of};
 
 /// A compiled formula or part of one.
 pub(crate) enum Plan {
@@ -30,6 +30,8 @@ pub(crate) enum Plan {
         argument: Box<Plan>,
         column: Option<Arc<Column>>,
     },
+    /// A reduction of a whole tensor.
+    Whole(fn(Whole<'_>) -> f64, Box<Plan>),
     /// An aggregate over sites.
     Sites(SitesPlan),
     /// An aggregate over layers.
@@ -84,6 +86,9 @@ impl Compiler<'_> {
                 match (row.kernel, &arguments[..]) {
                     (Kernel::Moment(moment), [Node::Symbol(symbol)]) => {
                         Plan::Moment(*symbol, moment)
+                    }
+                    (Kernel::Whole(kernel), [argument]) => {
+                        Plan::Whole(kernel, Box::new(self.part(argument)?))
                     }
                     (Kernel::Reduce { sample, .. }, [argument]) => {
                         match MomentReduction::of(row, argument) {
@@ -154,7 +159,7 @@ fn sampling(argument: &Node) -> Sampling {
             let kind = id.row().kind;
             matches!(
                 kind,
-                Kind::Reduction | Kind::SymbolReduction | Kind::Aggregator
+                Kind::Reduction | Kind::SymbolReduction | Kind::Decomposition | Kind::Aggregator
             )
         })
     };
@@ -197,14 +202,16 @@ impl Plan {
             Plan::Apply(_, parts) => parts.iter().for_each(|part| part.collect_needs(needs)),
             Plan::Moments(reduction) => needs.push(Need::Moments(reduction.tensor)),
             Plan::Moment(symbol, _) => needs.push(Need::Moments(Tensor::Symbol(*symbol))),
-            Plan::Reduce { argument, .. } => argument.collect_needs(needs),
+            Plan::Reduce { argument, .. } | Plan::Whole(_, argument) => {
+                argument.collect_needs(needs);
+            }
         }
     }
 
     /// Whether some part is computed on elements rather than on moments.
     pub(crate) fn reads_elements(&self) -> bool {
         match self {
-            Plan::Symbol(_) | Plan::Reduce { .. } => true,
+            Plan::Symbol(_) | Plan::Reduce { .. } | Plan::Whole(..) => true,
             Plan::Apply(_, parts) => parts.iter().any(Plan::reads_elements),
             Plan::Layers { argument, .. } => argument.reads_elements(),
             Plan::Sites(sites) => sites.argument.reads_elements(),
@@ -216,7 +223,9 @@ impl Plan {
     pub(crate) fn for_each_sites<'a>(&'a self, visit: &mut impl FnMut(&'a SitesPlan)) {
         match self {
             Plan::Apply(_, parts) => parts.iter().for_each(|part| part.for_each_sites(visit)),
-            Plan::Reduce { argument, .. } | Plan::Layers { argument, .. } => {
+            Plan::Reduce { argument, .. }
+            | Plan::Whole(_, argument)
+            | Plan::Layers { argument, .. } => {
                 argument.for_each_sites(visit);
             }
             Plan::Sites(sites) => {

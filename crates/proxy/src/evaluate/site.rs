@@ -5,7 +5,7 @@ use lpzero_trace::{Moments, NetworkScalar, Site, Symbol};
 use super::cache::Column;
 use super::moments::Tensor;
 use super::plan::{Plan, SitesPlan};
-use crate::{Kernel, Operator, Sample};
+use crate::{Kernel, Operator, Sample, Whole};
 
 /// What a reduction is computed on, where only a sample is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub(crate) struct Layout {
     pub(crate) count: f64,
     /// Columns of the whole tensor.
     pub(crate) all_columns: f64,
+    /// Size of the last dimension, where all elements are loaded.
+    pub(crate) last: usize,
 }
 
 /// What plans read of one architecture.
@@ -148,9 +150,11 @@ impl<'s, S: Source> Machine<'s, S> {
                 combine_layers(operator, left, right)
             }
             // Tensors and sites do not occur outside an aggregate.
-            Plan::Symbol(_) | Plan::Moments(_) | Plan::Moment(..) | Plan::Reduce { .. } => {
-                LayerValue::Scalar(f64::NAN)
-            }
+            Plan::Symbol(_)
+            | Plan::Moments(_)
+            | Plan::Moment(..)
+            | Plan::Whole(..)
+            | Plan::Reduce { .. } => LayerValue::Scalar(f64::NAN),
         }
     }
 
@@ -257,6 +261,18 @@ impl<'s, S: Source> Machine<'s, S> {
                     None => compute()?,
                 })
             }
+            Plan::Whole(kernel, argument) => {
+                let Value::Tensor(tensor) = self.value(argument, index, Sampling::Fibres)? else {
+                    return None;
+                };
+                let value = kernel(Whole {
+                    values: &tensor.values,
+                    first: tensor.values.len() / tensor.layout.columns.max(1),
+                    last: tensor.layout.last,
+                });
+                self.spare.push(tensor.values);
+                Value::Scalar(value)
+            }
             Plan::Symbol(symbol) => {
                 let mut values = self.buffer();
                 match self.source.load(index, *symbol, sampling, &mut values) {
@@ -331,6 +347,7 @@ impl<'s, S: Source> Machine<'s, S> {
                     columns: values.len(),
                     count: all_columns * b.layout.all_columns,
                     all_columns: b.layout.all_columns,
+                    last: b.layout.columns,
                 };
                 self.spare.extend([a.values, b.values]);
                 Some(Value::Tensor(Elements { values, layout }))

@@ -4,6 +4,7 @@
 //! [`OPERATORS`]: parser, printer, LaTeX, type checker, simplifier, pruning
 //! rules, evaluator and the reference ([`crate::reference`]) read it there.
 
+mod decompositions;
 mod kernels;
 mod table;
 
@@ -75,6 +76,9 @@ pub enum Kind {
     Reduction,
     /// A bare symbol to one number per site, from reductions that no sketch can give.
     SymbolReduction,
+    /// A tensor to one number per site, from the whole tensor as a matrix: no
+    /// sketch can give it.
+    Decomposition,
     /// One number per site or layer to one per layer or architecture.
     Aggregator,
     /// Two arguments, number by number; the one with fewer values is broadcast.
@@ -165,6 +169,18 @@ pub struct Sample<'a> {
     pub count: f64,
 }
 
+/// A whole tensor, as decompositions read it.
+#[derive(Clone, Copy, Debug)]
+pub struct Whole<'a> {
+    /// All elements, row-major.
+    pub values: &'a [f32],
+    /// Size of the first dimension.
+    pub first: usize,
+    /// Size of the last dimension: the columns of the matrix whose rows are all
+    /// other dimensions, flattened.
+    pub last: usize,
+}
+
 /// The elementwise forms of a tensor whose reductions follow from its [`Moments`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
@@ -207,6 +223,8 @@ pub enum Kernel {
     },
     /// Read from the exact moments of a symbol.
     Moment(fn(&Moments) -> f64),
+    /// A whole tensor to a number.
+    Whole(fn(Whole<'_>) -> f64),
     /// Several numbers to one.
     Aggregate(fn(&[f64]) -> f64),
     /// Two numbers in, one out.
@@ -322,6 +340,7 @@ impl fmt::Display for Kind {
             Kind::Fibre => "along dimension 0",
             Kind::Reduction => "reduction",
             Kind::SymbolReduction => "reduction of a symbol",
+            Kind::Decomposition => "reduction of a whole tensor",
             Kind::Aggregator => "aggregator",
             Kind::Binary => "binary",
             Kind::Power => "power",

@@ -1,5 +1,6 @@
 //! The table: one row per operator.
 
+use super::decompositions::*;
 use super::kernels::*;
 use super::{Direction, Domain, Fixity, Form, Kernel, Kind, Operator, Parity, Range};
 
@@ -73,6 +74,22 @@ pub static OPERATORS: &[Operator] = &[
     symbol("confidence", |m| m.confidence, r"\operatorname{confidence}\left(#1\right)", "Mean over all other dimensions of the maximum along dimension 1 (Serianni & Kalita 2023)."),
     symbol("code_agreement", |m| m.code_agreement, r"\operatorname{agreement}\left(#1\right)", "Sum over pairs of rows (tokens) of the number of columns (units) with equal sign (Mellor et al. 2021).")
         .range(Range::NonNegative),
+
+    // Reductions of whole tensors, rows being all dimensions but the last: exact scoring only.
+    whole("nuclear", nuclear, r"\left\lVert #1\right\rVert_*", "Nuclear norm: the sum of the singular values.")
+        .homogeneous().even().range(Range::NonNegative),
+    whole("logdet_agreement", logdet_agreement, r"\log\left|K\left(#1\right)+I\right|", "Log of det(K + 1), K(i, j) being the number of columns (units) with equal sign in rows (tokens) i and j, 1 the identity, without which equal rows make it infinite (after Mellor et al. 2021)."),
+    whole("distinct_codes", distinct_codes, r"\operatorname{codes}\left(#1\right)", "Number of different sign patterns over rows (tokens) that columns (units) have (Peng et al. 2024).")
+        .range(Range::NonNegative),
+    whole("least_correlation", least_correlation, r"\lambda_{\min}\left(#1\right)", "Smallest eigenvalue of the correlation matrix of the columns, or of the rows where they are fewer (Jiang et al. 2023)."),
+    whole("pca_dimension", pca_dimension, r"\operatorname{dim}_{.99}\left(#1\right)", "Fewest principal components with 99 % of the variance of the rows (tokens).")
+        .even().range(Range::NonNegative),
+    whole("pca_entropy", pca_entropy, r"\operatorname{H}\left(\lambda\left(#1\right)\right)", "Entropy in nats of the normalised variances of the principal components of the rows (tokens).")
+        .even().range(Range::NonNegative),
+    whole("row_cosine", row_cosine, r"\operatorname{cosine}\left(#1\right)", "1 - mean over pairs of rows that are not zero of |cosine|^(1/20) (Celotti et al. 2020)."),
+    whole("row_covariance", row_covariance, r"\operatorname{covariance}\left(#1\right)", "-sum of log(v + k) + 1 / (v + k) over the eigenvalues v of the correlation matrix of the rows that are not zero, k = 1e-5 (Mellor et al. 2021, version 1)."),
+    whole("channel_square", channel_square, r"\operatorname{channels}\left(#1\right)", "Of a tensor (batch, positions, channels): sum over channels of the mean over the batch of the squared sum over positions.")
+        .even().range(Range::NonNegative),
 
     // Aggregators: one number per site or layer -> one per layer or architecture.
     aggregator("sum", sum_all, r"\sum#0 #1", "Sum; 0 over no sites at all.").homogeneous().odd().range(Range::Argument).weight(0.4),
@@ -166,6 +183,15 @@ const fn symbol(
     doc: &'static str,
 ) -> Operator {
     unary(name, Kernel::Moment(moment), latex, doc).kind(Kind::SymbolReduction)
+}
+
+const fn whole(
+    name: &'static str,
+    kernel: fn(super::Whole<'_>) -> f64,
+    latex: &'static str,
+    doc: &'static str,
+) -> Operator {
+    unary(name, Kernel::Whole(kernel), latex, doc).kind(Kind::Decomposition)
 }
 
 const fn aggregator(
