@@ -277,6 +277,11 @@ fn the_named_proxies_are_finite_and_as_defined() {
     for proxy in named::NAMED {
         let node = proxy.node();
         let ours = evaluator.scores(&node, &[0]).unwrap()[0];
+        // Not on traces; compared with PyTorch where whole tensors are scored.
+        if node.needs_whole_tensors() {
+            assert!(ours.is_nan(), "{}", proxy.name);
+            continue;
+        }
         assert!(ours.is_finite(), "{}", proxy.name);
         assert!(close(ours, naive.score(&node), 1e-5), "{}", proxy.name);
     }
