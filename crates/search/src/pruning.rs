@@ -31,7 +31,8 @@ pub(crate) const MEASURED: [Rule; 4] = [NOT_FINITE, CONSTANT, UPPER_BOUND, UNDEF
 pub const PROBE: usize = 8;
 
 /// Standard errors between a correlation on some architectures and what it can
-/// plausibly be on all: one formula in forty is given up wrongly.
+/// plausibly be on all: with a normal error, a formula that is just as good as
+/// what is wanted is given up about once in forty times.
 pub const CONFIDENCE: f64 = 2.0;
 
 /// Counters of one search.

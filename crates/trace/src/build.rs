@@ -104,15 +104,7 @@ pub fn visit_passes<V: Visitor<f32>, T: Clone + Send>(
     visitor: impl Fn(&Architecture) -> V + Sync,
     finish: impl Fn(&Architecture, V, f64) -> T + Sync,
 ) -> Result<Vec<T>, Error> {
-    run(
-        architectures,
-        spec,
-        resources,
-        |_| Ok(None),
-        visitor,
-        one_pass,
-        |_, architecture, visitor, loss| Ok(finish(architecture, visitor, loss)),
-    )
+    visit_networks(architectures, spec, resources, visitor, one_pass, finish)
 }
 
 /// As [`visit_passes`], but the caller runs each network, as often as it takes.

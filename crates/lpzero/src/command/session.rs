@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
+use indicatif::ProgressBar;
 use lpzero::arch::{Architecture, Reading};
 use lpzero::nn::Objective;
 use lpzero::trace::{Progress, Trace};
@@ -140,13 +141,7 @@ impl Session {
         proxies: &[Proxy],
     ) -> Result<Vec<Vec<f64>>> {
         let bar = self.report.bar("scoring", 1000);
-        let progress = |progress: Progress| {
-            bar.set_position((progress.work * 1000.0) as u64);
-            bar.set_message(format!(
-                "{} of {} networks",
-                progress.finished, progress.total
-            ));
-        };
+        let progress = |progress| show(&bar, progress);
         let scores = workbench.exact_scores(ids, architectures, proxies, &progress, &self.cancel);
         bar.finish_and_clear();
         scores.map_err(failed)
@@ -164,16 +159,8 @@ impl Session {
         if !proxies.is_empty() && proxies.iter().all(Proxy::is_data_free) {
             return Ok(architectures.iter().map(Trace::data_free).collect());
         }
-        // Tenths of a percent of the work: large networks come first, so the
-        // number of finished ones does not tell the time left.
         let bar = self.report.bar("tracing", 1000);
-        let progress = |progress: Progress| {
-            bar.set_position((progress.work * 1000.0) as u64);
-            bar.set_message(format!(
-                "{} of {} networks",
-                progress.finished, progress.total
-            ));
-        };
+        let progress = |progress| show(&bar, progress);
         let traced = workbench.traces(source, ids, architectures, &progress, &self.cancel);
         bar.finish_and_clear();
         let traced = traced.map_err(failed)?;
@@ -182,6 +169,17 @@ impl Session {
         }
         Ok(traced.traces)
     }
+}
+
+/// Shows passes under way on a bar of a thousand steps, tenths of a percent of
+/// the work: large networks come first, so the number of finished ones does not
+/// tell the time left.
+fn show(bar: &ProgressBar, progress: Progress) {
+    bar.set_position((progress.work * 1000.0) as u64);
+    bar.set_message(format!(
+        "{} of {} networks",
+        progress.finished, progress.total
+    ));
 }
 
 /// Threads that may be asked for: no machine has more cores to offer.

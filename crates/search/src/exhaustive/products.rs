@@ -26,7 +26,7 @@ const ROWS: usize = 96;
 
 /// Elements so much smaller than the largest of their vector are left out. They
 /// add nothing that f32 could hold, and products of them are subnormal numbers,
-/// with which processors are a hundred times slower.
+/// with which many processors are slow.
 const NEGLIGIBLE: f64 = 1.0 / (1u64 << 60) as f64;
 
 /// The scorer and the architectures that it is asked about.
