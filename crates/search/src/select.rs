@@ -52,9 +52,6 @@ pub struct Candidate {
     pub fitness: f64,
     /// On each ground truth.
     pub performances: Vec<Performance>,
-    /// By [`Settings::fitness`], on search and validation split together, where
-    /// it does worst.
-    pub merit: Option<f64>,
 }
 
 /// A formula on the splits of one ground truth that may be looked at.
@@ -70,10 +67,22 @@ pub struct Performance {
     scores: Vec<f64>,
 }
 
+impl Performance {
+    fn merit(&self) -> f64 {
+        self.merit.unwrap_or(-1.0)
+    }
+}
+
 impl Candidate {
+    /// Its merit where it does worst; -1 where that is undefined.
+    fn merit(&self) -> f64 {
+        let merits = self.performances.iter().map(Performance::merit);
+        merits.fold(1.0, f64::min)
+    }
+
     /// The ground truth on which it does worst, by number.
     pub fn weakest(&self) -> usize {
-        let merit = |index: &usize| self.performances[*index].merit.unwrap_or(-1.0);
+        let merit = |index: &usize| self.performances[*index].merit();
         let all = 0..self.performances.len();
         all.min_by(|a, b| compare(merit(a), merit(b)))
             .unwrap_or_default()
@@ -127,15 +136,12 @@ fn candidate(
             scores,
         });
     }
-    let mut candidate = Candidate {
+    Ok(Some(Candidate {
         formula: individual.turned(),
         complexity: individual.complexity,
         fitness: individual.fitness,
         performances,
-        merit: None,
-    };
-    candidate.merit = candidate.performances[candidate.weakest()].merit;
-    Ok(Some(candidate))
+    }))
 }
 
 /// The candidates, the one to keep first: by [`Settings::fitness`], less
@@ -150,10 +156,9 @@ pub fn ranked(
     settings: &Settings,
     mut candidates: Vec<Candidate>,
 ) -> Result<Vec<Candidate>, Error> {
-    let pooled = |candidate: &Candidate| candidate.merit.unwrap_or(-1.0);
     let strongest = candidates
         .iter()
-        .max_by(|a, b| compare(pooled(a), pooled(b)));
+        .max_by(|a, b| compare(a.merit(), b.merit()));
     let Some(strongest) = strongest else {
         return Ok(candidates);
     };
@@ -167,7 +172,7 @@ pub fn ranked(
     };
     let interval = bootstrap.interval(settings.fitness, scores, &truth)?;
     let price = PENALTY * interval.map_or(0.0, |interval| interval.standard_error);
-    let merit = |candidate: &Candidate| pooled(candidate) - price * f64::from(candidate.complexity);
+    let merit = |candidate: &Candidate| candidate.merit() - price * f64::from(candidate.complexity);
     // A stable sort: equals stay as they were.
     candidates.sort_by(|a, b| compare(merit(b), merit(a)));
     Ok(candidates)
