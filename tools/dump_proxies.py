@@ -122,6 +122,39 @@ def row_covariance(x, k=1e-5):
     return -(np.log(v + k) + 1 / (v + k)).sum()
 
 
+def shape(x):
+    return sorted((x.numel() // x.shape[-1], x.shape[-1]))
+
+
+def spectral_capacity(x):
+    """log det(1 + Wᵀ W) of Xavier matrices: Simpson's rule over the density."""
+    small, large = shape(x)
+    ratio, scale = small / large, 2 * large / (small + large)
+    low, high = (1 - ratio**0.5) ** 2, (1 + ratio**0.5) ** 2
+    # Fine at both ends, where the density is steep.
+    t = np.linspace(0, np.pi, 20001)
+    v = low + (high - low) * (1 - np.cos(t)) / 2
+    density = np.sqrt((high - v) * (v - low)) / (2 * np.pi * ratio * np.maximum(v, 1e-300))
+    f = np.log1p(scale * v) * density * (high - low) * np.sin(t) / 2
+    step = t[1] - t[0]
+    return small * step / 3 * (f[0] + 4 * f[1:-1:2].sum() + 2 * f[2:-1:2].sum() + f[-1])
+
+
+def spectral_mean(x):
+    return (np.linalg.svd(rows(x), compute_uv=False) ** 2).mean()
+
+
+def sign_logdet(x):
+    m = np.sign(rows(x))
+    # Singular where there are more rows than columns.
+    return np.linalg.slogdet(m @ m.T)[1] if m.shape[0] <= m.shape[1] else -np.inf
+
+
+def found(weight, gradient):
+    return ((weight**2).mean() + (gradient.softmax(0) ** 2).mean()).item()
+
+
+FOUND = (".value.weight", ".out.weight")
 ATTENTION = (".query", ".key", ".value", ".weighting", ".transform", ".convolution", ".out")
 HEADS = (".query", ".key", ".value", ".weighting", ".transform")
 
@@ -157,6 +190,7 @@ def scores(path):
     attn = [n for n in maps if n.startswith("block.") and any(part in n for part in ATTENTION)]
     ffn = [n for n in maps if ".ffn." in n]
     layers = len(architecture["blocks"])
+    size = sum(w.numel() for n, w in W.items() if not n.startswith("objective."))
     hidden, first, last = [], [], []
     for i, spec in enumerate(architecture["blocks"]):
         widths = spec["feed_forward"]["hidden"]
@@ -209,6 +243,12 @@ def scores(path):
         "jacobian_covariance": row_covariance(G["position.table"]),
         "v_pca": sum(pca_dimension(a) for a in first),
         "az_expressivity": sum(pca_entropy(a) for a in last),
+        "neural_spectral_capacity": sum(spectral_capacity(W[n]) for n in attn + ffn),
+        "zerolm": sum(spectral_mean(W[n]) for n in attn + ffn),
+        "eznas": sum(1 / (1 + np.exp(-sign_logdet(G[n]))) for n in attn + ffn),
+        "w_pca": size * sum(pca_dimension(a) for a in first),
+        "lpzero_gpt2": np.mean([found(W[n], G[n]) for n in ffn + attn if n in ffn or n.endswith(FOUND)]),
+        "lpzero_bert": np.mean([(a.detach() ** 2).mean().item() for a in heads]),
     }
     if "dsc" not in path.stem:
         # A depthwise convolution has an output that no linear map shows.
@@ -225,6 +265,7 @@ def scores(path):
     result["scale"] = {
         "plain": sum(saliency.values()),
         "grasp": sum((W[n] * H[n]).abs().sum().item() for n in maps),
+        "eznas": len(attn + ffn),
     }
     return result
 

@@ -179,6 +179,7 @@ fn largest(truth: &Path) -> anyhow::Result<(String, Architecture)> {
 
 const INITIALISATION: Initialisation = Initialisation {
     weight: 0.02,
+    residual: None,
     projection: 0.02,
 };
 

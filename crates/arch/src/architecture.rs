@@ -239,6 +239,12 @@ pub enum Head {
 pub struct Initialisation {
     /// Of every weight matrix and table not named below.
     pub weight: f64,
+    /// Of the maps that write to the residual stream, attention's output map and
+    /// the last feed-forward map, where it is not `weight`: GPT-2 draws them with
+    /// `weight / sqrt(2 blocks)`, so that the stream does not grow with depth
+    /// (Radford et al. 2019, section 2.3).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub residual: Option<f64>,
     /// Of embedding and head projections.
     pub projection: f64,
 }

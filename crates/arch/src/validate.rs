@@ -293,6 +293,7 @@ impl<K: Fn(Field) -> String> Check<'_, K> {
         })?;
         for (deviation, field) in [
             (initialisation.weight, Field::InitialWeight),
+            (initialisation.residual.unwrap_or(0.0), Field::InitialWeight),
             (initialisation.projection, Field::InitialProjection),
         ] {
             let bearable = deviation.is_finite() && deviation >= 0.0;

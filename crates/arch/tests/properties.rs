@@ -67,6 +67,7 @@ fn encoder() -> impl Strategy<Value = Architecture> {
                 },
                 initialisation: Initialisation {
                     weight: 0.02,
+                    residual: None,
                     projection: 0.01,
                 },
             }

@@ -13,6 +13,7 @@ mod finding;
 mod proxy;
 mod ranking;
 mod repeats;
+mod sensitivity;
 pub mod text;
 mod workbench;
 
@@ -26,6 +27,6 @@ pub use lpzero_search as search;
 pub use lpzero_trace as trace;
 pub use lpzero_truth as truth;
 pub use proxy::Proxy;
-pub use ranking::{PassScores, RankRow, Stability, rank, rank_passes};
+pub use ranking::{Difference, PassScores, RankRow, Stability, Subjects, rank, rank_passes};
 pub use repeats::{PassMoments, Repeats, Repetition};
 pub use workbench::{Pass, Traced, Workbench};

@@ -47,9 +47,9 @@ impl Proxy {
         }
     }
 
-    /// Whether the score follows from the architecture alone.
-    pub fn is_data_free(&self) -> bool {
-        !named::needs_network(&self.formula)
+    /// Whether the score takes a network, or follows from the architecture.
+    pub fn needs_network(&self) -> bool {
+        named::needs_network(&self.formula)
     }
 }
 

@@ -1,13 +1,17 @@
 //! How well proxies rank the architectures of a ground truth.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
-use lpzero_proxy::Evaluator;
-use lpzero_search::bootstrap::Bootstrap;
+use lpzero_proxy::{Evaluator, named};
+use lpzero_search::MINIMUM_GROUP;
+use lpzero_search::bootstrap::{Bootstrap, Resamples};
 use lpzero_search::statistics::{
-    Correlation, Workspace, partial_tau, rank as ranks, tau_among_top, ties,
+    Correlation, Workspace, partial_tau, precision_at_top, rank as ranks, tau_among_top,
+    tau_within_groups, ties,
 };
-use lpzero_trace::{NetworkScalar, Trace};
+use lpzero_trace::Trace;
+use lpzero_truth::GroundTruth;
 use serde::Serialize;
 
 use crate::{Error, PassMoments, Proxy, Repeats};
@@ -28,13 +32,24 @@ pub struct RankRow {
     pub rho: Option<f64>,
     /// Its 95 % bootstrap interval.
     pub rho_ci: Option<[f64; 2]>,
+    /// What it gains on the number of parameters.
+    pub over_params: Option<Difference>,
+    /// What it gains on depth² x width.
+    pub over_depth2_width: Option<Difference>,
     /// Kendall's tau given the number of parameters.
     pub partial_tau_params: Option<f64>,
+    /// Kendall's tau among architectures of equal depth and width, where there
+    /// are at least [`MINIMUM_GROUP`].
+    pub tau_within_group: BTreeMap<String, Option<f64>>,
     /// Kendall's tau among the true top 10 %.
     pub tau_top10: Option<f64>,
+    /// Share of its own top 10 % that belongs to the true top 10 %.
+    pub precision_top10: Option<f64>,
     /// Share of pairs that the proxy leaves tied.
     pub ties: Option<f64>,
-    /// Whether the score follows from the architecture alone.
+    /// Whether a network takes part at all, or the score is a count.
+    pub needs_network: bool,
+    /// Whether the score stays the same when minibatch and objective change.
     pub data_free: bool,
     /// -1 where the proxy was turned so that larger is better.
     #[serde(skip_serializing_if = "is_positive")]
@@ -42,11 +57,24 @@ pub struct RankRow {
     /// Architectures on which the proxy is not a finite number.
     #[serde(skip_serializing_if = "is_zero")]
     pub undefined: usize,
-    /// Time to evaluate it on all traces.
+    /// Time to evaluate it on all architectures: on their traces, or on whole
+    /// tensors with the passes that this takes.
     pub seconds: f64,
+    /// The same divided by the number of architectures.
+    pub seconds_per_architecture: f64,
     /// What several passes say, where there are several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stability: Option<Stability>,
+}
+
+/// A paired difference of Kendall's taus: both on the same architectures, and in
+/// the interval on the same resamples.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Difference {
+    /// Tau of the proxy less tau of what it is compared with.
+    pub tau: f64,
+    /// Its 95 % bootstrap interval.
+    pub tau_ci: Option<[f64; 2]>,
 }
 
 /// How far a proxy depends on initialisation and minibatch. Numbers are `None`
@@ -73,92 +101,122 @@ fn is_zero(count: &usize) -> bool {
     *count == 0
 }
 
-/// What every proxy says of one pass.
+/// The architectures that proxies are ranked on, and what is known of them
+/// without a network.
 #[derive(Clone, Debug)]
+pub struct Subjects {
+    /// Trained scores, larger is better.
+    scores: Vec<f64>,
+    /// Depth and width, as text.
+    groups: Vec<String>,
+    params: Vec<f64>,
+    depth2_width: Vec<f64>,
+}
+
+impl Subjects {
+    /// The entries of a ground truth in `indices`.
+    pub fn new(truth: &GroundTruth, indices: &[usize]) -> Self {
+        let entries = || indices.iter().map(|&i| &truth.entries[i]);
+        let traces: Vec<Trace> = entries()
+            .map(|entry| Trace::data_free(&entry.architecture))
+            .collect();
+        let evaluator = Evaluator::new(&traces);
+        let count = |name: &str| {
+            let proxy = named::find(name).expect("a count with a name");
+            let scores = evaluator.all_scores(&proxy.node());
+            scores.expect("a named formula is a score")
+        };
+        Self {
+            scores: entries().map(|entry| entry.score).collect(),
+            groups: entries().map(|entry| entry.group().to_string()).collect(),
+            params: count("params"),
+            depth2_width: count("depth2_width"),
+        }
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.scores.len()
+    }
+}
+
+/// What every proxy says of one pass: scores by proxy, then architecture, turned
+/// so that larger is better. Proxies are added in their order.
+#[derive(Clone, Debug, Default)]
 pub struct PassScores {
-    /// Scores by proxy, then architecture, turned so that larger is better.
     columns: Vec<Vec<f64>>,
     /// Time by proxy.
     seconds: Vec<f64>,
-    /// Parameters by architecture.
-    params: Vec<f64>,
 }
 
 impl PassScores {
-    /// Evaluates proxies on the traces in `indices`.
+    /// Adds a proxy by the traces of the architectures in `indices`.
     ///
     /// # Errors
     ///
     /// A formula that is not a score.
-    pub fn new(proxies: &[Proxy], traces: &[Trace], indices: &[usize]) -> Result<Self, Error> {
-        let evaluator = Evaluator::new(traces);
-        let params = |&i: &usize| traces[i].scalars[NetworkScalar::Params as usize];
-        let mut pass = PassScores {
-            columns: Vec::with_capacity(proxies.len()),
-            seconds: Vec::with_capacity(proxies.len()),
-            params: indices.iter().map(params).collect(),
-        };
-        for proxy in proxies {
-            let start = Instant::now();
-            let mut scores = evaluator
-                .scores(&proxy.formula, indices)
-                .map_err(|error| Error::Formula(error.to_string()))?;
-            pass.seconds.push(start.elapsed().as_secs_f64());
-            let sign = f64::from(proxy.sign);
-            scores.iter_mut().for_each(|score| *score *= sign);
-            pass.columns.push(scores);
-        }
-        Ok(pass)
+    pub fn add_traced(
+        &mut self,
+        proxy: &Proxy,
+        evaluator: &Evaluator<'_>,
+        indices: &[usize],
+    ) -> Result<(), Error> {
+        let start = Instant::now();
+        let scores = evaluator
+            .scores(&proxy.formula, indices)
+            .map_err(|error| Error::Formula(error.to_string()))?;
+        self.add(proxy, scores, start.elapsed().as_secs_f64());
+        Ok(())
     }
 
-    /// Puts exact scores, by architecture of the ground truth, in place of what
-    /// traces cannot give of a proxy. `seconds` is what they took.
-    pub fn replace(
-        &mut self,
-        proxy: usize,
-        sign: i8,
-        scores: &[f64],
-        indices: &[usize],
-        seconds: f64,
-    ) {
-        let sign = f64::from(sign);
-        self.columns[proxy] = indices.iter().map(|&i| sign * scores[i]).collect();
-        self.seconds[proxy] = seconds;
+    /// Adds a proxy by its scores, which took `seconds`.
+    pub fn add(&mut self, proxy: &Proxy, mut scores: Vec<f64>, seconds: f64) {
+        let sign = f64::from(proxy.sign);
+        scores.iter_mut().for_each(|score| *score *= sign);
+        self.columns.push(scores);
+        self.seconds.push(seconds);
     }
 }
 
-/// One row per proxy, on the architectures in `indices`.
-///
-/// `truth` holds one trained score per trace, larger is better. Intervals of
-/// all rows come from the same resamples, drawn by `seed`.
+/// One row per proxy by traces alone, on the architectures of a ground truth in
+/// `indices`; `traces` are those of all its entries. A proxy is called data-free
+/// where no network takes part ([`Workbench::data_free`](crate::Workbench::data_free)
+/// finds out more). Intervals of all rows come from the same resamples, drawn by
+/// `seed`.
 ///
 /// # Errors
 ///
-/// Fewer than two architectures, or NaN among the trained scores.
+/// Fewer than two architectures, or a formula that is not a score.
 pub fn rank(
     proxies: &[Proxy],
     traces: &[Trace],
-    truth: &[f64],
+    truth: &GroundTruth,
     indices: &[usize],
     seed: u64,
     progress: impl FnMut(usize),
 ) -> Result<Vec<RankRow>, Error> {
-    let pass = PassScores::new(proxies, traces, indices)?;
-    let truth: Vec<f64> = indices.iter().map(|&i| truth[i]).collect();
-    rank_passes(proxies, &[pass], Repeats::ONE, &truth, seed, progress)
+    let evaluator = Evaluator::new(traces);
+    let mut pass = PassScores::default();
+    for proxy in proxies {
+        pass.add_traced(proxy, &evaluator, indices)?;
+    }
+    let subjects = Subjects::new(truth, indices);
+    let data_free: Vec<bool> = proxies.iter().map(|p| !p.needs_network()).collect();
+    let passes = (&[pass][..], Repeats::ONE);
+    rank_passes(proxies, passes, &subjects, &data_free, seed, progress)
 }
 
-/// [`rank`] by the mean of the scores of several passes. `passes` are those of
-/// `repeats`, and `truth` holds one trained score per architecture in them.
+/// [`rank`] by the mean of the scores of several passes, which are those of the
+/// repeats. `data_free` says of each proxy whether it is.
 ///
 /// # Errors
 ///
 /// As [`rank`].
 pub fn rank_passes(
     proxies: &[Proxy],
-    passes: &[PassScores],
-    repeats: Repeats,
-    truth: &[f64],
+    (passes, repeats): (&[PassScores], Repeats),
+    subjects: &Subjects,
+    data_free: &[bool],
     seed: u64,
     mut progress: impl FnMut(usize),
 ) -> Result<Vec<RankRow>, Error> {
@@ -166,7 +224,10 @@ pub fn rank_passes(
         seed,
         ..Bootstrap::default()
     };
-    let params = passes.first().map_or(&[][..], |pass| &pass.params);
+    let baselines = [&subjects.params, &subjects.depth2_width];
+    let baselines = baselines.map(|scores| Measured::new(&bootstrap, scores, &subjects.scores));
+    let [params, depth2_width] = baselines;
+    let (params, depth2_width) = (params?, depth2_width?);
     let mut rows = Vec::with_capacity(proxies.len());
     for (done, proxy) in proxies.iter().enumerate() {
         let columns: Vec<&[f64]> = passes.iter().map(|pass| &pass.columns[done][..]).collect();
@@ -179,6 +240,7 @@ pub fn rank_passes(
             }
         };
         let undefined = scores.iter().filter(|score| !score.is_finite()).count();
+        let seconds = passes.iter().map(|pass| pass.seconds[done]).sum();
         let mut row = RankRow {
             proxy: proxy.name.clone(),
             formula: proxy.formula.to_string(),
@@ -186,36 +248,79 @@ pub fn rank_passes(
             tau_ci: None,
             rho: None,
             rho_ci: None,
+            over_params: None,
+            over_depth2_width: None,
             partial_tau_params: None,
+            tau_within_group: BTreeMap::new(),
             tau_top10: None,
+            precision_top10: None,
             ties: None,
-            data_free: proxy.is_data_free(),
+            needs_network: proxy.needs_network(),
+            data_free: data_free[done],
             sign: proxy.sign,
             undefined,
-            seconds: passes.iter().map(|pass| pass.seconds[done]).sum(),
+            seconds,
+            seconds_per_architecture: seconds / subjects.count() as f64,
             stability: None,
         };
         if undefined == 0 {
-            let interval = |correlation| -> Result<_, Error> {
-                let interval = bootstrap.interval(correlation, scores, truth)?;
-                Ok(interval.map(|interval| [interval.low, interval.high]))
-            };
-            let mut workspace = Workspace::new();
-            row.tau = workspace.tau(scores, truth)?;
-            row.tau_ci = interval(Correlation::Kendall)?;
-            row.rho = workspace.rho(scores, truth)?;
-            row.rho_ci = interval(Correlation::Spearman)?;
-            row.partial_tau_params = partial_tau(scores, truth, params)?;
+            let truth = &subjects.scores;
+            let tau = Measured::new(&bootstrap, scores, truth)?;
+            let rho = bootstrap.interval(Correlation::Spearman, scores, truth)?;
+            row.tau = tau.tau;
+            row.tau_ci = interval(tau.resamples.as_ref());
+            row.rho = Workspace::new().rho(scores, truth)?;
+            row.rho_ci = rho.map(|interval| [interval.low, interval.high]);
+            row.over_params = tau.minus(&params);
+            row.over_depth2_width = tau.minus(&depth2_width);
+            row.partial_tau_params = partial_tau(scores, truth, &subjects.params)?;
+            let groups = tau_within_groups(scores, truth, &subjects.groups)?.into_iter();
+            row.tau_within_group = groups
+                .filter(|group| group.n >= MINIMUM_GROUP)
+                .map(|group| (group.group, group.tau))
+                .collect();
             row.tau_top10 = tau_among_top(scores, truth, 0.1)?;
+            row.precision_top10 = Some(precision_at_top(scores, truth, 0.1)?);
             row.ties = Some(ties(scores)?);
         }
         if repeats.count() > 1 {
-            row.stability = Some(stability(&columns, repeats, truth)?);
+            row.stability = Some(stability(&columns, repeats, &subjects.scores)?);
         }
         rows.push(row);
         progress(done + 1);
     }
     Ok(rows)
+}
+
+/// Kendall's tau with its resamples.
+struct Measured {
+    tau: Option<f64>,
+    resamples: Option<Resamples>,
+}
+
+impl Measured {
+    fn new(bootstrap: &Bootstrap, scores: &[f64], truth: &[f64]) -> Result<Self, Error> {
+        Ok(Self {
+            tau: Workspace::new().tau(scores, truth)?,
+            resamples: bootstrap.resample(Correlation::Kendall, scores, truth)?,
+        })
+    }
+
+    /// `None` where one of the two taus is undefined.
+    fn minus(&self, other: &Self) -> Option<Difference> {
+        let tau = self.tau? - other.tau?;
+        let resamples = self.resamples.as_ref().zip(other.resamples.as_ref());
+        let difference = resamples.map(|(own, theirs)| own.minus(theirs));
+        Some(Difference {
+            tau,
+            tau_ci: interval(difference.as_ref()),
+        })
+    }
+}
+
+fn interval(resamples: Option<&Resamples>) -> Option<[f64; 2]> {
+    let interval = resamples?.interval()?;
+    Some([interval.low, interval.high])
 }
 
 fn mean_scores(columns: &[&[f64]]) -> Vec<f64> {

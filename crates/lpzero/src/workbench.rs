@@ -76,18 +76,40 @@ impl Workbench {
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
             .build()?;
-        Ok(Self {
-            pool: Arc::new(pool),
+        let repetition = Repetition::default();
+        Ok(Self::on(Arc::new(pool), cache, seed, pass, repetition))
+    }
+
+    /// A workbench on threads that exist already.
+    pub(crate) fn on(
+        pool: Arc<ThreadPool>,
+        cache: Option<PathBuf>,
+        seed: u64,
+        pass: Pass,
+        repetition: Repetition,
+    ) -> Self {
+        Self {
+            pool,
             cache,
             seed,
             pass,
-            repetition: Repetition::default(),
-        })
+            repetition,
+        }
     }
 
     /// From now on, traces and scores are those of another pass.
     pub fn set_repetition(&mut self, repetition: Repetition) {
         self.repetition = repetition;
+    }
+
+    /// What the networks see and minimise.
+    pub fn pass(&self) -> &Pass {
+        &self.pass
+    }
+
+    /// Which pass of several this is.
+    pub(crate) fn repetition(&self) -> Repetition {
+        self.repetition
     }
 
     /// The threads.
@@ -165,7 +187,7 @@ impl Workbench {
         let formulas: Vec<Node> = proxies.iter().map(|proxy| proxy.formula.clone()).collect();
         let not_a_score = |error: TypeError| Error::Formula(error.to_string());
         let visitor = ExactVisitor::new(&formulas).map_err(not_a_score)?;
-        if proxies.iter().all(Proxy::is_data_free) {
+        if !proxies.iter().any(Proxy::needs_network) {
             let free: Vec<Trace> = architectures.iter().map(Trace::data_free).collect();
             let evaluator = Evaluator::new(&free);
             let columns = formulas.iter().map(|formula| evaluator.all_scores(formula));

@@ -3,6 +3,9 @@
 
 mod support;
 
+use lpzero::arch::Reading;
+use lpzero::truth::GroundTruth;
+use serde_json::json;
 use support::{benchmark, lpzero, published, write_benchmark};
 
 #[test]
@@ -313,8 +316,160 @@ fn rank_reports_every_named_proxy_with_intervals() {
         assert!(row["rho"].is_number() && row["ties"].is_number(), "{row}");
     }
     assert_eq!(row("params")["data_free"], true);
+    assert_eq!(row("params")["needs_network"], false);
     assert_eq!(row("snip")["data_free"], false);
-    assert!(row("layers")["tau"].as_f64().unwrap() > 0.5);
+    let tau = |name: &str| row(name)["tau"].as_f64().unwrap();
+    assert!(tau("layers") > 0.5);
+    // Differences are paired, so that nothing differs from itself.
+    let over = |name: &str, other: &str| row(name)[other].clone();
+    assert_eq!(over("params", "over_params")["tau_ci"], json!([0.0, 0.0]));
+    let gained = over("snip", "over_depth2_width")["tau"].as_f64().unwrap();
+    assert!((gained - (tau("snip") - tau("depth2_width"))).abs() < 1e-12);
+    let precision = row("snip")["precision_top10"].as_f64().unwrap();
+    assert!((0.0..=1.0).contains(&precision));
+}
+
+#[test]
+fn rank_finds_out_what_reads_no_data() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = write_benchmark(folder.path(), &benchmark(6));
+    let proxies = [
+        "layers",
+        "sum[block](l2(W))",
+        "sum[block](l2(G))",
+        "loss",
+        "zerolm",
+    ];
+    let named = proxies.iter().flat_map(|proxy| ["--proxy", proxy]);
+    let arguments: Vec<&str> = ["rank", "--truth", &path, "--json"]
+        .into_iter()
+        .chain(named)
+        .collect();
+    let json = lpzero(folder.path(), &arguments).json();
+    let of = |key: &str| -> Vec<bool> {
+        let rows = json["rows"].as_array().unwrap().iter();
+        rows.map(|row| row[key].as_bool().unwrap()).collect()
+    };
+    assert_eq!(of("data_free"), [true, true, false, false, true]);
+    assert_eq!(of("needs_network"), [false, true, true, true, true]);
+}
+
+#[test]
+fn rank_prints_its_table_for_people_documents_and_programs() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = write_benchmark(folder.path(), &benchmark(24));
+    let saved = folder.path().join("saved.json");
+    std::fs::write(&saved, "x".repeat(1 << 20)).unwrap();
+    let arguments = |format: &'static str| {
+        let formula = "sum[ffn, out](l2(W))";
+        [
+            "rank", "--truth", &path, "--proxy", "params", "--proxy", formula, "--format", format,
+        ]
+        .map(str::to_owned)
+    };
+    let run = |format| {
+        let arguments = arguments(format);
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let save = ["--save", saved.to_str().unwrap()];
+        lpzero(folder.path(), &[&arguments[..], &save].concat()).stdout
+    };
+    let csv = run("csv");
+    let lines: Vec<&str> = csv.lines().collect();
+    assert!(
+        lines[0].starts_with("proxy,formula,sign,tau,tau_low,tau_high"),
+        "{csv}"
+    );
+    assert!(
+        lines[2].starts_with("\"sum[ffn, out](l2(W))\",\"sum[ffn, out](l2(W))\",1,"),
+        "{csv}"
+    );
+    let json: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(&saved).unwrap()).unwrap();
+    let tau = json["rows"][0]["tau"].as_f64().unwrap().to_string();
+    assert_eq!(lines[1].split(',').nth(3), Some(&*tau));
+    let markdown = run("markdown");
+    assert!(
+        markdown.starts_with("| proxy | tau | 95 % interval |"),
+        "{markdown}"
+    );
+    let cells = |line: &str| line.matches(" | ").count();
+    let widths: Vec<usize> = markdown.lines().take(4).map(cells).collect();
+    assert!(widths.iter().all(|&width| width == widths[0]), "{markdown}");
+    assert_eq!(run("json").parse::<serde_json::Value>().unwrap()["n"], 24);
+}
+
+#[test]
+fn whole_tensors_may_be_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = write_benchmark(folder.path(), &benchmark(24));
+    // A sample does not see the largest element.
+    let formula = "sum[ffn](max(abs(W * G)))";
+    let rank = |more: &[&str]| {
+        let arguments = ["rank", "--truth", &path, "--proxy", formula, "--json"];
+        let json = lpzero(folder.path(), &[&arguments[..], more].concat()).json();
+        json["rows"][0]["tau"].as_f64().unwrap()
+    };
+    let arguments = ["score", "--truth", &path, "--proxy", formula, "--json"];
+    let scores = lpzero(folder.path(), &arguments).json();
+    let rows = scores["rows"].as_array().unwrap().iter();
+    let scores: Vec<f64> = rows
+        .map(|row| row["scores"][formula].as_f64().unwrap())
+        .collect();
+    let truth = GroundTruth::read(path.as_ref(), Reading::AsTrained).unwrap();
+    let truth: Vec<f64> = truth.entries.iter().map(|entry| entry.score).collect();
+    let tau = lpzero::search::statistics::tau(&scores, &truth)
+        .unwrap()
+        .unwrap();
+    assert_eq!(rank(&["--exact"]), tau);
+    assert_ne!(rank(&[]), tau);
+}
+
+#[test]
+fn a_found_proxy_carries_over_unchanged() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = write_benchmark(folder.path(), &benchmark(30));
+    let run = folder.path().join("run");
+    let run = run.to_str().unwrap();
+    let search = [
+        "search", "--truth", &path, "--split", "12/6", "--budget", "200", "--out", run, "--json",
+    ];
+    let report = lpzero(folder.path(), &search).json();
+    let list = folder.path().join("mine.txt");
+    std::fs::write(
+        &list,
+        "# mine\n\nsize = layers * width # remark\nsum[ffn](l2(W))\n",
+    )
+    .unwrap();
+    let (at_run, at_list) = (format!("@{run}"), format!("@{}", list.display()));
+    let others = folder.path().join("others");
+    std::fs::create_dir(&others).unwrap();
+    let other = write_benchmark(&others, &benchmark(12));
+    let rank = [
+        "rank", "--truth", &other, "--proxy", &at_run, "--proxy", &at_list, "--json",
+    ];
+    let json = lpzero(folder.path(), &rank).json();
+    let of = |row: usize, key: &str| json["rows"][row][key].as_str().unwrap().to_owned();
+    assert_eq!(of(0, "proxy"), at_run);
+    assert_eq!(of(0, "formula"), report["best"]["formula"]);
+    assert_eq!(
+        (of(1, "proxy"), of(1, "formula")),
+        ("size".into(), "layers * width".into())
+    );
+    assert_eq!(of(2, "proxy"), "sum[ffn](l2(W))");
+
+    for (text, expected) in [
+        ("", "holds no formula"),
+        ("a = sum(W)", "line 1"),
+        ("{}", "best"),
+    ] {
+        std::fs::write(&list, text).unwrap();
+        let refused = lpzero(
+            folder.path(),
+            &["rank", "--truth", &other, "--proxy", &at_list],
+        );
+        assert_eq!(refused.status, 2, "{}", refused.stderr);
+        assert!(refused.stderr.contains(expected), "{}", refused.stderr);
+    }
 }
 
 #[test]

@@ -35,63 +35,83 @@ pub const NAMED: &[Named] = &[
     proxy("snip", "sum(sum(abs(W * G)))", "First-order effect of removing each weight, summed over all maps.", "Lee et al. 2019; summed as in Abdelfattah et al. 2021")
         .note("Biases and norms are not counted."),
     proxy("synaptic_saliency", "sum[ffn](sum(abs(W * G)))", "SNIP over the feed-forward maps.", "Tanaka et al. 2020; roles as in Serianni & Kalita 2023"),
-    proxy("synaptic_saliency_per_layer", "sum[ffn](sum(abs(W * G))) / layers", "Synaptic saliency divided by the number of layers.", "Serianni & Kalita 2023"),
-    proxy("head_importance", "sum[attn](sum(abs(W * G)))", "SNIP over the attention maps.", "Michel et al. 2019; as in Serianni & Kalita 2023"),
-    proxy("head_importance_per_layer", "sum[attn](sum(abs(W * G))) / layers", "Head importance divided by the number of layers.", "Serianni & Kalita 2023"),
+    proxy("synaptic_saliency_per_layer", "sum[ffn](sum(abs(W * G))) / layers", "Synaptic saliency divided by the number of layers.", "Serianni & Kalita 2023")
+        .note(PER_LAYER),
+    proxy("head_importance", "sum[attn](sum(abs(W * G)))", "SNIP over the attention maps.", "Michel et al. 2019; as in Serianni & Kalita 2023")
+        .note("The code of Serianni & Kalita leaves out the output map; the one released with LPZero for GPT-2 takes every map of the blocks, attention or not, which makes it snip."),
+    proxy("head_importance_per_layer", "sum[attn](sum(abs(W * G))) / layers", "Head importance divided by the number of layers.", "Serianni & Kalita 2023")
+        .note(PER_LAYER),
     proxy("plain", "sum(sum(W * G))", "Weights times their gradients, summed over all maps.", "Mozer & Smolensky 1988; named so in Abdelfattah et al. 2021")
         .note("A sum of terms of both signs, near zero by symmetry at initialisation: single precision keeps few of its digits."),
     proxy("grasp", "-sum(sum(W * Hg))", "How the squared norm of the gradient would change if weights were removed: minus weights times Hessian times gradient.", "Wang et al. 2020")
-        .note("The product with the Hessian is exact. Released codes split the batch in two halves and divide logits by a temperature of 200, which we do not."),
+        .note("The product with the Hessian is exact. The paper's own code splits the batch in two halves and divides logits by a temperature of 200; the later ones (zero-cost-nas, NASLib, LPZero) do neither, nor do we."),
     proxy("fisher", "sum[block](0.5 * channel_square(A * D))", "Per output channel, half of the mean over sequences of the squared sum over positions of activation times its gradient; summed over channels and maps.", "Theis et al. 2018; Turner et al. 2020")
-        .note("The released code for transformers takes the mean over positions of one flattened batch, we the mean over sequences of sums over positions, as Turner et al. do over space."),
+        .note("The released code for transformers takes the mean over positions of one flattened batch, we the mean over sequences of sums over positions, as Turner et al. do over space. It also counts each channel as often as it has weights, which we do not."),
     proxy("synflow", "sum(sum(abs(W * Gf)))", "Synaptic flow: all weights replaced by their absolute values, inputs all ones, norms switched off, the loss being the sum of the outputs.", "Tanaka et al. 2020")
         .note("Runs from the first block's input to the last hidden state in double precision; embeddings and head have no part in it. One sequence stands for all, which are equal."),
     proxy("logsynflow", "sum(sum(abs(W) * Lf))", "Synaptic flow with log(1 + |gradient|) in place of the gradient.", "Cavagnero et al. 2023 (FreeREA)")
-        .note("As synflow. All positions are equal there, so that gradients of query and key maps vanish in exact arithmetic; what rounding leaves of them counts in their logarithm."),
+        .note("As synflow. The code released with LPZero takes W |log |G|| instead, with norms on, which grows as gradients shrink. All positions are equal there, so that gradients of query and key maps vanish in exact arithmetic; what rounding leaves of them counts in their logarithm."),
     proxy("zico", "sum[block](log(sum(Gr)))", "Per map, the logarithm of the sum over its weights of mean over standard deviation of |gradient| across sequences; summed over the maps of the blocks.", "Li et al. 2023")
         .note("Every sequence of the minibatch stands for one of the paper's batches. The released code divides by the deviation of the gradient, the paper by that of its absolute value; we follow the paper. Weights without spread are left out, as in the released code."),
-    proxy("synaptic_diversity", "sum[attn](nuclear(W) * nuclear(G))", "Nuclear norm of the weights times that of their gradients, summed over the attention maps.", "Zhou et al. 2022 (DSS)"),
-    proxy("synaptic_diversity_per_layer", "sum[attn](nuclear(W) * nuclear(G)) / layers", "Synaptic diversity divided by the number of layers.", "Serianni & Kalita 2023"),
-    proxy("head_confidence", "sum[attn](confidence(H))", "Mean maximum of the head outputs, summed over the maps.", "Serianni & Kalita 2023"),
-    proxy("head_confidence_per_layer", "sum[attn](confidence(H)) / layers", "Head confidence divided by the number of layers.", "Serianni & Kalita 2023"),
-    proxy("softmax_confidence", "sum(confidence(S))", "Mean maximum of the attention probabilities, summed over layers.", "Serianni & Kalita 2023"),
-    proxy("softmax_confidence_per_layer", "sum(confidence(S)) / layers", "Softmax confidence divided by the number of layers.", "Serianni & Kalita 2023"),
-    proxy("activation_distance", "sum[ffn-in, ffn-hidden](code_agreement(A))", "Agreeing signs of feed-forward units over all pairs of tokens (GELU keeps the sign of its input).", "Mellor et al. 2021; summed as in Serianni & Kalita 2023"),
-    proxy("activation_distance_per_layer", "sum[ffn-in, ffn-hidden](code_agreement(A)) / layers", "Activation distance divided by the number of layers.", "Serianni & Kalita 2023"),
+    proxy("synaptic_diversity", "sum[attn](nuclear(W) * nuclear(G))", "Nuclear norm of the weights times that of their gradients, summed over the attention maps.", "Zhou et al. 2022 (DSS)")
+        .note("The code released with LPZero for GPT-2 takes every map of the blocks, and query, key and value as one matrix."),
+    proxy("synaptic_diversity_per_layer", "sum[attn](nuclear(W) * nuclear(G)) / layers", "Synaptic diversity divided by the number of layers.", "Serianni & Kalita 2023")
+        .note(PER_LAYER),
+    proxy("head_confidence", "sum[attn](confidence(H))", "Mean maximum of the head outputs, summed over the maps.", "Serianni & Kalita 2023")
+        .note("The maximum is taken along dimension 1, which is the positions of a head output."),
+    proxy("head_confidence_per_layer", "sum[attn](confidence(H)) / layers", "Head confidence divided by the number of layers.", "Serianni & Kalita 2023")
+        .note(PER_LAYER),
+    proxy("softmax_confidence", "sum(confidence(S))", "Mean maximum of the attention probabilities, summed over layers.", "Serianni & Kalita 2023")
+        .note("The maximum is taken along dimension 1, which is the heads."),
+    proxy("softmax_confidence_per_layer", "sum(confidence(S)) / layers", "Softmax confidence divided by the number of layers.", "Serianni & Kalita 2023")
+        .note(PER_LAYER),
+    proxy("activation_distance", "sum[ffn-in, ffn-hidden](code_agreement(A))", "Agreeing signs of feed-forward units over all pairs of tokens (GELU keeps the sign of its input).", "Mellor et al. 2021; summed as in Serianni & Kalita 2023")
+        .note("All tokens of the minibatch are paired; the code of Serianni & Kalita takes those of its first sequence."),
+    proxy("activation_distance_per_layer", "sum[ffn-in, ffn-hidden](code_agreement(A)) / layers", "Activation distance divided by the number of layers.", "Serianni & Kalita 2023")
+        .note(PER_LAYER),
     proxy("naswot", "sum[ffn-in, ffn-hidden](logdet_agreement(A))", "Logarithm of the determinant of the kernel of agreeing signs between tokens, its diagonal raised by 1, summed over feed-forward layers.", "Mellor et al. 2021")
         .note("The determinant is taken per layer and its logarithms are summed; the released code for convolutions sums kernels first. Released codes take the kernel as it is, which is singular where two tokens share a code or tokens outnumber units; we add 1 to its diagonal, as if each token had a unit of its own."),
     proxy("swap", "sum[ffn-in, ffn-hidden](distinct_codes(A))", "Number of different sign patterns over tokens that feed-forward units show, summed over layers.", "Peng et al. 2024 (SWAP-NAS)")
         .note("Counted per layer, where the paper takes one set for the whole network; a pattern that two layers share counts twice."),
-    proxy("jacobian_cosine", "sum[position](row_cosine(G))", "One minus the mean over pairs of positions of |cosine|^(1/20) between gradients with respect to position embeddings.", "Celotti et al. 2020; as in Serianni & Kalita 2023"),
-    proxy("jacobian_covariance", "sum[position](row_covariance(G))", "Eigenvalues v of the correlation between gradients with respect to position embeddings: -sum(log(v + k) + 1 / (v + k)), k = 1e-5.", "Mellor et al. 2021, first version; as in Serianni & Kalita 2023"),
+    proxy("jacobian_cosine", "sum[position](row_cosine(G))", "One minus the mean over pairs of positions of |cosine|^(1/20) between gradients with respect to position embeddings.", "Celotti et al. 2020; as in Serianni & Kalita 2023")
+        .note("The code of Serianni & Kalita transposes the gradient, and so correlates embedding dimensions where we correlate positions; its sum over pairs is halved once more, which no ranking sees."),
+    proxy("jacobian_covariance", "sum[position](row_covariance(G))", "Eigenvalues v of the correlation between gradients with respect to position embeddings: -sum(log(v + k) + 1 / (v + k)), k = 1e-5.", "Mellor et al. 2021, first version; as in Serianni & Kalita 2023")
+        .note("The code of Serianni & Kalita correlates embedding dimensions where we correlate positions."),
     proxy("meco", "sum[block](least_correlation(A))", "Smallest eigenvalue of the correlation matrix of a map's output, summed over the maps of the blocks.", "Jiang et al. 2023 (MeCo)")
-        .note("The paper correlates channels over space. Where a map has more channels than the minibatch tokens, that eigenvalue is zero by rank, so we correlate the fewer of channels and tokens. Checked from memory of the paper, not against its code."),
+        .note("The paper correlates channels over space. Where a map has more channels than the minibatch tokens, that eigenvalue is zero by rank, so we correlate the fewer of channels and tokens. The released code takes the first sample alone, and every module, containers too."),
     proxy("v_pca", "sum[ffn-in](pca_dimension(A))", "Principal components of the first feed-forward map's output that hold 99 % of its variance, summed over layers.", "Wang 2025 (W-PCA), vanilla PCA"),
     proxy("w_pca", "params * sum[ffn-in](pca_dimension(A))", "The same times the number of parameters.", "Wang 2025 (W-PCA), weight-weighted PCA")
         .note("Parameters are those of the whole network."),
     proxy("az_expressivity", "sum[ffn-out](pca_entropy(A))", "Entropy of the normalised variances of the principal components of each block's features, summed over blocks.", "Lee & Ham 2024 (AZ-NAS)")
         .note("Features are the outputs of the last feed-forward map, before the residual sum; the paper's input is Gaussian noise, ours the minibatch."),
-    proxy("lpzero_gpt2", "mean(l1(square(W)) + mean(square(softmax(G))))", "Found on GPT-2: weights squared and reduced, plus gradients after softmax and square.", "Dong et al. 2024").fitted(),
-    proxy("lpzero_bert", "mean(mean(square(H)))", "Found on FlexiBERT: mean square of the head outputs.", "Dong et al. 2024").fitted(),
+    proxy("neural_spectral_capacity", "sum[block](spectral_capacity(W))", "Expected log det(1 + Wᵀ W) of random matrices of the shapes of the maps, summed over the maps of the blocks.", "Zhu et al. 2026 (arXiv 2609.23087)")
+        .note("With their default scale, variance 2 / (rows + columns). Query, key and value count as whole maps, where the paper counts each head and its code for FlexiBERT the three as one."),
+    proxy("zerolm", "sum[attn](spectral_mean(W)) + sum[ffn](spectral_mean(W))", "Mean squared singular value of every map, summed over attention and feed-forward maps.", "Chen et al. 2025 (ZeroLM, arXiv 2503.18646)")
+        .note("The paper weights the two sums by a constant that is fitted on the benchmark; we weight them equally. The capacity of a map is as in the code that compares with it (neural-spectral-capacity); the paper itself could be read as abstract only."),
+    proxy("eznas", "sum[block](sigmoid(sign_logdet(G)))", "Program EZNAS-A: log-determinant of the signs of the weight gradient, through a sigmoid, summed over the maps of the blocks.", "Akhauri et al. 2022; read for transformers by Dong et al. 2024")
+        .note("The original looks at convolutions under random input. The sigmoid saturates, so that this counts the maps whose signs have an inverse: those with no more outputs than inputs."),
+    proxy("lpzero_gpt2", "mean[ffn, value, out](l1(square(W)) + mean(square(softmax(G))))", "Found on GPT-2: weights squared and reduced, plus gradients after softmax and square, a mean over the four maps of each block.", "Dong et al. 2024").negative().fitted()
+        .note("The released fitness rewarded correlation with perplexity, so that smaller is better. Their code has query, key and value as one matrix, for which the value map stands here."),
+    proxy("lpzero_bert", "mean(mean(square(H)))", "Found on FlexiBERT: mean square of the head outputs.", "Dong et al. 2024").fitted()
+        .note("The released code looks at the query map alone."),
 ];
+
+/// What the authors' "normalised" means.
+const PER_LAYER: &str = "The code of Serianni & Kalita divides by the number of matrices (or of observed outputs) in the sum, where we divide by the number of layers.";
 
 /// Published proxies that are not in the table, and why.
 pub const ABSENT: &[(&str, &str)] = &[
     (
-        "EZNAS (Akhauri et al. 2022)",
-        "Its programs read tensors of convolution, batch norm and ReLU under noise and perturbed inputs, which language models do not have; no published reading for transformers could be confirmed.",
+        "AZ-NAS trainability (Lee & Ham 2024)",
+        "It takes the largest singular value of each block's Jacobian under random signs, a pass that the engine does not have.",
     ),
     (
-        "ZeroLM (Chen et al. 2025)",
-        "A sum over attention and feed-forward maps of a capacity from singular values, balanced by a fitted constant; the exact capacity could not be confirmed from what we could read.",
+        "AZ-NAS progressivity (Lee & Ham 2024)",
+        "The smallest growth of expressivity from block to block; its authors leave it out for transformers, whose features keep their width.",
     ),
     (
-        "Neural Spectral Capacity (2026)",
-        "Its definition could not be confirmed from what we could read.",
-    ),
-    (
-        "AZ-NAS progressivity, trainability and rank product (Lee & Ham 2024)",
-        "Trainability takes spectral norms of each block's Jacobian under random signs, a pass that the engine does not have; the rank product is a statement about a set of architectures and not a formula of one.",
+        "AZ-NAS rank product (Lee & Ham 2024)",
+        "A sum of logarithms of ranks: a statement about a set of architectures and not a formula of one.",
     ),
 ];
 
@@ -121,6 +141,12 @@ impl Named {
     /// Marks a proxy that was chosen on a published ground truth.
     const fn fitted(mut self) -> Self {
         self.fitted = true;
+        self
+    }
+
+    /// Marks a proxy whose smaller scores promise better networks.
+    const fn negative(mut self) -> Self {
+        self.sign = -1;
         self
     }
 

@@ -38,6 +38,14 @@ pub struct Interval {
     pub standard_error: f64,
 }
 
+/// A correlation on every resample of some architectures, in the order in which
+/// they were drawn; `None` where it is undefined on one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resamples {
+    values: Vec<Option<f64>>,
+    level: f64,
+}
+
 impl Bootstrap {
     /// The interval of a correlation of `x` and `y`.
     ///
@@ -52,15 +60,8 @@ impl Bootstrap {
         x: &[f64],
         y: &[f64],
     ) -> Result<Option<Interval>, Error> {
-        let mut workspace = Workspace::new();
-        if workspace.correlate(correlation, x, y)?.is_none() {
-            return Ok(None);
-        }
-        let mut columns = [Vec::new(), Vec::new()];
-        self.percentiles(x.len(), |indices| {
-            gather(indices, [x, y], &mut columns);
-            workspace.correlate(correlation, &columns[0], &columns[1])
-        })
+        let resamples = self.resample(correlation, x, y)?;
+        Ok(resamples.and_then(|resamples| resamples.interval()))
     }
 
     /// The interval of the paired difference: the correlation of `a` with `y`
@@ -78,44 +79,65 @@ impl Bootstrap {
         b: &[f64],
         y: &[f64],
     ) -> Result<Option<Interval>, Error> {
-        let mut workspace = Workspace::new();
-        for x in [a, b] {
-            if workspace.correlate(correlation, x, y)?.is_none() {
-                return Ok(None);
-            }
-        }
-        let mut columns = [Vec::new(), Vec::new(), Vec::new()];
-        self.percentiles(y.len(), |indices| {
-            gather(indices, [a, b, y], &mut columns);
-            let [a, b, y] = &columns;
-            let a = workspace.correlate(correlation, a, y)?;
-            let b = workspace.correlate(correlation, b, y)?;
-            Ok(a.zip(b).map(|(a, b)| a - b))
-        })
+        let a = self.resample(correlation, a, y)?;
+        let b = self.resample(correlation, b, y)?;
+        Ok(a.zip(b).and_then(|(a, b)| a.minus(&b).interval()))
     }
 
-    fn percentiles(
+    /// The correlation of `x` and `y` on every resample, for callers that take
+    /// several differences. `None` where it is undefined on the data.
+    ///
+    /// # Errors
+    /// NaN, different lengths, fewer than two values.
+    pub fn resample(
         &self,
-        n: usize,
-        mut statistic: impl FnMut(&[usize]) -> Result<Option<f64>, Error>,
-    ) -> Result<Option<Interval>, Error> {
+        correlation: Correlation,
+        x: &[f64],
+        y: &[f64],
+    ) -> Result<Option<Resamples>, Error> {
+        let mut workspace = Workspace::new();
+        if workspace.correlate(correlation, x, y)?.is_none() {
+            return Ok(None);
+        }
         let mut random = seed::stream(self.seed, "bootstrap");
-        let mut indices = vec![0; n];
+        let mut indices = vec![0; x.len()];
+        let mut columns = [Vec::new(), Vec::new()];
         let mut values = Vec::with_capacity(self.resamples);
         for _ in 0..self.resamples {
-            indices.fill_with(|| random.random_range(0..n));
-            values.extend(statistic(&indices)?);
+            indices.fill_with(|| random.random_range(0..x.len()));
+            gather(&indices, [x, y], &mut columns);
+            values.push(workspace.correlate(correlation, &columns[0], &columns[1])?);
         }
-        if values.len() < 2 || values.len() * 2 <= self.resamples {
-            return Ok(None);
+        let level = self.level;
+        Ok(Some(Resamples { values, level }))
+    }
+}
+
+impl Resamples {
+    /// The difference on every resample. Both must come from the same bootstrap
+    /// and the same architectures, or the pairs mean nothing.
+    pub fn minus(&self, other: &Self) -> Self {
+        let pairs = self.values.iter().zip(&other.values);
+        Self {
+            values: pairs.map(|(a, b)| Some((*a)? - (*b)?)).collect(),
+            level: self.level,
+        }
+    }
+
+    /// The percentile interval; `None` where more than half of the resamples are
+    /// undefined.
+    pub fn interval(&self) -> Option<Interval> {
+        let mut values: Vec<f64> = self.values.iter().flatten().copied().collect();
+        if values.len() < 2 || values.len() * 2 <= self.values.len() {
+            return None;
         }
         values.sort_unstable_by(|a, b| compare(*a, *b));
         let tail = (1.0 - self.level) / 2.0;
-        Ok(Some(Interval {
+        Some(Interval {
             low: percentile(&values, tail),
             high: percentile(&values, 1.0 - tail),
             standard_error: standard_deviation(&values),
-        }))
+        })
     }
 }
 

@@ -232,10 +232,7 @@ pub fn ties(x: &[f64]) -> Result<f64, Error> {
 /// NaN, different lengths, fewer than two values.
 pub fn tau_among_top(x: &[f64], truth: &[f64], fraction: f64) -> Result<Option<f64>, Error> {
     check_pair(x, truth)?;
-    let count = ((truth.len() as f64 * fraction).ceil() as usize).clamp(1, truth.len());
-    let mut descending = truth.to_vec();
-    descending.sort_unstable_by(|a, b| compare(*b, *a));
-    let threshold = descending[count - 1];
+    let (_, threshold) = top(truth, fraction);
     let (x, truth): (Vec<f64>, Vec<f64>) = x
         .iter()
         .zip(truth)
@@ -245,6 +242,39 @@ pub fn tau_among_top(x: &[f64], truth: &[f64], fraction: f64) -> Result<Option<f
         return Ok(None);
     }
     tau(&x, &truth)
+}
+
+/// Of the architectures that `x` puts in its top `fraction` (rounded up), the
+/// share that belongs to the true top, which takes in everything tied with its
+/// last one. Where `x` leaves several tied at its own threshold, the expected
+/// share when they are drawn at random.
+///
+/// # Errors
+/// NaN, different lengths, fewer than two values.
+pub fn precision_at_top(x: &[f64], truth: &[f64], fraction: f64) -> Result<f64, Error> {
+    check_pair(x, truth)?;
+    let (_, good) = top(truth, fraction);
+    let (count, threshold) = top(x, fraction);
+    let (mut above, mut hits) = (0, 0);
+    let (mut tied, mut tied_hits) = (0, 0);
+    for (&x, &truth) in x.iter().zip(truth) {
+        let hit = usize::from(truth >= good);
+        match compare(x, threshold) {
+            Ordering::Greater => (above, hits) = (above + 1, hits + hit),
+            Ordering::Equal => (tied, tied_hits) = (tied + 1, tied_hits + hit),
+            Ordering::Less => {}
+        }
+    }
+    let drawn = (count - above) as f64 / tied as f64;
+    Ok((hits as f64 + drawn * tied_hits as f64) / count as f64)
+}
+
+/// How many values the top `fraction` has, rounded up, and the last of them.
+fn top(x: &[f64], fraction: f64) -> (usize, f64) {
+    let count = ((x.len() as f64 * fraction).ceil() as usize).clamp(1, x.len());
+    let mut descending = x.to_vec();
+    descending.sort_unstable_by(|a, b| compare(*b, *a));
+    (count, descending[count - 1])
 }
 
 /// Kendall's tau inside one group of architectures.

@@ -4,7 +4,8 @@
 use lpzero_search::Error;
 use lpzero_search::bootstrap::Bootstrap;
 use lpzero_search::statistics::{
-    Correlation, Workspace, partial_tau, rank, rho, tau, tau_among_top, tau_within_groups, ties,
+    Correlation, Workspace, partial_tau, precision_at_top, rank, rho, tau, tau_among_top,
+    tau_within_groups, ties,
 };
 use proptest::prelude::*;
 
@@ -325,4 +326,65 @@ fn a_constant_has_no_interval() {
         bootstrap.difference(Correlation::Spearman, &y, &[1.0; 3], &y),
         Ok(None)
     );
+}
+
+#[test]
+fn precision_counts_hits_and_shares_ties() {
+    let truth: Vec<f64> = (0..20).map(f64::from).collect();
+    let precision = |x: &[f64]| precision_at_top(x, &truth, 0.1).unwrap();
+    assert_eq!(precision(&truth), 1.0);
+    let reversed: Vec<f64> = truth.iter().map(|x| -x).collect();
+    assert_eq!(precision(&reversed), 0.0);
+    // One of its two is among the true two.
+    let mut half = truth.clone();
+    half[0] = 30.0;
+    assert_eq!(precision(&half), 0.5);
+    // A constant draws two of twenty at random: a tenth of them is right.
+    assert!((precision(&[1.0; 20]) - 0.1).abs() < 1e-15);
+    // The best is found for sure, the other is one of four.
+    let mut coarse = vec![0.0; 20];
+    coarse[19] = 2.0;
+    coarse[15..19].fill(1.0);
+    assert_eq!(precision(&coarse), (1.0 + 0.25) / 2.0);
+    // Everything tied with the last of the true top belongs to it.
+    let ties = [3.0, 2.0, 2.0, 1.0];
+    assert_eq!(
+        precision_at_top(&[0.0, 0.0, 5.0, 0.0], &ties, 0.5).unwrap(),
+        0.5 + 0.5 * 2.0 / 3.0
+    );
+    assert!(precision_at_top(&[f64::NAN, 1.0], &[1.0, 2.0], 0.5).is_err());
+    assert!(precision_at_top(&[1.0], &[1.0], 0.5).is_err());
+}
+
+#[test]
+fn a_difference_of_resamples_is_the_paired_difference() {
+    let y: Vec<f64> = (0..40).map(|i| f64::from(i * 7 % 40)).collect();
+    let a: Vec<f64> = y
+        .iter()
+        .enumerate()
+        .map(|(i, y)| y + (i % 5) as f64)
+        .collect();
+    let b: Vec<f64> = y
+        .iter()
+        .enumerate()
+        .map(|(i, y)| y + (i % 11) as f64 * 4.0)
+        .collect();
+    let bootstrap = Bootstrap::default();
+    let of = |x: &[f64]| {
+        bootstrap
+            .resample(Correlation::Kendall, x, &y)
+            .unwrap()
+            .unwrap()
+    };
+    let difference = of(&a).minus(&of(&b)).interval();
+    assert_eq!(
+        difference,
+        bootstrap
+            .difference(Correlation::Kendall, &a, &b, &y)
+            .unwrap()
+    );
+    let difference = difference.unwrap();
+    let means = tau(&a, &y).unwrap().unwrap() - tau(&b, &y).unwrap().unwrap();
+    assert!(difference.low < means && means < difference.high);
+    assert_eq!(of(&a).minus(&of(&a)).interval().unwrap().high, 0.0);
 }

@@ -156,6 +156,7 @@ pub fn read(root: &Cursor<'_>, reading: Reading) -> Result<Architecture, Error> 
         head: Head::None,
         initialisation: Initialisation {
             weight: DEVIATION,
+            residual: None,
             projection: DEVIATION,
         },
     };

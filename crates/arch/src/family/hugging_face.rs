@@ -169,6 +169,7 @@ pub fn read(root: &Cursor<'_>) -> Result<Architecture, Error> {
         head: if decoder { Head::Tied } else { Head::None },
         initialisation: Initialisation {
             weight: deviation,
+            residual: decoder.then(|| deviation / (2.0 * layers as f64).sqrt()),
             projection: deviation,
         },
     };

@@ -72,6 +72,7 @@ pub fn read(root: &Cursor<'_>) -> Result<Architecture, Error> {
         None => Ok(default),
     };
 
+    let weight = deviation_or("weight_init_std", 0.02)?;
     let architecture = Architecture {
         kind: Kind::Decoder,
         vocabulary,
@@ -105,7 +106,8 @@ pub fn read(root: &Cursor<'_>) -> Result<Architecture, Error> {
         norm_epsilon: NORM_EPSILON,
         head: Head::Adaptive { tied_projections },
         initialisation: Initialisation {
-            weight: deviation_or("weight_init_std", 0.02)?,
+            weight,
+            residual: Some(weight / (2.0 * count as f64).sqrt()),
             projection: deviation_or("proj_init_std", 0.01)?,
         },
     };

@@ -330,15 +330,45 @@ pub struct Rank {
     #[command(flatten)]
     pub repeats: RepeatArguments,
 
-    /// A named proxy or a formula; may be repeated [default: every named proxy
-    /// that one pass and a trace give; those with decompositions or further
-    /// passes, such as naswot, grasp or zico, cost more and must be named].
+    /// A named proxy, a formula, or @ before the folder of a search, its report,
+    /// or a file with one formula a line; may be repeated [default: every named
+    /// proxy that one pass and a trace give].
     #[arg(long = "proxy", value_name = "P", allow_hyphen_values = true)]
     pub proxies: Vec<String>,
+
+    /// Every named proxy, also those with decompositions or further passes, such
+    /// as naswot, grasp or zico, which cost many times a trace.
+    #[arg(long, conflicts_with = "proxies")]
+    pub all: bool,
+
+    /// Score on whole tensors, as `score` does, where traces hold samples.
+    #[arg(long)]
+    pub exact: bool,
+
+    /// How to print the table.
+    #[arg(long, value_enum, default_value_t = RankFormatArgument::Table, conflicts_with = "json")]
+    pub format: RankFormatArgument,
+
+    /// Write the JSON document to this file, too.
+    #[arg(long, value_name = "FILE")]
+    pub save: Option<PathBuf>,
 
     /// Report on the test set that a search with this split leaves [default: all].
     #[arg(long, value_name = "S/V", value_parser = parse_split)]
     pub split: Option<SplitArgument>,
+}
+
+/// Output formats of `rank`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RankFormatArgument {
+    /// Aligned columns to read.
+    Table,
+    /// Every number in full precision, intervals as two columns.
+    Csv,
+    /// A table for a document.
+    Markdown,
+    /// One JSON document.
+    Json,
 }
 
 #[derive(Debug, Args)]
@@ -361,7 +391,8 @@ pub struct Score {
     #[command(flatten)]
     pub repeats: RepeatArguments,
 
-    /// A named proxy or a formula; may be repeated.
+    /// A named proxy, a formula, or @ before the folder of a search, its report,
+    /// or a file with one formula a line; may be repeated.
     #[arg(
         long = "proxy",
         value_name = "P",

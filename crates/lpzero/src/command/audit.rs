@@ -9,7 +9,7 @@ use lpzero::search::regression::NestedTest;
 
 use super::arguments::{Audit as Arguments, LayoutArguments, ReadingArgument, TruthArguments};
 use super::output::{align_numbers, print_json, table};
-use super::rank::{interval, number};
+use super::rank_table::{interval, number};
 use super::session::{Session, failed};
 
 /// Suspicious records that are printed, the most suspicious first.

@@ -62,7 +62,7 @@ fn explain(session: &Session, name: &str) -> Result<()> {
             "canonical": canonical,
             "complexity": complexity,
             "latex": latex,
-            "data_free": proxy.is_data_free(),
+            "needs_network": proxy.needs_network(),
             "sign": proxy.sign,
             "definition": named.map(|named| named.definition),
             "source": named.map(|named| named.source),
@@ -85,7 +85,7 @@ fn explain(session: &Session, name: &str) -> Result<()> {
     writeln!(
         out,
         "reads       {}",
-        if proxy.is_data_free() {
+        if !proxy.needs_network() {
             "the architecture alone"
         } else {
             "one forward and backward pass"

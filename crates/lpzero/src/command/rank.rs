@@ -1,16 +1,30 @@
 //! `lpzero rank`: proxies against a ground truth.
 
+use std::fs::File;
 use std::io::Write;
+use std::path::Path;
+use std::time::Instant;
 
-use anyhow::Result;
-use lpzero::PassScores;
+use anyhow::{Context, Result};
+use lpzero::arch::Architecture;
+use lpzero::language::Evaluator;
+use lpzero::{PassScores, Proxy, Subjects, Workbench};
 
-use super::arguments::Rank;
-use super::output::{align_numbers, print_json, table};
+use super::arguments::{Rank, RankFormatArgument};
+use super::failure::Failure;
+use super::output::print_json;
+use super::rank_table::RankTable;
 use super::session::{Session, columns, failed, proxies, repeats, source};
 
 pub fn run(session: &Session, arguments: &Rank) -> Result<()> {
-    let proxies = proxies(&arguments.proxies)?;
+    let proxies = match (&arguments.proxies[..], arguments.all) {
+        ([], true) => Proxy::all_named(),
+        ([], false) => {
+            let cheap = |proxy: &Proxy| !proxy.formula.needs_whole_tensors();
+            Proxy::all_named().into_iter().filter(cheap).collect()
+        }
+        (texts, _) => proxies(texts)?,
+    };
     let truth = session.truth(&arguments.truth)?;
     let indices: Vec<usize> = match arguments.split {
         Some(split) => {
@@ -20,95 +34,77 @@ pub fn run(session: &Session, arguments: &Rank) -> Result<()> {
         }
         None => (0..truth.entries.len()).collect(),
     };
+    // Better now than after the work.
+    let save = arguments.save.as_deref().map(writable).transpose()?;
 
     let repeats = repeats(arguments.repeats);
     let mut workbench = session.workbench(&arguments.pass)?;
     let (ids, architectures) = columns(&truth);
+    let data_free = session.data_free(&workbench, &ids, &architectures, &proxies)?;
     let mut passes = Vec::new();
+    let work = Work {
+        session,
+        proxies: &proxies,
+        exact: arguments.exact,
+        source: source(&truth),
+        ids: &ids,
+        architectures: &architectures,
+        indices: &indices,
+    };
     for repetition in repeats.passes() {
         workbench.set_repetition(repetition);
-        let source = source(&truth);
-        let traces = session.traces(&workbench, &source, &ids, &architectures, &proxies)?;
-        let mut pass = PassScores::new(&proxies, &traces, &indices).map_err(failed)?;
-        drop(traces);
-        // What no trace holds is scored on whole tensors, all in one go; each
-        // proxy is charged an equal share of the time.
-        let whole: Vec<usize> = (0..proxies.len())
-            .filter(|&i| proxies[i].formula.needs_whole_tensors())
-            .collect();
-        if !whole.is_empty() {
-            let start = std::time::Instant::now();
-            let chosen: Vec<_> = whole.iter().map(|&i| proxies[i].clone()).collect();
-            let scores = session.exact_scores(&workbench, &ids, &architectures, &chosen)?;
-            let share = start.elapsed().as_secs_f64() / whole.len() as f64;
-            for (&i, scores) in whole.iter().zip(&scores) {
-                pass.replace(i, proxies[i].sign, scores, &indices, share);
-            }
-        }
-        passes.push(pass);
+        passes.push(work.scores(&workbench)?);
     }
-    let scores: Vec<f64> = indices.iter().map(|&i| truth.entries[i].score).collect();
 
     let bar = session.report.bar("ranking", proxies.len() as u64);
     let progress = |done| bar.set_position(done as u64);
-    let rows = lpzero::rank_passes(&proxies, &passes, repeats, &scores, session.seed, progress);
+    let subjects = Subjects::new(&truth, &indices);
+    let passes = (&passes[..], repeats);
+    let rows = lpzero::rank_passes(
+        &proxies,
+        passes,
+        &subjects,
+        &data_free,
+        session.seed,
+        progress,
+    );
     bar.finish_and_clear();
     let rows = rows.map_err(failed)?;
 
-    if session.json {
-        return print_json(&serde_json::json!({
-            "truth": truth.name,
-            "n": indices.len(),
-            "reading": truth.reading.map(|reading| reading.to_string()),
-            "rows": rows,
-        }));
+    let document = serde_json::json!({
+        "truth": truth.name,
+        "n": indices.len(),
+        "reading": truth.reading.map(|reading| reading.to_string()),
+        "exact": arguments.exact,
+        "rows": rows,
+    });
+    if let (Some(mut file), Some(path)) = (save, &arguments.save) {
+        let text = serde_json::to_string_pretty(&document)?;
+        let written = file.set_len(0).and_then(|()| writeln!(file, "{text}"));
+        written.with_context(|| format!("--save {}", path.display()))?;
     }
-    session.report.note(format_args!(
-        "{}: {} architectures against {}{}",
-        truth.name,
-        indices.len(),
-        truth.metric,
-        if truth.lower_is_better {
-            ", turned so that larger is better"
-        } else {
-            ""
+    let table = RankTable::new(&rows);
+    let out = &mut std::io::stdout().lock();
+    match arguments.format {
+        _ if session.json => print_json(&document)?,
+        RankFormatArgument::Json => print_json(&document)?,
+        RankFormatArgument::Csv => table.write_csv(out)?,
+        RankFormatArgument::Markdown => table.write_markdown(out)?,
+        RankFormatArgument::Table => {
+            session.report.note(format_args!(
+                "{}: {} architectures against {}{}",
+                truth.name,
+                indices.len(),
+                truth.metric,
+                if truth.lower_is_better {
+                    ", turned so that larger is better"
+                } else {
+                    ""
+                }
+            ));
+            table.write_text(out)?;
         }
-    ));
-    let mut table = table();
-    let mut header = vec![
-        "proxy",
-        "tau",
-        "95 % interval",
-        "rho",
-        "95 % interval",
-        "tau | params",
-        "tau top 10 %",
-        "ties",
-        "network",
-    ];
-    if repeats.count() > 1 {
-        header.push("rho of passes");
     }
-    table.set_header(header);
-    for row in &rows {
-        let mut cells = vec![
-            row.proxy.clone(),
-            number(row.tau),
-            interval(row.tau_ci),
-            number(row.rho),
-            interval(row.rho_ci),
-            number(row.partial_tau_params),
-            number(row.tau_top10),
-            number(row.ties),
-            if row.data_free { "no" } else { "yes" }.to_owned(),
-        ];
-        if let Some(stability) = row.stability {
-            cells.push(number(stability.rho_between_passes_mean));
-        }
-        table.add_row(cells);
-    }
-    align_numbers(&mut table, 1);
-    writeln!(std::io::stdout(), "{table}")?;
     for row in rows.iter().filter(|row| row.undefined > 0) {
         session.report.warn(format_args!(
             "{}: not a finite number on {} architectures, so not ranked",
@@ -118,15 +114,77 @@ pub fn run(session: &Session, arguments: &Rank) -> Result<()> {
     Ok(())
 }
 
-/// A correlation to three digits, or a dash where it is undefined.
-pub fn number(value: Option<f64>) -> String {
-    value.map_or_else(|| "-".to_owned(), |value| format!("{value:.3}"))
+/// A file that the user chose, ready to be written; what it holds is kept until
+/// there is something to put in its place.
+fn writable(path: &Path) -> Result<File> {
+    let file = File::options()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path);
+    file.map_err(|error| {
+        Failure::input(format_args!(
+            "--save {}: cannot be written to: {error}",
+            path.display()
+        ))
+    })
 }
 
-/// An interval to three digits.
-pub fn interval(value: Option<[f64; 2]>) -> String {
-    value.map_or_else(
-        || "-".to_owned(),
-        |[low, high]| format!("{low:.3} .. {high:.3}"),
-    )
+/// What every pass has to score.
+struct Work<'a> {
+    session: &'a Session,
+    proxies: &'a [Proxy],
+    /// Whether whole tensors are asked for where traces would do.
+    exact: bool,
+    source: String,
+    ids: &'a [String],
+    architectures: &'a [Architecture],
+    indices: &'a [usize],
+}
+
+impl Work<'_> {
+    /// The scores of every proxy in one pass: from traces, and in a second go over
+    /// the networks those that no trace gives, each charged an equal share of its
+    /// time.
+    fn scores(&self, workbench: &Workbench) -> Result<PassScores> {
+        let is_whole = |proxy: &Proxy| {
+            proxy.formula.needs_whole_tensors() || (self.exact && proxy.needs_network())
+        };
+        let (whole, traced): (Vec<Proxy>, Vec<Proxy>) =
+            self.proxies.iter().cloned().partition(is_whole);
+
+        let mut exact = Vec::new();
+        let mut share = 0.0;
+        if !whole.is_empty() {
+            let architectures: Vec<Architecture> = (self.indices.iter())
+                .map(|&i| self.architectures[i].clone())
+                .collect();
+            let ids: Vec<String> = self.indices.iter().map(|&i| self.ids[i].clone()).collect();
+            let start = Instant::now();
+            exact = (self.session).exact_scores(workbench, &ids, &architectures, &whole)?;
+            share = start.elapsed().as_secs_f64() / whole.len() as f64;
+        }
+        let mut exact = exact.into_iter();
+        let traces = match traced.is_empty() {
+            true => Vec::new(),
+            false => self.session.traces(
+                workbench,
+                &self.source,
+                self.ids,
+                self.architectures,
+                &traced,
+            )?,
+        };
+        let evaluator = Evaluator::new(&traces);
+        let mut pass = PassScores::default();
+        for proxy in self.proxies {
+            match is_whole(proxy).then(|| exact.next()).flatten() {
+                Some(scores) => pass.add(proxy, scores, share),
+                None => pass
+                    .add_traced(proxy, &evaluator, self.indices)
+                    .map_err(failed)?,
+            }
+        }
+        Ok(pass)
+    }
 }

@@ -21,11 +21,12 @@ use super::arguments::{
 };
 use super::failure::Failure;
 use super::output::Reporter;
+use super::saved;
 use super::session::{failed, located};
 
 const CONFIGURATION: &str = "configuration.json";
-const REPORT: &str = "report.json";
-const FRONT: &str = "front.json";
+pub const REPORT: &str = "report.json";
+pub const FRONT: &str = "front.json";
 const JOURNAL: &str = "journal";
 const LOCK: &str = "lock";
 
@@ -106,7 +107,7 @@ fn starts(texts: &[String]) -> Result<Vec<String>> {
                 )));
             }
             Ok(_) => vec![text.clone()],
-            Err(_) if path.is_dir() => front(path)?,
+            Err(_) if path.is_dir() => saved::front(path)?,
             Err(error) => return Err(failed(error)),
         };
         for formula in named {
@@ -116,37 +117,6 @@ fn starts(texts: &[String]) -> Result<Vec<String>> {
         }
     }
     Ok(formulas)
-}
-
-/// The formulas of the front of a run, finished or not.
-fn front(run: &Path) -> Result<Vec<String>> {
-    #[derive(Deserialize)]
-    struct Member {
-        formula: String,
-    }
-    #[derive(Deserialize)]
-    struct Report {
-        front: Vec<Member>,
-    }
-    let wrong = |message: String| {
-        let run = run.display();
-        Failure::input(format_args!(
-            "--from {run}: {message}; expected a named proxy, a formula, or the folder of a search"
-        ))
-    };
-    let read = |name: &str| fs::read_to_string(run.join(name));
-    let members = match read(REPORT) {
-        Ok(text) => serde_json::from_str(&text).map(|report: Report| report.front),
-        Err(_) => {
-            let text = read(FRONT).map_err(|error| wrong(format!("{FRONT}: {error}")))?;
-            serde_json::from_str(&text)
-        }
-    };
-    let members = members.map_err(|error| wrong(error.to_string()))?;
-    if members.is_empty() {
-        return Err(wrong("its front is empty".to_owned()));
-    }
-    Ok(members.into_iter().map(|member| member.formula).collect())
 }
 
 /// A folder that belongs to one search, and to one process at a time.

@@ -24,7 +24,7 @@ use super::arguments::{
 use super::failure::Failure;
 use super::front::Front;
 use super::output::{align_numbers, print_json, table};
-use super::rank::{interval, number};
+use super::rank_table::{interval, number};
 use super::run_folder::{Configuration, RunFolder};
 use super::session::{Session, columns, failed, proxies, source};
 

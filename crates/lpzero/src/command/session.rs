@@ -17,6 +17,7 @@ use super::arguments::{
 };
 use super::failure::Failure;
 use super::output::Reporter;
+use super::saved;
 
 /// The options of every command, resolved.
 pub struct Session {
@@ -147,7 +148,19 @@ impl Session {
         scores.map_err(failed)
     }
 
-    /// Traces of architectures, with progress; data-free proxies cost no pass.
+    /// Finds out which proxies depend on neither minibatch nor objective.
+    pub fn data_free(
+        &self,
+        workbench: &Workbench,
+        ids: &[String],
+        architectures: &[Architecture],
+        proxies: &[Proxy],
+    ) -> Result<Vec<bool>> {
+        let found = workbench.data_free(ids, architectures, proxies, &|_| (), &self.cancel);
+        found.map_err(failed)
+    }
+
+    /// Traces of architectures, with progress; counts cost no pass.
     pub fn traces(
         &self,
         workbench: &Workbench,
@@ -156,7 +169,7 @@ impl Session {
         architectures: &[Architecture],
         proxies: &[Proxy],
     ) -> Result<Vec<Trace>> {
-        if !proxies.is_empty() && proxies.iter().all(Proxy::is_data_free) {
+        if !proxies.is_empty() && !proxies.iter().any(Proxy::needs_network) {
             return Ok(architectures.iter().map(Trace::data_free).collect());
         }
         let bar = self.report.bar("tracing", 1000);
@@ -243,21 +256,22 @@ pub fn failed(error: lpzero::Error) -> anyhow::Error {
     }
 }
 
-/// The proxies that options name, or every named one.
+/// The proxies that options name: names, formulas, and `@` before a file or run.
 pub fn proxies(texts: &[String]) -> Result<Vec<Proxy>> {
-    if texts.is_empty() {
-        // Whole tensors and further passes cost many times a trace, so they are
-        // scored only where they are named.
-        let all = Proxy::all_named().into_iter();
-        return Ok(all.filter(|p| !p.formula.needs_whole_tensors()).collect());
-    }
     let mut proxies: Vec<Proxy> = Vec::with_capacity(texts.len());
     for text in texts {
-        // A name is a column of the output.
-        if proxies.iter().any(|known| known.name == *text) {
-            return Err(Failure::input(format_args!("--proxy {text}: given twice")));
+        let named = match text.strip_prefix('@') {
+            Some(path) => saved::proxies(text, Path::new(path))?,
+            None => vec![Proxy::parse(text).map_err(failed)?],
+        };
+        for proxy in named {
+            // A name is a column of the output.
+            if proxies.iter().any(|known| known.name == proxy.name) {
+                let name = proxy.name;
+                return Err(Failure::input(format_args!("--proxy {name}: given twice")));
+            }
+            proxies.push(proxy);
         }
-        proxies.push(Proxy::parse(text).map_err(failed)?);
     }
     Ok(proxies)
 }

@@ -8,7 +8,7 @@ use lpzero::truth::{GroundTruth, KNOWN};
 
 use super::arguments::{Truth, TruthAction, TruthArguments};
 use super::output::{align_numbers, print_json, table};
-use super::rank::number;
+use super::rank_table::number;
 use super::session::{Session, failed};
 use super::{audit, fetch};
 

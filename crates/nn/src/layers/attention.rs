@@ -361,9 +361,13 @@ impl Attention {
         layer: usize,
         width: usize,
         (heads, weighted, causal): (usize, bool, bool),
-        deviation: f64,
+        [deviation, residual]: [f64; 2],
     ) -> Self {
         let mut map = |name: &str, role, bias| {
+            let deviation = match role {
+                Role::Out => residual,
+                _ => deviation,
+            };
             Linear::declare(
                 declarations,
                 &format!("block.{layer}.{name}"),

@@ -34,7 +34,7 @@ impl FeedForward {
         layer: usize,
         width: usize,
         description: &Description,
-        deviation: f64,
+        [deviation, residual]: [f64; 2],
     ) -> Self {
         let mut inputs = width;
         let mut dense = |index: usize, role, outputs| {
@@ -44,6 +44,10 @@ impl FeedForward {
             };
             let name = format!("block.{layer}.ffn.{index}");
             let sizes = (std::mem::replace(&mut inputs, outputs), outputs);
+            let deviation = match role {
+                Role::FfnOut => residual,
+                _ => deviation,
+            };
             Linear::declare(declarations, &name, site, sizes, true, deviation)
         };
         let hidden: Vec<_> = (description.hidden.iter().enumerate())

@@ -131,6 +131,7 @@ impl Sublayer {
             ..
         } = *architecture;
         let deviation = architecture.initialisation.weight;
+        let residual = architecture.initialisation.residual.unwrap_or(deviation);
         let block = &architecture.blocks[layer];
         let mixer = match block.mixer {
             Mixer::Attention { heads, weighted } => {
@@ -141,7 +142,7 @@ impl Sublayer {
                     layer,
                     width,
                     description,
-                    deviation,
+                    [deviation, residual],
                 ))
             }
             Mixer::Transform { heads, transform } => {
@@ -170,7 +171,7 @@ impl Sublayer {
             layer,
             width,
             &block.feed_forward,
-            deviation,
+            [deviation, residual],
         ));
         let mut index = 0;
         [mixer, feed_forward].map(|function| {

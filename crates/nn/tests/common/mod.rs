@@ -118,6 +118,7 @@ pub const LARGE_POSITIONS: usize = 150;
 
 const INITIALISATION: Initialisation = Initialisation {
     weight: 0.02,
+    residual: None,
     projection: 0.01,
 };
 

@@ -195,3 +195,47 @@ pub(super) fn channel_square(tensor: Whole<'_>) -> f64 {
     }
     total / batch as f64
 }
+
+/// log det(1 + Wᵀ W) expected of a random W with variance 2 / (rows + columns),
+/// by the distribution of Marchenko and Pastur; the elements are not looked at.
+///
+/// With the larger side M, the smaller N and g = N / M, squared singular values
+/// are M variance x, x between (1 - sqrt g)² and (1 + sqrt g)². Substituting
+/// x = 1 + g + 2 sqrt(g) cos(t) leaves N 2/π times the integral over half a period
+/// of log(1 + M variance x) sin(t)² / x, where the midpoint rule converges
+/// exponentially.
+pub(super) fn spectral_capacity(tensor: Whole<'_>) -> f64 {
+    const POINTS: u32 = 512;
+    let (rows, columns) = (tensor.rows() as f64, tensor.last as f64);
+    let (large, small) = (rows.max(columns), rows.min(columns));
+    if small == 0.0 {
+        return 0.0;
+    }
+    let (ratio, scale) = (small / large, large * 2.0 / (rows + columns));
+    let at = |point: u32| {
+        let (sine, cosine) =
+            (std::f64::consts::PI * (f64::from(point) + 0.5) / f64::from(POINTS)).sin_cos();
+        let x = 1.0 + ratio + 2.0 * ratio.sqrt() * cosine;
+        (scale * x).ln_1p() * sine * sine / x
+    };
+    small * 2.0 * (0..POINTS).map(at).sum::<f64>() / f64::from(POINTS)
+}
+
+pub(super) fn spectral_mean(tensor: Whole<'_>) -> f64 {
+    let squares = (tensor.values.iter()).map(|x| f64::from(*x) * f64::from(*x));
+    squares.sum::<f64>() / tensor.rows().min(tensor.last) as f64
+}
+
+pub(super) fn sign_logdet(tensor: Whole<'_>) -> f64 {
+    // More rows than columns have no inverse; rounding must not make one up.
+    if tensor.rows() > tensor.last {
+        return f64::NEG_INFINITY;
+    }
+    let sign = |x: f64| if x == 0.0 { 0.0 } else { x.signum() };
+    match gram(tensor.matrix(sign).as_ref()).as_ref().llt(Side::Lower) {
+        Ok(factor) => (factor.L().diagonal().column_vector().iter())
+            .map(|x| 2.0 * x.ln())
+            .sum(),
+        Err(_) => f64::NEG_INFINITY,
+    }
+}

@@ -90,6 +90,11 @@ pub static OPERATORS: &[Operator] = &[
     whole("row_covariance", row_covariance, r"\operatorname{covariance}\left(#1\right)", "-sum of log(v + k) + 1 / (v + k) over the eigenvalues v of the correlation matrix of the rows that are not zero, k = 1e-5 (Mellor et al. 2021, version 1)."),
     whole("channel_square", channel_square, r"\operatorname{channels}\left(#1\right)", "Of a tensor (batch, positions, channels): sum over channels of the mean over the batch of the squared sum over positions.")
         .even().range(Range::NonNegative),
+    whole("spectral_capacity", spectral_capacity, r"\psi\left(#1\right)", "log det(1 + Wᵀ W) that random elements with variance 2 / (rows + columns) would have in expectation; the shape alone counts (Zhu et al. 2026).")
+        .even().range(Range::NonNegative),
+    whole("spectral_mean", spectral_mean, r"\operatorname{mean}\left(\sigma^2\left(#1\right)\right)", "Mean of the squared singular values: the squared norm divided by the smaller of rows and columns.")
+        .even().range(Range::NonNegative),
+    whole("sign_logdet", sign_logdet, r"\log\left|S S^\top\right|_{S=\operatorname{sign}\left(#1\right)}", "Log of det(S Sᵀ), S being the signs of the elements; minus infinity where that is singular."),
 
     // Aggregators: one number per site or layer -> one per layer or architecture.
     aggregator("sum", sum_all, r"\sum#0 #1", "Sum; 0 over no sites at all.").homogeneous().odd().range(Range::Argument).weight(0.4),

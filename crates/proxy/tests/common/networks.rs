@@ -44,6 +44,7 @@ pub fn decoder(layers: usize, hidden: usize) -> Architecture {
         head: Head::Tied,
         initialisation: Initialisation {
             weight: 0.2,
+            residual: None,
             projection: 0.1,
         },
     }

@@ -43,6 +43,7 @@ pub fn encoder(layers: usize, width: usize) -> Architecture {
         head: Head::None,
         initialisation: Initialisation {
             weight: 0.02,
+            residual: None,
             projection: 0.02,
         },
     }
