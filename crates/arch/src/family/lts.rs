@@ -15,7 +15,8 @@
 //! GPT-2 ignores many keys of Transformer-XL; `pre_lnorm` is one of them (it is
 //! `false` where the published counts have the norms of a pre-norm network).
 //! Keys that would change the network in a way that an architecture cannot say
-//! must have the value that leaves it as it is.
+//! must have the value that leaves it as it is. One initial value is not the
+//! class's: Transformer-XL draws the gains of its norms around 1, we start at 1.
 
 use crate::architecture::{
     Activation, Architecture, Block, Embedding, FeedForward, Head, Initialisation, Kind, Mixer,
