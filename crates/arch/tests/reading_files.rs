@@ -509,6 +509,9 @@ fn each_dialect_is_recognised_by_its_content() {
             "{error}"
         );
     }
+    let path = write("t5.json", "{\"model_type\": \"t5\", \"d_model\": 512}");
+    let error = sentence(read(&path));
+    assert!(error.ends_with("expected gpt2, bert or electra, found \"t5\""));
     let path = write("list.json", "[]");
     assert!(sentence(read(&path)).contains("a list of records"));
     let path = write("other.json", "{\"a\": 1}");
