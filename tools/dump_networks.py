@@ -32,6 +32,7 @@ from networks import (
     hidden_states,
     masked_token,
     next_token,
+    relative_attention,
     transform_2d,
 )
 
@@ -100,6 +101,18 @@ def decoder(width, embedding_width, cutoffs, division, head):
     }
 
 
+def transformer_xl(placement, division):
+    """Transformer-XL: the decoder without a table of positions."""
+    architecture = decoder(16, 12, [14, 24, 32], division, ADAPTIVE)
+    architecture["embedding"]["position_width"] = "none"
+    architecture["norm_placement"] = placement
+    for spec in architecture["blocks"]:
+        heads = spec["mixer"]["attention"]["heads"]
+        spec["mixer"] = {"relative-attention": {"heads": heads, "memory": 9}}
+        spec["feed_forward"]["activation"] = "relu"
+    return architecture
+
+
 def attention(heads, weighted):
     return {"attention": {"heads": heads, "weighted": weighted}}
 
@@ -123,6 +136,8 @@ NETWORKS = {
     "gpt2_adaptive_div1": decoder(16, 12, [14, 24, 32], 1, ADAPTIVE),
     "gpt2_adaptive_div2": decoder(16, 12, [14, 24, 32], 2, ADAPTIVE),
     "gpt2_tied": decoder(16, 16, [32], 1, "tied"),
+    "transformer_xl_post": transformer_xl("post", 2),
+    "transformer_xl_pre": transformer_xl("pre-without-final", 1),
 }
 
 
@@ -276,7 +291,38 @@ def check_dynamic_convolution():
                 torch.testing.assert_close(found[0, position, c], expected)
 
 
-CHECKS = [check_gpt2, check_adaptive_softmax, check_transforms, check_dynamic_convolution]
+def check_relative_attention():
+    """The pairwise attention equals the shifted product of the paper's appendix B."""
+    p = Parameters(4)
+    x = torch.randn(2, 6, 8, dtype=torch.float64)
+    heads, size = 2, 6
+    found = relative_attention(p, "r", x, heads)
+    t = p.tensors
+    query, key, value = (x @ t[f"r.{role}.weight"].T for role in ("query", "key", "value"))
+    waves = torch.tensor([10000.0 ** (-2 * i / 8) for i in range(4)], dtype=torch.float64)
+    angles = torch.outer(torch.arange(size - 1, -1, -1, dtype=torch.float64), waves)
+    relative = torch.cat([angles.sin(), angles.cos()], 1) @ t["r.relative_key.weight"].T
+    for head in range(heads):
+        own = slice(4 * head, 4 * head + 4)
+        u, v = (t[f"r.query.{term}.bias"][own] for term in ("content", "position"))
+        content = (query[..., own] + u) @ key[..., own].transpose(1, 2)
+        shifted = (query[..., own] + v) @ relative[:, own].T
+        # A column of zeros in front; read as one row less of one column more.
+        padded = torch.cat([torch.zeros(2, size, 1, dtype=torch.float64), shifted], 2)
+        shifted = padded.reshape(2, size + 1, size)[:, 1:].reshape(2, size, size)
+        scores = ((content + shifted) / 2).masked_fill(
+            torch.ones(size, size, dtype=torch.bool).triu(1), -torch.inf
+        )
+        torch.testing.assert_close(found[..., own], scores.softmax(-1) @ value[..., own])
+
+
+CHECKS = [
+    check_gpt2,
+    check_adaptive_softmax,
+    check_transforms,
+    check_dynamic_convolution,
+    check_relative_attention,
+]
 
 
 def main():

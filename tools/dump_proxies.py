@@ -9,7 +9,6 @@ Hessian products by differentiating twice. One JSON object per network.
 """
 
 import json
-import math
 import pathlib
 
 import numpy as np
@@ -48,16 +47,10 @@ class Flow(Watched):
         return x
 
 
-def watched_attention(p, attention):
-    def run(query, key, value, heads, causal):
-        q, k = (networks.split_heads(x, heads) for x in (query, key))
-        scores = q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])
-        if causal:
-            size = scores.shape[-1]
-            future = torch.ones(size, size, dtype=torch.bool).triu(1)
-            scores = scores.masked_fill(future, -torch.inf)
-        p.probabilities.append(scores.softmax(-1).detach())
-        return attention(query, key, value, heads, causal)
+def watched_probabilities(p, probabilities):
+    def run(scores, causal):
+        p.probabilities.append(probabilities(scores, causal))
+        return p.probabilities[-1]
 
     return run
 
@@ -155,7 +148,8 @@ def found(weight, gradient):
 
 
 FOUND = (".value.weight", ".out.weight")
-ATTENTION = (".query", ".key", ".value", ".weighting", ".transform", ".convolution", ".out")
+ATTENTION = (".query", ".key", ".relative_key", ".value", ".weighting", ".transform",
+             ".convolution", ".out")
 HEADS = (".query", ".key", ".value", ".weighting", ".transform")
 
 
@@ -173,10 +167,10 @@ def scores(path):
         if not key.startswith(("gradient.", "input.", "output."))
     }
     p = Watched(weights)
-    plain_attention = networks.attention
-    networks.attention = watched_attention(p, plain_attention)
+    plain_probabilities = networks.probabilities
+    networks.probabilities = watched_probabilities(p, plain_probabilities)
     loss = loss_of(p, architecture, tokens, masked, mask_token)
-    networks.attention = plain_attention
+    networks.probabilities = plain_probabilities
     names = list(weights)
     gradients = torch.autograd.grad(loss, list(weights.values()), create_graph=True)
     inner = sum((g * g.detach()).sum() for g in gradients)
@@ -235,12 +229,10 @@ def scores(path):
         "zico": sum(ratio(g) for g in stacked.values()),
         "synaptic_diversity": sum(nuclear(W[n]) * nuclear(G[n]) for n in attn),
         "head_confidence": sum(a.detach().amax(1).mean().item() for a in heads),
-        "softmax_confidence": sum(s.amax(1).mean().item() for s in p.probabilities),
+        "softmax_confidence": sum(s.detach().amax(1).mean().item() for s in p.probabilities),
         "activation_distance": sum(agreement(a).sum() for a in hidden),
         "naswot": sum(np.linalg.slogdet(agreement(a) + np.eye(len(rows(a))))[1] for a in hidden),
         "swap": sum(len(np.unique(codes(a), axis=1).T) for a in hidden),
-        "jacobian_cosine": row_cosine(G["position.table"]),
-        "jacobian_covariance": row_covariance(G["position.table"]),
         "v_pca": sum(pca_dimension(a) for a in first),
         "az_expressivity": sum(pca_entropy(a) for a in last),
         "neural_spectral_capacity": sum(spectral_capacity(W[n]) for n in attn + ffn),
@@ -250,6 +242,9 @@ def scores(path):
         "lpzero_gpt2": np.mean([found(W[n], G[n]) for n in ffn + attn if n in ffn or n.endswith(FOUND)]),
         "lpzero_bert": np.mean([(a.detach() ** 2).mean().item() for a in heads]),
     }
+    if "position.table" in G:
+        result["jacobian_cosine"] = row_cosine(G["position.table"])
+        result["jacobian_covariance"] = row_covariance(G["position.table"])
     if "dsc" not in path.stem:
         # A depthwise convolution has an output that no linear map shows.
         result["meco"] = sum(least_correlation(a) for a in blocks + context)

@@ -12,7 +12,10 @@ import sys
 from blake3 import blake3
 
 OUT = pathlib.Path(__file__).parent.parent / "crates/truth/src/published"
-LTS = "lts/random_GPT2_wt103"
+LTS = {
+    "lts-gpt2-wt103": "lts/random_GPT2_wt103",
+    "lts-transformer-xl-wt103": "lts/random_TransXL_wt103",
+}
 
 
 def write(name, folder, files):
@@ -27,7 +30,10 @@ def write(name, folder, files):
 def main():
     data = pathlib.Path(sys.argv[1])
     write("flexibert.txt", data / "flexibert", [data / "flexibert/BERT_benchmark.json"])
-    write("lts-gpt2-wt103.txt", data / LTS, sorted((data / LTS).rglob("*.yaml")))
+    for name, folder in LTS.items():
+        # Not everybody has every one; what is not there stays as it is.
+        if (data / folder).exists():
+            write(f"{name}.txt", data / folder, sorted((data / folder).rglob("*.yaml")))
 
 
 if __name__ == "__main__":

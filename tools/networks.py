@@ -71,15 +71,52 @@ def merge_heads(x):
     return x.transpose(1, 2).flatten(2)
 
 
-def attention(query, key, value, heads, causal):
-    """Multi-head softmax attention over (B, T, width) tensors."""
-    q, k, v = (split_heads(x, heads) for x in (query, key, value))
-    scores = q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])
+def probabilities(scores, causal):
+    """Attention probabilities of scores (B, n, T, T)."""
     if causal:
         positions = scores.shape[-1]
         future = torch.ones(positions, positions, dtype=torch.bool).triu(1)
         scores = scores.masked_fill(future, -torch.inf)
-    return merge_heads(scores.softmax(-1) @ v)
+    return scores.softmax(-1)
+
+
+def attention(query, key, value, heads, causal):
+    """Multi-head softmax attention over (B, T, width) tensors."""
+    q, k, v = (split_heads(x, heads) for x in (query, key, value))
+    scores = q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])
+    return merge_heads(probabilities(scores, causal) @ v)
+
+
+def encoded_distances(positions, width):
+    """(T, C): row d encodes the distance d, sines then cosines of d times
+    10000^(-2i/C) (Vaswani et al. 2017; the order of Dai et al. 2019)."""
+    frequencies = 10000.0 ** (-torch.arange(0, width, 2, dtype=torch.float64) / width)
+    angles = torch.arange(positions, dtype=torch.float64)[:, None] * frequencies
+    return torch.cat([angles.sin(), angles.cos()], -1)
+
+
+def relative_attention(p, name, x, heads):
+    """Attention of Transformer-XL (Dai et al. 2019, section 3.3) over (B, T, C)
+    without a memory, before the output map.
+
+    Every pair of positions gets its score by itself: terms (a) and (c) of the
+    paper from the key of j, (b) and (d) from the key of the distance i - j."""
+    positions, width = x.shape[1:]
+    maps = ("query", "key", "value")
+    query, key, value = (p.linear(f"{name}.{role}", x, width, bias=False) for role in maps)
+    distances = encoded_distances(positions, width)[None]
+    relative = p.linear(f"{name}.relative_key", distances, width, bias=False)
+    u, v = (p.bias(f"{name}.query.{term}.bias", width) for term in ("content", "position"))
+
+    content, position = split_heads(query + u, heads), split_heads(query + v, heads)
+    k, r, values = (split_heads(t, heads) for t in (key, relative, value))
+    i, j = torch.arange(positions)[:, None], torch.arange(positions)[None]
+    # (n, i, j, dh): the key of each pair's distance; no query sees a later j.
+    pairs = r[0][:, (i - j).clamp(0)]
+    scores = torch.einsum("bnid,bnjd->bnij", content, k)
+    scores = scores + torch.einsum("bnid,nijd->bnij", position, pairs)
+    scores = scores / math.sqrt(width // heads)
+    return merge_heads(probabilities(scores, True) @ values)
 
 
 def dct_matrix(size):
@@ -132,7 +169,7 @@ def feed_forward(p, name, x, spec):
 
 def block(p, architecture, name, x, spec):
     """One transformer block, pre-norm or post-norm."""
-    pre = architecture["norm_placement"] == "pre"
+    pre = architecture["norm_placement"] != "post"
     causal = architecture["kind"] == "decoder"
     width = architecture["width"]
     mixer, fields = variant(spec["mixer"])
@@ -152,9 +189,11 @@ def block(p, architecture, name, x, spec):
             query = p.linear(f"{name}.weighting", query, width, bias=False)
         key, value = (p.linear(f"{name}.{role}", y, width) for role in ("key", "value"))
         y = attention(query, key, value, fields["heads"], causal)
+    elif mixer == "relative-attention":
+        y = relative_attention(p, name, y, fields["heads"])
     else:
         y = dynamic_convolution(p, name, y, fields["heads"], fields["kernel"])
-    x = x + p.linear(f"{name}.out", y, width)
+    x = x + p.linear(f"{name}.out", y, width, bias=mixer != "relative-attention")
     if pre:
         return x + feed_forward(p, name, norm(1, x), spec["feed_forward"])
     x = norm(0, x)
@@ -212,7 +251,8 @@ def hidden_states(p, architecture, tokens):
         x = embed_tokens(p, architecture, tokens)
         if embedding["scale_by_root_width"]:
             x = x * math.sqrt(width)
-        x = x + p.matrix("position.table", architecture["positions"], width)[positions]
+        if embedding["position_width"] == "model":
+            x = x + p.matrix("position.table", architecture["positions"], width)[positions]
     for i, spec in enumerate(architecture["blocks"]):
         x = block(p, architecture, f"block.{i}", x, spec)
     if architecture["norm_placement"] == "pre":

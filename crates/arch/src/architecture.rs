@@ -13,7 +13,8 @@ pub struct Architecture {
     pub kind: Kind,
     /// Number of tokens, V.
     pub vocabulary: usize,
-    /// Longest sequence that the position table can address.
+    /// Longest sequence: what the position table can address, or, without
+    /// one, what the network is meant for.
     pub positions: usize,
     /// Number of segment ("token type") embeddings; 0 where there is no such table.
     pub token_types: usize,
@@ -63,7 +64,7 @@ pub struct Embedding {
     /// Whether token embeddings are multiplied by the square root of the model
     /// width after projection (Transformer-XL and LiteTransformerSearch do).
     pub scale_by_root_width: bool,
-    /// Width of the position (and segment) tables.
+    /// Width of the position (and segment) tables, where there are any.
     pub position_width: PositionWidth,
     /// A LayerNorm over the summed embeddings, before the projection.
     pub norm: bool,
@@ -101,7 +102,7 @@ impl Embedding {
     }
 }
 
-/// Where position embeddings are added.
+/// Where position embeddings are added, if at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PositionWidth {
@@ -109,6 +110,8 @@ pub enum PositionWidth {
     Embedding,
     /// At model width, after the projection (GPT-2).
     Model,
+    /// Nowhere: there is no table, and attention is relative (Transformer-XL).
+    None,
 }
 
 /// One transformer block: a token mixer, then a feed-forward network.
@@ -132,6 +135,18 @@ pub enum Mixer {
         /// FlexiBERT's "weighted multiplicative attention": one more linear
         /// map without bias on the queries.
         weighted: bool,
+    },
+    /// Multi-head softmax attention over relative positions (Transformer-XL,
+    /// Dai et al. 2019, section 3.3): scores add a term of the query and the
+    /// encoded distance to the key. No map has a bias; the query has two, one
+    /// for either term.
+    RelativeAttention {
+        /// Number of heads; divides the width.
+        heads: usize,
+        /// Earlier positions whose hidden states training keeps from one
+        /// segment to the next. A first segment, and so every pass of the
+        /// engine, has none of them yet.
+        memory: usize,
     },
     /// FlexiBERT's linear transform: one linear map, then a fixed
     /// two-dimensional transform per head over (positions, head width). No
@@ -157,6 +172,7 @@ impl Mixer {
     pub fn heads(&self) -> usize {
         match *self {
             Mixer::Attention { heads, .. }
+            | Mixer::RelativeAttention { heads, .. }
             | Mixer::Transform { heads, .. }
             | Mixer::DynamicConvolution { heads, .. } => heads,
         }
@@ -166,6 +182,7 @@ impl Mixer {
     pub fn name(&self) -> &'static str {
         match self {
             Mixer::Attention { .. } => "attention",
+            Mixer::RelativeAttention { .. } => "relative-attention",
             Mixer::Transform { .. } => "transform",
             Mixer::DynamicConvolution { .. } => "dynamic-convolution",
         }
@@ -210,8 +227,17 @@ pub enum Activation {
 pub enum NormPlacement {
     /// Before each sub-layer, with one more norm after the last block (GPT-2).
     Pre,
-    /// After each residual sum (BERT).
+    /// Before each sub-layer and nowhere else (Transformer-XL with `pre_lnorm`).
+    PreWithoutFinal,
+    /// After each residual sum (BERT, Transformer-XL).
     Post,
+}
+
+impl NormPlacement {
+    /// Whether one more norm stands after the last block.
+    pub fn has_final(self) -> bool {
+        self == NormPlacement::Pre
+    }
 }
 
 /// The output side of the network itself (an objective may bring its own).
@@ -232,8 +258,8 @@ pub enum Head {
     },
 }
 
-/// Standard deviations of the normal initialisation. Biases start at 0, norm
-/// gains at 1.
+/// Standard deviations of the normal initialisation. Biases start at 0 (those
+/// of a relative query as weights do), norm gains at 1.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Initialisation {

@@ -6,9 +6,7 @@
 
 use serde::Serialize;
 
-use crate::architecture::{
-    Architecture, Embedding, FeedForward, Head, Mixer, NormPlacement, PositionWidth,
-};
+use crate::architecture::{Architecture, Embedding, FeedForward, Head, Mixer, PositionWidth};
 
 /// Number of parameters of an architecture, by part. The parts are disjoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -59,7 +57,8 @@ impl ParameterCounts {
 struct Map {
     inputs: usize,
     outputs: usize,
-    bias: bool,
+    /// How many; two where the output is used with either.
+    biases: usize,
 }
 
 impl Map {
@@ -67,7 +66,7 @@ impl Map {
         Self {
             inputs,
             outputs,
-            bias: true,
+            biases: 1,
         }
     }
 
@@ -75,13 +74,15 @@ impl Map {
         Self {
             inputs,
             outputs,
-            bias: false,
+            biases: 0,
         }
     }
 
     fn parameters(&self) -> u128 {
-        let bias = if self.bias { self.outputs } else { 0 };
-        sum([product([self.inputs, self.outputs]), bias as u128])
+        sum([
+            product([self.inputs, self.outputs]),
+            product([self.biases, self.outputs]),
+        ])
     }
 
     /// FLOPs for T tokens; a bias is not counted.
@@ -110,6 +111,12 @@ fn mixer_maps(mixer: &Mixer, width: usize) -> Vec<Map> {
                 maps.push(Map::without_bias(width, width));
             }
             maps
+        }
+        Mixer::RelativeAttention { .. } => {
+            let plain = Map::without_bias(width, width);
+            let query = Map { biases: 2, ..plain };
+            // Key, value, key of the distances, and the map after the heads.
+            vec![query, plain, plain, plain, plain]
         }
         Mixer::Transform { .. } => vec![square],
         Mixer::DynamicConvolution { heads, kernel } => {
@@ -151,7 +158,7 @@ fn projection_maps(embedding: &Embedding, width: usize) -> Vec<Map> {
         .map(|cluster| Map {
             inputs: embedding.cluster_width(cluster),
             outputs: width,
-            bias: embedding.projection_bias,
+            biases: embedding.projection_bias.into(),
         })
         .collect()
 }
@@ -163,6 +170,7 @@ impl Architecture {
     /// | --- | --- |
     /// | tokens | sum over clusters i of n_i * (E / division^i) |
     /// | attention | 4 (C^2 + C), + C^2 where weighted |
+    /// | relative attention | 5 C^2 + 2 C |
     /// | transform | C^2 + C |
     /// | dynamic convolution, n = heads/2, A = C/2, kernel k | 5 (CA + A) + Ck + Ank + nk + 2AC + C |
     /// | feed-forward | sum over dense layers of (in * out + out) |
@@ -173,6 +181,7 @@ impl Architecture {
         let position_width = match embedding.position_width {
             PositionWidth::Embedding => embedding.width,
             PositionWidth::Model => self.width,
+            PositionWidth::None => 0,
         };
         let parameters = |maps: Vec<Map>| sum(maps.iter().map(Map::parameters));
         ParameterCounts {
@@ -203,7 +212,7 @@ impl Architecture {
     /// Number of LayerNorms at model width.
     fn model_norms(&self) -> usize {
         let after_mixers = self.blocks.iter().filter(|block| has_norm(&block.mixer));
-        let last = usize::from(self.norm_placement == NormPlacement::Pre);
+        let last = usize::from(self.norm_placement.has_final());
         self.blocks.len() + after_mixers.count() + last
     }
 
@@ -231,8 +240,9 @@ impl Architecture {
     /// FLOPs of one forward pass over one sequence of `positions` tokens, T.
     ///
     /// A multiply-add counts as 2. Counted are the linear maps (2 T in out),
-    /// attention (4 T^2 times the width of its heads; causal masks save
-    /// nothing, as in the engine), convolution with predicted kernels
+    /// attention (4 T^2 times the width of its heads, 6 T^2 where it is
+    /// relative, with an empty memory; causal masks save nothing, as in the
+    /// engine), convolution with predicted kernels
     /// (2 T A k), and the two-dimensional transforms, at the usual
     /// 5 N log2 N of a fast Fourier transform, the logarithm rounded up.
     /// Biases, norms, activations, softmax and table look-ups are not
@@ -273,11 +283,13 @@ impl Architecture {
     /// sequences of `positions` tokens must keep for its backward pass.
     ///
     /// Per token: the input of every linear map (counted once where maps
-    /// share it); q, k, v and the attention probabilities (heads * T); the
+    /// share it); q (twice where attention is relative), k, v and the attention
+    /// probabilities (heads * T); the
     /// values before and after each activation; the normalised values and
     /// the deviation of every norm; the probabilities of the head (of the
-    /// first cluster, if adaptive). Parameters, gradients and scratch are
-    /// not counted.
+    /// first cluster, if adaptive). Per position, for all sequences: the
+    /// encoded distances of relative attention and their keys. Parameters,
+    /// gradients and scratch are not counted.
     pub fn activation_memory(&self, batch: usize, positions: usize) -> u128 {
         let embedding = &self.embedding;
         let projected = embedding.is_projected(self.width);
@@ -308,7 +320,12 @@ impl Architecture {
             }
         };
         let per_token = sum([norms, sum(blocks), projection, head]);
-        product([size_of::<f32>(), batch, positions]).saturating_mul(per_token)
+        let relative = self.blocks.iter().filter(|block| is_relative(&block.mixer));
+        let shared = product([2, relative.count(), self.width]);
+        sum([
+            product([size_of::<f32>(), batch, positions]).saturating_mul(per_token),
+            product([size_of::<f32>(), positions]).saturating_mul(shared),
+        ])
     }
 }
 
@@ -317,12 +334,18 @@ fn has_norm(mixer: &Mixer) -> bool {
     !matches!(mixer, Mixer::Transform { .. })
 }
 
+/// Whether a mixer reads distances rather than embedded positions.
+fn is_relative(mixer: &Mixer) -> bool {
+    matches!(mixer, Mixer::RelativeAttention { .. })
+}
+
 fn mixer_flops(mixer: &Mixer, width: usize, positions: usize) -> u128 {
     let maps = sum(mixer_maps(mixer, width)
         .iter()
         .map(|map| map.flops(positions)));
     let mixing = match *mixer {
         Mixer::Attention { .. } => product([4, positions, positions, width]),
+        Mixer::RelativeAttention { .. } => product([6, positions, positions, width]),
         Mixer::Transform { heads, .. } => {
             let head_width = width.checked_div(heads).unwrap_or(0);
             let points = positions.saturating_mul(head_width).max(1);
@@ -348,6 +371,10 @@ fn mixer_floats(mixer: &Mixer, width: usize, positions: usize) -> u128 {
             product([5 + usize::from(weighted), width]),
             product([heads, positions]),
         ]),
+        // Input, the query with either bias, k, v, context.
+        Mixer::RelativeAttention { heads, .. } => {
+            sum([product([6, width]), product([heads, positions])])
+        }
         // Input only: the transform is linear and fixed.
         Mixer::Transform { .. } => width as u128,
         // Input, depthwise output; q, k, v, conv key, conv key * q, conv

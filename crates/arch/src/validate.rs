@@ -100,7 +100,7 @@ impl Architecture {
     /// Checks that this describes a network of bearable size.
     ///
     /// Heads divide the width, dynamic convolutions have an even number of
-    /// heads and an odd kernel, no size is zero, clusters increase and end at
+    /// heads and an odd kernel, relative attention an even width, no size is zero, clusters increase and end at
     /// the vocabulary, no cluster is left without width, every feed-forward
     /// network has a hidden layer, decoders mix causally, and the limits
     /// [`MAX_PARAMETERS`], [`MAX_BLOCKS`], [`MAX_HIDDEN_LAYERS`] and
@@ -326,17 +326,29 @@ impl<K: Fn(Field) -> String> Check<'_, K> {
                 Problem::unexpected("an odd kernel length", kernel)
             })?;
         }
-        let causal = matches!(mixer, Mixer::Attention { .. });
-        self.require(
-            causal || *kind == Kind::Encoder,
-            Field::Mixer { block },
-            || {
+        if matches!(mixer, Mixer::RelativeAttention { .. }) {
+            self.require(width.is_multiple_of(2), Field::Width, || {
                 Problem::unexpected(
-                    "attention: a decoder must not see later positions",
-                    mixer.name(),
+                    "an even number (distances are encoded as pairs of sine and cosine)",
+                    width,
                 )
-            },
-        )?;
+            })?;
+        }
+        let (kinds, reason): (&[Kind], _) = match mixer {
+            Mixer::Attention { .. } => (&[Kind::Encoder, Kind::Decoder], ""),
+            Mixer::RelativeAttention { .. } => (
+                &[Kind::Decoder],
+                "another mixer: relative attention has no distances to later positions, \
+                 which an encoder sees",
+            ),
+            Mixer::Transform { .. } | Mixer::DynamicConvolution { .. } => (
+                &[Kind::Encoder],
+                "attention: a decoder must not see later positions",
+            ),
+        };
+        self.require(kinds.contains(kind), Field::Mixer { block }, || {
+            Problem::unexpected(reason, mixer.name())
+        })?;
         // A transform has no residual of its own that a norm could stand before.
         let placeable = !matches!(mixer, Mixer::Transform { .. })
             || self.architecture.norm_placement == NormPlacement::Post;

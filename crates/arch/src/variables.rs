@@ -129,6 +129,7 @@ fn operation(mixer: &Mixer) -> Value {
             false => "attention".into(),
             true => "weighted attention".into(),
         },
+        Mixer::RelativeAttention { .. } => "relative attention".into(),
         Mixer::Transform { transform, .. } => match transform {
             Transform::Fourier => "Fourier transform".into(),
             Transform::Cosine => "cosine transform".into(),

@@ -115,3 +115,91 @@ tgt_len: 192
         embedding_and_head + attention + feed_forward
     );
 }
+
+/// A published Transformer-XL of WikiText-103, by what differs between them.
+fn transformer_xl(
+    (d_model, d_embed, div_val): (usize, usize, usize),
+    d_inner: &[usize],
+) -> Architecture {
+    let n_layer = d_inner.len();
+    let yaml = format!(
+        "
+attn_type: 0
+cutoffs: [19997, 39997, 199997, 267736]
+d_embed: {d_embed}
+d_head: -1
+d_inner: {d_inner:?}
+d_model: {d_model}
+div_val: {div_val}
+mem_len: 192
+model_type: mem_transformer
+n_head: 4
+n_layer: {n_layer}
+n_token: 267736
+pre_lnorm: false
+tgt_len: 192
+tie_projs: [false, true, true, true]
+"
+    );
+    lts::read(&Document::parse_yaml("config.yaml", &yaml).unwrap().root()).unwrap()
+}
+
+#[test]
+fn transformer_xl_counts_as_its_authors_counted() {
+    let published = [
+        // config_0_j0
+        (
+            transformer_xl((64, 512, 2), &[710, 1021, 1683, 1053, 1748]),
+            [40_235_200, 103_040, 802_055, 906_375, 41_443_618],
+        ),
+        // config_0_j1
+        (
+            transformer_xl(
+                (128, 128, 2),
+                &[1451, 637, 1959, 745, 1354, 1319, 1855, 1490],
+            ),
+            [10_074_160, 657_408, 2_779_194, 3_440_698, 13_799_365],
+        ),
+        // config_3_j7
+        (
+            transformer_xl((256, 512, 4), &[1321, 1095, 1603, 1183, 1896]),
+            [18_634_456, 1_640_960, 3_642_554, 5_288_634, 24_323_437],
+        ),
+        // config_17_j9
+        (
+            transformer_xl((64, 128, 4), &[1305, 1043, 1373, 1024, 1499]),
+            [4_625_974, 103_040, 805_796, 910_116, 5_812_405],
+        ),
+    ];
+    for (architecture, expected) in published {
+        let counts = architecture.parameters();
+        let found = [
+            counts.embedding(),
+            counts.mixers,
+            counts.feed_forwards,
+            counts.non_embedding(),
+            counts.total(),
+        ];
+        assert_eq!(found, expected);
+    }
+}
+
+#[test]
+fn relative_attention_costs_a_map_and_a_product_more() {
+    let (b, t, c, h) = (3, 16, 64, 100);
+    let one = transformer_xl((64, 64, 1), &[100]);
+    let two = transformer_xl((64, 64, 1), &[100, 100]);
+    // Five maps, three products of T x T per head width, two dense layers.
+    assert_eq!(
+        two.flops(16) - one.flops(16),
+        2 * t * 5 * c * c + 6 * t * t * c + 2 * t * 2 * c * h
+    );
+    let attention = 6 * c + 4 * t;
+    let norms = 2 * (c + 1);
+    let feed_forward = c + 2 * h;
+    // Encoded distances and their keys serve every sequence.
+    assert_eq!(
+        two.activation_memory(3, 16) - one.activation_memory(3, 16),
+        4 * b * t * (attention + norms + feed_forward) + 4 * t * 2 * c
+    );
+}

@@ -5,8 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use lpzero_arch::{
-    Architecture, Document, Error, Head, Mixer, Reading, Transform, flexibert, hugging_face, lts,
-    read_architecture, spec,
+    Activation, Architecture, Document, Error, Head, Kind, Mixer, NormPlacement, PositionWidth,
+    Reading, Transform, flexibert, hugging_face, lts, read_architecture, spec,
 };
 use serde_json::{Value, json};
 
@@ -133,6 +133,104 @@ fn cutoffs_beyond_the_vocabulary_are_no_clusters() {
 fn one_number_of_heads_serves_every_layer() {
     let decoder = decoder(&DECODER.replace("[2, 4, 4, 8, 8]", "4")).unwrap();
     assert!(decoder.blocks.iter().all(|block| block.mixer.heads() == 4));
+}
+
+/// The same file for the other class.
+fn transformer_xl(changes: &[(&str, &str)]) -> Result<Architecture, Error> {
+    let yaml = format!("model_type: mem_transformer\nmem_len: 150\n{DECODER}");
+    let changed = (changes.iter()).fold(yaml, |yaml, (from, to)| yaml.replace(from, to));
+    decoder(&changed)
+}
+
+#[test]
+fn transformer_xl_has_relative_attention_and_norms_where_the_file_says() {
+    let architecture = transformer_xl(&[]).unwrap();
+    let mixers: Vec<Mixer> = architecture.blocks.iter().map(|b| b.mixer).collect();
+    let expected = [2, 4, 4, 8, 8].map(|heads| Mixer::RelativeAttention { heads, memory: 150 });
+    assert_eq!(mixers, expected);
+    assert_eq!(architecture.norm_placement, NormPlacement::Post);
+    assert_eq!(architecture.embedding.position_width, PositionWidth::None);
+    let activation = architecture.blocks[0].feed_forward.activation;
+    assert_eq!(activation, Activation::Relu);
+
+    let norms_first = transformer_xl(&[("pre_lnorm: false", "pre_lnorm: true")]).unwrap();
+    assert_eq!(norms_first.norm_placement, NormPlacement::PreWithoutFinal);
+    let (first, after) = (norms_first.parameters(), architecture.parameters());
+    assert_eq!(first, after);
+
+    // GPT-2 ignores the key, and all that is relative.
+    let gpt2 = decoder(DECODER).unwrap();
+    let same = decoder(&DECODER.replace("pre_lnorm: false", "pre_lnorm: true")).unwrap();
+    assert_eq!(gpt2, same);
+    assert_eq!(gpt2.norm_placement, NormPlacement::Pre);
+}
+
+#[test]
+fn the_class_is_found_by_its_name_its_trainer_or_its_folder() {
+    let class = |path: &str, start: &str| {
+        let yaml = format!("{start}{DECODER}");
+        lts::Class::of(&Document::parse_yaml(path, &yaml).unwrap().root())
+    };
+    let (gpt2, xl) = (lts::Class::Gpt2, lts::Class::TransformerXl);
+    let file = "random_GPT2_wt103/config_0/j0/model_config.yaml";
+    assert_eq!(class(file, "").unwrap(), gpt2);
+    assert_eq!(class(file, "n_nonemb_param: 1\n").unwrap(), xl);
+    assert_eq!(class(file, "model_type: mem_transformer\n").unwrap(), xl);
+    let file = "pareto_TransXL_lm1b_arm/M1/model_config.yaml";
+    assert_eq!(class(file, "").unwrap(), xl);
+    assert_eq!(class(file, "model_type: hf_gpt2_flex\n").unwrap(), gpt2);
+    assert_eq!(
+        sentence(class("a.yaml", "model_type: hf_opt\n")),
+        "a.yaml: model_type: expected hf_gpt2, hf_gpt2_flex or mem_transformer, found \"hf_opt\""
+    );
+}
+
+#[test]
+fn what_transformer_xl_cannot_be_is_explained_at_its_key() {
+    let cases = [
+        (
+            "mem_len: 150",
+            "attn_type: 2",
+            "attn_type: expected 0, found 2",
+        ),
+        (
+            "mem_len: 150",
+            "same_length: true",
+            "same_length: expected false, found true",
+        ),
+        (
+            "mem_len: 150",
+            "clamp_len: 100",
+            "clamp_len: expected -1, found 100",
+        ),
+        (
+            "mem_len: 150",
+            "mem_len: -3",
+            "mem_len: expected a positive whole number, found -3",
+        ),
+        (
+            "d_head: -1",
+            "d_head: 64",
+            "d_head: expected -1, or d_model / n_head in every layer, found 64",
+        ),
+        (
+            "d_model: 128\ndiv_val: 4\nn_head: [2, 4, 4, 8, 8]",
+            "d_model: 129\ndiv_val: 4\nn_head: 3",
+            "d_model: expected an even number (distances are encoded as pairs of sine and cosine), \
+             found 129",
+        ),
+    ];
+    for (from, to, expected) in cases {
+        let found = sentence(transformer_xl(&[(from, to)]));
+        assert_eq!(found, format!("model_config.yaml: {expected}"));
+    }
+    let mut encoder = transformer_xl(&[]).unwrap();
+    encoder.kind = Kind::Encoder;
+    assert_eq!(
+        encoder.validate().unwrap_err().to_string(),
+        "blocks[0].mixer.relative-attention: expected another mixer: relative attention has no \
+         distances to later positions, which an encoder sees, found relative-attention"
+    );
 }
 
 #[test]
@@ -411,6 +509,9 @@ fn each_dialect_is_recognised_by_its_content() {
             "{error}"
         );
     }
+    let path = write("t5.json", "{\"model_type\": \"t5\", \"d_model\": 512}");
+    let error = sentence(read(&path));
+    assert!(error.ends_with("expected gpt2, bert or electra, found \"t5\""));
     let path = write("list.json", "[]");
     assert!(sentence(read(&path)).contains("a list of records"));
     let path = write("other.json", "{\"a\": 1}");
@@ -460,7 +561,7 @@ fn the_own_file_names_the_key_of_every_mistake() {
         (
             "\"pre\"",
             "\"sandwich\"",
-            "architecture.norm_placement: unknown variant `sandwich`, expected `pre` or `post`",
+            "architecture.norm_placement: unknown variant `sandwich`, expected one of `pre`, `pre-without-final`, `post`",
         ),
         (
             "\"weighted\": false",

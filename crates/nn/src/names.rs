@@ -10,18 +10,20 @@
 //! | `embedding.{i}.table` | (n_i, E_i) | always; division 1 has the one table `embedding.0.table` of shape (V, E) |
 //! | `embedding.{i}.projection.weight` | (C, E_i) | division > 1: every cluster; division 1: only i = 0, where E != C |
 //! | `embedding.{i}.projection.bias` | (C) | as above, with `projection_bias` |
-//! | `position.table` | (positions, E or C) | always |
+//! | `position.table` | (positions, E or C) | but where attention is relative |
 //! | `segment.table` | (token_types, E or C) | token_types > 0 |
 //! | `embedding.norm.gain`, `.bias` | (E) | `embedding.norm` |
 //! | `block.{l}.query.weight`, `key`, `value` | (C, C); dynamic convolution (A, C) | attention, dynamic convolution |
-//! | `block.{l}.query.bias`, `key`, `value` | (C) or (A) | same |
+//! | `block.{l}.query.bias`, `key`, `value` | (C) or (A) | same, not relative |
+//! | `block.{l}.relative_key.weight` | (C, C) | relative attention; no bias |
+//! | `block.{l}.query.content.bias`, `block.{l}.query.position.bias` | (C) | same |
 //! | `block.{l}.weighting.weight` | (C, C) | weighted attention; no bias |
 //! | `block.{l}.transform.weight`, `.bias` | (C, C), (C) | linear transform |
 //! | `block.{l}.convolution.depthwise.weight` | (C, 1, k) | dynamic convolution; no bias |
 //! | `block.{l}.convolution.pointwise.weight`, `.bias` | (A, C), (A) | same |
 //! | `block.{l}.convolution.kernel.weight`, `.bias` | (n k, A), (n k) | same |
 //! | `block.{l}.convolution.output.weight`, `.bias` | (A, C), (A) | same |
-//! | `block.{l}.out.weight`, `.bias` | (C, C), (C) | attention, dynamic convolution |
+//! | `block.{l}.out.weight`, `.bias` | (C, C), (C) | attention, dynamic convolution; no bias where relative |
 //! | `block.{l}.ffn.{j}.weight`, `.bias` | (hidden_j or C, hidden_{j-1} or C), (out) | always, j from 0 to the number of hidden widths |
 //! | `block.{l}.norm.0.gain`, `.bias` | (C) | the mixer's norm; not with a linear transform |
 //! | `block.{l}.norm.1.gain`, `.bias` | (C) | the feed-forward network's norm |

@@ -5,7 +5,7 @@ mod synflow;
 
 pub use hessian::{Curvature, rademacher};
 
-use lpzero_arch::{Architecture, Mixer, NormPlacement};
+use lpzero_arch::{Architecture, Mixer};
 
 use crate::batch::mask_token;
 use crate::kernels::elementwise::{long_inner_product, scale};
@@ -68,7 +68,7 @@ impl Layers {
         let blocks = (0..architecture.blocks.len())
             .map(|layer| Sublayer::declare_block(&mut declarations, architecture, layer))
             .collect();
-        let final_norm = (architecture.norm_placement == NormPlacement::Pre).then(|| {
+        let final_norm = architecture.norm_placement.has_final().then(|| {
             Norm::declare(
                 &mut declarations,
                 "final.norm",
@@ -400,6 +400,7 @@ fn activations(architecture: &Architecture, rows: Rows) -> u128 {
         let hidden: u128 = (block.feed_forward.hidden.iter()).map(|&h| h as u128).sum();
         let mixer = match block.mixer {
             Mixer::Attention { heads, .. } => 6 * width + scores(heads),
+            Mixer::RelativeAttention { heads, .. } => 9 * width + scores(heads),
             Mixer::Transform { .. } => 2 * width,
             Mixer::DynamicConvolution { heads, kernel } => {
                 8 * width + scores(heads / 2) + (heads * kernel) as u128

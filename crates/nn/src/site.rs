@@ -23,6 +23,8 @@ pub enum Role {
     Query,
     /// Key map.
     Key,
+    /// The key map of relative attention for encoded distances (Transformer-XL).
+    RelativeKey,
     /// Value map.
     Value,
     /// The extra map on queries of weighted multiplicative attention.
@@ -94,7 +96,7 @@ pub enum Symbol {
 
 impl Role {
     /// Every role with its name in the proxy language.
-    pub const ALL: [(Role, &'static str); 19] = [
+    pub const ALL: [(Role, &'static str); 20] = [
         (Role::Embedding, "embedding"),
         (Role::Position, "position"),
         (Role::Segment, "segment"),
@@ -102,6 +104,7 @@ impl Role {
         (Role::Input, "input"),
         (Role::Query, "query"),
         (Role::Key, "key"),
+        (Role::RelativeKey, "relative-key"),
         (Role::Value, "value"),
         (Role::Weighting, "weighting"),
         (Role::Transform, "transform"),

@@ -38,6 +38,7 @@ pub struct TensorRows<'a, F> {
 /// | position, segment | `W`, `G` of the table |
 /// | projection | as a linear map; `W`, `G` complete with the head's share |
 /// | input | `A` the summed embeddings as the first block sees them; `D` and `J` their gradient |
+/// | relative-key | as a linear map of the encoded distances, (1, positions, width), the largest distance first |
 /// | attention | `S`; `A`, `D` of the context before the out map |
 /// | convolution | index 0 depthwise (`W` is (channels, 1, kernel)), 1 pointwise, 2 kernel (`A` before softmax), 3 output |
 /// | norm | `A`, `D`; `W`, `G` of the gain. Outside blocks: index 0 embedding, 1 final, 2 objective |

@@ -5,9 +5,10 @@
 
 mod common;
 
-use common::{Seen, decoder, encoder, perturbed};
+use common::{Seen, decoder, encoder, perturbed, transformer_xl};
 use lpzero_arch::{
-    Activation, Architecture, Block, FeedForward, Head, Mixer, NormPlacement, Transform,
+    Activation, Architecture, Block, FeedForward, Head, Mixer, NormPlacement, PositionWidth,
+    Transform,
 };
 use lpzero_nn::{Batch, Network, NoVisitor, Objective, Role, Site, Symbol};
 
@@ -165,6 +166,26 @@ fn decoder_with_every_activation_and_norm_placement() {
 }
 
 #[test]
+fn transformer_xl_with_norms_before_and_after() {
+    for placement in [
+        NormPlacement::Pre,
+        NormPlacement::PreWithoutFinal,
+        NormPlacement::Post,
+    ] {
+        assert_gradients(&transformer_xl(placement), Objective::NextToken);
+        assert_gradients(&transformer_xl(placement), Objective::RandomProjection);
+    }
+    // Relative attention beside a table, and attention without one.
+    let mut architecture = transformer_xl(NormPlacement::Post);
+    architecture.embedding.position_width = PositionWidth::Model;
+    assert_gradients(&architecture, Objective::NextToken);
+    assert_input_gradient(&architecture, Objective::NextToken);
+    let mut architecture = decoder();
+    architecture.embedding.position_width = PositionWidth::None;
+    assert_gradients(&architecture, Objective::NextToken);
+}
+
+#[test]
 fn decoder_with_a_plain_tied_head() {
     let mut architecture = decoder();
     architecture.embedding.width = architecture.width;
@@ -217,6 +238,10 @@ fn attention_over_several_blocks_of_queries() {
     causal.positions = 70;
     causal.blocks.truncate(1);
     assert_gradients_at(70, &causal, Objective::NextToken);
+    let mut relative = transformer_xl(NormPlacement::Post);
+    relative.positions = 150;
+    relative.blocks.truncate(1);
+    assert_gradients_at(150, &relative, Objective::NextToken);
     let mut both_ways = encoder();
     both_ways.positions = 270;
     assert_gradients_at(270, &both_ways, Objective::MaskedToken);

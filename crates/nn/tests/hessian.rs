@@ -7,7 +7,9 @@ mod common;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use common::{LARGE_POSITIONS, Seen, decoder, encoder, large_zoo, mixers, perturbed};
+use common::{
+    LARGE_POSITIONS, Seen, decoder, encoder, large_zoo, mixers, perturbed, transformer_xl,
+};
 use lpzero_arch::{Activation, Architecture, Head, Mixer, NormPlacement};
 use lpzero_nn::{Batch, Dual, Network, NoVisitor, Objective, Parameter, Workspace, rademacher};
 
@@ -133,6 +135,17 @@ fn every_mixer_in_both_norm_placements() {
             assert_products(&architecture, Objective::MaskedToken);
             assert_products(&architecture, Objective::RandomProjection);
         }
+    }
+}
+
+#[test]
+fn relative_attention_in_every_norm_placement() {
+    for placement in [
+        NormPlacement::Pre,
+        NormPlacement::PreWithoutFinal,
+        NormPlacement::Post,
+    ] {
+        assert_products(&transformer_xl(placement), Objective::NextToken);
     }
 }
 

@@ -3,8 +3,8 @@
 
 mod common;
 
-use common::{Seen, decoder, encoder, perturbed, zoo};
-use lpzero_arch::{Architecture, Head, Mixer};
+use common::{Seen, decoder, encoder, perturbed, transformer_xl, zoo};
+use lpzero_arch::{Architecture, Head, Mixer, NormPlacement};
 use lpzero_nn::{
     Batch, Network, NoVisitor, Objective, Role, Site, Symbol, TensorRows, Visitor, Workspace,
 };
@@ -179,6 +179,38 @@ fn an_encoder_shows_every_site() {
 }
 
 #[test]
+fn relative_attention_shows_the_keys_of_its_distances() {
+    let (_, seen) = seen(&transformer_xl(NormPlacement::Post), Objective::NextToken);
+    let key = |symbol| (site(1, Role::RelativeKey, 0), symbol);
+    for symbol in [Symbol::X, Symbol::A, Symbol::D] {
+        assert_eq!(seen.activations[&key(symbol)].0, [1, 4, 8]);
+    }
+    // Sines, then cosines; distance 0 stands last.
+    let (_, encoded) = &seen.activations[&key(Symbol::X)];
+    assert_eq!(encoded[24..], [0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0]);
+    let probabilities = (site(1, Role::Attention, 0), Symbol::S);
+    assert_eq!(seen.activations[&probabilities].0, [3, 4, 4, 4]);
+    assert_eq!(seen.sites[&key(Symbol::W).0], "block.1.relative_key.weight");
+    let sites = seen.sites.values();
+    assert!(!sites.clone().any(|name| name.ends_with("bias")));
+    assert!(!sites.clone().any(|name| name == "position.table"));
+    assert_eq!(seen.gradients["block.1.query.position.bias"].0, [8]);
+}
+
+/// A pass is a first segment: whatever the length of the memory, it is empty.
+#[test]
+fn the_memory_of_a_first_segment_is_empty() {
+    let memories = [0, 100].map(|memory| {
+        let mut architecture = transformer_xl(NormPlacement::Post);
+        for block in &mut architecture.blocks {
+            block.mixer = Mixer::RelativeAttention { heads: 2, memory };
+        }
+        seen(&architecture, Objective::NextToken)
+    });
+    assert_eq!(memories[0], memories[1]);
+}
+
+#[test]
 fn a_dynamic_convolution_halves_its_heads() {
     let mut architecture = encoder();
     architecture.blocks[0].mixer = Mixer::DynamicConvolution {
@@ -229,18 +261,21 @@ fn a_decoder_shows_each_cluster_of_its_head() {
 
 #[test]
 fn a_causal_network_does_not_see_later_tokens() {
-    let network = perturbed(&decoder(), Objective::RandomProjection);
-    let states = |tokens: [u32; 4]| {
-        let batch = Batch::from_tokens(tokens.into(), 1, 4, 13).unwrap();
-        let mut seen = Seen::default();
-        network.pass(&batch, &mut seen).unwrap();
-        seen.activations[&(site(None, Role::Norm, 1), Symbol::A)]
-            .1
-            .clone()
-    };
-    let (a, b) = (states([1, 2, 3, 4]), states([1, 2, 9, 9]));
-    assert_eq!(a[..16], b[..16]);
-    assert_ne!(a[16..], b[16..]);
+    for (architecture, last) in [
+        (decoder(), site(None, Role::Norm, 1)),
+        (transformer_xl(NormPlacement::Post), site(1, Role::Norm, 1)),
+    ] {
+        let network = perturbed(&architecture, Objective::RandomProjection);
+        let states = |tokens: [u32; 4]| {
+            let batch = Batch::from_tokens(tokens.into(), 1, 4, 13).unwrap();
+            let mut seen = Seen::default();
+            network.pass(&batch, &mut seen).unwrap();
+            seen.activations[&(last, Symbol::A)].1.clone()
+        };
+        let (a, b) = (states([1, 2, 3, 4]), states([1, 2, 9, 9]));
+        assert_eq!(a[..16], b[..16]);
+        assert_ne!(a[16..], b[16..]);
+    }
 }
 
 #[test]

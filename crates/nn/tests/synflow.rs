@@ -6,7 +6,7 @@ mod common;
 
 use std::sync::Arc;
 
-use common::{Seen, decoder, encoder, large_zoo, mixers, perturbed};
+use common::{Seen, decoder, encoder, large_zoo, mixers, perturbed, transformer_xl};
 use lpzero_arch::{Activation, Architecture, Mixer, NormPlacement, Transform};
 use lpzero_nn::{Error, Network, NoVisitor, Objective, Real, Role, Site, Symbol, Workspace};
 
@@ -89,9 +89,14 @@ fn gradients_equal_differences_of_an_independent_forward_pass() {
 
 #[test]
 fn every_mixer_has_the_gradients_of_its_own_loss() {
-    for mixer in mixers() {
+    let encoders = mixers().map(|mixer| {
         let mut architecture = encoder();
         architecture.blocks[0].mixer = mixer;
+        architecture
+    });
+    let relative = transformer_xl(NormPlacement::Post);
+    for architecture in encoders.into_iter().chain([relative]) {
+        let mixer = architecture.blocks[0].mixer;
         let mut network = perturbed(&architecture, Objective::RandomProjection);
         let (loss, seen) = synflow(&network, (1, 4));
         for (name, (_, gradient)) in &seen.gradients {

@@ -21,6 +21,7 @@ pub const ROLE_GROUPS: [(&str, RoleSet); 5] = [
 const ATTENTION: RoleSet = RoleSet::of(&[
     Role::Query,
     Role::Key,
+    Role::RelativeKey,
     Role::Value,
     Role::Weighting,
     Role::Transform,

@@ -31,7 +31,7 @@ const MAGIC: &[u8; 8] = b"LPZTRACE";
 
 /// Changes whenever the encoding, the sample, a reduction, or (between two
 /// releases) what the engine computes does.
-pub(crate) const FORMAT: u32 = 2;
+pub(crate) const FORMAT: u32 = 3;
 
 const HASH: usize = blake3::OUT_LEN;
 const RECORD_HEAD: usize = HASH + 8;

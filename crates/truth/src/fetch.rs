@@ -53,6 +53,19 @@ impl Default for FetchOptions {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FetchError {
+    /// Nobody has pinned what its files hold.
+    #[error(
+        "{name}: its files are not pinned, so they cannot be fetched; put a copy of {published} \
+         into {}", place.display()
+    )]
+    NotPinned {
+        /// The ground truth.
+        name: &'static str,
+        /// Where it is published.
+        published: &'static str,
+        /// Where a copy belongs.
+        place: PathBuf,
+    },
     /// The server did not give the file.
     #[error("{url}: {reason}; what is complete is kept, run the same command again to continue")]
     Download {
@@ -116,6 +129,13 @@ pub fn fetch(
     let target = data.join(known.location);
     if target.exists() {
         return Ok(target);
+    }
+    if !known.is_pinned() {
+        return Err(FetchError::NotPinned {
+            name: known.name,
+            published: known.published,
+            place: target,
+        });
     }
     let files = known.files();
     let stage = data.join(format!(".{}.partial", known.name));

@@ -23,12 +23,18 @@ pub struct Known {
     pub published: &'static str,
     /// The folder on the web below which the files stand.
     pub address: &'static str,
-    /// `hash size path` of every file, a line each (`tools/list_published.py`).
+    /// `hash size path` of every file, a line each (`tools/list_published.py`);
+    /// empty where nobody has pinned them yet, and then nothing can be fetched.
     pub listing: &'static str,
 }
 
 impl Known {
-    /// The files that belong to it.
+    /// Whether its files are pinned, so that they can be fetched.
+    pub fn is_pinned(&self) -> bool {
+        !self.listing.is_empty()
+    }
+
+    /// The files that belong to it, where they are pinned.
     pub fn files(&self) -> Vec<Published> {
         let file = |line: &str| {
             let mut fields = line.splitn(3, ' ');
@@ -43,7 +49,7 @@ impl Known {
 }
 
 /// Every ground truth that this crate knows by name.
-pub const KNOWN: [Known; 2] = [
+pub const KNOWN: [Known; 3] = [
     Known {
         name: "flexibert",
         description: "500 ELECTRA-small-like encoders of the FlexiBERT space, pretrained on \
@@ -73,6 +79,21 @@ pub const KNOWN: [Known; 2] = [
         address: "https://raw.githubusercontent.com/microsoft/archai/neurips-lts/archai/nlp/nas/\
                   saved_logs/random_GPT2_wt103",
         listing: include_str!("published/lts-gpt2-wt103.txt"),
+    },
+    Known {
+        name: "lts-transformer-xl-wt103",
+        description: "200 Transformer-XL decoders with heterogeneous layers and adaptive \
+                      embeddings, trained on WikiText-103",
+        entries: 200,
+        metric: "negative logarithm of the validation perplexity, higher is better",
+        licence: "MIT",
+        layout: "a folder with ppl_summary.yaml and config_X/jY/model_config.yaml",
+        location: "lts/random_TransXL_wt103",
+        published: "Javaheripi et al., NeurIPS 2022; github.com/microsoft/archai, branch \
+                    neurips-lts, archai/nlp/nas/saved_logs/random_TransXL_wt103",
+        address: "https://raw.githubusercontent.com/microsoft/archai/neurips-lts/archai/nlp/nas/\
+                  saved_logs/random_TransXL_wt103",
+        listing: "",
     },
 ];
 

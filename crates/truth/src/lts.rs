@@ -1,6 +1,6 @@
-//! A LiteTransformerSearch folder (Javaheripi et al. 2022): perplexities in
-//! `ppl_summary.yaml` under ids `config_X_jY`, architectures in
-//! `config_X/jY/model_config.yaml`.
+//! A LiteTransformerSearch folder (Javaheripi et al. 2022), of GPT-2 or of
+//! Transformer-XL: perplexities in `ppl_summary.yaml` under ids `config_X_jY`,
+//! architectures in `config_X/jY/model_config.yaml`.
 
 use std::collections::HashSet;
 use std::fs;
@@ -26,15 +26,17 @@ pub(crate) fn read(folder: &Path) -> Result<GroundTruth, Error> {
         });
     }
     let document = Document::read(&summary)?;
-    let entries = document
+    let (entries, classes): (Vec<_>, Vec<_>) = document
         .root()
         .entries()?
         .iter()
         .map(|(id, record)| read_record(folder, id, &record.as_record(*id)))
-        .collect::<Result<Vec<_>, _>>()?;
+        .collect::<Result<Vec<_>, _>>()?
+        .into_iter()
+        .unzip();
     every_config_has_a_score(folder, &summary, &entries)?;
     Ok(GroundTruth {
-        name: "lts-gpt2-wt103".into(),
+        name: name(&classes).into(),
         path: folder.to_owned(),
         metric: METRIC.into(),
         lower_is_better: true,
@@ -44,7 +46,17 @@ pub(crate) fn read(folder: &Path) -> Result<GroundTruth, Error> {
     })
 }
 
-fn read_record(folder: &Path, id: &str, record: &Cursor<'_>) -> Result<Entry, Error> {
+/// The published ground truth of these classes; a folder of both is none.
+fn name(classes: &[lts::Class]) -> &'static str {
+    let all = |class| classes.iter().all(|&each| each == class);
+    match (all(lts::Class::Gpt2), all(lts::Class::TransformerXl)) {
+        (true, _) => "lts-gpt2-wt103",
+        (_, true) => "lts-transformer-xl-wt103",
+        _ => "lts",
+    }
+}
+
+fn read_record(folder: &Path, id: &str, record: &Cursor<'_>) -> Result<(Entry, lts::Class), Error> {
     let Some(config) = config_of(folder, id) else {
         return Err(record
             .error(Problem::unexpected("an id such as config_0_j0", id))
@@ -56,11 +68,12 @@ fn read_record(folder: &Path, id: &str, record: &Cursor<'_>) -> Result<Entry, Er
         return Err(perplexity.unexpected("a positive number").into());
     }
     let config = Document::read(&config)?;
-    Ok(Entry {
+    let entry = Entry {
         id: id.to_owned(),
         architecture: lts::read(&config.root())?,
         score: -value.ln(),
-    })
+    };
+    Ok((entry, lts::Class::of(&config.root())?))
 }
 
 /// The published `total` of every entry, where there is a summary of parts.

@@ -241,6 +241,35 @@ fn a_stalled_server_does_not_stall_the_client() {
 }
 
 #[test]
+fn what_is_not_pinned_is_not_fetched() {
+    let known = known("lts-transformer-xl-wt103").unwrap();
+    let data = tempfile::tempdir().unwrap();
+    let options = FetchOptions::default();
+    let error = fetch(
+        known,
+        data.path(),
+        &options,
+        &|_| {},
+        &AtomicBool::new(false),
+    );
+    let error = error.unwrap_err().to_string();
+    assert!(error.starts_with("lts-transformer-xl-wt103: its files are not pinned"));
+    assert!(error.ends_with("random_TransXL_wt103"), "{error}");
+    assert_eq!(fs::read_dir(data.path()).unwrap().count(), 0);
+    // A copy that somebody put there is taken as it is.
+    let place = data.path().join(known.location);
+    fs::create_dir_all(&place).unwrap();
+    let found = fetch(
+        known,
+        data.path(),
+        &options,
+        &|_| {},
+        &AtomicBool::new(false),
+    );
+    assert_eq!(found.unwrap(), place);
+}
+
+#[test]
 fn the_listings_are_complete() {
     let sizes = |name: &str| {
         let files = known(name).unwrap().files();

@@ -28,9 +28,15 @@ fn flexibert(reading: Reading) -> Option<GroundTruth> {
     Some(GroundTruth::read(&path, reading).unwrap())
 }
 
+fn lts(name: &str) -> Option<GroundTruth> {
+    let path = data(known(name).unwrap().location)?;
+    let truth = GroundTruth::read(&path, Reading::default()).unwrap();
+    assert_eq!(truth.name, name);
+    Some(truth)
+}
+
 fn gpt2() -> Option<GroundTruth> {
-    let path = data(known("lts-gpt2-wt103").unwrap().location)?;
-    Some(GroundTruth::read(&path, Reading::default()).unwrap())
+    lts("lts-gpt2-wt103")
 }
 
 #[test]
@@ -73,13 +79,9 @@ fn reference_parameters_equal_the_released_count_500_of_500() {
     }
 }
 
-#[test]
-fn decoder_parts_equal_the_released_summary_200_of_200() {
-    let (Some(truth), Some(summary)) = (gpt2(), data("lts/random_GPT2_wt103/params_summary.yaml"))
-    else {
-        return;
-    };
-    let summary = Document::read(&summary).unwrap();
+/// Every part of every network equals `params_summary.yaml`.
+fn assert_parts_as_released(truth: &GroundTruth) {
+    let summary = Document::read(&truth.path.join("params_summary.yaml")).unwrap();
     assert_eq!(truth.entries.len(), 200);
     for entry in &truth.entries {
         let released = summary.root().get(&entry.id, "the parts").unwrap();
@@ -94,6 +96,20 @@ fn decoder_parts_equal_the_released_summary_200_of_200() {
             let released = released.get(part, "a count").unwrap().number().unwrap();
             assert_eq!(count as f64, released, "{} {part}", entry.id);
         }
+    }
+}
+
+#[test]
+fn gpt2_parts_equal_the_released_summary_200_of_200() {
+    if let Some(truth) = gpt2() {
+        assert_parts_as_released(&truth);
+    }
+}
+
+#[test]
+fn transformer_xl_parts_equal_the_released_summary_200_of_200() {
+    if let Some(truth) = lts("lts-transformer-xl-wt103") {
+        assert_parts_as_released(&truth);
     }
 }
 

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use lpzero_arch::Reading;
+use lpzero_arch::{Family, Mixer, Reading};
 use lpzero_truth::{Error, GroundTruth, Group, KNOWN, known};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -137,6 +137,42 @@ fn a_perplexity_folder_is_read_by_folder_or_by_summary() {
         width: 64,
     };
     assert_eq!(truth.entries[0].group(), group);
+}
+
+#[test]
+fn a_folder_of_transformer_xl_is_known_by_its_files() {
+    let folder = lts_folder(SUMMARY);
+    let file = |job: &str| {
+        folder
+            .path()
+            .join("config_0")
+            .join(job)
+            .join("model_config.yaml")
+    };
+    let turn = |job: &str| {
+        let text = fs::read_to_string(file(job)).unwrap();
+        let (start, rest) = text.split_once('{').unwrap();
+        fs::write(
+            file(job),
+            format!("{start}{{n_nonemb_param: 1, mem_len: 9, {rest}"),
+        )
+        .unwrap();
+        GroundTruth::read(folder.path(), Reading::AsTrained).unwrap()
+    };
+    assert_eq!(turn("j0").name, "lts");
+    let truth = turn("j1");
+    assert_eq!(truth.name, "lts-transformer-xl-wt103");
+    assert_eq!(truth.family, Family::Lts);
+    let mixer = truth.entries[1].architecture.blocks[1].mixer;
+    let expected = Mixer::RelativeAttention {
+        heads: 4,
+        memory: 9,
+    };
+    assert_eq!(mixer, expected);
+    let own = folder.path().join("own.json");
+    truth.write(&own).unwrap();
+    let again = GroundTruth::read(&own, Reading::default()).unwrap();
+    assert_eq!(again.fingerprint(), truth.fingerprint());
 }
 
 #[test]

@@ -1,12 +1,22 @@
-//! GPT-2 decoders of LiteTransformerSearch (Javaheripi et al. 2022), as its
-//! `model_config.yaml` files describe them.
+//! Decoders of LiteTransformerSearch (Javaheripi et al. 2022), GPT-2 and
+//! Transformer-XL, as its `model_config.yaml` files describe them.
 //!
-//! Pre-norm blocks with their own number of heads and feed-forward width,
-//! adaptive token embeddings and softmax with tied tables. The files carry
-//! many keys of Transformer-XL that the GPT-2 class ignores; `pre_lnorm` is
-//! one of them (it is `false` where the published counts have the norms of a
-//! pre-norm network). Keys that would change the network in a way that an
-//! architecture cannot say must have the value that leaves it as it is.
+//! Blocks with their own number of heads and feed-forward width, adaptive token
+//! embeddings and softmax with tied tables. Both classes read the same keys, and
+//! no published file names its class ([`Class::of`]). They differ as follows.
+//!
+//! | | GPT-2 | Transformer-XL |
+//! | --- | --- | --- |
+//! | positions | a table | relative attention with a memory of `mem_len` |
+//! | biases | every map | feed-forward; two of the query in every block |
+//! | norms | before sub-layers, and a last one | after them; with `pre_lnorm` before them, without a last one |
+//! | nonlinearity | GELU | ReLU |
+//!
+//! GPT-2 ignores many keys of Transformer-XL; `pre_lnorm` is one of them (it is
+//! `false` where the published counts have the norms of a pre-norm network).
+//! Keys that would change the network in a way that an architecture cannot say
+//! must have the value that leaves it as it is. One initial value is not the
+//! class's: Transformer-XL draws the gains of its norms around 1, we start at 1.
 
 use crate::architecture::{
     Activation, Architecture, Block, Embedding, FeedForward, Head, Initialisation, Kind, Mixer,
@@ -16,17 +26,76 @@ use crate::document::{Cursor, Node};
 use crate::error::{Error, Problem};
 use crate::validate::{Field, MAX_BLOCKS};
 
+/// The model class that a configuration is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// GPT-2 with heterogeneous blocks.
+    Gpt2,
+    /// NVIDIA's Transformer-XL with heterogeneous blocks.
+    TransformerXl,
+}
+
+/// What archai calls the classes (`model_type`).
+const MODEL_TYPES: [(&str, Class); 3] = [
+    ("hf_gpt2", Class::Gpt2),
+    ("hf_gpt2_flex", Class::Gpt2),
+    ("mem_transformer", Class::TransformerXl),
+];
+
+/// A key that NVIDIA's trainer adds to a configuration. The published files
+/// with it are all of Transformer-XL; GPT-2 had another trainer.
+const TRAINER_KEY: &str = "n_nonemb_param";
+
+/// Part of the names of the published folders that hold Transformer-XL.
+const FOLDER: &str = "TransXL";
+
+impl Class {
+    /// The class of a configuration: as its `model_type` says, which published
+    /// files lack; else Transformer-XL where NVIDIA's trainer wrote the file or
+    /// a folder is named as the published ones are (`random_TransXL_wt103`);
+    /// else GPT-2.
+    ///
+    /// # Errors
+    /// [`Error::Value`] for another `model_type`.
+    pub fn of(root: &Cursor<'_>) -> Result<Class, Error> {
+        if let Some(found) = root.find("model_type") {
+            let name = found.text()?;
+            let known = MODEL_TYPES.iter().find(|(known, _)| *known == name);
+            return match known {
+                Some((_, class)) => Ok(*class),
+                None => Err(found.unexpected("hf_gpt2, hf_gpt2_flex or mem_transformer")),
+            };
+        }
+        let file = root.place().file;
+        let mut folders = file.iter().map(|part| part.to_string_lossy());
+        let relative =
+            root.find(TRAINER_KEY).is_some() || folders.any(|part| part.contains(FOLDER));
+        Ok(match relative {
+            true => Class::TransformerXl,
+            false => Class::Gpt2,
+        })
+    }
+}
+
 const NORM_EPSILON: f64 = 1e-5;
+/// Transformer-XL's `mem_len` where a file has none.
+const MEMORY: usize = 192;
 const SIZE: &str = "a positive whole number";
 
 /// Keys that must have one value where they are given.
-const FIXED: [(&str, Node); 6] = [
+const FIXED: [(&str, Node); 5] = [
     ("adaptive", Node::Bool(true)),
     ("tie_weight", Node::Bool(true)),
     ("attn_type", Node::Integer(0)),
-    ("d_head", Node::Integer(-1)),
     ("primer_conv", Node::Bool(false)),
     ("primer_square", Node::Bool(false)),
+];
+
+/// Those that Transformer-XL alone reads.
+const FIXED_TRANSFORMER_XL: [(&str, Node); 3] = [
+    ("same_length", Node::Bool(false)),
+    ("clamp_len", Node::Integer(-1)),
+    ("sample_softmax", Node::Integer(-1)),
 ];
 
 /// Reads one decoder from the contents of a `model_config.yaml`.
@@ -34,7 +103,12 @@ const FIXED: [(&str, Node); 6] = [
 /// # Errors
 /// [`Error::Value`], naming the key.
 pub fn read(root: &Cursor<'_>) -> Result<Architecture, Error> {
-    for (key, wanted) in &FIXED {
+    let class = Class::of(root)?;
+    let fixed: &[_] = match class {
+        Class::Gpt2 => &[],
+        Class::TransformerXl => &FIXED_TRANSFORMER_XL,
+    };
+    for (key, wanted) in FIXED.iter().chain(fixed) {
         if let Some(found) = root.find(key)
             && found.node() != wanted
         {
@@ -60,17 +134,32 @@ pub fn read(root: &Cursor<'_>) -> Result<Architecture, Error> {
     let heads = per_layer(root, "n_head", count)?;
     let hidden = per_layer(root, "d_inner", count)?;
     let width = root.get("d_model", SIZE)?.size()?;
+    if let Some(found) = given(root, "d_head") {
+        let head_width = found.size()?;
+        if heads
+            .iter()
+            .any(|n| n.checked_mul(head_width) != Some(width))
+        {
+            return Err(found.unexpected("-1, or d_model / n_head in every layer"));
+        }
+    }
     let vocabulary = root.get("n_token", SIZE)?.size()?;
     let cutoffs = read_cutoffs(root, vocabulary)?;
     let tied_projections = read_tied(root, cutoffs.len())?;
-    let size_or = |key: &str, default: usize| match root.find(key) {
-        Some(found) if *found.node() != Node::Null => found.size(),
-        _ => Ok(default),
+    let size_or = |key: &str, default: usize| match given(root, key) {
+        Some(found) => found.size(),
+        None => Ok(default),
     };
     let deviation_or = |key: &str, default: f64| match root.find(key) {
         Some(found) => found.number(),
         None => Ok(default),
     };
+    let Style {
+        memory,
+        position_width,
+        activation,
+        norm_placement,
+    } = style(class, root)?;
 
     let weight = deviation_or("weight_init_std", 0.02)?;
     let architecture = Architecture {
@@ -85,29 +174,35 @@ pub fn read(root: &Cursor<'_>) -> Result<Architecture, Error> {
             division: size_or("div_val", 1)?,
             projection_bias: false,
             scale_by_root_width: true,
-            position_width: PositionWidth::Model,
+            position_width,
             norm: false,
         },
         blocks: heads
             .into_iter()
             .zip(hidden)
             .map(|(heads, hidden)| Block {
-                mixer: Mixer::Attention {
-                    heads,
-                    weighted: false,
+                mixer: match memory {
+                    Some(memory) => Mixer::RelativeAttention { heads, memory },
+                    None => Mixer::Attention {
+                        heads,
+                        weighted: false,
+                    },
                 },
                 feed_forward: FeedForward {
                     hidden: vec![hidden],
-                    activation: Activation::GeluTanh,
+                    activation,
                 },
             })
             .collect(),
-        norm_placement: NormPlacement::Pre,
+        norm_placement,
         norm_epsilon: NORM_EPSILON,
         head: Head::Adaptive { tied_projections },
         initialisation: Initialisation {
             weight,
-            residual: Some(weight / (2.0 * count as f64).sqrt()),
+            // Transformer-XL draws all maps alike.
+            residual: memory
+                .is_none()
+                .then(|| weight / (2.0 * count as f64).sqrt()),
             projection: deviation_or("proj_init_std", 0.01)?,
         },
     };
@@ -115,6 +210,50 @@ pub fn read(root: &Cursor<'_>) -> Result<Architecture, Error> {
         .validate_as(|field| key(field, root))
         .map_err(|invalid| root.place().invalid(invalid))?;
     Ok(architecture)
+}
+
+/// What the class decides.
+struct Style {
+    /// Of relative attention; `None` where positions have a table.
+    memory: Option<usize>,
+    position_width: PositionWidth,
+    activation: Activation,
+    norm_placement: NormPlacement,
+}
+
+fn style(class: Class, root: &Cursor<'_>) -> Result<Style, Error> {
+    if class == Class::Gpt2 {
+        return Ok(Style {
+            memory: None,
+            position_width: PositionWidth::Model,
+            activation: Activation::GeluTanh,
+            norm_placement: NormPlacement::Pre,
+        });
+    }
+    let memory = match root.find("mem_len") {
+        Some(found) if *found.node() == Node::Integer(0) => 0,
+        Some(found) => found.size()?,
+        None => MEMORY,
+    };
+    let norms_first = match root.find("pre_lnorm") {
+        Some(found) => found.flag()?,
+        None => false,
+    };
+    Ok(Style {
+        memory: Some(memory),
+        position_width: PositionWidth::None,
+        activation: Activation::Relu,
+        norm_placement: match norms_first {
+            true => NormPlacement::PreWithoutFinal,
+            false => NormPlacement::Post,
+        },
+    })
+}
+
+/// A size that is not left to the class, as null and -1 do.
+fn given<'a>(root: &Cursor<'a>, key: &str) -> Option<Cursor<'a>> {
+    let left = [Node::Null, Node::Integer(-1)];
+    root.find(key).filter(|found| !left.contains(found.node()))
 }
 
 /// A value of every layer: a list with one entry each, or one number for all.

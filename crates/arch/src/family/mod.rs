@@ -71,7 +71,11 @@ const DIALECTS: [Dialect; 6] = [
     },
     Dialect {
         family: Family::Lts,
-        matches: |root| root.find("n_token").is_some() || root.find("d_model").is_some(),
+        matches: |root| {
+            // Hugging Face has models with a d_model too.
+            let width = root.find("d_model").is_some() && root.find("model_type").is_none();
+            root.find("n_token").is_some() || width
+        },
         read: |root, _| lts::read(root),
     },
     Dialect {

@@ -374,7 +374,7 @@ pub enum RankFormatArgument {
 #[derive(Debug, Args)]
 pub struct Score {
     /// Architectures: lpzero specs, FlexiBERT configs, LiteTransformerSearch
-    /// model_config.yaml files, Hugging Face folders (gpt2, bert, electra).
+    /// model_config.yaml files (GPT-2, Transformer-XL), Hugging Face folders (gpt2, bert, electra).
     #[arg(
         value_name = "ARCH",
         conflicts_with = "truth",

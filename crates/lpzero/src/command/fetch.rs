@@ -42,7 +42,7 @@ pub fn run(session: &Session, arguments: &Fetch) -> Result<()> {
     bar.finish_and_clear();
     let path = fetched.map_err(|error| match error {
         FetchError::Cancelled => Failure::interrupted(known.name),
-        FetchError::Proxy { .. } => Failure::input(error),
+        FetchError::Proxy { .. } | FetchError::NotPinned { .. } => Failure::input(error),
         other => other.into(),
     })?;
     if session.json {

@@ -123,10 +123,16 @@ impl Session {
         let truth = GroundTruth::read_with(path, reading, &options).map_err(|error| {
             // A published name is not a path yet: say where to get the data.
             match lpzero::truth::known(&path.to_string_lossy()) {
-                Some(known) if !path.exists() => Failure::input(format_args!(
-                    "--truth {}: known, but not on this machine; `lpzero truth fetch {}` downloads it, or give its path, or set LPZERO_DATA to the folder that has it ({}, published at {})",
-                    known.name, known.name, known.layout, known.published
-                )),
+                Some(known) if !path.exists() => {
+                    let download = match known.is_pinned() {
+                        true => format!("`lpzero truth fetch {}` downloads it, or ", known.name),
+                        false => String::new(),
+                    };
+                    Failure::input(format_args!(
+                        "--truth {}: known, but not on this machine; {download}give its path, or set LPZERO_DATA to the folder that has it as {} ({}, published at {})",
+                        known.name, known.location, known.layout, known.published
+                    ))
+                }
                 _ => failed(lpzero::Error::from(error)),
             }
         })?;

@@ -34,6 +34,7 @@ fn list(session: &Session) -> Result<()> {
                     "licence": known.licence,
                     "layout": known.layout,
                     "published": known.published,
+                    "pinned": known.is_pinned(),
                 })
             })
             .collect();
@@ -46,11 +47,16 @@ fn list(session: &Session) -> Result<()> {
         writeln!(out, "  metric         {}", known.metric)?;
         writeln!(out, "  layout         {}", known.layout)?;
         writeln!(out, "  published      {}", known.published)?;
-        writeln!(out, "  licence        {}\n", known.licence)?;
+        writeln!(out, "  licence        {}", known.licence)?;
+        if !known.is_pinned() {
+            writeln!(out, "  to download    by hand, into {}", known.location)?;
+        }
+        writeln!(out)?;
     }
     writeln!(
         out,
-        "`lpzero truth fetch NAME` downloads one; --truth then takes its name, or any path."
+        "`lpzero truth fetch NAME` downloads one that is pinned; --truth then takes its name, or \
+         any path."
     )?;
     Ok(())
 }

@@ -2,14 +2,17 @@
 
 use super::block_site;
 use super::linear::Linear;
+use crate::kernels::elementwise::add_column_sums;
 use crate::kernels::matrix::{Into, Matrix, MatrixMut, product};
+use crate::kernels::relative::{add_by_distance, by_distance};
 use crate::kernels::softmax::{causal_softmax_rows, softmax_rows, softmax_rows_backward};
 use crate::kernels::threads::{self, Read, Threads, Write};
 use crate::parameters::Declarations;
 use crate::pass::{Pass, Rows};
 use crate::{Real, Role, Site, Symbol};
 
-/// The part without weights: `softmax(q k^T / sqrt(d)) v` per head of width d.
+/// The part without weights: `softmax(q k^T / sqrt(d)) v` per head of width d;
+/// with distances, a second product joins `q k^T`.
 ///
 /// Probabilities are never kept: the backward pass computes them again, block
 /// by block of queries, which costs a fifth of the arithmetic and saves the
@@ -24,11 +27,52 @@ pub(super) struct Heads {
     pub(super) causal: bool,
 }
 
-/// Queries, keys and values, each (batch, positions, width).
-pub(super) struct HeadsCache<F> {
+/// What heads read, kept for the backward pass, or the gradients with respect to
+/// it: queries, keys and values, each (batch, positions, width).
+pub(super) struct HeadsInputs<F> {
     pub(super) q: Vec<F>,
     pub(super) k: Vec<F>,
     pub(super) v: Vec<F>,
+    /// What relative attention reads beside them.
+    pub(super) distances: Option<Distances<F>>,
+}
+
+/// What query i and key j add to their product: that of a second query with the
+/// key of the distance i - j.
+pub(super) struct Distances<F> {
+    /// (batch, positions, width).
+    pub(super) queries: Vec<F>,
+    /// (positions, width), the largest distance first.
+    pub(super) keys: Vec<F>,
+}
+
+impl<F> HeadsInputs<F> {
+    pub(super) fn into_buffers(self) -> impl Iterator<Item = Vec<F>> {
+        let distances = self.distances.map(|d| [d.queries, d.keys]);
+        let plain = [self.q, self.k, self.v].into_iter();
+        plain.chain(distances.into_iter().flatten())
+    }
+}
+
+/// The inputs of one sequence, each (positions, width).
+#[derive(Clone, Copy)]
+struct Sequence<'a, F> {
+    q: &'a [F],
+    k: &'a [F],
+    v: &'a [F],
+    /// Queries and keys.
+    distances: Option<(&'a [F], &'a [F])>,
+}
+
+/// Where the gradients of one sequence go, each (positions, width).
+struct SequenceGradients<'a, F> {
+    q: &'a mut [F],
+    k: &'a mut [F],
+    v: &'a mut [F],
+    /// Queries and keys.
+    distances: Option<(&'a mut [F], &'a mut [F])>,
+    /// The context once more, where it is wanted.
+    context: Option<&'a mut [F]>,
 }
 
 /// Queries of one block, small enough that scores stay in the second-level
@@ -106,26 +150,40 @@ impl Heads {
     }
 
     /// Probabilities of one block of queries, (queries, positions); those of
-    /// unseen keys are 0.
+    /// unseen keys are 0. With distances, `scratch` has the same size.
     fn probabilities<F: Real>(
         &self,
         threads: Threads,
         block: Block,
         head: usize,
-        (q, k): (&[F], &[F]),
-        probabilities: &mut [F],
+        sequence: Sequence<'_, F>,
+        (probabilities, scratch): (&mut [F], Option<&mut [F]>),
     ) {
-        let positions = probabilities.len() / block.count;
+        let Block { first, count, keys } = block;
+        let positions = probabilities.len() / count;
         product(
             threads,
-            MatrixMut::strided(probabilities, block.count, block.keys, positions),
+            MatrixMut::strided(probabilities, count, keys, positions),
             Into::Fresh,
             self.scale(),
-            self.rows(q, head, block.first, block.count),
-            self.rows(k, head, 0, block.keys).transposed(),
+            self.rows(sequence.q, head, first, count),
+            self.rows(sequence.k, head, 0, keys).transposed(),
         );
+        if let (Some((queries, distances)), Some(scratch)) = (sequence.distances, scratch) {
+            let scores = &mut scratch[..count * keys];
+            product(
+                threads,
+                MatrixMut::new(scores, keys),
+                Into::Fresh,
+                self.scale(),
+                self.rows(queries, head, first, count),
+                self.rows(distances, head, positions - keys, keys)
+                    .transposed(),
+            );
+            add_by_distance(probabilities, positions, scores, keys);
+        }
         match self.causal {
-            true => causal_softmax_rows(probabilities, positions, block.first),
+            true => causal_softmax_rows(probabilities, positions, first),
             false => softmax_rows(threads, probabilities, positions),
         }
     }
@@ -152,30 +210,39 @@ impl Heads {
         &self,
         pass: &mut Pass<'_, F>,
         rows: Rows,
-        q: Vec<F>,
-        k: Vec<F>,
-        v: Vec<F>,
-    ) -> (Vec<F>, HeadsCache<F>) {
+        inputs: &HeadsInputs<F>,
+    ) -> Vec<F> {
+        let HeadsInputs { q, k, v, distances } = inputs;
         let t = rows.positions;
         let sequence = t * self.width;
+        let block = self.block(t) * t;
         let whole = pass.wants(self.site, Symbol::S);
-        let scratch = match whole {
-            true => self.heads * t * t,
-            false => self.block(t) * t,
-        };
-        let mut probabilities = pass.take(rows.batch * scratch);
+        let kept = if whole { self.heads * t * t } else { block };
+        let mut probabilities = pass.take(rows.batch * kept);
+        let mut scratch = distances.as_ref().map(|_| pass.take(rows.batch * block));
         let mut context = pass.take(q.len());
         let tensors = (
-            (Read(&q, sequence), Read(&k, sequence)),
-            Read(&v, sequence),
-            Write(&mut probabilities, scratch),
+            (Read(q, sequence), Read(k, sequence), Read(v, sequence)),
+            distances.as_ref().map(|d| Read(&d.queries, sequence)),
+            (
+                Write(&mut probabilities, kept),
+                scratch.as_mut().map(|scratch| Write(scratch, block)),
+            ),
             Write(&mut context, sequence),
         );
-        self.for_sequences(pass.threads, rows, tensors, |threads, ((q, k), v, p, y)| {
-            let inputs = (q.0.chunks_exact(sequence)).zip(k.0.chunks_exact(sequence));
-            let inputs = inputs.zip(v.0.chunks_exact(sequence));
-            let outputs = (p.0.chunks_exact_mut(scratch)).zip(y.0.chunks_exact_mut(sequence));
-            for (((q, k), v), (scratch, context)) in inputs.zip(outputs) {
+        self.for_sequences(pass.threads, rows, tensors, |threads, tensors| {
+            let ((q, k, v), queries, (p, mut scratch), y) = tensors;
+            for i in 0..q.0.len() / sequence {
+                let own = i * sequence..(i + 1) * sequence;
+                let inputs = Sequence {
+                    q: &q.0[own.clone()],
+                    k: &k.0[own.clone()],
+                    v: &v.0[own.clone()],
+                    distances: (queries.zip(distances.as_ref()))
+                        .map(|(queries, d)| (&queries.0[own.clone()], &*d.keys)),
+                };
+                let (p, context) = (&mut p.0[i * kept..][..kept], &mut y.0[own]);
+                let mut scratch = scratch.as_mut().map(|s| &mut s.0[i * block..][..block]);
                 for head in 0..self.heads {
                     for block in self.blocks(t) {
                         let start = if whole {
@@ -183,15 +250,16 @@ impl Heads {
                         } else {
                             0
                         };
-                        let p = &mut scratch[start..][..block.count * t];
-                        self.probabilities(threads, block, head, (q, k), p);
+                        let p = &mut p[start..][..block.count * t];
+                        let buffers = (&mut *p, scratch.as_deref_mut());
+                        self.probabilities(threads, block, head, inputs, buffers);
                         product(
                             threads,
                             self.rows_mut(context, head, block.first, block.count),
                             Into::Fresh,
                             F::one(),
                             Matrix::strided(p, block.count, block.keys, t),
-                            self.rows(v, head, 0, block.keys),
+                            self.rows(inputs.v, head, 0, block.keys),
                         );
                     }
                 }
@@ -202,70 +270,106 @@ impl Heads {
             pass.show_as(self.site, Symbol::S, &shape, &probabilities);
         }
         pass.give([probabilities]);
+        scratch.into_iter().for_each(|scratch| pass.give([scratch]));
         pass.show(self.site, Symbol::A, rows, &context);
-        (context, HeadsCache { q, k, v })
+        context
     }
 
-    /// Gradients with respect to queries, keys and values, and the context once
-    /// more, where it was not kept. Shows D.
+    /// Gradients with respect to the inputs, and the context once more, where it
+    /// was not kept. Shows D.
     pub(super) fn backward<F: Real>(
         &self,
         pass: &mut Pass<'_, F>,
         rows: Rows,
-        cache: &HeadsCache<F>,
+        inputs: &HeadsInputs<F>,
         dcontext: &[F],
         context: Option<&mut [F]>,
-    ) -> [Vec<F>; 3] {
+    ) -> HeadsInputs<F> {
         pass.show(self.site, Symbol::D, rows, dcontext);
+        let distances = inputs.distances.as_ref();
         let t = rows.positions;
         let sequence = t * self.width;
         let block = self.block(t) * t;
         let [mut dq, mut dk, mut dv] = [(); 3].map(|()| pass.take(dcontext.len()));
-        // Probabilities of a block, and the gradient with respect to them.
-        let mut scratch = pass.take(rows.batch * 2 * block);
+        // Keys of distances serve all sequences; their gradients are summed after
+        // all of them are there, which fixes the order.
+        let mut ddistances = distances.map(|_| [(); 2].map(|()| pass.take(dcontext.len())));
+        // Probabilities of a block, the gradient with respect to them, and, with
+        // distances, scores by distance.
+        let size = if distances.is_some() { 3 } else { 2 } * block;
+        let mut scratch = pass.take(rows.batch * size);
         let tensors = (
-            (Read(&cache.q, sequence), Read(&cache.k, sequence)),
-            (Read(&cache.v, sequence), Read(dcontext, sequence)),
-            (Write(&mut dq, sequence), Write(&mut dk, sequence)),
             (
+                Read(&inputs.q, sequence),
+                Read(&inputs.k, sequence),
+                Read(&inputs.v, sequence),
+                distances.map(|d| Read(&d.queries, sequence)),
+            ),
+            (
+                Write(&mut dq, sequence),
+                Write(&mut dk, sequence),
                 Write(&mut dv, sequence),
-                Write(&mut scratch, 2 * block),
+                (ddistances.as_mut())
+                    .map(|[queries, keys]| (Write(queries, sequence), Write(keys, sequence))),
+            ),
+            (
+                Write(&mut scratch, size),
                 context.map(|context| Write(context, sequence)),
             ),
+            Read(dcontext, sequence),
         );
         self.for_sequences(pass.threads, rows, tensors, |threads, tensors| {
-            let ((q, k), (v, dcontext), (dq, dk), (dv, scratch, mut context)) = tensors;
+            let ((q, k, v, queries), (dq, dk, dv, mut dd), (scratch, mut context), dcontext) =
+                tensors;
             for i in 0..q.0.len() / sequence {
                 let own = i * sequence..(i + 1) * sequence;
-                let (p, dp) = scratch.0[i * 2 * block..][..2 * block].split_at_mut(block);
-                self.backward_sequence(
-                    threads,
-                    [q.0, k.0, v.0, dcontext.0].map(|x| &x[own.clone()]),
-                    [
-                        &mut dq.0[own.clone()],
-                        &mut dk.0[own.clone()],
-                        &mut dv.0[own.clone()],
-                    ],
-                    [p, dp],
-                    context.as_mut().map(|context| &mut context.0[own]),
-                );
+                let (p, rest) = scratch.0[i * size..][..size].split_at_mut(block);
+                let (dp, by_distance) = rest.split_at_mut(block);
+                let inputs = Sequence {
+                    q: &q.0[own.clone()],
+                    k: &k.0[own.clone()],
+                    v: &v.0[own.clone()],
+                    distances: (queries.zip(distances))
+                        .map(|(queries, d)| (&queries.0[own.clone()], &*d.keys)),
+                };
+                let gradients = SequenceGradients {
+                    q: &mut dq.0[own.clone()],
+                    k: &mut dk.0[own.clone()],
+                    v: &mut dv.0[own.clone()],
+                    distances: dd.as_mut().map(|(queries, keys)| {
+                        (&mut queries.0[own.clone()], &mut keys.0[own.clone()])
+                    }),
+                    context: context.as_mut().map(|context| &mut context.0[own.clone()]),
+                };
+                let dcontext = &dcontext.0[own];
+                self.backward_sequence(threads, inputs, dcontext, gradients, [p, dp, by_distance]);
             }
         });
         pass.give([scratch]);
-        [dq, dk, dv]
+        let ddistances = ddistances.map(|[queries, each]| {
+            let mut keys = pass.zeroed(sequence);
+            add_column_sums(pass.threads, &mut keys, &each);
+            pass.give([each]);
+            Distances { queries, keys }
+        });
+        HeadsInputs {
+            q: dq,
+            k: dk,
+            v: dv,
+            distances: ddistances,
+        }
     }
 
-    /// [`backward`](Self::backward) of one sequence; all tensors are
-    /// (positions, width).
+    /// [`backward`](Self::backward) of one sequence.
     fn backward_sequence<F: Real>(
         &self,
         threads: Threads,
-        [q, k, v, dcontext]: [&[F]; 4],
-        [dq, dk, dv]: [&mut [F]; 3],
-        [p, dp]: [&mut [F]; 2],
-        mut context: Option<&mut [F]>,
+        inputs: Sequence<'_, F>,
+        dcontext: &[F],
+        mut gradients: SequenceGradients<'_, F>,
+        [p, dp, scratch]: [&mut [F]; 3],
     ) {
-        let t = q.len() / self.width;
+        let t = inputs.q.len() / self.width;
         for head in 0..self.heads {
             for block in self.blocks(t) {
                 let Block { first, count, keys } = block;
@@ -276,21 +380,22 @@ impl Heads {
                 } else {
                     Into::Sum
                 };
-                self.probabilities(threads, block, head, (q, k), p);
-                if let Some(context) = &mut context {
+                let buffers = (&mut *p, Some(&mut *scratch));
+                self.probabilities(threads, block, head, inputs, buffers);
+                if let Some(context) = &mut gradients.context {
                     product(
                         threads,
                         self.rows_mut(context, head, first, count),
                         Into::Fresh,
                         F::one(),
                         Matrix::strided(p, count, keys, t),
-                        self.rows(v, head, 0, keys),
+                        self.rows(inputs.v, head, 0, keys),
                     );
                 }
                 let dcontext = self.rows(dcontext, head, first, count);
                 product(
                     threads,
-                    self.rows_mut(dv, head, 0, keys),
+                    self.rows_mut(gradients.v, head, 0, keys),
                     into,
                     F::one(),
                     Matrix::strided(p, count, keys, t).transposed(),
@@ -302,7 +407,7 @@ impl Heads {
                     Into::Fresh,
                     F::one(),
                     dcontext,
-                    self.rows(v, head, 0, keys).transposed(),
+                    self.rows(inputs.v, head, 0, keys).transposed(),
                 );
                 if keys < t {
                     dp.chunks_exact_mut(t)
@@ -311,20 +416,42 @@ impl Heads {
                 softmax_rows_backward(threads, p, dp, t, self.scale());
                 product(
                     threads,
-                    self.rows_mut(dq, head, first, count),
+                    self.rows_mut(gradients.q, head, first, count),
                     Into::Fresh,
                     F::one(),
                     Matrix::strided(dp, count, keys, t),
-                    self.rows(k, head, 0, keys),
+                    self.rows(inputs.k, head, 0, keys),
                 );
                 product(
                     threads,
-                    self.rows_mut(dk, head, 0, keys),
+                    self.rows_mut(gradients.k, head, 0, keys),
                     into,
                     F::one(),
                     Matrix::strided(dp, count, keys, t).transposed(),
-                    self.rows(q, head, first, count),
+                    self.rows(inputs.q, head, first, count),
                 );
+                if let (Some((queries, distances)), Some((dqueries, ddistances))) =
+                    (inputs.distances, &mut gradients.distances)
+                {
+                    let scores = &mut scratch[..count * keys];
+                    by_distance(dp, t, scores, keys);
+                    product(
+                        threads,
+                        self.rows_mut(dqueries, head, first, count),
+                        Into::Fresh,
+                        F::one(),
+                        Matrix::new(scores, keys),
+                        self.rows(distances, head, t - keys, keys),
+                    );
+                    product(
+                        threads,
+                        self.rows_mut(ddistances, head, t - keys, keys),
+                        into,
+                        F::one(),
+                        Matrix::new(scores, keys).transposed(),
+                        self.rows(queries, head, first, count),
+                    );
+                }
             }
         }
     }
@@ -342,15 +469,14 @@ pub(super) struct Attention {
 }
 
 pub(super) struct AttentionCache<F> {
-    heads: HeadsCache<F>,
+    heads: HeadsInputs<F>,
     /// The input of the weighting map, where there is one.
     unweighted: Option<Vec<F>>,
 }
 
 impl<F> AttentionCache<F> {
     pub(super) fn into_buffers(self) -> Vec<Vec<F>> {
-        let HeadsCache { q, k, v } = self.heads;
-        [q, k, v].into_iter().chain(self.unweighted).collect()
+        self.heads.into_buffers().chain(self.unweighted).collect()
     }
 }
 
@@ -405,7 +531,13 @@ impl Attention {
             let weighted = weighting.forward(pass, rows, &q);
             std::mem::replace(&mut q, weighted)
         });
-        let (context, heads) = self.heads.forward(pass, rows, q, k, v);
+        let heads = HeadsInputs {
+            q,
+            k,
+            v,
+            distances: None,
+        };
+        let context = self.heads.forward(pass, rows, &heads);
         let y = self.out.forward(pass, rows, &context);
         pass.give([context]);
         (y, AttentionCache { heads, unweighted })
@@ -421,8 +553,14 @@ impl Attention {
     ) -> Vec<F> {
         let dcontext = self.out.backward_input_fresh(pass, rows, dy);
         let mut context = pass.take(dcontext.len());
-        let [mut dq, dk, dv] =
+        let gradients =
             (self.heads).backward(pass, rows, &cache.heads, &dcontext, Some(&mut context));
+        let HeadsInputs {
+            q: mut dq,
+            k: dk,
+            v: dv,
+            ..
+        } = gradients;
         self.out.backward_weights(pass, &context, dy, None);
         pass.give([dcontext, context]);
         pass.give([cache.heads.q, cache.heads.k, cache.heads.v]);

@@ -2,7 +2,7 @@
 //! 2020): half of the heads attend, the other half convolve over positions with
 //! kernels that the network predicts from queries and spans of the input.
 
-use super::attention::{Heads, HeadsCache};
+use super::attention::{Heads, HeadsInputs};
 use super::block_site;
 use super::linear::Linear;
 use crate::kernels::convolution::{Depthwise, Dynamic};
@@ -33,7 +33,7 @@ pub(super) struct DynamicConvolution {
 
 /// Letters: A width of the attending heads, n their number, k kernel length.
 pub(super) struct ConvolutionCache<F> {
-    heads: HeadsCache<F>,
+    heads: HeadsInputs<F>,
     /// (rows, C), the depthwise convolution of the input.
     spans: Vec<F>,
     /// (rows, A).
@@ -50,18 +50,15 @@ pub(super) struct ConvolutionCache<F> {
 
 impl<F> ConvolutionCache<F> {
     pub(super) fn into_buffers(self) -> Vec<Vec<F>> {
-        let HeadsCache { q, k, v } = self.heads;
-        vec![
-            q,
-            k,
-            v,
+        let own = [
             self.spans,
             self.span_keys,
             self.span_queries,
             self.kernels,
             self.values,
             self.both,
-        ]
+        ];
+        self.heads.into_buffers().chain(own).collect()
     }
 }
 
@@ -158,7 +155,13 @@ impl DynamicConvolution {
         self.dynamic(rows)
             .forward(pass.threads, &values, &kernels, &mut convolved);
 
-        let (context, heads) = self.heads.forward(pass, rows, q, k, v);
+        let heads = HeadsInputs {
+            q,
+            k,
+            v,
+            distances: None,
+        };
+        let context = self.heads.forward(pass, rows, &heads);
         let inner = self.heads.width;
         let mut both = pass.take(2 * context.len());
         let halves = context
@@ -201,7 +204,13 @@ impl DynamicConvolution {
             dconvolved.copy_from_slice(&dboth[inner..]);
         }
         pass.give([dboth, cache.both]);
-        let [mut dq, dk, dv] = (self.heads).backward(pass, rows, &cache.heads, &dcontext, None);
+        let gradients = (self.heads).backward(pass, rows, &cache.heads, &dcontext, None);
+        let HeadsInputs {
+            q: mut dq,
+            k: dk,
+            v: dv,
+            ..
+        } = gradients;
         pass.give([dcontext]);
 
         let mut dx = pass.zeroed(x.len());

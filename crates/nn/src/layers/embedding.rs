@@ -29,8 +29,8 @@ pub(crate) struct Embedding {
     clusters: Vec<Cluster>,
     /// Multiplies token embeddings.
     token_scale: Option<f64>,
-    /// Position table, then the segment table where there is one.
-    positions: ParameterId,
+    /// Position table, then the segment table, where there are such.
+    positions: Option<ParameterId>,
     segments: Option<ParameterId>,
     position_width: PositionWidth,
     norm: Option<Norm>,
@@ -66,7 +66,11 @@ pub(crate) fn unsupported(architecture: &Architecture) -> Option<&'static str> {
             "positions at embedding width need one embedding width, but its clusters differ \
              (embedding.position_width, embedding.division)",
         ),
-        PositionWidth::Model if embedding.norm => Some(
+        PositionWidth::None if architecture.token_types > 0 => Some(
+            "segments need a width \
+             (token_types, embedding.position_width)",
+        ),
+        PositionWidth::Model | PositionWidth::None if embedding.norm => Some(
             "a norm over summed embeddings needs positions at embedding width \
              (embedding.norm, embedding.position_width)",
         ),
@@ -126,12 +130,15 @@ impl Embedding {
             .collect();
         let position_width = match description.position_width {
             PositionWidth::Embedding => description.width,
-            PositionWidth::Model => width,
+            PositionWidth::Model | PositionWidth::None => width,
         };
         let mut table = |name: &str, rows: usize| {
             declarations.declare(format!("{name}.table"), &[rows, position_width], normal)
         };
-        let positions = table("position", architecture.positions);
+        let positions = match description.position_width {
+            PositionWidth::None => None,
+            _ => Some(table("position", architecture.positions)),
+        };
         let segments =
             (architecture.token_types > 0).then(|| table("segment", architecture.token_types));
         let norm = description.norm.then(|| {
@@ -183,7 +190,7 @@ impl Embedding {
     ) -> (Vec<F>, EmbeddingCache<F>) {
         let (x, cache) = match self.position_width {
             PositionWidth::Embedding => self.forward_narrow(pass, rows, tokens),
-            PositionWidth::Model => self.forward_wide(pass, rows, tokens),
+            PositionWidth::Model | PositionWidth::None => self.forward_wide(pass, rows, tokens),
         };
         pass.show(outer_site(Role::Input, 0), Symbol::A, rows, &x);
         (x, cache)
@@ -268,7 +275,9 @@ impl Embedding {
         }
         match self.position_width {
             PositionWidth::Embedding => self.backward_narrow(pass, rows, cache, shared, dx),
-            PositionWidth::Model => self.backward_wide(pass, rows, cache, shared, dx),
+            PositionWidth::Model | PositionWidth::None => {
+                self.backward_wide(pass, rows, cache, shared, dx);
+            }
         }
     }
 
@@ -345,9 +354,11 @@ impl Embedding {
     /// Adds the position rows, and segment 0, to every sequence.
     fn add_positions<F: Real>(&self, pass: &Pass<'_, F>, rows: Rows, x: &mut [F]) {
         let width = x.len() / rows.count();
-        for sequence in x.chunks_exact_mut(rows.positions * width) {
-            let positions = &pass.weight(self.positions)[..sequence.len()];
-            add(pass.threads, sequence, positions);
+        if let Some(positions) = self.positions {
+            let first = &pass.weight(positions)[..rows.positions * width];
+            for sequence in x.chunks_exact_mut(first.len()) {
+                add(pass.threads, sequence, first);
+            }
         }
         if let Some(segments) = self.segments {
             let first = &pass.weight(segments)[..width];
@@ -364,13 +375,11 @@ impl Embedding {
             add_column_sums(pass.threads, &mut gradient[..width], d);
             pass.show_gradient(segments, Some(outer_site(Role::Segment, 0)), gradient);
         }
-        let mut gradient = pass.zero_gradient(self.positions);
-        add_column_sums(pass.threads, &mut gradient[..rows.positions * width], d);
-        pass.show_gradient(
-            self.positions,
-            Some(outer_site(Role::Position, 0)),
-            gradient,
-        );
+        if let Some(positions) = self.positions {
+            let mut gradient = pass.zero_gradient(positions);
+            add_column_sums(pass.threads, &mut gradient[..rows.positions * width], d);
+            pass.show_gradient(positions, Some(outer_site(Role::Position, 0)), gradient);
+        }
     }
 }
 

@@ -115,6 +115,18 @@ impl Linear {
         dx
     }
 
+    /// [`backward`](Self::backward) where `x` is fixed and needs no gradient.
+    pub(crate) fn backward_fixed<F: Real>(
+        &self,
+        pass: &mut Pass<'_, F>,
+        rows: Rows,
+        x: &[F],
+        dy: &[F],
+    ) {
+        pass.show(self.site, Symbol::D, rows, dy);
+        self.backward_weights(pass, x, dy, None);
+    }
+
     /// The first half of [`backward_fresh`](Self::backward_fresh), for inputs
     /// that are computed again meanwhile. Shows D.
     pub(crate) fn backward_input_fresh<F: Real>(

@@ -16,6 +16,7 @@ mod head;
 mod linear;
 mod masked_token;
 mod norm;
+mod relative;
 mod sublayer;
 mod transform;
 

@@ -8,6 +8,7 @@ use super::block_site;
 use super::convolution::{ConvolutionCache, DynamicConvolution};
 use super::feed_forward::{FeedForward, FeedForwardCache};
 use super::norm::Norm;
+use super::relative::{RelativeAttention, RelativeAttentionCache};
 use super::transform::LinearTransform;
 use crate::kernels::elementwise::add;
 use crate::parameters::Declarations;
@@ -18,6 +19,7 @@ use crate::{Real, Role};
 #[derive(Clone, Debug)]
 enum Function {
     Attention(Attention),
+    RelativeAttention(RelativeAttention),
     Transform(LinearTransform),
     Convolution(DynamicConvolution),
     FeedForward(FeedForward),
@@ -25,6 +27,7 @@ enum Function {
 
 enum FunctionCache<F> {
     Attention(AttentionCache<F>),
+    RelativeAttention(RelativeAttentionCache<F>),
     Transform,
     Convolution(ConvolutionCache<F>),
     FeedForward(FeedForwardCache<F>),
@@ -41,6 +44,10 @@ impl Function {
             Function::Attention(layer) => {
                 let (y, cache) = layer.forward(pass, rows, x);
                 (y, FunctionCache::Attention(cache))
+            }
+            Function::RelativeAttention(layer) => {
+                let (y, cache) = layer.forward(pass, rows, x);
+                (y, FunctionCache::RelativeAttention(cache))
             }
             Function::Transform(layer) => (layer.forward(pass, rows, x), FunctionCache::Transform),
             Function::Convolution(layer) => {
@@ -64,6 +71,9 @@ impl Function {
     ) -> Vec<F> {
         match (self, cache) {
             (Function::Attention(layer), FunctionCache::Attention(cache)) => {
+                layer.backward(pass, rows, x, cache, dy)
+            }
+            (Function::RelativeAttention(layer), FunctionCache::RelativeAttention(cache)) => {
                 layer.backward(pass, rows, x, cache, dy)
             }
             (Function::Transform(layer), FunctionCache::Transform) => {
@@ -93,6 +103,7 @@ impl<F> FunctionCache<F> {
     fn into_buffers(self) -> Vec<Vec<F>> {
         match self {
             FunctionCache::Attention(cache) => cache.into_buffers(),
+            FunctionCache::RelativeAttention(cache) => cache.into_buffers(),
             FunctionCache::Transform => Vec::new(),
             FunctionCache::Convolution(cache) => cache.into_buffers(),
             FunctionCache::FeedForward(cache) => cache.into_buffers(),
@@ -145,6 +156,10 @@ impl Sublayer {
                     [deviation, residual],
                 ))
             }
+            // A first segment has no memory, whatever its length.
+            Mixer::RelativeAttention { heads, memory: _ } => Function::RelativeAttention(
+                RelativeAttention::declare(declarations, layer, width, heads, deviation),
+            ),
             Mixer::Transform { heads, transform } => {
                 let description = (heads, transform);
                 Function::Transform(LinearTransform::declare(
@@ -220,7 +235,7 @@ impl Sublayer {
                 let (y, statistics) = norm.forward(pass, rows, &sum);
                 (y, function, Some((sum, statistics)))
             }
-            Some((norm, NormPlacement::Pre)) => {
+            Some((norm, NormPlacement::Pre | NormPlacement::PreWithoutFinal)) => {
                 let (inner, statistics) = norm.forward(pass, rows, x);
                 let (mut y, function) = self.function.forward(pass, rows, &inner);
                 add(pass.threads, &mut y, x);
@@ -255,7 +270,7 @@ impl Sublayer {
                 pass.give([dsum]);
                 dx
             }
-            (Some((layer, NormPlacement::Pre)), None) => {
+            (Some((layer, NormPlacement::Pre | NormPlacement::PreWithoutFinal)), None) => {
                 let (inner, statistics) = layer.apply(pass, &x);
                 let dinner = self.function.backward(pass, rows, &inner, function, &dy);
                 let mut dx = layer.backward(pass, rows, &x, statistics, &dinner);

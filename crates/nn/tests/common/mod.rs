@@ -61,7 +61,20 @@ pub fn decoder() -> Architecture {
     }
 }
 
-/// One of each kind.
+/// LiteTransformerSearch's Transformer-XL in miniature: relative attention, no
+/// table of positions, heads that change by block.
+pub fn transformer_xl(norm_placement: NormPlacement) -> Architecture {
+    let mut architecture = decoder();
+    architecture.embedding.position_width = PositionWidth::None;
+    architecture.norm_placement = norm_placement;
+    for (block, heads) in architecture.blocks.iter_mut().zip([2, 4]) {
+        block.mixer = Mixer::RelativeAttention { heads, memory: 5 };
+        block.feed_forward.activation = Activation::Relu;
+    }
+    architecture
+}
+
+/// One of each kind that an encoder may have.
 pub fn mixers() -> [Mixer; 5] {
     let attention = |weighted| Mixer::Attention { heads: 2, weighted };
     let transform = |heads, transform| Mixer::Transform { heads, transform };
@@ -77,7 +90,7 @@ pub fn mixers() -> [Mixer; 5] {
     ]
 }
 
-/// One architecture per mixer, and the decoder in both divisions.
+/// One architecture per mixer, and the decoders in both divisions.
 pub fn zoo() -> Vec<(Architecture, Objective)> {
     let encoders = mixers().map(|mixer| {
         let mut architecture = encoder();
@@ -89,6 +102,16 @@ pub fn zoo() -> Vec<(Architecture, Objective)> {
         architecture.embedding.division = division;
         (architecture, Objective::NextToken)
     });
+    let relative = [
+        (1, NormPlacement::PreWithoutFinal),
+        (2, NormPlacement::Post),
+    ]
+    .map(|(division, placement)| {
+        let mut architecture = transformer_xl(placement);
+        architecture.embedding.division = division;
+        (architecture, Objective::NextToken)
+    });
+    let decoders = decoders.into_iter().chain(relative);
     encoders.into_iter().chain(decoders).collect()
 }
 
