@@ -47,6 +47,9 @@ pub enum Error {
     /// A search or a statistic is not possible on these data.
     #[error(transparent)]
     Search(#[from] lpzero_search::Error),
+    /// A training failed.
+    #[error(transparent)]
+    Train(#[from] lpzero_train::Error),
     /// The ground truth cannot be audited; the sentence says why.
     #[error("{0}")]
     Audit(String),
@@ -64,6 +67,7 @@ impl Error {
                 matches!(*action, "create" | "open")
             }
             Self::Search(lpzero_search::Error::Journal(error)) => error.is_input(),
+            Self::Train(error) => error.is_input(),
             Self::Trace(_) | Self::Threads(_) => false,
             _ => true,
         }
@@ -71,7 +75,11 @@ impl Error {
 
     /// Whether the work was cancelled; what was finished is kept.
     pub fn is_cancelled(&self) -> bool {
-        matches!(self, Self::Trace(lpzero_trace::Error::Cancelled { .. }))
+        matches!(
+            self,
+            Self::Trace(lpzero_trace::Error::Cancelled { .. })
+                | Self::Train(lpzero_train::Error::Cancelled)
+        )
     }
 
     /// Gives an error of the trace crate the id of the architecture it is about.

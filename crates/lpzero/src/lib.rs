@@ -25,6 +25,7 @@ pub use lpzero_nn as nn;
 pub use lpzero_proxy as language;
 pub use lpzero_search as search;
 pub use lpzero_trace as trace;
+pub use lpzero_train as train;
 pub use lpzero_truth as truth;
 pub use proxy::Proxy;
 pub use ranking::{Difference, PassScores, RankRow, Stability, Subjects, rank, rank_passes};

@@ -38,30 +38,44 @@ pub enum TextError {
     },
 }
 
+/// The size of a tokenizer's vocabulary.
+///
+/// # Errors
+///
+/// Where the file cannot be read.
+pub fn vocabulary(tokenizer: &Path) -> Result<usize, TextError> {
+    Ok(read(tokenizer)?.get_vocab_size(true))
+}
+
+fn read(path: &Path) -> Result<Tokenizer, TextError> {
+    Tokenizer::from_file(path).map_err(|error| failed(path, &error))
+}
+
+fn failed(tokenizer: &Path, error: &tokenizers::Error) -> TextError {
+    TextError::Tokenizer {
+        path: tokenizer.to_owned(),
+        message: error.to_string(),
+    }
+}
+
+/// All tokens of the text in `path`, without special tokens.
+///
+/// # Errors
+///
+/// Where a file cannot be read.
+pub fn all_tokens(path: &Path, tokenizer: &Path) -> Result<Vec<u32>, TextError> {
+    encode(path, tokenizer, usize::MAX)
+}
+
 /// The first `count` tokens of the text in `path`, without special tokens.
 ///
 /// # Errors
 ///
 /// Where a file cannot be read or the text has fewer tokens than asked for.
 pub fn tokens(path: &Path, tokenizer: &Path, count: usize) -> Result<Vec<u32>, TextError> {
-    let bytes = std::fs::read(path).map_err(|source| TextError::Read {
-        path: path.to_owned(),
-        source,
-    })?;
-    let tokenizer_failed = |message: String| TextError::Tokenizer {
-        path: tokenizer.to_owned(),
-        message,
-    };
-    let tokenizer = Tokenizer::from_file(tokenizer).map_err(|e| tokenizer_failed(e.to_string()))?;
-
     // A token spans several bytes, so a prefix of the text is enough however
-    // long the file is; invalid UTF-8 becomes replacement characters.
-    let prefix = &bytes[..bytes.len().min(count.saturating_mul(64))];
-    let text = String::from_utf8_lossy(prefix);
-    let encoding = tokenizer
-        .encode(text.as_ref(), false)
-        .map_err(|e| tokenizer_failed(e.to_string()))?;
-    let mut ids = encoding.get_ids().to_vec();
+    // long the file is.
+    let mut ids = encode(path, tokenizer, count.saturating_mul(64))?;
     if ids.len() < count {
         return Err(TextError::TooShort {
             path: path.to_owned(),
@@ -71,6 +85,18 @@ pub fn tokens(path: &Path, tokenizer: &Path, count: usize) -> Result<Vec<u32>, T
     }
     ids.truncate(count);
     Ok(ids)
+}
+
+/// The tokens of the first `limit` bytes; invalid UTF-8 becomes replacement characters.
+fn encode(path: &Path, tokenizer: &Path, limit: usize) -> Result<Vec<u32>, TextError> {
+    let bytes = std::fs::read(path).map_err(|source| TextError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(limit)]);
+    let encoding = read(tokenizer)?.encode(text.as_ref(), false);
+    let encoding = encoding.map_err(|error| failed(tokenizer, &error))?;
+    Ok(encoding.get_ids().to_vec())
 }
 
 #[cfg(test)]

@@ -403,7 +403,7 @@ fn whole_tensors_may_be_asked_for() {
     let folder = tempfile::tempdir().unwrap();
     let path = write_benchmark(folder.path(), &benchmark(24));
     // A sample does not see the largest element.
-    let formula = "sum[ffn](max(abs(W * G)))";
+    let formula = "sum[ffn](max(W * G)) / sum[ffn](max(abs(W * G)))";
     let rank = |more: &[&str]| {
         let arguments = ["rank", "--truth", &path, "--proxy", formula, "--json"];
         let json = lpzero(folder.path(), &[&arguments[..], more].concat()).json();

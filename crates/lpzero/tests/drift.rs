@@ -37,10 +37,12 @@ fn the_command_line_reference_follows_from_the_command() {
         &["search"],
         &["rank"],
         &["score"],
+        &["train"],
         &["proxies"],
         &["truth"],
         &["truth", "show"],
         &["truth", "audit"],
+        &["truth", "build"],
         &["truth", "fetch"],
     ] {
         let help = support::lpzero(folder.path(), &[command, &["--help"]].concat());

@@ -1,8 +1,11 @@
-//! Weights from safetensors files.
+//! Weights from and to safetensors files.
 
-use std::fs;
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::Write;
 use std::path::Path;
 
+use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
 use crate::parameters::Tensors;
@@ -38,6 +41,48 @@ pub fn read_safetensors<F: Real>(path: &Path) -> Result<Tensors<F>, Error> {
         Ok((name.to_owned(), (tensor.shape().to_vec(), data)))
     };
     file.iter().map(convert).collect()
+}
+
+/// Writes tensors in single precision, (name, shape, elements) each, whole or
+/// not at all: what `path` held before is kept until all is on the disk.
+/// `metadata`, one (key, value), goes into the header; the bytes are a function
+/// of the arguments.
+///
+/// # Errors
+/// Where the file cannot be written.
+pub fn write_safetensors<'a>(
+    path: &Path,
+    tensors: impl IntoIterator<Item = (String, &'a [usize], &'a [f32])>,
+    metadata: Option<(&str, &str)>,
+) -> Result<(), Error> {
+    let bytes: Vec<_> = (tensors.into_iter())
+        .map(|(name, shape, data)| {
+            let bytes: Vec<u8> = data.iter().flat_map(|x| x.to_le_bytes()).collect();
+            (name, shape.to_vec(), bytes)
+        })
+        .collect();
+    let malformed = |source| Error::Checkpoint {
+        path: path.to_owned(),
+        source,
+    };
+    let views = bytes
+        .iter()
+        .map(|(name, shape, bytes)| Ok((name, TensorView::new(Dtype::F32, shape.clone(), bytes)?)));
+    let views = views.collect::<Result<Vec<_>, _>>().map_err(malformed)?;
+    let metadata = metadata.map(|(key, value)| HashMap::from([(key.into(), value.into())]));
+    let whole = safetensors::serialize(views, metadata).map_err(malformed)?;
+    let file = |source| Error::File {
+        path: path.to_owned(),
+        source,
+    };
+    let part = path.with_extension("part");
+    let write = || {
+        let mut file = File::create(&part)?;
+        file.write_all(&whole)?;
+        file.sync_all()?;
+        fs::rename(&part, path)
+    };
+    write().map_err(file)
 }
 
 /// Little-endian elements of N bytes.

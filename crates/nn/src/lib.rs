@@ -33,6 +33,7 @@ mod layers;
 pub mod names;
 mod network;
 mod objective;
+mod optimiser;
 mod parameters;
 mod pass;
 #[cfg(feature = "profile")]
@@ -46,13 +47,14 @@ mod visitor;
 mod workspace;
 
 pub use batch::Batch;
-pub use checkpoint::read_safetensors;
+pub use checkpoint::{read_safetensors, write_safetensors};
 pub use dual::Dual;
 pub use error::Error;
 pub use kernels::dispatch::InstructionSet;
 pub use kernels::matrix::add_inner_products;
 pub use network::{Curvature, MAX_ACTIVATIONS, Network, rademacher};
 pub use objective::Objective;
+pub use optimiser::{AdamW, Gradients, clip_factor};
 pub use parameters::{MAX_WEIGHTS, Parameter, Tensors};
 pub use real::Real;
 pub use site::{Role, Site, Symbol};

@@ -1,5 +1,6 @@
 //! A network: an architecture with weights and an objective.
 
+mod evaluate;
 mod hessian;
 mod synflow;
 
@@ -154,6 +155,16 @@ struct BlockCaches<F> {
     before_norm: Option<(Vec<F>, Vec<F>)>,
 }
 
+impl<F> BlockCaches<F> {
+    /// The buffers that a pass without a backward half leaves.
+    fn into_buffers(self) -> Vec<Vec<F>> {
+        self.before_norm
+            .into_iter()
+            .flat_map(|(x, statistics)| [x, statistics])
+            .collect()
+    }
+}
+
 impl<F: Real> Network<F> {
     /// A network with random weights. Each tensor is a function of the seed,
     /// its name and its size only; `f32` and `f64` networks of one seed are
@@ -235,6 +246,12 @@ impl<F: Real> Network<F> {
         self.objective
     }
 
+    /// Another seed for what it still decides once there are weights: masked
+    /// positions and random projections.
+    pub fn reseed(&mut self, seed: u64) {
+        self.seed = seed;
+    }
+
     /// Every tensor, in no particular order.
     pub fn parameters(&self) -> &[Parameter<F>] {
         &self.parameters.0
@@ -245,6 +262,11 @@ impl<F: Real> Network<F> {
         let mut parameters = self.parameters.0.iter_mut();
         let found = parameters.find(|parameter| parameter.name == name)?;
         Some(&mut found.data)
+    }
+
+    /// Every tensor, for the optimiser.
+    pub(crate) fn parameter_slice_mut(&mut self) -> &mut [Parameter<F>] {
+        &mut self.parameters.0
     }
 
     /// One forward and one backward pass on the calling thread. Shows the
@@ -294,6 +316,19 @@ impl<F: Real> Network<F> {
         let mut shared = SharedGradients::new(embedding.clusters());
         let (loss, d) = self.loss(pass, batch, &masked, &x, &mut shared);
         pass.give([x]);
+        if !pass.is_differentiated() {
+            let unused = [
+                embedded.into_buffers(),
+                caches.into_buffers(),
+                shared.into_buffers(),
+            ];
+            unused
+                .into_iter()
+                .flatten()
+                .for_each(|buffer| pass.give([buffer]));
+            pass.give([d]);
+            return loss;
+        }
         let d = self.layers.backward(pass, rows, caches, d);
         embedding.backward(pass, rows, embedded, shared, d);
         loss

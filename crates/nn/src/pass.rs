@@ -30,14 +30,25 @@ impl Rows {
     }
 }
 
+/// What the forward half of a pass leaves for the backward half.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keep {
+    /// Whatever the backward half reads.
+    All,
+    /// The input of every sublayer; the rest is computed again.
+    Inputs,
+    /// Nothing: there is no backward half, and no gradient.
+    Nothing,
+}
+
 /// One forward and backward pass: the weights, who watches, and the buffers.
 pub(crate) struct Pass<'a, F: Real> {
     pub(crate) parameters: &'a Parameters<F>,
     pub(crate) visitor: &'a mut dyn Visitor<F>,
     pub(crate) workspace: &'a mut Workspace<F>,
     pub(crate) threads: Threads,
-    /// Whether sublayers keep their input alone and compute the rest again.
-    pub(crate) frugal: bool,
+    /// What sublayers keep.
+    pub(crate) keep: Keep,
     /// Whether what is computed has been shown before.
     unseen: bool,
     /// Whether norms normalise; where not they pass on what they get.
@@ -54,12 +65,20 @@ impl<'a, F: Real> Pass<'a, F> {
         Pass {
             parameters,
             visitor,
-            frugal: workspace.is_frugal(),
+            keep: match workspace.is_frugal() {
+                true => Keep::Inputs,
+                false => Keep::All,
+            },
             workspace,
             threads: Threads::ONE,
             normalised: true,
             unseen: false,
         }
+    }
+
+    /// Whether there is a backward half.
+    pub(crate) fn is_differentiated(&self) -> bool {
+        self.keep != Keep::Nothing
     }
 
     /// The elements of a parameter.

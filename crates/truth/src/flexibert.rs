@@ -20,6 +20,7 @@ pub(crate) fn read(root: &Cursor<'_>, reading: Reading) -> Result<GroundTruth, E
         lower_is_better: false,
         reading: Some(reading),
         family: Family::Flexibert,
+        provenance: None,
         entries,
     })
 }
@@ -40,5 +41,6 @@ fn read_record(record: &Cursor<'_>, reading: Reading) -> Result<Entry, Error> {
         architecture: flexibert::read(&record, reading)?,
         id,
         score,
+        trainings: Vec::new(),
     })
 }

@@ -15,6 +15,10 @@
 //! }
 //! ```
 //!
+//! An entry may hold `trainings`, a list of `{"seed", "metric", "seconds"}` of which
+//! its score is the mean, and the file `provenance`, any object that says how the
+//! scores came about: `lpzero truth build` writes both.
+//!
 //! `score` is already turned: larger is better, also where `lower_is_better`
 //! says that the metric itself is not (a perplexity p is written as -ln p).
 //! `reading` and `family` (flexibert, lts or general) may be left out. `architecture` has the form it has in a file
@@ -26,7 +30,7 @@ use lpzero_arch::{Architecture, Cursor, Family, Node, Place, Problem, Reading, s
 use serde::Serialize;
 
 use crate::error::Error;
-use crate::truth::{Entry, GroundTruth};
+use crate::truth::{Entry, GroundTruth, Trained};
 
 /// The value of `format`.
 pub const FORMAT: &str = "lpzero-truth";
@@ -42,13 +46,16 @@ struct File<'a> {
     lower_is_better: bool,
     reading: Option<Reading>,
     family: Family,
-    entries: Vec<Record<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provenance: Option<&'a serde_json::Value>,
 }
 
 #[derive(Serialize)]
 struct Record<'a> {
     id: &'a str,
     score: f64,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    trainings: &'a [Trained],
     architecture: &'a Architecture,
 }
 
@@ -81,6 +88,9 @@ pub(crate) fn read(root: &Cursor<'_>) -> Result<GroundTruth, Error> {
         lower_is_better: root.get("lower_is_better", "true or false")?.flag()?,
         reading,
         family,
+        provenance: (root.find("provenance"))
+            .map(|found| found.deserialize())
+            .transpose()?,
         entries,
     })
 }
@@ -90,6 +100,10 @@ fn read_record(record: &Cursor<'_>) -> Result<Entry, Error> {
     let record = record.as_record(&id);
     Ok(Entry {
         score: record.get("score", "a finite number")?.number()?,
+        trainings: match record.find("trainings") {
+            Some(found) => found.deserialize()?,
+            None => Vec::new(),
+        },
         architecture: spec::read_body(&record.get("architecture", "an architecture")?)?,
         id,
     })
@@ -120,18 +134,24 @@ pub(crate) fn write(truth: &GroundTruth) -> Result<(), Error> {
         lower_is_better: truth.lower_is_better,
         reading: truth.reading,
         family: truth.family,
-        entries: truth
-            .entries
-            .iter()
-            .map(|entry| Record {
-                id: &entry.id,
-                score: entry.score,
-                architecture: &entry.architecture,
-            })
-            .collect(),
+        provenance: truth.provenance.as_ref(),
     };
-    let text = serde_json::to_string_pretty(&file)
-        .map_err(|error| place(None, "").error(Problem::Malformed(error.to_string())))?;
+    let malformed =
+        |error: serde_json::Error| place(None, "").error(Problem::Malformed(error.to_string()));
+    // An entry a line: the file is read by people, and compared by line.
+    let head = serde_json::to_string_pretty(&file).map_err(malformed)?;
+    let mut text = head.trim_end_matches(['}', '\n']).to_owned() + ",\n  \"entries\": [";
+    for (i, entry) in truth.entries.iter().enumerate() {
+        let record = Record {
+            id: &entry.id,
+            score: entry.score,
+            trainings: &entry.trainings,
+            architecture: &entry.architecture,
+        };
+        text += if i == 0 { "\n    " } else { ",\n    " };
+        text += &serde_json::to_string(&record).map_err(malformed)?;
+    }
+    text += "\n  ]\n}";
     fs::write(&truth.path, text + "\n").map_err(|source| {
         lpzero_arch::Error::Write {
             path: truth.path.clone(),

@@ -29,4 +29,4 @@ pub use fetch::{FetchError, FetchOptions, Fetching, Published, fetch};
 pub use format::{FORMAT, VERSION};
 pub use known::{KNOWN, Known, known};
 pub use table::TableOptions;
-pub use truth::{Entry, GroundTruth, Group};
+pub use truth::{Entry, GroundTruth, Group, Trained};

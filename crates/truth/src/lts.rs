@@ -42,6 +42,7 @@ pub(crate) fn read(folder: &Path) -> Result<GroundTruth, Error> {
         lower_is_better: true,
         reading: None,
         family: Family::Lts,
+        provenance: None,
         entries,
     })
 }
@@ -72,6 +73,7 @@ fn read_record(folder: &Path, id: &str, record: &Cursor<'_>) -> Result<(Entry, l
         id: id.to_owned(),
         architecture: lts::read(&config.root())?,
         score: -value.ln(),
+        trainings: Vec::new(),
     };
     Ok((entry, lts::Class::of(&config.root())?))
 }

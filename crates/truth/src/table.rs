@@ -103,6 +103,7 @@ pub(crate) fn read(
             } else {
                 found
             },
+            trainings: Vec::new(),
         });
     }
     let family = match families.first() {
@@ -117,6 +118,7 @@ pub(crate) fn read(
         lower_is_better: options.lower_is_better,
         reading: families.contains(&Family::Flexibert).then_some(reading),
         family,
+        provenance: None,
         entries,
     })
 }

@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use lpzero_arch::{Architecture, Document, Family, Reading, Variables};
 
 use crate::error::Error;
@@ -25,6 +27,9 @@ pub struct GroundTruth {
     pub reading: Option<Reading>,
     /// In whose files the architectures were described.
     pub family: Family,
+    /// How the scores came about, where the file says so: the command, its plan,
+    /// the machine.
+    pub provenance: Option<serde_json::Value>,
     /// The architectures, in published order, ids unique, at least one.
     pub entries: Vec<Entry>,
 }
@@ -39,6 +44,20 @@ pub struct Entry {
     /// Finite; larger is better. A perplexity p is scored as -ln p, the
     /// negative cross-entropy.
     pub score: f64,
+    /// The trainings that the score is the mean of, where they are known.
+    pub trainings: Vec<Trained>,
+}
+
+/// One training of one architecture.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Trained {
+    /// Of weights and batches.
+    pub seed: u64,
+    /// The metric, as it was measured.
+    pub metric: f64,
+    /// How long it took.
+    pub seconds: f64,
 }
 
 /// Depth and width: what every proxy should be judged within, too.
@@ -58,6 +77,23 @@ impl std::fmt::Display for Group {
 }
 
 impl Entry {
+    /// Standard deviation of the metric over its trainings; `None` with fewer than
+    /// two.
+    pub fn spread(&self) -> Option<f64> {
+        let count = self.trainings.len() as f64;
+        let mean = self
+            .trainings
+            .iter()
+            .map(|training| training.metric)
+            .sum::<f64>()
+            / count;
+        let squares = self
+            .trainings
+            .iter()
+            .map(|training| (training.metric - mean).powi(2));
+        (count > 1.0).then(|| (squares.sum::<f64>() / (count - 1.0)).sqrt())
+    }
+
     /// The group of architectures of the same depth and width.
     pub fn group(&self) -> Group {
         Group {

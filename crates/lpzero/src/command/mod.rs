@@ -3,8 +3,10 @@
 
 pub mod arguments;
 mod audit;
+mod build;
 mod failure;
 mod fetch;
+mod folder;
 mod front;
 mod output;
 mod proxies;
@@ -16,6 +18,7 @@ mod score;
 mod score_table;
 mod search;
 mod session;
+mod train;
 mod truth;
 
 use std::process::ExitCode;
@@ -45,6 +48,7 @@ fn dispatch(session: &Session, command: Command) -> Result<()> {
         Command::Search(arguments) => search::run(session, arguments),
         Command::Rank(arguments) => rank::run(session, &arguments),
         Command::Score(arguments) => score::run(session, &arguments),
+        Command::Train(arguments) => train::run(session, arguments),
         Command::Proxies(arguments) => proxies::run(session, &arguments),
         Command::Truth(arguments) => truth::run(session, &arguments),
     }

@@ -6,11 +6,9 @@
 //! by searching again from the configuration, with the traces that the cache
 //! holds and the outcomes that the journal holds, and ends with the same report.
 
-use std::fs::{self, File, TryLockError};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use lpzero::Proxy;
 use lpzero::search::Journal;
 use serde::{Deserialize, Serialize};
@@ -20,15 +18,14 @@ use super::arguments::{
     SplitArgument, TruthsArguments,
 };
 use super::failure::Failure;
+use super::folder::{CONFIGURATION, Folder};
 use super::output::Reporter;
 use super::saved;
 use super::session::{failed, located};
 
-const CONFIGURATION: &str = "configuration.json";
 pub const REPORT: &str = "report.json";
 pub const FRONT: &str = "front.json";
 const JOURNAL: &str = "journal";
-const LOCK: &str = "lock";
 
 /// Everything that a search is a function of, as kept in its folder.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -119,82 +116,39 @@ fn starts(texts: &[String]) -> Result<Vec<String>> {
     Ok(formulas)
 }
 
-/// A folder that belongs to one search, and to one process at a time.
-pub struct RunFolder {
-    path: PathBuf,
-    /// Released by the system when the process ends, however it ends.
-    _lock: File,
-}
+/// The folder of one search.
+pub struct RunFolder(Folder);
 
 impl RunFolder {
     /// A new folder; one that exists already is never touched.
     pub fn create(path: &Path, configuration: &Configuration) -> Result<Self> {
-        let exists = || {
-            Failure::input(format_args!(
-                "--out {}: exists already; give a new folder, or continue that run with --resume",
-                path.display()
-            ))
-        };
-        if path.exists() && !is_blank(path) {
-            return Err(exists());
-        }
-        let unwritable = |error: std::io::Error| {
-            Failure::input(format_args!(
-                "--out {}: cannot be written to: {error}",
-                path.display()
-            ))
-        };
-        fs::create_dir_all(path).map_err(unwritable)?;
-        let folder = Self {
-            path: path.to_owned(),
-            _lock: lock(path, "--out")?,
-        };
-        // Another process may have been faster.
-        if !is_blank(path) {
-            return Err(exists());
-        }
-        folder
-            .write(CONFIGURATION, configuration)
-            .map_err(|error| Failure::input(format_args!("--out {}: {error:#}", path.display())))?;
-        Ok(folder)
+        Ok(Self(Folder::create(path, configuration)?))
     }
 
     /// The folder of a run that was started before.
     pub fn open(path: &Path) -> Result<(Configuration, Self)> {
-        let file = path.join(CONFIGURATION);
-        let wrong = |message: String| {
-            Failure::input(format_args!("--resume {}: {message}", file.display()))
-        };
-        let text = fs::read_to_string(&file)
-            .map_err(|error| wrong(format!("not the folder of a search: {error}")))?;
-        let configuration: Configuration =
-            serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+        let (configuration, folder) = Folder::open::<Configuration>(path, "a search")?;
         if configuration.version != VERSION {
-            return Err(wrong(format!(
-                "version {}; expected {VERSION}",
+            return Err(Failure::input(format_args!(
+                "--resume {}: version {}; expected {VERSION}",
+                path.join(CONFIGURATION).display(),
                 configuration.version
             )));
         }
-        Ok((
-            configuration,
-            Self {
-                path: path.to_owned(),
-                _lock: lock(path, "--resume")?,
-            },
-        ))
+        Ok((configuration, Self(folder)))
     }
 
     pub fn path(&self) -> &Path {
-        &self.path
+        self.0.path()
     }
 
     pub fn is_finished(&self) -> bool {
-        self.path.join(REPORT).exists()
+        self.path().join(REPORT).exists()
     }
 
     /// The journal of the search, ready to be continued.
     pub fn journal(&self, report: Reporter) -> Result<Journal> {
-        let opened = Journal::open(&self.path.join(JOURNAL));
+        let opened = Journal::open(&self.path().join(JOURNAL));
         let (journal, torn) =
             opened.map_err(|error| failed(lpzero::search::Error::from(error).into()))?;
         if let Some(torn) = torn {
@@ -211,70 +165,18 @@ impl RunFolder {
 
     /// Keeps the front as it is now.
     pub fn keep_front(&self, front: &impl Serialize) -> Result<()> {
-        self.write(FRONT, front)
+        self.0.write(FRONT, front)
     }
 
     /// Keeps the report; the run is finished.
     pub fn finish(&self, report: &impl Serialize) -> Result<()> {
-        self.write(REPORT, report)
+        self.0.write(REPORT, report)
     }
 
     /// Removes the folder again where the input was wrong, so that the corrected
     /// command can use the same name. Whatever else went wrong, the run can be
     /// resumed.
     pub fn discard(self) {
-        // Only what this run wrote; the folder itself only if that leaves it empty.
-        for name in [CONFIGURATION, JOURNAL, FRONT, LOCK] {
-            let _ = fs::remove_file(self.path.join(name));
-        }
-        let _ = fs::remove_dir(&self.path);
+        self.0.discard(&[JOURNAL, FRONT]);
     }
-
-    /// Writes a file whole or not at all.
-    fn write(&self, name: &str, document: &impl Serialize) -> Result<()> {
-        let path = self.path.join(name);
-        let temporary = self.path.join(part_of(name));
-        let write = || -> std::io::Result<()> {
-            let mut file = File::create(&temporary)?;
-            file.write_all(serde_json::to_string_pretty(document)?.as_bytes())?;
-            file.write_all(b"\n")?;
-            file.sync_all()?;
-            fs::rename(&temporary, &path)
-        };
-        write().with_context(|| format!("{}: cannot be written", path.display()))
-    }
-}
-
-/// Whether a folder holds no more than a process leaves that was killed before
-/// it had written its configuration.
-fn is_blank(folder: &Path) -> bool {
-    let leftovers = [LOCK.to_owned(), part_of(CONFIGURATION)];
-    let is_leftover = |entry: std::io::Result<fs::DirEntry>| {
-        entry.is_ok_and(|entry| leftovers.iter().any(|name| **name == *entry.file_name()))
-    };
-    fs::read_dir(folder).is_ok_and(|mut entries| entries.all(is_leftover))
-}
-
-/// Makes the folder this process's own.
-fn lock(folder: &Path, option: &str) -> Result<File> {
-    let wrong =
-        |message: String| Failure::input(format_args!("{option} {}: {message}", folder.display()));
-    let open = File::options()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(folder.join(LOCK));
-    let file = open.map_err(|error| wrong(format!("cannot be written to: {error}")))?;
-    match file.try_lock() {
-        // Some network file systems have no locks.
-        Ok(()) | Err(TryLockError::Error(_)) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(wrong(
-            "another process works on this run; wait for it or stop it first".to_owned(),
-        )),
-    }
-}
-
-/// What a file is called while it is being written.
-fn part_of(name: &str) -> String {
-    format!("{name}.part")
 }

@@ -70,6 +70,14 @@ impl Session {
         })
     }
 
+    /// Threads that may be used.
+    pub fn threads(&self) -> usize {
+        match self.threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            threads => threads,
+        }
+    }
+
     /// Threads for work without networks.
     pub fn pool(&self) -> Result<rayon::ThreadPool> {
         let threads = rayon::ThreadPoolBuilder::new().num_threads(self.threads);

@@ -10,7 +10,7 @@ use super::arguments::{Truth, TruthAction, TruthArguments};
 use super::output::{align_numbers, print_json, table};
 use super::rank_table::number;
 use super::session::{Session, failed};
-use super::{audit, fetch};
+use super::{audit, build, fetch};
 
 pub fn run(session: &Session, arguments: &Truth) -> Result<()> {
     match &arguments.action {
@@ -18,6 +18,7 @@ pub fn run(session: &Session, arguments: &Truth) -> Result<()> {
         Some(TruthAction::Show { truth }) => show(session, truth),
         Some(TruthAction::Audit(arguments)) => audit::run(session, arguments),
         Some(TruthAction::Fetch(arguments)) => fetch::run(session, arguments),
+        Some(TruthAction::Build(arguments)) => build::run(session, arguments),
     }
 }
 

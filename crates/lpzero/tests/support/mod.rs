@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, dead_code)]
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 /// What a run of the command left.
 pub struct Run {
@@ -23,6 +24,22 @@ impl Run {
 pub fn lpzero(folder: &Path, arguments: &[&str]) -> Run {
     let output = command(folder).args(arguments).output().unwrap();
     finished(&output)
+}
+
+/// Runs `lpzero` and sends it SIGTERM as soon as `ready`.
+pub fn interrupted(folder: &Path, line: &str, ready: impl Fn() -> bool) -> Run {
+    let mut command = command(folder);
+    command.args(line.split(' '));
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    let start = Instant::now();
+    while !ready() {
+        assert!(start.elapsed() < Duration::from_secs(60), "never ready");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let kill = Command::new("kill").arg(child.id().to_string()).status();
+    assert!(kill.unwrap().success());
+    finished(&child.wait_with_output().unwrap())
 }
 
 /// The command, with its default cache below `folder` and no published data.

@@ -13,6 +13,7 @@ pub(crate) mod elementwise;
 pub(crate) mod fourier;
 pub(crate) mod matrix;
 pub(crate) mod norm;
+pub(crate) mod optimiser;
 pub(crate) mod relative;
 pub(crate) mod softmax;
 pub(crate) mod threads;

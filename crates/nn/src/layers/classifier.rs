@@ -28,7 +28,8 @@ pub(super) struct Classes<'a, F> {
 /// Classes count through `classes`. Shows X, A and D of the scores.
 ///
 /// Rows are scored slice by slice, so that logits are never whole in memory
-/// unless a visitor has to see them so.
+/// unless a visitor has to see them so. In a pass without gradients these are
+/// unspecified.
 pub(super) fn cross_entropy<F: Real>(
     pass: &mut Pass<'_, F>,
     (site, rows): (Site, Rows),
@@ -76,6 +77,9 @@ pub(super) fn cross_entropy<F: Real>(
         let first = i * slice * scores;
         pass.show_rows(site, Symbol::A, rows, (first, logits), scores);
         loss += cross_entropy_rows(pass.threads, logits, scores, targets, F::of(share));
+        if !pass.is_differentiated() {
+            continue;
+        }
         pass.show_rows(site, Symbol::D, rows, (first, logits), scores);
         let into = if i == 0 { Into::Fresh } else { Into::Sum };
         for_each_class(classes, features, |first, some| {

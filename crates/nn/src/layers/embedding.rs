@@ -45,6 +45,18 @@ pub(crate) struct EmbeddingCache<F> {
     normed: Option<(Vec<F>, Vec<F>)>,
 }
 
+impl<F> EmbeddingCache<F> {
+    /// The buffers alone.
+    pub(crate) fn into_buffers(self) -> Vec<Vec<F>> {
+        let lookups = self.tokens.into_iter().filter_map(|cluster| cluster.lookup);
+        let normed = self
+            .normed
+            .into_iter()
+            .flat_map(|(y, statistics)| [y, statistics]);
+        lookups.chain(self.sum).chain(normed).collect()
+    }
+}
+
 /// The tokens of one cluster.
 struct ClusterCache<F> {
     /// Rows of the batch, increasing.

@@ -70,6 +70,17 @@ impl<F: Real> SharedGradients<F> {
     }
 }
 
+impl<F> SharedGradients<F> {
+    /// The buffers alone.
+    pub(crate) fn into_buffers(self) -> Vec<Vec<F>> {
+        self.tables
+            .into_iter()
+            .chain(self.projections)
+            .flatten()
+            .collect()
+    }
+}
+
 /// Copies the rows of `from` at `members`, in order, into `to`.
 pub(crate) fn gather<F: Real>(from: &[F], members: &[usize], to: &mut [F]) {
     if members.is_empty() {

@@ -12,7 +12,7 @@ use super::relative::{RelativeAttention, RelativeAttentionCache};
 use super::transform::LinearTransform;
 use crate::kernels::elementwise::add;
 use crate::parameters::Declarations;
-use crate::pass::{Pass, Rows};
+use crate::pass::{Keep, Pass, Rows};
 use crate::{Real, Role};
 
 /// What a sublayer computes.
@@ -115,7 +115,7 @@ impl<F> FunctionCache<F> {
 pub(crate) struct SublayerCache<F> {
     /// The sublayer's input.
     x: Vec<F>,
-    /// Nothing in a frugal pass, which computes it again.
+    /// Nothing where the pass computes it again, or needs it no more.
     kept: Option<Kept<F>>,
 }
 
@@ -211,7 +211,7 @@ impl Sublayer {
         x: Vec<F>,
     ) -> (Vec<F>, SublayerCache<F>) {
         let (y, kept) = self.compute(pass, rows, &x);
-        if !pass.frugal {
+        if pass.keep == Keep::All {
             let kept = Some(kept);
             return (y, SublayerCache { x, kept });
         }
@@ -219,6 +219,11 @@ impl Sublayer {
         buffers.for_each(|buffer| pass.give([buffer]));
         if let Some((sum, statistics)) = kept.norm {
             pass.give([sum, statistics]);
+        }
+        if pass.keep == Keep::Nothing {
+            pass.give([x]);
+            let x = Vec::new();
+            return (y, SublayerCache { x, kept: None });
         }
         (y, SublayerCache { x, kept: None })
     }

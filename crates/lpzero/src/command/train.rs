@@ -1,0 +1,387 @@
+//! `lpzero train`: from an architecture to a network that has learned.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use lpzero::arch::{
+    Activation, Architecture, Block, Embedding, FeedForward, Head, Initialisation, Kind, Mixer,
+    NormPlacement, PositionWidth, read_architecture, spec,
+};
+use lpzero::nn::{Workspace, write_safetensors};
+use lpzero::train::{
+    Batches, CHECKPOINT, CURVE, Control, Error, Recipe, Synthetic, Text, Training, hugging_face,
+    language, validation_floor,
+};
+use serde::{Deserialize, Serialize};
+
+use super::arguments::{RecipeArguments, Train};
+use super::failure::Failure;
+use super::folder::Folder;
+use super::output::print_json;
+use super::session::{Session, failed, reading};
+
+/// Everything that a training is a function of, as kept in its folder.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Configuration {
+    seed: u64,
+    architecture: Architecture,
+    recipe: Recipe,
+    /// A text and its tokenizer.
+    text: Option<(PathBuf, PathBuf)>,
+    hugging_face: bool,
+}
+
+/// The JSON document of a training.
+#[derive(Serialize)]
+struct Report {
+    parameters: u128,
+    seed: u64,
+    steps: u64,
+    tokens: u64,
+    /// Of the last update, in nats per token.
+    loss: Option<f64>,
+    validation_loss: Option<f64>,
+    /// What no decoder can go below but by chance, where it is known.
+    entropy_floor: Option<f64>,
+    /// Of this run, which may have continued another.
+    seconds: f64,
+    tokens_per_second: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    out: Option<PathBuf>,
+}
+
+const REPORT: &str = "report.json";
+const MODEL: &str = "model.safetensors";
+const ARCHITECTURE: &str = "architecture.json";
+const PICTURE: &str = "curve.svg";
+const HUGGING_FACE: &str = "hugging-face";
+
+/// At most so much work is lost when the process is killed.
+const BETWEEN_CHECKPOINTS: Duration = Duration::from_secs(20);
+
+pub fn run(session: &Session, arguments: Train) -> Result<()> {
+    let (configuration, folder) = match &arguments.resume {
+        Some(path) => {
+            let (configuration, folder) = Folder::open(path, "a training")?;
+            if folder.path().join(REPORT).exists() {
+                return Err(Failure::input(format_args!(
+                    "--resume {}: this training is finished; its report is {REPORT}",
+                    path.display()
+                )));
+            }
+            (configuration, Some(folder))
+        }
+        None => {
+            let configuration = configuration(session, &arguments)?;
+            let folder = arguments.out.as_deref();
+            let folder = folder.map(|path| Folder::create(path, &configuration));
+            (configuration, folder.transpose()?)
+        }
+    };
+    let outcome = train(session, &configuration, folder.as_ref());
+    let Some(folder) = folder else { return outcome };
+    let next = format!(
+        "`lpzero train --resume {}` continues",
+        folder.path().display()
+    );
+    outcome.map_err(|error| match error.downcast::<Failure>() {
+        Ok(Failure::Interrupted { message, .. }) => Failure::Interrupted { message, next }.into(),
+        Ok(wrong) => {
+            if arguments.resume.is_none() {
+                folder.discard(&[CHECKPOINT, CURVE]);
+            }
+            wrong.into()
+        }
+        Err(error) => {
+            let message = format!("{error:#}");
+            Failure::Stopped { message, next }.into()
+        }
+    })
+}
+
+fn configuration(session: &Session, arguments: &Train) -> Result<Configuration> {
+    let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
+    let text = arguments.text.as_ref().zip(arguments.tokenizer.as_ref());
+    let mut defaults = None;
+    let mut architecture = None;
+    if let Some(id) = &arguments.entry {
+        let truth = session.truth(&arguments.truth)?;
+        let entry = truth
+            .entries
+            .iter()
+            .find(|entry| entry.id == *id)
+            .ok_or_else(|| {
+                Failure::input(format_args!(
+                    "--entry {id}: {} has no such entry, expected one such as {}",
+                    truth.name,
+                    truth.entries.first().map_or("", |entry| &entry.id)
+                ))
+            })?;
+        architecture = Some(entry.architecture.clone());
+        let plan = truth
+            .provenance
+            .as_ref()
+            .and_then(|provenance| provenance.get("plan"));
+        let recipe = plan.and_then(|plan| plan.get("recipe"));
+        defaults = recipe.and_then(|recipe| Recipe::deserialize(recipe).ok());
+    } else if arguments.truth.truth.is_some() {
+        return Err(Failure::input(
+            "--truth: needs --entry, the architecture to train again",
+        ));
+    }
+    let recipe = recipe(&arguments.recipe, defaults);
+    let architecture = match (architecture, &arguments.architecture) {
+        (Some(architecture), _) => architecture,
+        (None, Some(path)) => {
+            let reading = reading(arguments.truth.layout.reading);
+            read_architecture(path, reading).map_err(|error| failed(error.into()))?
+        }
+        (None, None) => {
+            let vocabulary = match text {
+                Some((_, tokenizer)) => {
+                    lpzero::text::vocabulary(tokenizer).map_err(|error| failed(error.into()))?
+                }
+                None => language::VOCABULARY,
+            };
+            decoder(arguments, vocabulary, recipe.positions)?
+        }
+    };
+    if arguments.hugging_face {
+        hugging_face::check(&architecture)
+            .map_err(|error| Failure::input(format_args!("--hugging-face: {error}")))?;
+    }
+    Ok(Configuration {
+        seed: session.seed,
+        architecture,
+        recipe,
+        text: text.map(|(text, tokenizer)| (absolute(text), absolute(tokenizer))),
+        hugging_face: arguments.hugging_face,
+    })
+}
+
+/// The recipe that options ask for, beyond that of an entry.
+fn recipe(arguments: &RecipeArguments, entry: Option<Recipe>) -> Recipe {
+    let of_entry = entry.is_some();
+    let mut recipe = entry.unwrap_or_default();
+    recipe.steps = arguments.steps.unwrap_or(recipe.steps);
+    if !of_entry || arguments.steps.is_some() {
+        recipe.warm_up = recipe.steps / 20;
+        recipe.validate_every = (recipe.steps / 10).max(1);
+    }
+    recipe.warm_up = arguments.warm_up.unwrap_or(recipe.warm_up);
+    recipe.validate_every = arguments.validate_every.unwrap_or(recipe.validate_every);
+    recipe.batch = arguments.batch.unwrap_or(recipe.batch);
+    recipe.positions = arguments.positions.unwrap_or(recipe.positions);
+    recipe.accumulate = arguments.accumulate.unwrap_or(recipe.accumulate);
+    recipe.learning_rate = arguments.learning_rate.unwrap_or(recipe.learning_rate);
+    recipe.weight_decay = arguments.weight_decay.unwrap_or(recipe.weight_decay);
+    recipe.clip = arguments.clip.unwrap_or(recipe.clip);
+    recipe
+}
+
+/// A decoder like GPT-2.
+fn decoder(arguments: &Train, vocabulary: usize, positions: usize) -> Result<Architecture> {
+    let width = arguments.width.unwrap_or(64);
+    let layers = arguments.layers.unwrap_or(4);
+    if layers > lpzero::arch::MAX_BLOCKS {
+        return Err(Failure::input(format_args!(
+            "--layers {layers}: expected at most {}",
+            lpzero::arch::MAX_BLOCKS
+        )));
+    }
+    let block = Block {
+        mixer: Mixer::Attention {
+            heads: arguments.heads.unwrap_or(4),
+            weighted: false,
+        },
+        feed_forward: FeedForward {
+            hidden: vec![arguments.feed_forward.unwrap_or(width.saturating_mul(4))],
+            activation: Activation::GeluTanh,
+        },
+    };
+    let architecture = Architecture {
+        kind: Kind::Decoder,
+        vocabulary,
+        positions,
+        token_types: 0,
+        width,
+        embedding: Embedding {
+            width,
+            cutoffs: vec![vocabulary],
+            division: 1,
+            projection_bias: false,
+            scale_by_root_width: false,
+            position_width: PositionWidth::Model,
+            norm: false,
+        },
+        blocks: vec![block; layers],
+        norm_placement: NormPlacement::Pre,
+        norm_epsilon: 1e-5,
+        head: Head::Tied,
+        initialisation: Initialisation {
+            weight: 0.02,
+            residual: None,
+            projection: 0.02,
+        },
+    };
+    architecture
+        .validate()
+        .map_err(|invalid| Failure::input(format_args!("--layers, --width, --heads: {invalid}")))?;
+    Ok(architecture)
+}
+
+fn train(session: &Session, configuration: &Configuration, folder: Option<&Folder>) -> Result<()> {
+    let trained = |error: Error| failed(error.into());
+    let Configuration {
+        seed,
+        architecture,
+        recipe,
+        ..
+    } = configuration;
+    // Keys of a recipe are options.
+    (recipe.check()).map_err(|error| {
+        Failure::input(format_args!("--{}", error.to_string().replace('_', "-")))
+    })?;
+    let batches: Box<dyn Batches> = match &configuration.text {
+        None => Box::new(Synthetic::new(*seed)),
+        Some((text, tokenizer)) => {
+            let tokens = lpzero::text::all_tokens(text, tokenizer);
+            let tokens = tokens.map_err(|error| failed(error.into()))?;
+            Box::new(Text::new(tokens, recipe.positions, *seed).map_err(trained)?)
+        }
+    };
+    let workspace = match session.threads() {
+        1 => Workspace::new(),
+        _ => Workspace::on(Arc::new(session.pool()?)),
+    };
+    let mut training =
+        Training::new(architecture, recipe, &*batches, *seed, workspace).map_err(trained)?;
+    if let Some(folder) = folder {
+        training.resume(folder.path()).map_err(trained)?;
+        if training.step() > 0 {
+            session
+                .report
+                .note(format_args!("continuing after update {}", training.step()));
+        }
+    }
+    let (start, begun) = (Instant::now(), training.step());
+    let bar = session.report.bar("training", recipe.steps);
+    bar.set_position(begun);
+    bar.reset_eta();
+    let mut validation = training.curve().validation();
+    let outcome = training.run(Control {
+        cancel: &session.cancel,
+        progress: &mut |point| {
+            validation = point.validation.or(validation);
+            bar.set_position(point.step);
+            let validation = validation.map(|loss| format!(", validation {loss:.3}"));
+            bar.set_message(format!(
+                "loss {:.3}{}",
+                point.loss,
+                validation.unwrap_or_default()
+            ));
+        },
+        checkpoints: folder.map(|folder| (folder.path(), BETWEEN_CHECKPOINTS)),
+    });
+    bar.finish_and_clear();
+    outcome.map_err(|error| match error {
+        Error::Cancelled => anyhow::Error::from(Failure::Interrupted {
+            message: format!(
+                "interrupted after update {} of {}",
+                training.step(),
+                recipe.steps
+            ),
+            next: "nothing is kept without --out".to_owned(),
+        }),
+        error => trained(error),
+    })?;
+
+    let seconds = start.elapsed().as_secs_f64();
+    let floor = match architecture.kind {
+        Kind::Decoder => validation_floor(recipe, &*batches),
+        // A masked token has a future to be told from.
+        Kind::Encoder => None,
+    };
+    let curve = training.curve();
+    let report = Report {
+        parameters: architecture.parameters().total(),
+        seed: *seed,
+        steps: recipe.steps,
+        tokens: recipe.tokens(),
+        loss: curve.0.last().map(|point| point.loss),
+        validation_loss: curve.validation(),
+        entropy_floor: floor,
+        seconds,
+        tokens_per_second: recipe.tokens() as f64 * (recipe.steps - begun) as f64
+            / recipe.steps as f64
+            / seconds,
+        out: folder.map(|folder| folder.path().to_owned()),
+    };
+    if let Some(folder) = folder {
+        write_results(folder, configuration, &training, &report)?;
+    }
+    if session.json {
+        return print_json(&report);
+    }
+    print(&report)
+}
+
+fn write_results(
+    folder: &Folder,
+    configuration: &Configuration,
+    training: &Training<'_>,
+    report: &Report,
+) -> Result<()> {
+    let trained = |error: Error| failed(error.into());
+    let path = |name: &str| folder.path().join(name);
+    let network = training.network();
+    let tensors = network.parameters().iter();
+    let tensors = tensors.map(|p| (p.name.clone(), &p.shape[..], &p.data[..]));
+    write_safetensors(&path(MODEL), tensors, None).map_err(|error| trained(error.into()))?;
+    spec::write(&path(ARCHITECTURE), network.architecture())
+        .map_err(|error| failed(error.into()))?;
+    let title = format!(
+        "{} blocks of width {}, {} parameters",
+        network.architecture().blocks.len(),
+        network.architecture().width,
+        report.parameters
+    );
+    std::fs::write(
+        path(PICTURE),
+        training.curve().to_svg(&title, report.entropy_floor),
+    )?;
+    if configuration.hugging_face {
+        std::fs::create_dir_all(path(HUGGING_FACE))?;
+        hugging_face::write(&path(HUGGING_FACE), network).map_err(trained)?;
+    }
+    folder.write(REPORT, report)
+}
+
+fn print(report: &Report) -> Result<()> {
+    let out = &mut std::io::stdout().lock();
+    let loss = |loss: Option<f64>| loss.map_or_else(|| "-".to_owned(), |loss| format!("{loss:.6}"));
+    writeln!(out, "parameters       {}", report.parameters)?;
+    writeln!(
+        out,
+        "updates          {} ({} tokens)",
+        report.steps, report.tokens
+    )?;
+    writeln!(out, "training loss    {}", loss(report.loss))?;
+    writeln!(out, "validation loss  {}", loss(report.validation_loss))?;
+    if report.entropy_floor.is_some() {
+        writeln!(out, "entropy floor    {}", loss(report.entropy_floor))?;
+    }
+    writeln!(
+        out,
+        "time             {:.1} s, {:.0} tokens per second",
+        report.seconds, report.tokens_per_second
+    )?;
+    if let Some(path) = &report.out {
+        writeln!(out, "written to       {}", path.display())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,104 @@
+//! What can go wrong while something is trained.
+
+use std::path::{Path, PathBuf};
+
+/// Every error of this crate, one sentence each.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The engine refuses the architecture, the batch or a file.
+    #[error(transparent)]
+    Engine(#[from] lpzero_nn::Error),
+    /// A ground truth or a file of architectures is wrong.
+    #[error(transparent)]
+    Truth(#[from] lpzero_truth::Error),
+    /// A number of the recipe is wrong.
+    #[error("{key}: found {found}, expected {expected}")]
+    Recipe {
+        /// Its name.
+        key: &'static str,
+        /// What would be right.
+        expected: &'static str,
+        /// What it is.
+        found: String,
+    },
+    /// The loss is no number any more.
+    #[error(
+        "training diverged: the loss of update {step} is {loss}; lower the learning rate, or clip \
+         the gradient"
+    )]
+    Diverged {
+        /// Which update, from 1.
+        step: u64,
+        /// What the loss is.
+        loss: f64,
+    },
+    /// The tokens do not suit the architecture.
+    #[error("{0}")]
+    Tokens(String),
+    /// A checkpoint is damaged or of another training.
+    #[error("{}: {what}", path.display())]
+    Checkpoint {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and what was expected.
+        what: String,
+    },
+    /// A file cannot be read or written.
+    #[error("{}: cannot be {action}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// `read` or `written`.
+        action: &'static str,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The architecture cannot be said in the other library's words.
+    #[error("cannot be written as transformers' GPT2LMHeadModel: {0}")]
+    NotGpt2(String),
+    /// A number of a plan is wrong.
+    #[error("{}: {key}: {what}", file.display())]
+    Plan {
+        /// The file.
+        file: PathBuf,
+        /// The key in it.
+        key: String,
+        /// What was expected.
+        what: String,
+    },
+    /// The caller cancelled.
+    #[error("cancelled")]
+    Cancelled,
+}
+
+impl Error {
+    /// Whether what the user gave is wrong, as opposed to the machine.
+    pub fn is_input(&self) -> bool {
+        !matches!(
+            self,
+            Self::Cancelled
+                | Self::File {
+                    action: "written",
+                    ..
+                }
+        )
+    }
+
+    pub(crate) fn written(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        Self::file(path, "written")
+    }
+
+    pub(crate) fn read(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        Self::file(path, "read")
+    }
+
+    fn file(path: &Path, action: &'static str) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::File {
+            path,
+            action,
+            source,
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! The loop.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use lpzero_arch::Architecture;
+use lpzero_nn::{AdamW, Gradients, Network, Objective, Workspace, clip_factor};
+
+use crate::{Batches, Curve, Error, Point, Recipe, checkpoint, random};
+
+/// A network on its way.
+pub struct Training<'a> {
+    pub(crate) network: Network<f32>,
+    pub(crate) optimiser: AdamW<f32>,
+    pub(crate) curve: Curve,
+    recipe: &'a Recipe,
+    batches: &'a dyn Batches,
+    gradients: Gradients<f32>,
+    workspace: Workspace<f32>,
+}
+
+/// What a training tells while it runs, and what may stop it.
+pub struct Control<'a> {
+    /// Stops before the next update where it is set.
+    pub cancel: &'a AtomicBool,
+    /// Called after every update.
+    pub progress: &'a mut dyn FnMut(&Point),
+    /// A folder for checkpoints, and how long at most lies between two.
+    pub checkpoints: Option<(&'a Path, Duration)>,
+}
+
+impl<'a> Training<'a> {
+    /// At the start: weights are a function of the seed. `workspace` says on which
+    /// threads it runs; the result does not depend on it.
+    ///
+    /// # Errors
+    /// A recipe, an architecture or tokens that do not suit each other.
+    pub fn new(
+        architecture: &Architecture,
+        recipe: &'a Recipe,
+        batches: &'a dyn Batches,
+        seed: u64,
+        mut workspace: Workspace<f32>,
+    ) -> Result<Self, Error> {
+        recipe.check()?;
+        if batches.vocabulary() > architecture.vocabulary {
+            return Err(Error::Tokens(format!(
+                "the tokens need a vocabulary of {} or more, the architecture has {}",
+                batches.vocabulary(),
+                architecture.vocabulary
+            )));
+        }
+        let objective = Objective::default_for(architecture);
+        if !matches!(objective, Objective::NextToken | Objective::MaskedToken) {
+            return Err(Error::Tokens(
+                "expected a decoder with an output head, or an encoder with a single token table: \
+                 others have no loss to be trained on"
+                    .into(),
+            ));
+        }
+        let network = Network::seeded_with(architecture, objective, seed, &mut workspace)?;
+        Ok(Self::of(network, recipe, batches, workspace))
+    }
+
+    /// From these weights.
+    pub fn of(
+        network: Network<f32>,
+        recipe: &'a Recipe,
+        batches: &'a dyn Batches,
+        workspace: Workspace<f32>,
+    ) -> Self {
+        let mut optimiser = AdamW::of(&network);
+        optimiser.betas = recipe.betas;
+        optimiser.epsilon = recipe.epsilon;
+        optimiser.weight_decay = recipe.weight_decay;
+        Training {
+            optimiser,
+            gradients: Gradients::of(&network),
+            curve: Curve::default(),
+            network,
+            recipe,
+            batches,
+            workspace,
+        }
+    }
+
+    /// Goes on from the checkpoint in a folder, to the bit as if it had never
+    /// stopped; does nothing where there is none.
+    ///
+    /// # Errors
+    /// A checkpoint that is damaged, or of another architecture or recipe.
+    pub fn resume(&mut self, folder: &Path) -> Result<(), Error> {
+        checkpoint::load(self, folder)
+    }
+
+    /// Writes a checkpoint, whole or not at all.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn checkpoint(&self, folder: &Path) -> Result<(), Error> {
+        checkpoint::save(self, folder)
+    }
+
+    /// The network as it is.
+    pub fn network(&self) -> &Network<f32> {
+        &self.network
+    }
+
+    /// Losses so far.
+    pub fn curve(&self) -> &Curve {
+        &self.curve
+    }
+
+    /// The recipe.
+    pub fn recipe(&self) -> &Recipe {
+        self.recipe
+    }
+
+    /// Updates so far.
+    pub fn step(&self) -> u64 {
+        self.optimiser.updates()
+    }
+
+    /// Makes updates until the recipe's last. A cancelled or failed training has
+    /// left a checkpoint, where it may.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`], a loss that is no number, a checkpoint that cannot be
+    /// written.
+    pub fn run(&mut self, control: Control<'_>) -> Result<(), Error> {
+        let mut kept = Instant::now();
+        while self.step() < self.recipe.steps {
+            if control.cancel.load(Ordering::Relaxed) {
+                if let Some((folder, _)) = control.checkpoints {
+                    self.checkpoint(folder)?;
+                }
+                return Err(Error::Cancelled);
+            }
+            let point = self.update()?;
+            (control.progress)(&point);
+            if let Some((folder, interval)) = control.checkpoints
+                && kept.elapsed() >= interval
+            {
+                self.checkpoint(folder)?;
+                kept = Instant::now();
+            }
+        }
+        match control.checkpoints {
+            Some((folder, _)) => self.checkpoint(folder),
+            None => Ok(()),
+        }
+    }
+
+    /// One update.
+    ///
+    /// # Errors
+    /// A loss that is no number; the weights are then as they were.
+    pub fn update(&mut self) -> Result<Point, Error> {
+        let recipe = self.recipe;
+        let (step, shape) = (self.step(), (recipe.batch, recipe.positions));
+        let passes = u64::from(recipe.accumulate);
+        self.gradients.clear();
+        let mut loss = 0.0;
+        for pass in 0..passes {
+            let number = step * passes + pass;
+            let batch = self.batches.training(number, shape);
+            self.network.reseed(self.batches.mask_seed(number));
+            let gradients = &mut self.gradients;
+            loss += self
+                .network
+                .pass_with(&batch, gradients, &mut self.workspace)?;
+            gradients.add_pass();
+        }
+        loss /= passes as f64;
+        let norm = self.gradients.norm(&self.workspace);
+        if !(loss.is_finite() && norm.is_finite()) {
+            return Err(Error::Diverged {
+                step: step + 1,
+                loss,
+            });
+        }
+        let factor = match recipe.clip > 0.0 {
+            true => clip_factor(norm, recipe.clip),
+            false => 1.0,
+        };
+        let rate = recipe.rate(step);
+        let (network, gradients) = (&mut self.network, &self.gradients);
+        (self.optimiser).update(network, gradients, (rate, factor), &self.workspace);
+        let step = step + 1;
+        let due = step.is_multiple_of(recipe.validate_every) || step == recipe.steps;
+        let point = Point {
+            step,
+            tokens: recipe.tokens() / recipe.steps * step,
+            rate,
+            norm,
+            loss,
+            validation: due.then(|| self.validate()).transpose()?,
+        };
+        self.curve.0.push(point);
+        Ok(point)
+    }
+
+    /// The loss on the validation batches, as the weights are.
+    ///
+    /// # Errors
+    /// What the engine refuses.
+    pub fn validate(&mut self) -> Result<f64, Error> {
+        let shape = (self.recipe.batch, self.recipe.positions);
+        let mut loss = 0.0;
+        for number in 0..self.recipe.validation_batches {
+            let batch = self.batches.validation(number, shape);
+            self.network
+                .reseed(random::seed(0, "validation mask", number));
+            loss += self.network.evaluate_with(&batch, &mut self.workspace)?;
+        }
+        Ok(loss / self.recipe.validation_batches as f64)
+    }
+}
+
+/// Cross-entropy of the validation batches under the process that drew them: no
+/// decoder can do better but by chance. `None` where it is not known.
+pub fn validation_floor(recipe: &Recipe, batches: &dyn Batches) -> Option<f64> {
+    let shape = (recipe.batch, recipe.positions);
+    let floor = |number| batches.floor(&batches.validation(number, shape));
+    let floors = (0..recipe.validation_batches).map(floor);
+    let floors: Option<Vec<f64>> = floors.collect();
+    floors.map(|floors| floors.iter().sum::<f64>() / floors.len() as f64)
+}
