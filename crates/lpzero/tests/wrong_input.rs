@@ -60,9 +60,10 @@ fn a_missing_file_is_named() {
     );
     refused(
         &folder,
-        &["rank"],
-        &["--truth is missing", "BERT_benchmark.json"],
+        &["rank", "--score-column", "loss"],
+        &["tiny", "not a table"],
     );
+    refused(&folder, &["truth", "fetch", "tiny"], &["built in"]);
     refused(
         &folder,
         &["rank", "--truth", "flexibert"],

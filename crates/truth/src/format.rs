@@ -140,7 +140,8 @@ pub(crate) fn write(truth: &GroundTruth) -> Result<(), Error> {
         |error: serde_json::Error| place(None, "").error(Problem::Malformed(error.to_string()));
     // An entry a line: the file is read by people, and compared by line.
     let head = serde_json::to_string_pretty(&file).map_err(malformed)?;
-    let mut text = head.trim_end_matches(['}', '\n']).to_owned() + ",\n  \"entries\": [";
+    let head = head.strip_suffix("\n}").unwrap_or(&head);
+    let mut text = format!("{head},\n  \"entries\": [");
     for (i, entry) in truth.entries.iter().enumerate() {
         let record = Record {
             id: &entry.id,

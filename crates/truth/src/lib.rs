@@ -15,6 +15,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod embedded;
 mod error;
 mod fetch;
 mod flexibert;
@@ -24,6 +25,7 @@ mod lts;
 mod table;
 mod truth;
 
+pub use embedded::{EMBEDDED, Embedded, embedded};
 pub use error::Error;
 pub use fetch::{FetchError, FetchOptions, Fetching, Published, fetch};
 pub use format::{FORMAT, VERSION};

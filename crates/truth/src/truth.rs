@@ -171,7 +171,7 @@ impl GroundTruth {
     }
 
     /// What every reader must see to, said once.
-    fn check(&self) -> Result<(), Error> {
+    pub(crate) fn check(&self) -> Result<(), Error> {
         if self.entries.is_empty() {
             return Err(Error::Empty {
                 path: self.path.clone(),

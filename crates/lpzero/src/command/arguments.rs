@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
     arg_required_else_help = true,
     max_term_width = 100,
     after_help = "Start here:\n  \
+        lpzero search                                   find a proxy on the built-in ground truth\n  \
         lpzero proxies                                  what formulas look like\n  \
         lpzero rank   --truth BERT_benchmark.json       how well the known proxies rank\n  \
         lpzero search --truth BERT_benchmark.json       find a better one\n\n\
@@ -81,7 +82,8 @@ pub struct TruthArguments {
     /// Ground truth: BERT_benchmark.json, a LiteTransformerSearch folder with
     /// ppl_summary.yaml, a file in lpzero's own format, or a table of your own
     /// (.csv or .jsonl): a column `architecture` (JSON, or the path of a file
-    /// relative to the table), a column of scores, and perhaps `id`.
+    /// relative to the table), a column of scores, and perhaps `id` [default: tiny,
+    /// which is built in].
     #[arg(long, value_name = "T")]
     pub truth: Option<PathBuf>,
 
@@ -113,7 +115,7 @@ pub struct TruthsArguments {
     /// (.csv or .jsonl): a column `architecture` (JSON, or the path of a file
     /// relative to the table), a column of scores, and perhaps `id`. Given
     /// several times, the formula is wanted that carries over: that does best on
-    /// the ground truth on which it does worst.
+    /// the ground truth on which it does worst [default: tiny, which is built in].
     #[arg(long = "truth", value_name = "T")]
     pub truths: Vec<PathBuf>,
 

@@ -12,6 +12,12 @@ use super::output::print_json;
 use super::session::{Session, data_folder, variable};
 
 pub fn run(session: &Session, arguments: &Fetch) -> Result<()> {
+    if lpzero::truth::embedded(&arguments.name).is_some() {
+        return Err(Failure::input(format_args!(
+            "{}: built in, there is nothing to fetch",
+            arguments.name
+        )));
+    }
     let Some(known) = known(&arguments.name) else {
         let names: Vec<&str> = KNOWN.iter().map(|known| known.name).collect();
         return Err(Failure::input(format_args!(

@@ -21,7 +21,7 @@ use super::failure::Failure;
 use super::folder::{CONFIGURATION, Folder};
 use super::output::Reporter;
 use super::saved;
-use super::session::{failed, located};
+use super::session::{built_in, failed, located};
 
 pub const REPORT: &str = "report.json";
 pub const FRONT: &str = "front.json";
@@ -64,7 +64,9 @@ impl Configuration {
         let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
         let mut truth = arguments.truth.clone();
         for path in &mut truth.truths {
-            *path = absolute(located(path));
+            if built_in(path).is_none() {
+                *path = absolute(located(path));
+            }
         }
         let mut pass = arguments.pass.clone();
         pass.text = pass.text.map(absolute);

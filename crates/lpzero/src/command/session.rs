@@ -9,7 +9,7 @@ use indicatif::ProgressBar;
 use lpzero::arch::{Architecture, Reading};
 use lpzero::nn::Objective;
 use lpzero::trace::{Progress, Trace};
-use lpzero::truth::{GroundTruth, TableOptions};
+use lpzero::truth::{EMBEDDED, Embedded, GroundTruth, TableOptions};
 use lpzero::{Pass, Proxy, Repeats, Workbench, text};
 
 use super::arguments::{
@@ -114,19 +114,22 @@ impl Session {
         Workbench::new(self.threads, self.cache.clone(), seed, pass).map_err(failed)
     }
 
-    /// Reads the ground truth that the options name.
+    /// Reads the ground truth that the options name, or the one that is built in.
     pub fn truth(&self, arguments: &TruthArguments) -> Result<GroundTruth> {
-        let path = arguments.truth.as_deref().ok_or_else(|| {
-            Failure::input(
-                "--truth is missing: expected BERT_benchmark.json, a LiteTransformerSearch folder, \
-                 or a file in lpzero's own format (`lpzero truth list` names the published ones)",
-            )
-        })?;
+        let path = match &arguments.truth {
+            Some(path) => path,
+            None => Path::new(EMBEDDED[0].name),
+        };
         let path = &located(path);
         let options = TableOptions {
             score_column: arguments.layout.score_column.clone(),
             lower_is_better: arguments.layout.lower_is_better,
         };
+        if let Some(embedded) = built_in(path).filter(|_| options == TableOptions::default()) {
+            return embedded
+                .read()
+                .map_err(|error| failed(lpzero::Error::from(error)));
+        }
         let reading = reading(arguments.layout.reading);
         let truth = GroundTruth::read_with(path, reading, &options).map_err(|error| {
             // A published name is not a path yet: say where to get the data.
@@ -215,6 +218,11 @@ const MOST_THREADS: usize = 1024;
 /// Tokens that one minibatch may have: enough for any proxy, far from what
 /// memory holds.
 const MOST_TOKENS: usize = 1 << 20;
+
+/// The built-in ground truth of this name, unless there is a file called so.
+pub fn built_in(path: &Path) -> Option<&'static Embedded> {
+    lpzero::truth::embedded(path.to_str()?).filter(|_| !path.exists())
+}
 
 /// The path of a ground truth that may be given by name: published ones are
 /// looked for in the folder `LPZERO_DATA`, then in the user's data folder.

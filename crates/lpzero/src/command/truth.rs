@@ -4,7 +4,7 @@ use std::io::Write;
 
 use anyhow::Result;
 use lpzero::search::statistics::{rho, tau};
-use lpzero::truth::{GroundTruth, KNOWN};
+use lpzero::truth::{EMBEDDED, GroundTruth, KNOWN};
 
 use super::arguments::{Truth, TruthAction, TruthArguments};
 use super::output::{align_numbers, print_json, table};
@@ -24,24 +24,37 @@ pub fn run(session: &Session, arguments: &Truth) -> Result<()> {
 
 fn list(session: &Session) -> Result<()> {
     if session.json {
-        let rows: Vec<_> = KNOWN
-            .iter()
-            .map(|known| {
-                serde_json::json!({
-                    "name": known.name,
-                    "n": known.entries,
-                    "metric": known.metric,
-                    "description": known.description,
-                    "licence": known.licence,
-                    "layout": known.layout,
-                    "published": known.published,
-                    "pinned": known.is_pinned(),
-                })
+        let built_in = EMBEDDED.iter().map(|embedded| {
+            serde_json::json!({
+                "name": embedded.name,
+                "n": embedded.entries,
+                "metric": embedded.metric,
+                "description": embedded.description,
+                "command": embedded.command,
             })
-            .collect();
+        });
+        let published = KNOWN.iter().map(|known| {
+            serde_json::json!({
+                "name": known.name,
+                "n": known.entries,
+                "metric": known.metric,
+                "description": known.description,
+                "licence": known.licence,
+                "layout": known.layout,
+                "published": known.published,
+                "pinned": known.is_pinned(),
+            })
+        });
+        let rows: Vec<_> = built_in.chain(published).collect();
         return print_json(&serde_json::json!({ "truths": rows }));
     }
     let out = &mut std::io::stdout().lock();
+    for embedded in &EMBEDDED {
+        writeln!(out, "{}: {}", embedded.name, embedded.description)?;
+        writeln!(out, "  architectures  {}", embedded.entries)?;
+        writeln!(out, "  metric         {}", embedded.metric)?;
+        writeln!(out, "  built in       by `{}`\n", embedded.command)?;
+    }
     for known in &KNOWN {
         writeln!(out, "{}: {}", known.name, known.description)?;
         writeln!(out, "  architectures  {}", known.entries)?;
