@@ -215,18 +215,18 @@ fn the_own_format_names_record_and_key() {
     let good = fs::read_to_string(&path).unwrap();
     let cases = [
         (
-            "\"score\": 70.5",
-            "\"score\": \"high\"",
+            "\"score\":70.5",
+            "\"score\":\"high\"",
             "record \"0\": score: expected a finite number, found \"high\"",
         ),
         (
-            "\"score\": 70.5",
-            "\"score\": NaN",
+            "\"score\":70.5",
+            "\"score\":NaN",
             "record \"0\": score: expected a finite number, found \"NaN\"",
         ),
         (
-            "\"heads\": 2",
-            "\"heads\": 3",
+            "\"heads\":2",
+            "\"heads\":3",
             "record \"0\": architecture.blocks[0].mixer.attention.heads: 3 does not divide width = 128",
         ),
         (
@@ -235,8 +235,8 @@ fn the_own_format_names_record_and_key() {
             "reading: expected as-trained, declared or reference, found \"trained\"",
         ),
         (
-            "\"id\": \"1\"",
-            "\"id\": \"0\"",
+            "\"id\":\"1\"",
+            "\"id\":\"0\"",
             "record \"0\": the id appears twice, expected unique ids",
         ),
         (
@@ -251,6 +251,7 @@ fn the_own_format_names_record_and_key() {
         ),
     ];
     for (from, to, expected) in cases {
+        assert!(good.contains(from), "{from}");
         assert_eq!(complaint(&good.replace(from, to)), expected);
     }
 }
@@ -315,4 +316,20 @@ proptest! {
         let again = GroundTruth::read(&path, Reading::default()).unwrap();
         prop_assert_eq!(again.entries, truth.entries);
     }
+}
+
+#[test]
+fn provenance_and_trainings_are_read_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("own.json");
+    let mut truth = benchmark();
+    truth.provenance = Some(json!({"command": "by hand", "plan": {"seeds": {"count": 2}}}));
+    truth.entries[0].trainings = vec![lpzero_truth::Trained {
+        seed: 1,
+        metric: 2.5,
+        seconds: 0.25,
+    }];
+    truth.path = path.clone();
+    truth.write(&path).unwrap();
+    assert_eq!(GroundTruth::read(&path, Reading::AsTrained).unwrap(), truth);
 }
