@@ -1,30 +1,36 @@
 #!/usr/bin/env bash
 # Every named proxy against the published ground truths, scored on whole tensors:
-# the tables and the raw data of docs/results.
-#   benches/tables.sh DATA OUT
+# the tables and the raw data of docs/results. Hours on two cores: GPT-2's large
+# matrices are decomposed one by one.
+#
+#     benches/tables.sh DATA OUT [flexibert|gpt2-wt103]
 set -euo pipefail
 data=$1
 out=$2
-lpzero=${LPZERO:-target/release/lpzero}
+only=${3:-all}
+cargo build --release --locked -p lpzero
+lpzero="${CARGO_TARGET_DIR:-target}/release/lpzero"
 mkdir -p "$out"
-table() { # name, options of rank
-    local name=$1
-    shift
-    echo "$name" >&2
-    "$lpzero" rank "$@" --exact --save "$out/$name.json" --format markdown > "$out/$name.part.md"
+page() { # its name, the title
+    printf '# %s\n\nMade by `benches/tables.sh DATA docs/results`; columns are explained in [README.md](README.md).\n' "$2" > "$out/$1.md"
 }
-published='published.txt'
-cat > "$out/$published" <<'FORMULAS'
-# What the names published for GPT-2 mean: sums over every map of the blocks.
-snip, synaptic saliency and head importance as published = sum[block](sum(abs(W * G)))
-grad_norm as published = sum[block](l2(G))
-synaptic diversity as published = sum[block](nuclear(W) * nuclear(G))
-logsynflow as published = sum[block](sum(abs(W * abslog(Gf))))
-FORMULAS
-for reading in as-trained declared reference; do
-    table "flexibert-$reading" --truth "$data/flexibert/BERT_benchmark.json" --reading "$reading" --all
-done
-gpt2=$data/lts/random_GPT2_wt103
-table gpt2-wt103-published --truth "$gpt2" --proxy params --proxy decoder_params \
-    --proxy depth2_width --proxy "@$out/$published" --proxy lpzero_gpt2
-table gpt2-wt103 --truth "$gpt2" --all
+section() { # page, name of the raw data, title, options of rank
+    local page=$1 name=$2 title=$3
+    shift 3
+    { printf '\n## %s ([raw data](%s.json))\n\n' "$title" "$name"
+      "$lpzero" rank "$@" --exact --save "$out/$name.json" --format markdown; } >> "$out/$page.md"
+}
+if [[ $only != gpt2-wt103 ]]; then
+    page flexibert "FlexiBERT: every named proxy in three readings"
+    for reading in as-trained declared reference; do
+        section flexibert "flexibert-$reading" "$reading" --all \
+            --truth "$data/flexibert/BERT_benchmark.json" --reading "$reading"
+    done
+fi
+if [[ $only != flexibert ]]; then
+    page gpt2-wt103 "LiteTransformerSearch GPT-2, WikiText-103: every named proxy"
+    section gpt2-wt103 gpt2-wt103 "Named proxies" --truth "$data/lts/random_GPT2_wt103" --all
+    section gpt2-wt103 gpt2-wt103-published "As published" \
+        --truth "$data/lts/random_GPT2_wt103" --proxy params --proxy decoder_params \
+        --proxy depth2_width --proxy @benches/published.txt --proxy logsynflow --proxy lpzero_gpt2
+fi
