@@ -1,0 +1,232 @@
+//! The options of `search`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use serde::{Deserialize, Serialize};
+
+use super::{PassArguments, TruthsArguments};
+
+/// Two sizes, `S/V`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SplitArgument {
+    pub search: usize,
+    pub validation: usize,
+}
+
+/// `60s` or a number of evaluations.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BudgetArgument {
+    Seconds(f64),
+    Evaluations(u64),
+}
+
+#[derive(Debug, Args)]
+pub struct Search {
+    #[command(flatten)]
+    pub truth: TruthsArguments,
+
+    #[command(flatten)]
+    pub pass: PassArguments,
+
+    /// How formulas are found.
+    #[arg(long, value_enum, default_value_t = MethodArgument::Gp)]
+    pub method: MethodArgument,
+
+    /// Which formulas there are; an exhaustive search is always of the paper's.
+    #[arg(long, value_enum, default_value_t, value_name = "G")]
+    pub grammar: GrammarArgument,
+
+    /// Unary operations per branch of the paper's formulas, 1 to 3 [default: 2].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=3))]
+    pub n_unary: Option<u8>,
+
+    /// Start from this named proxy or formula, or from the front of the run in
+    /// this folder, in place of all named proxies; may be repeated.
+    #[arg(long, value_name = "P", allow_hyphen_values = true)]
+    pub from: Vec<String>,
+
+    /// Search formulas of this shape: `?(x)` stands for operations on x, `?` for
+    /// any part that fits (after ^, a number), `[?]` for a role filter. Example:
+    /// 'sum[ffn](?(D)) ^ ?'.
+    #[arg(long, value_name = "F", allow_hyphen_values = true)]
+    pub template: Option<String>,
+
+    /// Discard nothing by the rules of the operator table, to see what they save.
+    #[arg(long)]
+    pub no_rules: bool,
+
+    /// Evaluate every formula on the whole search split, to see what prediction
+    /// from the first architectures saves.
+    #[arg(long)]
+    pub no_prediction: bool,
+
+    /// What a formula is judged by.
+    #[arg(long, value_enum, default_value_t = FitnessArgument::Spearman, value_name = "F")]
+    pub fitness: FitnessArgument,
+
+    /// Search on S architectures, select with V beside them, test on all others;
+    /// drawn by the seed, equal networks in one part [default: 100/50, or two
+    /// and one fifths of a small ground truth]. With several ground truths, one
+    /// for all or one for each.
+    #[arg(long = "split", value_name = "S/V", value_parser = parse_split)]
+    pub splits: Vec<SplitArgument>,
+
+    /// Formulas evaluated (20000) or time (60s; not reproducible)
+    /// [default: the paper's 1000 iterations].
+    #[arg(long, value_name = "B", value_parser = parse_budget)]
+    pub budget: Option<BudgetArgument>,
+
+    /// Write the report, the front and the configuration to this new folder.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+
+    /// Continue the run in this folder with the configuration it was started with.
+    #[arg(long, value_name = "DIR", conflicts_with_all = [
+        "out", "truths", "score_column", "lower_is_better", "reading", "method", "grammar",
+        "n_unary", "from", "template", "no_rules", "no_prediction", "fitness", "splits",
+        "budget", "batch", "positions",
+        "objective", "text", "tokenizer",
+    ])]
+    pub resume: Option<PathBuf>,
+}
+
+/// Search methods.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MethodArgument {
+    /// Typed genetic programming.
+    Gp,
+    /// Random formulas from the same generator, for comparison.
+    Random,
+    /// Every formula of the paper's grammar; there is no budget.
+    Exhaustive,
+}
+
+/// Spaces of formulas.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GrammarArgument {
+    /// Arithmetic over aggregates and scalars of the network.
+    #[default]
+    Aggregates,
+    /// LPZero's: two symbols under chains of unary operations, one binary
+    /// operation, the mean over all sites.
+    Paper,
+}
+
+/// Rank correlations with the trained scores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FitnessArgument {
+    /// Spearman's rho, as in the paper.
+    Spearman,
+    /// Kendall's tau-b, which forgives pairs that a formula leaves tied.
+    Kendall,
+    /// Kendall's tau that does not forgive them.
+    SomersD,
+}
+
+impl Search {
+    /// The first option that would do nothing beside the others, and why.
+    pub fn idle_option(&self) -> Option<(&'static str, &'static str)> {
+        let exhaustive = self.method == MethodArgument::Exhaustive;
+        let paper = exhaustive || self.grammar == GrammarArgument::Paper;
+        let every = "an exhaustive search evaluates every formula";
+        [
+            (
+                self.n_unary.is_some() && !paper,
+                "--n-unary",
+                "only the paper's formulas have branches; add --grammar paper",
+            ),
+            (
+                !self.from.is_empty() && (paper || self.method != MethodArgument::Gp),
+                "--from",
+                "only genetic programming over aggregates starts from formulas",
+            ),
+            (
+                self.template.is_some() && paper,
+                "--template",
+                "the paper's formulas have a shape of their own",
+            ),
+            (
+                self.template.is_some() && !self.from.is_empty(),
+                "--from",
+                "with --template, a search starts from formulas of that shape",
+            ),
+            (exhaustive && self.budget.is_some(), "--budget", every),
+            (exhaustive && self.no_rules, "--no-rules", every),
+            (exhaustive && self.no_prediction, "--no-prediction", every),
+        ]
+        .into_iter()
+        .find_map(|(idle, option, reason)| idle.then_some((option, reason)))
+    }
+}
+
+pub(super) fn parse_split(text: &str) -> Result<SplitArgument, String> {
+    let expected =
+        "expected two numbers such as 100/50: architectures to search on / to select with";
+    let (search, validation) = text.split_once('/').ok_or(expected)?;
+    let number = |part: &str| {
+        part.trim()
+            .parse::<usize>()
+            .map_err(|_| expected.to_owned())
+    };
+    let split = SplitArgument {
+        search: number(search)?,
+        validation: number(validation)?,
+    };
+    if split.search < 2 || split.validation < 2 {
+        return Err("each part of a split needs at least 2 architectures".into());
+    }
+    Ok(split)
+}
+
+fn parse_budget(text: &str) -> Result<BudgetArgument, String> {
+    let expected = "expected a number of evaluations such as 20000, or a time such as 60s";
+    if let Some(seconds) = text.strip_suffix('s') {
+        let seconds: f64 = seconds.trim().parse().map_err(|_| expected.to_owned())?;
+        if !(seconds > 0.0 && std::time::Duration::try_from_secs_f64(seconds).is_ok()) {
+            return Err(expected.into());
+        }
+        return Ok(BudgetArgument::Seconds(seconds));
+    }
+    let evaluations: u64 = text.trim().parse().map_err(|_| expected.to_owned())?;
+    if evaluations == 0 {
+        return Err(expected.into());
+    }
+    Ok(BudgetArgument::Evaluations(evaluations))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_split_is_two_sizes_of_at_least_two() {
+        assert_eq!(
+            parse_split("100/50").unwrap(),
+            SplitArgument {
+                search: 100,
+                validation: 50
+            }
+        );
+        for wrong in ["100", "1/50", "a/b", "100/", "-3/4", "100/50/2"] {
+            assert!(parse_split(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_budget_counts_evaluations_or_seconds() {
+        assert_eq!(parse_budget("60s").unwrap(), BudgetArgument::Seconds(60.0));
+        assert_eq!(
+            parse_budget("20000").unwrap(),
+            BudgetArgument::Evaluations(20000)
+        );
+        for wrong in ["", "s", "-1s", "NaNs", "1e30s", "0", "1.5", "ten"] {
+            assert!(parse_budget(wrong).is_err(), "{wrong}");
+        }
+    }
+}

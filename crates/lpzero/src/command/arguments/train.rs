@@ -1,0 +1,140 @@
+//! The options of `train` and `truth build`.
+
+use std::path::PathBuf;
+
+use super::TruthArguments;
+use clap::Args;
+
+#[derive(Debug, Args)]
+pub struct Train {
+    /// The architecture: any file or folder that `score` takes
+    /// [default: a decoder like GPT-2, of --layers, --width, --heads, --feed-forward].
+    #[arg(value_name = "ARCH", conflicts_with_all = ["layers", "width", "heads", "feed_forward", "entry"])]
+    pub architecture: Option<PathBuf>,
+
+    /// Take architecture and recipe from this entry of a ground truth that `lpzero
+    /// truth build` made, to train it again.
+    #[arg(long, value_name = "ID", conflicts_with_all = ["layers", "width", "heads", "feed_forward"])]
+    pub entry: Option<String>,
+
+    /// The ground truth of --entry, or how to read ARCH.
+    #[command(flatten)]
+    pub truth: TruthArguments,
+
+    /// Blocks [default: 4].
+    #[arg(long, value_name = "N")]
+    pub layers: Option<usize>,
+
+    /// Width of the residual stream [default: 64].
+    #[arg(long, value_name = "N")]
+    pub width: Option<usize>,
+
+    /// Heads per block [default: 4].
+    #[arg(long, value_name = "N")]
+    pub heads: Option<usize>,
+
+    /// Hidden width of the feed-forward networks [default: 4 x width].
+    #[arg(long, value_name = "N")]
+    pub feed_forward: Option<usize>,
+
+    #[command(flatten)]
+    pub recipe: RecipeArguments,
+
+    /// Real text to train on, in place of the synthetic language; its last
+    /// twentieth is for validation.
+    #[arg(long, value_name = "FILE", requires = "tokenizer")]
+    pub text: Option<PathBuf>,
+
+    /// The tokenizer.json that turns the text into tokens.
+    #[arg(long, value_name = "FILE", requires = "text")]
+    pub tokenizer: Option<PathBuf>,
+
+    /// Write weights (model.safetensors), the loss curve (curve.csv, curve.svg), the
+    /// report and checkpoints to this new folder.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+
+    /// Write a folder hugging-face below --out, too, that transformers'
+    /// GPT2LMHeadModel reads.
+    #[arg(long, requires = "out")]
+    pub hugging_face: bool,
+
+    /// Continue the training in this folder; it ends with the same bits.
+    #[arg(long, value_name = "DIR", conflicts_with_all = [
+        "architecture", "entry", "truth", "score_column", "lower_is_better", "reading",
+        "layers", "width", "heads", "feed_forward", "steps", "batch", "positions",
+        "accumulate", "learning_rate", "warm_up", "weight_decay", "clip", "validate_every",
+        "text", "tokenizer", "out", "hugging_face",
+    ])]
+    pub resume: Option<PathBuf>,
+}
+
+/// How a network is trained. Defaults are those of --entry where it is given.
+#[derive(Clone, Debug, Args)]
+pub struct RecipeArguments {
+    /// Updates of the weights [default: 1000].
+    #[arg(long, value_name = "N")]
+    pub steps: Option<u64>,
+
+    /// Sequences per pass [default: 16].
+    #[arg(long, value_name = "N")]
+    pub batch: Option<usize>,
+
+    /// Tokens per sequence [default: 64].
+    #[arg(long, value_name = "N")]
+    pub positions: Option<usize>,
+
+    /// Passes per update, whose gradients are averaged [default: 1].
+    #[arg(long, value_name = "N")]
+    pub accumulate: Option<u32>,
+
+    /// The highest learning rate of AdamW [default: 0.005].
+    #[arg(long, value_name = "X")]
+    pub learning_rate: Option<f64>,
+
+    /// Updates until the rate is highest; then it falls along a cosine to a tenth
+    /// [default: a twentieth of --steps].
+    #[arg(long, value_name = "N")]
+    pub warm_up: Option<u64>,
+
+    /// Decay of matrices and tables [default: 0.1].
+    #[arg(long, value_name = "X")]
+    pub weight_decay: Option<f64>,
+
+    /// Largest norm of the gradient, 0 for no limit [default: 1].
+    #[arg(long, value_name = "X")]
+    pub clip: Option<f64>,
+
+    /// Updates between two validations [default: a tenth of --steps].
+    #[arg(long, value_name = "N")]
+    pub validate_every: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub struct Build {
+    /// What to build: a plan as in crates/train/src/plans/tiny.json, with a space to
+    /// draw from and a recipe for training [default: the plan of the built-in
+    /// ground truth tiny].
+    #[arg(long, value_name = "FILE")]
+    pub plan: Option<PathBuf>,
+
+    /// Architectures to draw [default: what the plan says].
+    #[arg(long, value_name = "N")]
+    pub architectures: Option<usize>,
+
+    /// Seeds to train each with [default: what the plan says].
+    #[arg(long, value_name = "N")]
+    pub seeds: Option<u64>,
+
+    /// Updates per training [default: what the plan says].
+    #[arg(long, value_name = "N")]
+    pub steps: Option<u64>,
+
+    /// A new folder for finished trainings and for the ground truth, truth.json.
+    #[arg(long, value_name = "DIR", required_unless_present = "resume")]
+    pub out: Option<PathBuf>,
+
+    /// Continue the build in this folder.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["out", "plan", "architectures", "seeds", "steps"])]
+    pub resume: Option<PathBuf>,
+}
