@@ -64,7 +64,7 @@ const MOST: usize = 100_000;
 type Choice = [usize; 4];
 
 impl Plan {
-    /// Reads a file of format [`FORMAT`].
+    /// Reads a file of format `lpzero-plan`.
     ///
     /// # Errors
     /// [`Error::Truth`] or [`Error::Plan`], naming file and key.
