@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use lpzero_arch::{Block, Mixer};
 use lpzero_nn::{
     Batch, Curvature, Error, Network, Parameter, Site, Symbol, TensorView, Visitor, Workspace,
 };
@@ -36,15 +37,28 @@ pub fn run_passes(
     }
     if further.flow {
         // In double precision: without norms, activations grow by orders of
-        // magnitude per block. All sequences of ones are equal, so one does.
+        // magnitude per block. All sequences of ones are equal, so one does. So
+        // are all positions where blocks only attend: then one stands for all,
+        // and queries and keys have gradient 0 as in exact arithmetic, where
+        // rounding would make one up that grows like the activations.
         let tensors = network.parameters().iter().map(|parameter| {
             let data = parameter.data.iter().map(|&x| f64::from(x)).collect();
             (parameter.name.clone(), (parameter.shape.clone(), data))
         });
         let (architecture, objective) = (network.architecture(), network.objective());
         let double = Network::<f64>::from_tensors(architecture, objective, tensors.collect())?;
-        let mut flow = Flow(visitor);
-        double.synflow_pass(1, batch.positions, &mut flow, &mut Workspace::new())?;
+        let attends = |block: &Block| {
+            matches!(
+                block.mixer,
+                Mixer::Attention { .. } | Mixer::RelativeAttention { .. }
+            )
+        };
+        let (positions, times) = match architecture.blocks.iter().all(attends) {
+            true => (1, batch.positions as f64),
+            false => (batch.positions, 1.0),
+        };
+        let mut flow = Flow { visitor, times };
+        double.synflow_pass(1, positions, &mut flow, &mut Workspace::new())?;
     }
     Ok(loss)
 }
@@ -178,7 +192,11 @@ impl Visitor<f32> for Spread {
 }
 
 /// Shows the pass of synaptic flow.
-struct Flow<'a>(&'a mut ExactVisitor);
+struct Flow<'a> {
+    visitor: &'a mut ExactVisitor,
+    /// Positions that each position stands for.
+    times: f64,
+}
 
 impl Visitor<f64> for Flow<'_> {
     fn wants(&self, _: Site, _: Symbol) -> bool {
@@ -193,7 +211,8 @@ impl Visitor<f64> for Flow<'_> {
         gradient: TensorView<'_, f64>,
     ) {
         if let Some(site) = site {
-            self.0.flow(site, weight.data, gradient.data, weight.shape);
+            let gradient: Vec<f64> = gradient.data.iter().map(|g| g * self.times).collect();
+            (self.visitor).flow(site, weight.data, &gradient, weight.shape);
         }
     }
 }

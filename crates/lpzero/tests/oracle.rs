@@ -20,7 +20,7 @@ const LOOSER: [(&str, f64, &str); 7] = [
     (
         "logsynflow",
         1e-3,
-        "logarithms of query and key gradients, which vanish in exact arithmetic: rounding the weights to f32 moves encoder_wma by 4e-4 in PyTorch too",
+        "logarithms of query and key gradients, which vanish in exact arithmetic: we have 0, PyTorch has rounding noise",
     ),
     ("zico", 1e-3, "quotients by spreads that nearly vanish"),
     (
@@ -124,4 +124,21 @@ fn the_named_proxies_equal_their_definitions() {
         assert!(compared >= named::NAMED.len() - ELSEWHERE.len() - 2);
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn synaptic_flow_through_many_blocks_is_finite() {
+    let (network, batch) = network("gpt2_tied");
+    let mut deep = network.architecture().clone();
+    deep.blocks = vec![deep.blocks[0].clone(); 24];
+    deep.initialisation.weight = 1.0;
+    deep.initialisation.residual = None;
+    let network = Network::seeded(&deep, Objective::NextToken, 0).unwrap();
+    // Rounding between equal positions, which grows like the activations, made
+    // these infinite.
+    let formulas = ["synflow", "logsynflow"].map(|name| named::find(name).unwrap().node());
+    let mut visitor = ExactVisitor::new(&formulas).unwrap();
+    run_passes(&network, &batch, &mut visitor, &mut Workspace::new()).unwrap();
+    let scores = visitor.finish(&Trace::data_free(&deep).scalars);
+    assert!(scores.iter().all(|score| score.is_finite()), "{scores:?}");
 }
