@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Every named proxy against the published ground truths, scored on whole tensors:
-# the tables and the raw data of docs/results. Hours on two cores: GPT-2's large
-# matrices are decomposed one by one.
+# the tables and the raw data of docs/results. FlexiBERT took an hour on two busy cores;
+# all proxies of GPT-2, whose large matrices are decomposed one by one, were never timed.
 #
 #     benches/tables.sh DATA OUT [flexibert|gpt2-wt103]
 set -euo pipefail
