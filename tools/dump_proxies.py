@@ -11,6 +11,7 @@ Hessian products by differentiating twice. One JSON object per network.
 import json
 import pathlib
 
+import blake3
 import numpy as np
 import torch
 from safetensors import safe_open
@@ -29,7 +30,11 @@ class Watched(networks.Parameters):
     def __init__(self, tensors):
         super().__init__(0)
         self.tensors = tensors
-        self.inputs, self.outputs, self.probabilities = {}, {}, []
+        self.inputs, self.outputs, self.probabilities, self.stream = {}, {}, [], []
+
+    def residual(self, x):
+        self.stream.append(x)
+        return x
 
     def linear(self, name, x, width, bias=True):
         y = super().linear(name, x, width, bias)
@@ -63,6 +68,39 @@ def loss_of(p, architecture, tokens, masked, mask_token):
 
 def rows(x):
     return x.detach().numpy().reshape(-1, x.shape[-1])
+
+
+def random_signs(name, shape):
+    """The engine's signs of this name for seed 0: xoshiro256++ from a hash."""
+    mask = (1 << 64) - 1
+    rotate = lambda x, k: (x << k | x >> (64 - k)) & mask
+    state = blake3.blake3(bytes(16) + name.encode()).digest()
+    s = [int.from_bytes(state[8 * i : 8 * i + 8], "little") for i in range(4)]
+    signs = []
+    for _ in range(int(np.prod(shape))):
+        result = (rotate((s[0] + s[3]) & mask, 23) + s[0]) & mask
+        signs.append(1.0 if result >> 63 else -1.0)
+        t = s[1] << 17 & mask
+        s[2] ^= s[0]
+        s[3] ^= s[1]
+        s[1] ^= s[2]
+        s[0] ^= s[3]
+        s[2] ^= t
+        s[3] = rotate(s[3], 45)
+    return torch.tensor(signs, dtype=torch.float64).reshape(shape)
+
+
+def trainability(boundaries):
+    """Of the residual stream before, between and after all halves of blocks."""
+    found = []
+    for i, (start, end) in enumerate(zip(boundaries, boundaries[1:])):
+        signs = random_signs(f"signs.{i}", end.shape)
+        (g,) = torch.autograd.grad(end, start, signs, retain_graph=True)
+        width = end.shape[-1]
+        jacobian = g.reshape(-1, width).T @ signs.reshape(-1, width) / signs[..., 0].numel()
+        norm = np.linalg.svd(jacobian.numpy(), compute_uv=False).max()
+        found.append(2 - norm - 1 / norm)
+    return np.mean(found)
 
 
 def nuclear(x):
@@ -171,6 +209,7 @@ def scores(path):
     networks.probabilities = watched_probabilities(p, plain_probabilities)
     loss = loss_of(p, architecture, tokens, masked, mask_token)
     networks.probabilities = plain_probabilities
+    trained = trainability(p.stream)
     names = list(weights)
     gradients = torch.autograd.grad(loss, list(weights.values()), create_graph=True)
     inner = sum((g * g.detach()).sum() for g in gradients)
@@ -235,6 +274,7 @@ def scores(path):
         "swap": sum(len(np.unique(codes(a), axis=1).T) for a in hidden),
         "v_pca": sum(pca_dimension(a) for a in first),
         "az_expressivity": sum(pca_entropy(a) for a in last),
+        "az_trainability": trained,
         "neural_spectral_capacity": sum(spectral_capacity(W[n]) for n in attn + ffn),
         "zerolm": sum(spectral_mean(W[n]) for n in attn + ffn),
         "eznas": sum(1 / (1 + np.exp(-sign_logdet(G[n]))) for n in attn + ffn),

@@ -43,6 +43,10 @@ class Parameters:
             self.bias(f"{name}.bias", width) if bias else None,
         )
 
+    def residual(self, x):
+        """The residual stream between halves of blocks; for those who watch."""
+        return x
+
     def norm(self, name, x, epsilon):
         width = x.shape[-1]
         gain = self._draw(f"{name}.gain", (width,), 1.0, 0.3)
@@ -179,7 +183,7 @@ def block(p, architecture, name, x, spec):
 
     if mixer == "transform":
         h = split_heads(p.linear(f"{name}.transform", x, width), fields["heads"])
-        x = merge_heads(transform_2d(h, fields["transform"]))
+        x = p.residual(merge_heads(transform_2d(h, fields["transform"])))
         return norm(1, x + feed_forward(p, name, x, spec["feed_forward"]))
 
     y = norm(0, x) if pre else x
@@ -195,8 +199,9 @@ def block(p, architecture, name, x, spec):
         y = dynamic_convolution(p, name, y, fields["heads"], fields["kernel"])
     x = x + p.linear(f"{name}.out", y, width, bias=mixer != "relative-attention")
     if pre:
+        x = p.residual(x)
         return x + feed_forward(p, name, norm(1, x), spec["feed_forward"])
-    x = norm(0, x)
+    x = p.residual(norm(0, x))
     return norm(1, x + feed_forward(p, name, x, spec["feed_forward"]))
 
 
@@ -253,8 +258,9 @@ def hidden_states(p, architecture, tokens):
             x = x * math.sqrt(width)
         if embedding["position_width"] == "model":
             x = x + p.matrix("position.table", architecture["positions"], width)[positions]
+    x = p.residual(x)
     for i, spec in enumerate(architecture["blocks"]):
-        x = block(p, architecture, f"block.{i}", x, spec)
+        x = p.residual(block(p, architecture, f"block.{i}", x, spec))
     if architecture["norm_placement"] == "pre":
         x = p.norm("final.norm", x, architecture["norm_epsilon"])
     return x

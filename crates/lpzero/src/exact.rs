@@ -1,5 +1,5 @@
 //! All passes that a set of formulas takes: the first, and what some formula
-//! reads of the Hessian, of synaptic flow, or of every sequence alone.
+//! reads of the Hessian, of synaptic flow, of every sequence alone, or of Jacobians.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -34,6 +34,10 @@ pub fn run_passes(
     }
     if further.sequences {
         sequences(network, batch, visitor, workspace)?;
+    }
+    if further.jacobians {
+        let mut show = |site, tensor: TensorView<'_, f32>| visitor.later(site, Symbol::Jr, tensor);
+        network.sign_jacobians(batch, &mut show, workspace)?;
     }
     if further.flow {
         // In double precision: without norms, activations grow by orders of

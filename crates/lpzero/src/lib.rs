@@ -28,6 +28,8 @@ pub use lpzero_trace as trace;
 pub use lpzero_train as train;
 pub use lpzero_truth as truth;
 pub use proxy::Proxy;
-pub use ranking::{Difference, PassScores, RankRow, Stability, Subjects, rank, rank_passes};
+pub use ranking::{
+    Contestant, Difference, PassScores, RankRow, Stability, Subjects, rank, rank_passes,
+};
 pub use repeats::{PassMoments, Repeats, Repetition};
 pub use workbench::{Pass, Traced, Workbench};

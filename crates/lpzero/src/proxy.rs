@@ -26,6 +26,13 @@ impl Proxy {
         if let Some(named) = named::find(text) {
             return Ok(Self::named(named));
         }
+        if let Some(product) = named::find_product(text) {
+            return Err(Error::Formula(format!(
+                "{text} is the {}, which says nothing of one architecture; expected a formula, or \
+                 `lpzero rank --proxy {text}`",
+                product.text()
+            )));
+        }
         let formula = parse(text).map_err(|error| Error::Formula(error.render(text)))?;
         Ok(Self {
             name: text.to_owned(),

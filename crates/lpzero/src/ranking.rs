@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use lpzero_proxy::{Evaluator, named};
+use lpzero_proxy::Evaluator;
+use lpzero_proxy::named::{self, RankProduct};
 use lpzero_search::MINIMUM_GROUP;
 use lpzero_search::bootstrap::{Bootstrap, Resamples};
 use lpzero_search::statistics::{
@@ -101,6 +102,45 @@ fn is_zero(count: &usize) -> bool {
     *count == 0
 }
 
+/// What has a row: a proxy, or the product of the ranks that several give.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Contestant {
+    /// As the user named it.
+    pub name: String,
+    /// Its formula, or what stands for one.
+    pub formula: String,
+    /// -1 where the proxy is turned so that larger is better.
+    pub sign: i8,
+    /// Whether a network takes part at all.
+    pub needs_network: bool,
+    /// Whether the score stays the same when minibatch and objective change.
+    pub data_free: bool,
+}
+
+impl Contestant {
+    /// A proxy, of which it is known whether it is data-free.
+    pub fn proxy(proxy: &Proxy, data_free: bool) -> Self {
+        Self {
+            name: proxy.name.clone(),
+            formula: proxy.formula.to_string(),
+            sign: proxy.sign,
+            needs_network: proxy.needs_network(),
+            data_free,
+        }
+    }
+
+    /// A product of the ranks that other contestants give.
+    pub fn product(product: &RankProduct, parts: &[&Contestant]) -> Self {
+        Self {
+            name: product.name.to_owned(),
+            formula: product.text(),
+            sign: 1,
+            needs_network: parts.iter().any(|part| part.needs_network),
+            data_free: parts.iter().all(|part| part.data_free),
+        }
+    }
+}
+
 /// The architectures that proxies are ranked on, and what is known of them
 /// without a network.
 #[derive(Clone, Debug)]
@@ -176,6 +216,32 @@ impl PassScores {
         self.columns.push(scores);
         self.seconds.push(seconds);
     }
+
+    /// Adds the product of the ranks that the columns `parts` give, as the sum of
+    /// `ln(rank / n)`, the worst having rank 1; NaN throughout where a part is not
+    /// finite somewhere, and so ranks nothing.
+    ///
+    /// # Errors
+    ///
+    /// Fewer than two architectures.
+    pub fn add_product(&mut self, parts: &[usize]) -> Result<(), Error> {
+        let count = parts.first().map_or(0, |&part| self.columns[part].len());
+        let mut sums = vec![0.0; count];
+        for &part in parts {
+            let scores = &self.columns[part];
+            if !scores.iter().all(|score| score.is_finite()) {
+                sums.fill(f64::NAN);
+                break;
+            }
+            for (sum, rank) in sums.iter_mut().zip(ranks(scores)?) {
+                *sum += (rank / count as f64).ln();
+            }
+        }
+        self.seconds
+            .push(parts.iter().map(|&part| self.seconds[part]).sum());
+        self.columns.push(sums);
+        Ok(())
+    }
 }
 
 /// One row per proxy by traces alone, on the architectures of a ground truth in
@@ -201,22 +267,24 @@ pub fn rank(
         pass.add_traced(proxy, &evaluator, indices)?;
     }
     let subjects = Subjects::new(truth, indices);
-    let data_free: Vec<bool> = proxies.iter().map(|p| !p.needs_network()).collect();
+    let contestants: Vec<Contestant> = proxies
+        .iter()
+        .map(|proxy| Contestant::proxy(proxy, !proxy.needs_network()))
+        .collect();
     let passes = (&[pass][..], Repeats::ONE);
-    rank_passes(proxies, passes, &subjects, &data_free, seed, progress)
+    rank_passes(&contestants, passes, &subjects, seed, progress)
 }
 
 /// [`rank`] by the mean of the scores of several passes, which are those of the
-/// repeats. `data_free` says of each proxy whether it is.
+/// repeats; contestants are in the order of their columns.
 ///
 /// # Errors
 ///
 /// As [`rank`].
 pub fn rank_passes(
-    proxies: &[Proxy],
+    contestants: &[Contestant],
     (passes, repeats): (&[PassScores], Repeats),
     subjects: &Subjects,
-    data_free: &[bool],
     seed: u64,
     mut progress: impl FnMut(usize),
 ) -> Result<Vec<RankRow>, Error> {
@@ -228,8 +296,8 @@ pub fn rank_passes(
     let baselines = baselines.map(|scores| Measured::new(&bootstrap, scores, &subjects.scores));
     let [params, depth2_width] = baselines;
     let (params, depth2_width) = (params?, depth2_width?);
-    let mut rows = Vec::with_capacity(proxies.len());
-    for (done, proxy) in proxies.iter().enumerate() {
+    let mut rows = Vec::with_capacity(contestants.len());
+    for (done, contestant) in contestants.iter().enumerate() {
         let columns: Vec<&[f64]> = passes.iter().map(|pass| &pass.columns[done][..]).collect();
         let mean;
         let scores = match columns[..] {
@@ -242,8 +310,8 @@ pub fn rank_passes(
         let undefined = scores.iter().filter(|score| !score.is_finite()).count();
         let seconds = passes.iter().map(|pass| pass.seconds[done]).sum();
         let mut row = RankRow {
-            proxy: proxy.name.clone(),
-            formula: proxy.formula.to_string(),
+            proxy: contestant.name.clone(),
+            formula: contestant.formula.clone(),
             tau: None,
             tau_ci: None,
             rho: None,
@@ -255,9 +323,9 @@ pub fn rank_passes(
             tau_top10: None,
             precision_top10: None,
             ties: None,
-            needs_network: proxy.needs_network(),
-            data_free: data_free[done],
-            sign: proxy.sign,
+            needs_network: contestant.needs_network,
+            data_free: contestant.data_free,
+            sign: contestant.sign,
             undefined,
             seconds,
             seconds_per_architecture: seconds / subjects.count() as f64,
@@ -392,6 +460,23 @@ fn mean_rho(columns: &[&[f64]]) -> Result<Option<f64>, Error> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn a_product_of_ranks_is_the_sum_of_their_logarithms() {
+        let proxy = Proxy::parse("params").unwrap();
+        let mut pass = PassScores::default();
+        pass.add(&proxy, vec![1.0, 5.0, 3.0, 3.0], 1.0);
+        pass.add(&proxy, vec![0.1, 0.2, 0.4, 0.3], 2.0);
+        pass.add_product(&[0, 1]).unwrap();
+        // Ranks 1 4 2.5 2.5 and 1 2 4 3, of 4.
+        for (found, product) in pass.columns[2].iter().zip([1.0, 8.0, 10.0, 7.5]) {
+            assert!((found - f64::ln(product / 16.0)).abs() < 1e-14);
+        }
+        assert!((pass.seconds[2] - 3.0).abs() < 1e-14);
+        pass.add(&proxy, vec![0.0, f64::NAN, 1.0, 2.0], 1.0);
+        pass.add_product(&[0, 3]).unwrap();
+        assert!(pass.columns[4].iter().all(|score| score.is_nan()));
+    }
 
     #[test]
     fn the_mean_over_all_pairs_is_the_mean_over_all_pairs() {

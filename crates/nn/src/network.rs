@@ -2,6 +2,7 @@
 
 mod evaluate;
 mod hessian;
+mod jacobian;
 mod synflow;
 
 pub use hessian::{Curvature, rademacher};
@@ -300,8 +301,8 @@ impl<F: Real> Network<F> {
         Ok(on_threads(pass, |pass| self.run(pass, rows, batch)))
     }
 
-    fn run(&self, pass: &mut Pass<'_, F>, rows: Rows, batch: &Batch) -> f64 {
-        let embedding = &self.layers.embedding;
+    /// What the network is shown, and the positions that are masked in it.
+    fn input(&self, batch: &Batch) -> (Vec<u32>, Vec<usize>) {
         let mut tokens = batch.tokens.clone();
         let masked = match self.layers.goal {
             Goal::MaskedToken(_) => batch.masked_positions(self.seed),
@@ -310,7 +311,12 @@ impl<F: Real> Network<F> {
         for &position in &masked {
             tokens[position] = mask_token(self.architecture.vocabulary);
         }
+        (tokens, masked)
+    }
 
+    fn run(&self, pass: &mut Pass<'_, F>, rows: Rows, batch: &Batch) -> f64 {
+        let embedding = &self.layers.embedding;
+        let (tokens, masked) = self.input(batch);
         let (x, embedded) = embedding.forward(pass, rows, &tokens);
         let (x, caches) = self.layers.forward(pass, rows, x);
         let mut shared = SharedGradients::new(embedding.clusters());

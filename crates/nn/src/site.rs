@@ -92,6 +92,10 @@ pub enum Symbol {
     /// Mean over standard deviation (divided by n) of |G| over sequences, each a
     /// pass of its own; 0 where there is no spread. Same shape as W.
     Gr,
+    /// Jacobian of half a block (its mixer or its feed-forward network, with
+    /// residual sum and norm), tried with random signs, (width, width); at the
+    /// map where the half ends. See [`Network::sign_jacobians`](crate::Network::sign_jacobians).
+    Jr,
 }
 
 impl Role {
@@ -147,7 +151,7 @@ impl Symbol {
     ];
 
     /// What takes further passes, in the order of the enum after [`ALL`](Self::ALL).
-    pub const LATER: [Symbol; 4] = [Symbol::Hg, Symbol::Gf, Symbol::Lf, Symbol::Gr];
+    pub const LATER: [Symbol; 5] = [Symbol::Hg, Symbol::Gf, Symbol::Lf, Symbol::Gr, Symbol::Jr];
 
     /// Whether it takes a further pass.
     pub fn is_later(self) -> bool {
@@ -172,6 +176,9 @@ impl Symbol {
             Symbol::Lf => "log(1 + |Gf|), computed in double precision",
             Symbol::Gr => {
                 "mean over standard deviation of |G| over sequences, each being a pass of its own; 0 where there is no spread"
+            }
+            Symbol::Jr => {
+                "mean over tokens of g sᵀ, s being random signs as the gradient at the end of half a block and g what they become at its start (width, width); where the half ends: `out`, `transform` and `ffn-out`"
             }
         }
     }

@@ -17,7 +17,7 @@ pub enum Node {
     /// A scalar of the whole network: `layers`, `loss`, `params`.
     Scalar(NetworkScalar),
     /// A tensor at every site: `W`, `G`, `X`, `A`, `D`, `H`, `S`, `J`, or what
-    /// a further pass gives: `Hg`, `Gf`, `Lf`, `Gr`.
+    /// a further pass gives: `Hg`, `Gf`, `Lf`, `Gr`, `Jr`.
     Symbol(Symbol),
     /// An operator of the table (elementwise, reduction, binary, ...) that is
     /// not an aggregator, with as many arguments as its arity.
@@ -62,6 +62,8 @@ pub enum Class {
     Output,
     /// S.
     Attention,
+    /// Jr.
+    Jacobian,
     /// The result of a matrix product (contracts dimension 0 of two tensors of one class).
     Product,
 }
@@ -190,6 +192,7 @@ impl Class {
             Symbol::X => Class::Input,
             Symbol::A | Symbol::D | Symbol::H | Symbol::J => Class::Output,
             Symbol::S => Class::Attention,
+            Symbol::Jr => Class::Jacobian,
         }
     }
 }

@@ -84,6 +84,8 @@ pub const NAMED: &[Named] = &[
         .note("Parameters are those of the whole network."),
     proxy("az_expressivity", "sum[ffn-out](pca_entropy(A))", "Entropy of the normalised variances of the principal components of each block's features, summed over blocks.", "Lee & Ham 2024 (AZ-NAS)")
         .note("Features are the outputs of the last feed-forward map, before the residual sum; the paper's input is Gaussian noise, ours the minibatch."),
+    proxy("az_trainability", "mean[block](2 - spectral_norm(Jr) - 1 / spectral_norm(Jr))", "How near to 1 the spectral norm of the Jacobian of every half of a block is, tried with random signs in place of gradients: 2 - norm - 1 / norm, a mean over halves.", "Lee & Ham 2024 (AZ-NAS)")
+        .note("Halves are the mixer and the feed-forward network, each with residual sum and norm. Their code adds 1e-6 to the divisor; the paper's input is Gaussian noise, ours the minibatch."),
     proxy("neural_spectral_capacity", "sum[block](spectral_capacity(W))", "Expected log det(1 + Wᵀ W) of random matrices of the shapes of the maps, summed over the maps of the blocks.", "Zhu et al. 2026 (arXiv 2609.23087)")
         .note("With their default scale, variance 2 / (rows + columns). Query, key and value count as whole maps, where the paper counts each head and its code for FlexiBERT the three as one."),
     proxy("zerolm", "sum[attn](spectral_mean(W)) + sum[ffn](spectral_mean(W))", "Mean squared singular value of every map, summed over attention and feed-forward maps.", "Chen et al. 2025 (ZeroLM, arXiv 2503.18646)")
@@ -100,20 +102,47 @@ pub const NAMED: &[Named] = &[
 const PER_LAYER: &str = "The code of Serianni & Kalita divides by the number of matrices (or of observed outputs) in the sum, where we divide by the number of layers.";
 
 /// Published proxies that are not in the table, and why.
-pub const ABSENT: &[(&str, &str)] = &[
-    (
-        "AZ-NAS trainability (Lee & Ham 2024)",
-        "It takes the largest singular value of each block's Jacobian under random signs, a pass that the engine does not have.",
-    ),
-    (
-        "AZ-NAS progressivity (Lee & Ham 2024)",
-        "The smallest growth of expressivity from block to block; its authors leave it out for transformers, whose features keep their width.",
-    ),
-    (
-        "AZ-NAS rank product (Lee & Ham 2024)",
-        "A sum of logarithms of ranks: a statement about a set of architectures and not a formula of one.",
-    ),
-];
+pub const ABSENT: &[(&str, &str)] = &[(
+    "AZ-NAS progressivity (Lee & Ham 2024)",
+    "The smallest growth of expressivity from block to block; its authors leave it out for transformers, whose features keep their width.",
+)];
+
+/// What ranks architectures by the product of the ranks that several proxies give
+/// them. It says nothing of one architecture alone, so it is no formula.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RankProduct {
+    /// Its name.
+    pub name: &'static str,
+    /// Named proxies.
+    pub parts: &'static [&'static str],
+    /// One sentence on what it is.
+    pub definition: &'static str,
+    /// Where it comes from.
+    pub source: &'static str,
+    /// Where this reading differs from a paper or a released implementation.
+    pub note: &'static str,
+}
+
+/// Every rank product.
+pub const RANK_PRODUCTS: &[RankProduct] = &[RankProduct {
+    name: "az_nas",
+    parts: &["az_expressivity", "az_trainability", "flops"],
+    definition: "Sum over expressivity, trainability and FLOPs of log(rank / n), the worst of the n architectures having rank 1.",
+    source: "Lee & Ham 2024 (AZ-NAS)",
+    note: "Without progressivity, as in their search of transformers. Equal scores share the mean of their ranks.",
+}];
+
+/// The rank product of this name.
+pub fn find_product(name: &str) -> Option<&'static RankProduct> {
+    RANK_PRODUCTS.iter().find(|product| product.name == name)
+}
+
+impl RankProduct {
+    /// What stands for a formula.
+    pub fn text(&self) -> String {
+        format!("product of the ranks of {}", self.parts.join(", "))
+    }
+}
 
 const fn proxy(
     name: &'static str,
@@ -190,6 +219,14 @@ mod tests {
             assert_eq!(type_of(&node), Ok(Type::Network), "{}", proxy.name);
             assert_eq!(node.to_string(), proxy.formula, "{}", proxy.name);
             assert_eq!(find(proxy.name), Some(proxy));
+        }
+    }
+
+    #[test]
+    fn rank_products_are_of_named_proxies() {
+        for product in RANK_PRODUCTS {
+            assert!(find(product.name).is_none());
+            assert!(product.parts.iter().all(|part| find(part).is_some()));
         }
     }
 

@@ -124,5 +124,6 @@ pub(crate) fn symbol_name(symbol: Symbol) -> &'static str {
         Symbol::Gf => "Gf",
         Symbol::Lf => "Lf",
         Symbol::Gr => "Gr",
+        Symbol::Jr => "Jr",
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use lpzero_trace::{NetworkScalar, Role, Symbol};
 
-use crate::named::{ABSENT, NAMED};
+use crate::named::{ABSENT, NAMED, RANK_PRODUCTS};
 use crate::print::symbol_name;
 use crate::{
     Class, Direction, Fixity, Kind, MAX_DEPTH, MAX_LENGTH, OPERATORS, Operator, ROLE_GROUPS, Rule,
@@ -60,7 +60,7 @@ pub fn reference() -> String {
     section(
         &mut out,
         "Symbols",
-        "The last four take further passes, which are run only where a formula reads them: `score` and `rank` do, `search` does not offer them.",
+        "The last five take further passes, which are run only where a formula reads them: `score` and `rank` do, `search` does not offer them.",
     );
     rows(
         &mut out,
@@ -127,6 +127,27 @@ pub fn reference() -> String {
                 proxy.definition.to_owned(),
                 proxy.source.to_owned(),
                 proxy.note.to_owned(),
+            ]
+        }),
+    );
+    out.push_str(
+        "\nProducts of ranks are statements about a set of architectures; `rank` knows them.\n\n",
+    );
+    rows(
+        &mut out,
+        &["name", "ranks of", "is", "source", "our reading"],
+        RANK_PRODUCTS.iter().map(|product| {
+            vec![
+                format!("`{}`", product.name),
+                product
+                    .parts
+                    .iter()
+                    .map(|part| format!("`{part}`"))
+                    .collect::<Vec<_>>()
+                    .join(" "),
+                product.definition.to_owned(),
+                product.source.to_owned(),
+                product.note.to_owned(),
             ]
         }),
     );

@@ -281,6 +281,7 @@ impl fmt::Display for Class {
             Class::Input => "inputs (X)",
             Class::Output => "outputs (A, D, H, J)",
             Class::Attention => "attention probabilities (S)",
+            Class::Jacobian => "Jacobians (Jr)",
             Class::Product => "a matrix product",
         })
     }

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use anyhow::Result;
 use lpzero::Proxy;
-use lpzero::language::named::{self, NAMED};
+use lpzero::language::named::{self, NAMED, RANK_PRODUCTS, RankProduct};
 use lpzero::language::{canonical_for_ranking, reference, to_latex};
 
 use super::arguments::Proxies;
@@ -17,7 +17,10 @@ pub fn run(session: &Session, arguments: &Proxies) -> Result<()> {
         return Ok(());
     }
     match &arguments.name {
-        Some(name) => explain(session, name),
+        Some(name) => match named::find_product(name) {
+            Some(product) => explain_product(session, product),
+            None => explain(session, name),
+        },
         None => list(session),
     }
 }
@@ -45,7 +48,33 @@ fn list(session: &Session) -> Result<()> {
     for proxy in NAMED {
         table.add_row([proxy.name, proxy.formula, proxy.definition]);
     }
+    for product in RANK_PRODUCTS {
+        table.add_row([product.name, &product.text(), product.definition]);
+    }
     writeln!(out, "{table}")?;
+    Ok(())
+}
+
+fn explain_product(session: &Session, product: &RankProduct) -> Result<()> {
+    if session.json {
+        return print_json(&serde_json::json!({
+            "proxy": product.name,
+            "ranks_of": product.parts,
+            "definition": product.definition,
+            "source": product.source,
+            "note": product.note,
+        }));
+    }
+    let out = &mut std::io::stdout().lock();
+    writeln!(out, "{}: {}", product.name, product.definition)?;
+    writeln!(out, "source      {}", product.source)?;
+    writeln!(out, "our reading {}", product.note)?;
+    writeln!(out, "is the      {}", product.text())?;
+    writeln!(
+        out,
+        "ranks only  it says nothing of one architecture: `lpzero rank --proxy {}`",
+        product.name
+    )?;
     Ok(())
 }
 

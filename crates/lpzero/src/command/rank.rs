@@ -8,7 +8,8 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use lpzero::arch::Architecture;
 use lpzero::language::Evaluator;
-use lpzero::{PassScores, Proxy, Subjects, Workbench};
+use lpzero::language::named::{RANK_PRODUCTS, RankProduct, find_product};
+use lpzero::{Contestant, PassScores, Proxy, Subjects, Workbench};
 
 use super::arguments::{Rank, RankFormatArgument};
 use super::failure::Failure;
@@ -17,14 +18,7 @@ use super::rank_table::RankTable;
 use super::session::{Session, columns, failed, proxies, repeats, source};
 
 pub fn run(session: &Session, arguments: &Rank) -> Result<()> {
-    let proxies = match (&arguments.proxies[..], arguments.all) {
-        ([], true) => Proxy::all_named(),
-        ([], false) => {
-            let cheap = |proxy: &Proxy| !proxy.formula.needs_whole_tensors();
-            Proxy::all_named().into_iter().filter(cheap).collect()
-        }
-        (texts, _) => proxies(texts)?,
-    };
+    let (proxies, products) = chosen(arguments)?;
     let truth = session.truth(&arguments.truth)?;
     let indices: Vec<usize> = match arguments.split {
         Some(split) => {
@@ -55,19 +49,24 @@ pub fn run(session: &Session, arguments: &Rank) -> Result<()> {
         workbench.set_repetition(repetition);
         passes.push(work.scores(&workbench)?);
     }
+    let mut contestants: Vec<Contestant> = (proxies.iter().zip(data_free))
+        .map(|(proxy, data_free)| Contestant::proxy(proxy, data_free))
+        .collect();
+    for product in products {
+        let of = |name: &&str| proxies.iter().position(|proxy| proxy.name == *name);
+        let parts: Vec<usize> = product.parts.iter().filter_map(of).collect();
+        for pass in &mut passes {
+            pass.add_product(&parts).map_err(failed)?;
+        }
+        let parts: Vec<&Contestant> = parts.iter().map(|&part| &contestants[part]).collect();
+        contestants.push(Contestant::product(product, &parts));
+    }
 
-    let bar = session.report.bar("ranking", proxies.len() as u64);
+    let bar = session.report.bar("ranking", contestants.len() as u64);
     let progress = |done| bar.set_position(done as u64);
     let subjects = Subjects::new(&truth, &indices);
     let passes = (&passes[..], repeats);
-    let rows = lpzero::rank_passes(
-        &proxies,
-        passes,
-        &subjects,
-        &data_free,
-        session.seed,
-        progress,
-    );
+    let rows = lpzero::rank_passes(&contestants, passes, &subjects, session.seed, progress);
     bar.finish_and_clear();
     let rows = rows.map_err(failed)?;
 
@@ -112,6 +111,35 @@ pub fn run(session: &Session, arguments: &Rank) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+/// What the options name: proxies, and products of ranks together with what they
+/// are made of.
+fn chosen(arguments: &Rank) -> Result<(Vec<Proxy>, Vec<&'static RankProduct>)> {
+    match (&arguments.proxies[..], arguments.all) {
+        ([], true) => Ok((Proxy::all_named(), RANK_PRODUCTS.iter().collect())),
+        ([], false) => {
+            let cheap = |proxy: &Proxy| !proxy.formula.needs_whole_tensors();
+            let proxies = Proxy::all_named().into_iter().filter(cheap).collect();
+            Ok((proxies, Vec::new()))
+        }
+        (texts, _) => {
+            let is_product = |text: &&String| find_product(text).is_some();
+            let (products, texts): (Vec<&String>, Vec<&String>) =
+                texts.iter().partition(is_product);
+            let products: Vec<_> = (products.iter())
+                .filter_map(|name| find_product(name))
+                .collect();
+            let texts: Vec<String> = texts.into_iter().cloned().collect();
+            let mut proxies = proxies(&texts)?;
+            for part in products.iter().flat_map(|product| product.parts) {
+                if !proxies.iter().any(|proxy| proxy.name == *part) {
+                    proxies.push(Proxy::parse(part).map_err(failed)?);
+                }
+            }
+            Ok((proxies, products))
+        }
+    }
 }
 
 /// A file that the user chose, ready to be written; what it holds is kept until

@@ -13,7 +13,7 @@ use super::transform::LinearTransform;
 use crate::kernels::elementwise::add;
 use crate::parameters::Declarations;
 use crate::pass::{Keep, Pass, Rows};
-use crate::{Real, Role};
+use crate::{Real, Role, Site};
 
 /// What a sublayer computes.
 #[derive(Clone, Debug)]
@@ -96,6 +96,8 @@ impl Function {
 pub(crate) struct Sublayer {
     function: Function,
     norm: Option<(Norm, NormPlacement)>,
+    /// Its last map.
+    end: Site,
 }
 
 impl<F> FunctionCache<F> {
@@ -200,8 +202,23 @@ impl Sublayer {
                     Some((norm, norm_placement))
                 }
             };
-            Sublayer { function, norm }
+            let end = match function {
+                Function::FeedForward(_) => Role::FfnOut,
+                Function::Transform(_) => Role::Transform,
+                _ => Role::Out,
+            };
+            let end = block_site(layer, end, 0);
+            Sublayer {
+                function,
+                norm,
+                end,
+            }
         })
+    }
+
+    /// The site of its last map.
+    pub(crate) fn end(&self) -> Site {
+        self.end
     }
 
     pub(crate) fn forward<F: Real>(

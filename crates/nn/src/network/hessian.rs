@@ -87,14 +87,18 @@ impl<F: Real> Network<F> {
 /// of the seed and the tensor's name.
 pub fn rademacher<F: Real>(seed: u64) -> impl Fn(&Parameter<F>, &mut [F]) {
     move |parameter, direction| {
-        let name = format!("rademacher.{}", parameter.name);
-        let mut generator = random::stream(seed, &name, 0);
-        for x in direction {
-            *x = match generator.random() {
-                true => F::one(),
-                false => -F::one(),
-            };
-        }
+        fill_signs((seed, &format!("rademacher.{}", parameter.name)), direction);
+    }
+}
+
+/// Fills a named tensor with random signs.
+pub(super) fn fill_signs<F: Real>((seed, name): (u64, &str), out: &mut [F]) {
+    let mut generator = random::stream(seed, name, 0);
+    for x in out {
+        *x = match generator.random() {
+            true => F::one(),
+            false => -F::one(),
+        };
     }
 }
 

@@ -146,6 +146,7 @@ impl ExactVisitor {
                 Symbol::Hg => further.hessian = true,
                 Symbol::Gf | Symbol::Lf => further.flow = true,
                 Symbol::Gr => further.sequences = true,
+                Symbol::Jr => further.jacobians = true,
                 _ => {}
             }
         }
@@ -252,6 +253,8 @@ pub struct Further {
     pub flow: bool,
     /// Each sequence alone (`Gr`).
     pub sequences: bool,
+    /// Random signs through half a block (`Jr`).
+    pub jacobians: bool,
 }
 
 /// The moments that elementwise formulas read, of numbers in double precision.

@@ -87,6 +87,11 @@ pub(super) fn nuclear(tensor: Whole<'_>) -> f64 {
     }
 }
 
+pub(super) fn spectral_norm(tensor: Whole<'_>) -> f64 {
+    let squares = eigenvalues(&smaller_gram(&tensor.matrix(|x| x)));
+    squares.last().map_or(f64::NAN, |x| x.max(0.0).sqrt())
+}
+
 pub(super) fn logdet_agreement(tensor: Whole<'_>) -> f64 {
     // Equal signs less unequal ones is the product of codes of 1 and -1.
     let codes = tensor.matrix(|x| if x > 0.0 { 1.0 } else { -1.0 });

@@ -78,6 +78,8 @@ pub static OPERATORS: &[Operator] = &[
     // Reductions of whole tensors, rows being all dimensions but the last: exact scoring only.
     whole("nuclear", nuclear, r"\left\lVert #1\right\rVert_*", "Nuclear norm: the sum of the singular values.")
         .homogeneous().even().range(Range::NonNegative),
+    whole("spectral_norm", spectral_norm, r"\left\lVert #1\right\rVert_{\sigma}", "Spectral norm: the largest singular value.")
+        .homogeneous().even().range(Range::NonNegative),
     whole("logdet_agreement", logdet_agreement, r"\log\left|K\left(#1\right)+I\right|", "Log of det(K + 1), K(i, j) being the number of columns (units) with equal sign in rows (tokens) i and j, 1 the identity, without which equal rows make it infinite (after Mellor et al. 2021)."),
     whole("distinct_codes", distinct_codes, r"\operatorname{codes}\left(#1\right)", "Number of different sign patterns over rows (tokens) that columns (units) have (Peng et al. 2024).")
         .range(Range::NonNegative),
