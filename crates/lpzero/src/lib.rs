@@ -29,7 +29,7 @@ pub use lpzero_train as train;
 pub use lpzero_truth as truth;
 pub use proxy::Proxy;
 pub use ranking::{
-    Contestant, Difference, PassScores, RankRow, Stability, Subjects, rank, rank_passes,
+    Contestant, Difference, PassScores, RankRow, Seconds, Stability, Subjects, rank, rank_passes,
 };
 pub use repeats::{PassMoments, Repeats, Repetition};
 pub use workbench::{Pass, Traced, Workbench};

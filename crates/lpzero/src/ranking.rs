@@ -61,7 +61,9 @@ pub struct RankRow {
     /// Time to evaluate it on all architectures: on their traces, or on whole
     /// tensors with the passes that this takes.
     pub seconds: f64,
-    /// The same divided by the number of architectures.
+    /// What one architecture costs: the same divided by their number, or on whole
+    /// tensors the time of this proxy alone on an architecture of median size,
+    /// passes included.
     pub seconds_per_architecture: f64,
     /// What several passes say, where there are several.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -186,7 +188,25 @@ impl Subjects {
 pub struct PassScores {
     columns: Vec<Vec<f64>>,
     /// Time by proxy.
-    seconds: Vec<f64>,
+    seconds: Vec<Seconds>,
+}
+
+/// What scoring took.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Seconds {
+    /// All architectures; a share, where proxies were scored together.
+    pub total: f64,
+    /// One architecture.
+    pub each: f64,
+}
+
+impl Seconds {
+    fn plus(self, other: Self) -> Self {
+        Self {
+            total: self.total + other.total,
+            each: self.each + other.each,
+        }
+    }
 }
 
 impl PassScores {
@@ -205,12 +225,14 @@ impl PassScores {
         let scores = evaluator
             .scores(&proxy.formula, indices)
             .map_err(|error| Error::Formula(error.to_string()))?;
-        self.add(proxy, scores, start.elapsed().as_secs_f64());
+        let total = start.elapsed().as_secs_f64();
+        let each = total / indices.len() as f64;
+        self.add(proxy, scores, Seconds { total, each });
         Ok(())
     }
 
     /// Adds a proxy by its scores, which took `seconds`.
-    pub fn add(&mut self, proxy: &Proxy, mut scores: Vec<f64>, seconds: f64) {
+    pub fn add(&mut self, proxy: &Proxy, mut scores: Vec<f64>, seconds: Seconds) {
         let sign = f64::from(proxy.sign);
         scores.iter_mut().for_each(|score| *score *= sign);
         self.columns.push(scores);
@@ -237,8 +259,9 @@ impl PassScores {
                 *sum += (rank / count as f64).ln();
             }
         }
+        let seconds = parts.iter().map(|&part| self.seconds[part]);
         self.seconds
-            .push(parts.iter().map(|&part| self.seconds[part]).sum());
+            .push(seconds.fold(Seconds::default(), Seconds::plus));
         self.columns.push(sums);
         Ok(())
     }
@@ -308,7 +331,8 @@ pub fn rank_passes(
             }
         };
         let undefined = scores.iter().filter(|score| !score.is_finite()).count();
-        let seconds = passes.iter().map(|pass| pass.seconds[done]).sum();
+        let seconds = passes.iter().map(|pass| pass.seconds[done]);
+        let seconds = seconds.fold(Seconds::default(), Seconds::plus);
         let mut row = RankRow {
             proxy: contestant.name.clone(),
             formula: contestant.formula.clone(),
@@ -327,8 +351,8 @@ pub fn rank_passes(
             data_free: contestant.data_free,
             sign: contestant.sign,
             undefined,
-            seconds,
-            seconds_per_architecture: seconds / subjects.count() as f64,
+            seconds: seconds.total,
+            seconds_per_architecture: seconds.each,
             stability: None,
         };
         if undefined == 0 {
@@ -465,15 +489,19 @@ mod tests {
     fn a_product_of_ranks_is_the_sum_of_their_logarithms() {
         let proxy = Proxy::parse("params").unwrap();
         let mut pass = PassScores::default();
-        pass.add(&proxy, vec![1.0, 5.0, 3.0, 3.0], 1.0);
-        pass.add(&proxy, vec![0.1, 0.2, 0.4, 0.3], 2.0);
+        let second = Seconds {
+            total: 1.0,
+            each: 0.25,
+        };
+        pass.add(&proxy, vec![1.0, 5.0, 3.0, 3.0], second);
+        pass.add(&proxy, vec![0.1, 0.2, 0.4, 0.3], second);
         pass.add_product(&[0, 1]).unwrap();
         // Ranks 1 4 2.5 2.5 and 1 2 4 3, of 4.
         for (found, product) in pass.columns[2].iter().zip([1.0, 8.0, 10.0, 7.5]) {
             assert!((found - f64::ln(product / 16.0)).abs() < 1e-14);
         }
-        assert!((pass.seconds[2] - 3.0).abs() < 1e-14);
-        pass.add(&proxy, vec![0.0, f64::NAN, 1.0, 2.0], 1.0);
+        assert_eq!(pass.seconds[2], second.plus(second));
+        pass.add(&proxy, vec![0.0, f64::NAN, 1.0, 2.0], second);
         pass.add_product(&[0, 3]).unwrap();
         assert!(pass.columns[4].iter().all(|score| score.is_nan()));
     }

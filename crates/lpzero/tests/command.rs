@@ -423,6 +423,51 @@ fn whole_tensors_may_be_asked_for() {
 }
 
 #[test]
+fn a_product_of_ranks_stands_beside_what_it_is_made_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = write_benchmark(folder.path(), &benchmark(12));
+    let rank = ["rank", "--truth", &path, "--proxy", "az_nas", "--json"];
+    let json = lpzero(folder.path(), &rank).json();
+    let rows = json["rows"].as_array().unwrap();
+    let names: Vec<_> = rows
+        .iter()
+        .map(|row| row["proxy"].as_str().unwrap())
+        .collect();
+    let parts = ["az_expressivity", "az_trainability", "flops"];
+    assert_eq!(names, [&parts[..], &["az_nas"]].concat());
+    assert!(rows.iter().all(|row| row["tau"].is_number()), "{json}");
+    assert_eq!(rows[3]["data_free"], false);
+    // It ranks by the product of the ranks that `score` gives.
+    let mut score = vec!["score", "--truth", &path, "--json"];
+    score.extend(parts.iter().flat_map(|part| ["--proxy", part]));
+    let scores = lpzero(folder.path(), &score).json();
+    let scores = scores["rows"].as_array().unwrap();
+    let mut products = vec![1.0; scores.len()];
+    for part in parts {
+        let column: Vec<f64> = (scores.iter())
+            .map(|row| row["scores"][part].as_f64().unwrap())
+            .collect();
+        let ranks = lpzero::search::statistics::rank(&column).unwrap();
+        products
+            .iter_mut()
+            .zip(ranks)
+            .for_each(|(p, rank)| *p *= rank);
+    }
+    let truth = GroundTruth::read(path.as_ref(), Reading::AsTrained).unwrap();
+    let truth: Vec<f64> = truth.entries.iter().map(|entry| entry.score).collect();
+    let tau = lpzero::search::statistics::tau(&products, &truth).unwrap();
+    assert_eq!(rows[3]["tau"].as_f64(), tau);
+
+    let refused = lpzero(
+        folder.path(),
+        &["score", "--truth", &path, "--proxy", "az_nas"],
+    );
+    let message = refused.stderr;
+    assert_eq!(refused.status, 2);
+    assert!(message.contains("lpzero rank --proxy az_nas"), "{message}");
+}
+
+#[test]
 fn a_found_proxy_carries_over_unchanged() {
     let folder = tempfile::tempdir().unwrap();
     let path = write_benchmark(folder.path(), &benchmark(30));

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use lpzero::arch::Architecture;
 use lpzero::language::Evaluator;
 use lpzero::language::named::{RANK_PRODUCTS, RankProduct, find_product};
-use lpzero::{Contestant, PassScores, Proxy, Subjects, Workbench};
+use lpzero::{Contestant, PassScores, Proxy, Seconds, Subjects, Workbench};
 
 use super::arguments::{Rank, RankFormatArgument};
 use super::failure::Failure;
@@ -173,7 +173,7 @@ struct Work<'a> {
 impl Work<'_> {
     /// The scores of every proxy in one pass: from traces, and in a second go over
     /// the networks those that no trace gives, each charged an equal share of its
-    /// time.
+    /// time, and timed alone.
     fn scores(&self, workbench: &Workbench) -> Result<PassScores> {
         let is_whole = |proxy: &Proxy| {
             proxy.formula.needs_whole_tensors() || (self.exact && proxy.needs_network())
@@ -182,7 +182,7 @@ impl Work<'_> {
             self.proxies.iter().cloned().partition(is_whole);
 
         let mut exact = Vec::new();
-        let mut share = 0.0;
+        let mut seconds = Vec::new();
         if !whole.is_empty() {
             let architectures: Vec<Architecture> = (self.indices.iter())
                 .map(|&i| self.architectures[i].clone())
@@ -190,9 +190,14 @@ impl Work<'_> {
             let ids: Vec<String> = self.indices.iter().map(|&i| self.ids[i].clone()).collect();
             let start = Instant::now();
             exact = (self.session).exact_scores(workbench, &ids, &architectures, &whole)?;
-            share = start.elapsed().as_secs_f64() / whole.len() as f64;
+            let total = start.elapsed().as_secs_f64() / whole.len() as f64;
+            let alone = self.alone(workbench, &ids, &architectures, &whole)?;
+            seconds = alone
+                .into_iter()
+                .map(|each| Seconds { total, each })
+                .collect();
         }
-        let mut exact = exact.into_iter();
+        let mut exact = exact.into_iter().zip(seconds);
         let traces = match traced.is_empty() {
             true => Vec::new(),
             false => self.session.traces(
@@ -207,12 +212,40 @@ impl Work<'_> {
         let mut pass = PassScores::default();
         for proxy in self.proxies {
             match is_whole(proxy).then(|| exact.next()).flatten() {
-                Some(scores) => pass.add(proxy, scores, share),
+                Some((scores, seconds)) => pass.add(proxy, scores, seconds),
                 None => pass
                     .add_traced(proxy, &evaluator, self.indices)
                     .map_err(failed)?,
             }
         }
         Ok(pass)
+    }
+
+    /// The seconds that each proxy takes by itself on the architecture of median
+    /// size.
+    fn alone(
+        &self,
+        workbench: &Workbench,
+        ids: &[String],
+        architectures: &[Architecture],
+        proxies: &[Proxy],
+    ) -> Result<Vec<f64>> {
+        let mut order: Vec<usize> = (0..architectures.len()).collect();
+        order.sort_by_key(|&i| architectures[i].parameters().total());
+        let Some(&median) = order.get(order.len() / 2) else {
+            return Ok(Vec::new());
+        };
+        let (ids, architectures) = (&ids[median..=median], &architectures[median..=median]);
+        let bar = self.session.report.bar("timing", proxies.len() as u64);
+        let time = |proxy: &Proxy| {
+            let (proxy, cancel) = (std::slice::from_ref(proxy), &self.session.cancel);
+            let start = Instant::now();
+            (workbench.exact_scores(ids, architectures, proxy, &|_| (), cancel)).map_err(failed)?;
+            bar.inc(1);
+            Ok(start.elapsed().as_secs_f64())
+        };
+        let times = proxies.iter().map(time).collect();
+        bar.finish_and_clear();
+        times
     }
 }
