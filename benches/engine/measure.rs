@@ -86,7 +86,7 @@ pub struct Product {
 pub fn workload(workload: &Workload, arguments: &Arguments) -> anyhow::Result<Measurement> {
     let folder = tempfile::tempdir()?;
     let mut task = workload.ours.clone();
-    if let Task::Pass(pass) = &mut task {
+    if let Some(pass) = task.pass_mut() {
         pass.weights = folder.path().join("weights.safetensors");
         worker::write_weights(pass, &pass.weights)?;
     }

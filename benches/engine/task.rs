@@ -19,6 +19,9 @@ const BERT_MASK: (usize, u32) = (30_522, 103);
 pub enum Task {
     /// One forward and one backward pass.
     Pass(Pass),
+    /// The same, its gradient clipped to norm 1, and an update with AdamW: a step
+    /// of training.
+    Update(Pass),
     /// Drawing standard normal numbers; for the engine, as the token table of
     /// a network.
     Normals {
@@ -36,6 +39,24 @@ pub enum Task {
         positions: usize,
         recorded: bool,
     },
+}
+
+impl Task {
+    /// The network and batch of a task that has one.
+    pub fn pass(&self) -> Option<&Pass> {
+        match self {
+            Task::Pass(pass) | Task::Update(pass) => Some(pass),
+            _ => None,
+        }
+    }
+
+    /// The same, to be changed.
+    pub fn pass_mut(&mut self) -> Option<&mut Pass> {
+        match self {
+            Task::Pass(pass) | Task::Update(pass) => Some(pass),
+            _ => None,
+        }
+    }
 }
 
 /// A network with the batch that it sees, under the objective it was made for.

@@ -12,7 +12,10 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 use lpzero_arch::{Architecture, Reading};
-use lpzero_nn::{Batch, Network, NoVisitor, Objective, Site, TensorView, Visitor, Workspace};
+use lpzero_nn::{
+    AdamW, Batch, Gradients, Network, NoVisitor, Objective, Site, TensorView, Visitor, Workspace,
+    clip_factor,
+};
 use lpzero_trace::{
     DEFAULT_MEMORY, Resources, Tokens, TraceSpec, build_traces, memory_estimate, visit_passes,
 };
@@ -24,11 +27,23 @@ use crate::process::{Check, Iteration};
 use crate::resident::{self, Memory};
 use crate::task::{Pass, SEED, Task};
 
+/// Of `train`, as in `benches/peers/pytorch.py`: the largest norm of a gradient,
+/// and a rate small enough for rounding to stay small over some updates.
+const LARGEST_NORM: f64 = 1.0;
+const LEARNING_RATE: f64 = 1e-4;
+
 /// A task, ready to run again and again.
 pub enum Prepared {
     Pass {
         network: Box<Network<f32>>,
         batch: Batch,
+        workspace: Workspace<f32>,
+    },
+    Update {
+        network: Box<Network<f32>>,
+        batch: Batch,
+        optimiser: AdamW<f32>,
+        gradients: Gradients<f32>,
         workspace: Workspace<f32>,
     },
     Normals(Architecture, Workspace<f32>),
@@ -86,14 +101,19 @@ impl Prepared {
         let pool = Arc::new(ThreadPoolBuilder::new().build()?);
         let mut workspace = Workspace::on(Arc::clone(&pool));
         Ok(match task {
+            Task::Update(pass) => {
+                let network = network(&pass.architecture, &mut workspace)?;
+                Prepared::Update {
+                    optimiser: AdamW::of(&network),
+                    gradients: Gradients::of(&network),
+                    network: Box::new(network),
+                    batch: batch(&pass)?,
+                    workspace,
+                }
+            }
             Task::Pass(pass) => Prepared::Pass {
                 network: Box::new(network(&pass.architecture, &mut workspace)?),
-                batch: Batch::from_tokens(
-                    pass.tokens,
-                    pass.batch,
-                    pass.positions,
-                    pass.architecture.vocabulary,
-                )?,
+                batch: batch(&pass)?,
                 workspace: match pass.frugal {
                     true => workspace.frugal(),
                     false => workspace,
@@ -133,6 +153,20 @@ impl Prepared {
                 batch,
                 workspace,
             } => Ok(Some(network.pass_with(batch, &mut NoVisitor, workspace)?)),
+            Prepared::Update {
+                network,
+                batch,
+                optimiser,
+                gradients,
+                workspace,
+            } => {
+                gradients.clear();
+                let loss = network.pass_with(batch, gradients, workspace)?;
+                gradients.add_pass();
+                let factor = clip_factor(gradients.norm(workspace), LARGEST_NORM);
+                optimiser.update(network, gradients, (LEARNING_RATE, factor), workspace);
+                Ok(Some(loss))
+            }
             Prepared::Normals(architecture, workspace) => {
                 network(architecture, workspace)?.recycle(workspace);
                 Ok(None)
@@ -172,11 +206,17 @@ impl Prepared {
 
     /// One more pass, for what must be equal on both sides.
     fn check(&mut self) -> anyhow::Result<Check> {
-        let Prepared::Pass {
+        let (Prepared::Pass {
             network,
             batch,
             workspace,
-        } = self
+        }
+        | Prepared::Update {
+            network,
+            batch,
+            workspace,
+            ..
+        }) = self
         else {
             bail!("only a pass can be checked");
         };
@@ -187,6 +227,18 @@ impl Prepared {
             gradients: norms.0,
         })
     }
+}
+
+/// The batch of a pass.
+fn batch(pass: &Pass) -> anyhow::Result<Batch> {
+    let vocabulary = pass.architecture.vocabulary;
+    let tokens = pass.tokens.clone();
+    Ok(Batch::from_tokens(
+        tokens,
+        pass.batch,
+        pass.positions,
+        vocabulary,
+    )?)
 }
 
 /// The seeded network of an architecture under the objective it was made for.

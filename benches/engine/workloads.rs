@@ -14,8 +14,8 @@ use crate::from_root;
 use crate::task::{Pass, Task};
 
 /// Every workload, in the order in which they run.
-pub const NAMES: [&str; 11] = [
-    "matmul", "W1", "W2", "WMA", "DFT", "DCT", "DSC", "LTS", "frugal", "init", "trace",
+pub const NAMES: [&str; 12] = [
+    "matmul", "W1", "train", "W2", "WMA", "DFT", "DCT", "DSC", "LTS", "frugal", "init", "trace",
 ];
 
 /// Two tasks to be timed in turns.
@@ -38,12 +38,10 @@ pub enum Peer {
 }
 
 impl Workload {
-    /// FLOPs of one iteration, where it is a pass.
+    /// FLOPs of one iteration, where it is a pass; an update of the weights is not
+    /// counted.
     pub fn flops(&self) -> Option<f64> {
-        match &self.ours {
-            Task::Pass(pass) => Some(pass.flops()),
-            _ => None,
-        }
+        self.ours.pass().map(Pass::flops)
     }
 
     pub fn needs_python(&self) -> bool {
@@ -83,6 +81,10 @@ fn workload(name: &'static str, arguments: &Arguments) -> anyhow::Result<Option<
         "W1" => (
             "a GPT-2-like decoder: width 512, 8 layers, 8 x 192 tokens".into(),
             Task::Pass(Pass::new(decoder(), 8, 192)),
+        ),
+        "train" => (
+            "W1 with clipping and AdamW: a step of training, 8 x 192 tokens".into(),
+            Task::Update(Pass::new(decoder(), 8, 192)),
         ),
         "W2" => of_encoder("softmax attention", attention),
         "WMA" => of_encoder(

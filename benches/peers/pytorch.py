@@ -60,11 +60,30 @@ class Pass:
         return loss.item()
 
     def check(self):
-        loss, norms = self.run(), {}
+        loss, norms = Pass.run(self), {}
         for name, parameter in checkpoint_names(self.network):
             gradient = parameter.grad
             norms[name] = 0.0 if gradient is None else gradient.double().norm().item()
         return {"loss": loss, "gradients": norms}
+
+
+class Update(Pass):
+    """The same, clipped, and an update with AdamW: what decays are matrices and tables."""
+
+    def __init__(self, task):
+        super().__init__(task)
+        parameters = list(self.network.parameters())
+        groups = [
+            {"params": [p for p in parameters if p.dim() > 1], "weight_decay": 0.01},
+            {"params": [p for p in parameters if p.dim() <= 1], "weight_decay": 0.0},
+        ]
+        self.optimiser = torch.optim.AdamW(groups, lr=1e-4, fused=True)
+
+    def run(self):
+        loss = super().run()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        self.optimiser.step()
+        return loss
 
 
 class Normals:
@@ -90,7 +109,7 @@ class Product:
         torch.mm(self.a, self.b, out=self.out)
 
 
-KINDS = {"pass": Pass, "normals": Normals, "product": Product}
+KINDS = {"pass": Pass, "update": Update, "normals": Normals, "product": Product}
 
 
 def prepare(path):

@@ -9,7 +9,7 @@ use lpzero_search::score::Score;
 use lpzero_search::select;
 use lpzero_search::split::Split;
 use lpzero_search::{Baseline, Benchmark, Method, Problem, Report, Settings, Vocabulary};
-use lpzero_trace::{ArchitectureKey, Trace};
+use lpzero_trace::{ArchitectureKey, Symbol, Trace};
 use lpzero_truth::{Entry, GroundTruth};
 
 use crate::{Error, Proxy};
@@ -93,6 +93,17 @@ pub struct Finder<'a> {
     pub seeds: &'a [Node],
     /// How to search.
     pub settings: &'a Settings,
+    /// What formulas are not made of, although traces have it.
+    pub withheld: Withheld<'a>,
+}
+
+/// Inputs that a search is to do without; nothing, by default.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Withheld<'a> {
+    /// Symbols.
+    pub symbols: &'a [Symbol],
+    /// Whether scalars of the network (counts, the loss) are withheld, all of them.
+    pub scalars: bool,
 }
 
 /// A ground truth, ready to be searched on.
@@ -171,10 +182,18 @@ impl Finder<'_> {
         let benchmarks: Vec<Benchmark<'_>> = grounds()
             .map(|(ground, columns)| columns.benchmark(ground, &columns.evaluator))
             .collect();
+        let Withheld { symbols, scalars } = self.withheld;
+        let vocabulary = Vocabulary::shared(&vocabularies).without(symbols, scalars);
+        // What the traces lack is for the search to find out; what is withheld, they have.
+        let withholds = scalars || !symbols.is_empty();
+        let seeds: Vec<Node> = (self.seeds.iter())
+            .filter(|seed| !withholds || vocabulary.covers(seed))
+            .cloned()
+            .collect();
         let problem = Problem {
             benchmarks: &benchmarks,
-            vocabulary: &Vocabulary::shared(&vocabularies),
-            seeds: self.seeds,
+            vocabulary: &vocabulary,
+            seeds: &seeds,
         };
         let found = method.search(problem, self.settings, control)?;
         if found.interrupted {

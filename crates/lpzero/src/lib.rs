@@ -6,6 +6,7 @@
 //! ones. The `lpzero` command is a thin layer over this crate.
 #![forbid(unsafe_code)]
 
+pub mod ablation;
 pub mod audit;
 mod error;
 mod exact;
@@ -19,7 +20,9 @@ mod workbench;
 
 pub use error::Error;
 pub use exact::run_passes;
-pub use finding::{ExactScores, Finder, Ground, baselines, kinds, split, unfitted_proxies};
+pub use finding::{
+    ExactScores, Finder, Ground, Withheld, baselines, kinds, split, unfitted_proxies,
+};
 pub use lpzero_arch as arch;
 pub use lpzero_nn as nn;
 pub use lpzero_proxy as language;

@@ -35,6 +35,7 @@ fn the_command_line_reference_follows_from_the_command() {
     for command in [
         &[][..],
         &["search"],
+        &["ablate"],
         &["rank"],
         &["score"],
         &["train"],

@@ -9,7 +9,7 @@ use lpzero::language::{Evaluator, Node, parse};
 use lpzero::search::budget::{Budget, Control, Progress};
 use lpzero::search::{Method, Report, Settings};
 use lpzero::truth::GroundTruth;
-use lpzero::{Error, ExactScores, Finder, Ground, Pass, Workbench};
+use lpzero::{Error, ExactScores, Finder, Ground, Pass, Withheld, Workbench};
 
 mod support;
 use support::{benchmark, write_benchmark};
@@ -45,6 +45,7 @@ fn find(exact: &mut ExactScores<'_>) -> Result<Report, Error> {
             budget: Budget::Evaluations(40),
             ..Settings::default()
         },
+        withheld: Withheld::default(),
     };
     let mut control = Control {
         pool: workbench.pool(),

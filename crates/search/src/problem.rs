@@ -86,13 +86,26 @@ impl Benchmark<'_> {
         let n = self.truth.len();
         let groups = Some(self.groups.len()).filter(|length| *length > 0);
         let baselines = self.baselines.iter().map(|baseline| baseline.scores.len());
-        let parts = [&self.split.search, &self.split.validation, &self.split.test];
-        let split = parts.iter().map(|part| part.len()).sum();
-        let lengths = groups.into_iter().chain(baselines).chain([split]);
-        match lengths.into_iter().find(|length| *length != n) {
-            Some(right) => Err(Error::Lengths { left: n, right }),
-            None => Ok(()),
+        let mut lengths = groups.into_iter().chain(baselines);
+        if let Some(right) = lengths.find(|length| *length != n) {
+            return Err(Error::Lengths { left: n, right });
         }
+        // A split may leave architectures out, but use none twice.
+        let parts = [&self.split.search, &self.split.validation, &self.split.test];
+        let mut used = vec![false; n];
+        for &index in parts.into_iter().flatten() {
+            match used.get_mut(index) {
+                Some(used) if !*used => *used = true,
+                _ => {
+                    return Err(Error::Setting {
+                        name: "split",
+                        value: format!("architecture {index}"),
+                        expected: "architectures of the ground truth, each in one part only",
+                    });
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The truths of these architectures.

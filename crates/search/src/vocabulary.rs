@@ -1,7 +1,7 @@
 //! What formulas may be made of: the symbols, roles and scalars that the
 //! traces of a ground truth hold.
 
-use lpzero_proxy::{Class, RoleSet};
+use lpzero_proxy::{Class, Node, RoleSet};
 use lpzero_trace::{NetworkScalar, Role, Symbol, Trace};
 
 /// Symbols with the roles at which they are found, and scalars worth reading.
@@ -97,6 +97,29 @@ impl Vocabulary {
         };
         let symbols = Symbol::ALL.iter().map(|&s| (s, everywhere(s))).collect();
         Self::new(symbols, NetworkScalar::ALL.map(|row| row.scalar).to_vec())
+    }
+
+    /// The same without some symbols, and perhaps without any scalar.
+    #[must_use]
+    pub fn without(mut self, symbols: &[Symbol], scalars: bool) -> Self {
+        self.symbols.retain(|(symbol, _)| !symbols.contains(symbol));
+        if scalars {
+            self.scalars.clear();
+        }
+        self
+    }
+
+    /// Whether a formula can be written with it, roles aside.
+    pub fn covers(&self, formula: &Node) -> bool {
+        let mut covers = true;
+        formula.walk(&mut |node| {
+            covers &= match node {
+                Node::Symbol(symbol) => self.symbols.iter().any(|(known, _)| known == symbol),
+                Node::Scalar(scalar) => self.scalars.contains(scalar),
+                _ => true,
+            };
+        });
+        covers
     }
 
     /// Symbols, in the order of [`Symbol`].

@@ -1,5 +1,6 @@
 //! The command line as typed: names, defaults and help, nothing resolved yet.
 
+mod ablate;
 mod search;
 mod train;
 
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
 
+pub use ablate::*;
 use search::parse_split;
 pub use search::*;
 pub use train::*;
@@ -33,7 +35,7 @@ pub struct Arguments {
     #[command(subcommand)]
     pub command: Command,
 
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Options of every command")]
     pub common: Common,
 }
 
@@ -42,6 +44,8 @@ pub struct Arguments {
 pub enum Command {
     /// Find a proxy: search formulas on one split of a ground truth, report on another.
     Search(Search),
+    /// What each part of a search is worth: search again and again, with one thing changed.
+    Ablate(Ablate),
     /// Correlate proxies with a ground truth.
     Rank(Rank),
     /// Score architectures, one row each.

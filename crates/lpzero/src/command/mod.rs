@@ -1,6 +1,8 @@
 //! The command: arguments in, tables and JSON out. Everything that computes
 //! lives in the library.
 
+mod ablate;
+mod ablation_picture;
 pub mod arguments;
 mod audit;
 mod build;
@@ -46,6 +48,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
 fn dispatch(session: &Session, command: Command) -> Result<()> {
     match command {
         Command::Search(arguments) => search::run(session, arguments),
+        Command::Ablate(arguments) => ablate::run(session, arguments),
         Command::Rank(arguments) => rank::run(session, &arguments),
         Command::Score(arguments) => score::run(session, &arguments),
         Command::Train(arguments) => train::run(session, arguments),

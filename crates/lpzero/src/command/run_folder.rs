@@ -6,7 +6,7 @@
 //! by searching again from the configuration, with the traces that the cache
 //! holds and the outcomes that the journal holds, and ends with the same report.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Result;
 use lpzero::Proxy;
@@ -21,7 +21,7 @@ use super::failure::Failure;
 use super::folder::{CONFIGURATION, Folder};
 use super::output::Reporter;
 use super::saved;
-use super::session::{built_in, failed, located};
+use super::session::{absolute_pass, absolute_truth, failed};
 
 pub const REPORT: &str = "report.json";
 pub const FRONT: &str = "front.json";
@@ -60,22 +60,13 @@ impl Configuration {
     /// # Errors
     /// What a search should start from is neither a formula nor a run.
     pub fn of(seed: u64, arguments: &Search) -> Result<Self> {
-        // Relative paths would mean something else in another folder.
-        let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
         let mut truth = arguments.truth.clone();
-        for path in &mut truth.truths {
-            if built_in(path).is_none() {
-                *path = absolute(located(path));
-            }
-        }
-        let mut pass = arguments.pass.clone();
-        pass.text = pass.text.map(absolute);
-        pass.tokenizer = pass.tokenizer.map(absolute);
+        truth.truths = truth.truths.into_iter().map(absolute_truth).collect();
         Ok(Self {
             version: VERSION,
             seed,
             truth,
-            pass,
+            pass: absolute_pass(arguments.pass.clone()),
             method: arguments.method,
             fitness: arguments.fitness,
             splits: arguments.splits.clone(),

@@ -15,7 +15,7 @@ use lpzero::search::template::Template;
 use lpzero::search::{Method, Optimism, Report, Settings, Verdict};
 use lpzero::trace::Progress;
 use lpzero::truth::GroundTruth;
-use lpzero::{Finder, Ground, Proxy};
+use lpzero::{Finder, Ground, Proxy, Withheld};
 use serde::Serialize;
 
 use super::arguments::{
@@ -189,6 +189,7 @@ fn search(
         grounds: &grounds.collect::<Vec<_>>(),
         seeds: &seeds,
         settings: &settings,
+        withheld: Withheld::default(),
     };
     let mut exact = |ground: usize, formulas: &[Node]| {
         let (ids, architectures) = columns(&truths[ground]);

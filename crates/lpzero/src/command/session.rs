@@ -224,6 +224,26 @@ pub fn built_in(path: &Path) -> Option<&'static Embedded> {
     lpzero::truth::embedded(path.to_str()?).filter(|_| !path.exists())
 }
 
+/// The same ground truth, whatever folder the process is in: relative paths would
+/// mean something else in another one.
+pub fn absolute_truth(path: PathBuf) -> PathBuf {
+    match built_in(&path) {
+        Some(_) => path,
+        None => absolute(located(&path)),
+    }
+}
+
+/// The same minibatch, whatever folder the process is in.
+pub fn absolute_pass(mut pass: PassArguments) -> PassArguments {
+    pass.text = pass.text.map(absolute);
+    pass.tokenizer = pass.tokenizer.map(absolute);
+    pass
+}
+
+fn absolute(path: PathBuf) -> PathBuf {
+    std::path::absolute(&path).unwrap_or(path)
+}
+
 /// The path of a ground truth that may be given by name: published ones are
 /// looked for in the folder `LPZERO_DATA`, then in the user's data folder.
 pub fn located(path: &Path) -> PathBuf {

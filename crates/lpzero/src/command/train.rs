@@ -174,6 +174,7 @@ fn recipe(arguments: &RecipeArguments, entry: Option<Recipe>) -> Recipe {
     }
     recipe.warm_up = arguments.warm_up.unwrap_or(recipe.warm_up);
     recipe.validate_every = arguments.validate_every.unwrap_or(recipe.validate_every);
+    recipe.validation_batches = (arguments.validation_batches).unwrap_or(recipe.validation_batches);
     recipe.batch = arguments.batch.unwrap_or(recipe.batch);
     recipe.positions = arguments.positions.unwrap_or(recipe.positions);
     recipe.accumulate = arguments.accumulate.unwrap_or(recipe.accumulate);

@@ -64,6 +64,7 @@ pub struct Train {
         "architecture", "entry", "truth", "score_column", "lower_is_better", "reading",
         "layers", "width", "heads", "feed_forward", "steps", "batch", "positions",
         "accumulate", "learning_rate", "warm_up", "weight_decay", "clip", "validate_every",
+        "validation_batches",
         "text", "tokenizer", "out", "hugging_face",
     ])]
     pub resume: Option<PathBuf>,
@@ -108,6 +109,10 @@ pub struct RecipeArguments {
     /// Updates between two validations [default: a tenth of --steps].
     #[arg(long, value_name = "N")]
     pub validate_every: Option<u64>,
+
+    /// Batches of a validation [default: 16].
+    #[arg(long, value_name = "N")]
+    pub validation_batches: Option<u64>,
 }
 
 #[derive(Debug, Args)]
