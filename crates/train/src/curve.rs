@@ -5,6 +5,8 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::Path;
 
+use lpzero_plot::{Axis, BLACK, BLUE, Chart, Layer, Mark, RED};
+
 use crate::Error;
 
 /// One update.
@@ -109,101 +111,31 @@ impl Curve {
     /// A picture: training losses as a line, validation losses as points, and the
     /// floor as a dashed line where it is known.
     pub fn to_svg(&self, title: &str, floor: Option<f64>) -> String {
-        let losses = self
-            .0
-            .iter()
-            .flat_map(|point| [Some(point.loss), point.validation]);
-        let losses: Vec<f64> = losses.flatten().chain(floor).collect();
-        let low = losses.iter().copied().fold(f64::INFINITY, f64::min);
-        let high = losses.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let (low, high) = match low < high {
-            true => (low, high),
-            false => (
-                losses.first().map_or(0.0, |x| x - 0.5),
-                losses.first().map_or(1.0, |x| x + 0.5),
-            ),
+        let layer = |name, points, mark, colour| Layer {
+            points,
+            mark,
+            colour,
+            name: Some(name),
         };
-        let last = self.0.last().map_or(1, |point| point.step).max(1) as f64;
-        let x = |step: u64| LEFT + (step as f64 / last) * (RIGHT - LEFT);
-        let y = |loss: f64| BOTTOM - (loss - low) / (high - low) * (BOTTOM - TOP);
-
-        let mut svg = format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" \
-             font-family=\"sans-serif\" font-size=\"12\">\n\
-             <rect width=\"{WIDTH}\" height=\"{HEIGHT}\" fill=\"white\"/>\n\
-             <text x=\"{LEFT}\" y=\"20\" font-size=\"14\">{}</text>\n",
-            escaped(title)
-        );
-        for i in 0..=TICKS {
-            let share = f64::from(i) / f64::from(TICKS);
-            let (loss, step) = (low + share * (high - low), (share * last).round() as u64);
-            let (at_y, at_x) = (y(loss), x(step));
-            let _ = writeln!(
-                svg,
-                "<line x1=\"{LEFT}\" x2=\"{RIGHT}\" y1=\"{at_y:.1}\" y2=\"{at_y:.1}\" stroke=\"#ddd\"/>\
-                 <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{loss:.2}</text>\
-                 <text x=\"{at_x:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{step}</text>",
-                LEFT - 6.0,
-                at_y + 4.0,
-                BOTTOM + 18.0
-            );
+        let points = || self.0.iter();
+        let losses = points().map(|point| (point.step as f64, point.loss));
+        let validations = points().filter_map(|point| Some((point.step as f64, point.validation?)));
+        let mut layers = vec![
+            layer("training", losses.collect(), Mark::Line, BLUE),
+            layer("validation", validations.collect(), Mark::Dots(3), RED),
+        ];
+        if let (Some(floor), Some(last)) = (floor, self.0.last()) {
+            let ends = vec![(0.0, floor), (last.step as f64, floor)];
+            layers.push(layer("entropy floor", ends, Mark::Dashes, BLACK));
         }
-        let _ = writeln!(
-            svg,
-            "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">update</text>\
-             <text x=\"14\" y=\"{:.1}\" text-anchor=\"middle\" transform=\"rotate(-90 14 {:.1})\">\
-             loss (nats per token)</text>",
-            (LEFT + RIGHT) / 2.0,
-            HEIGHT - 6.0,
-            (TOP + BOTTOM) / 2.0,
-            (TOP + BOTTOM) / 2.0
-        );
-        if let Some(floor) = floor {
-            let at = y(floor);
-            let _ = writeln!(
-                svg,
-                "<line x1=\"{LEFT}\" x2=\"{RIGHT}\" y1=\"{at:.1}\" y2=\"{at:.1}\" stroke=\"black\" \
-                 stroke-dasharray=\"4 3\"/><text x=\"{RIGHT}\" y=\"{:.1}\" text-anchor=\"end\">\
-                 entropy floor {floor:.3}</text>",
-                at - 5.0
-            );
-        }
-        let line = self
-            .0
-            .iter()
-            .map(|point| format!("{:.1},{:.1}", x(point.step), y(point.loss)));
-        let line: Vec<String> = line.collect();
-        let _ = writeln!(
-            svg,
-            "<polyline fill=\"none\" stroke=\"#4878a8\" stroke-width=\"1\" points=\"{}\"/>",
-            line.join(" ")
-        );
-        for point in &self.0 {
-            if let Some(loss) = point.validation {
-                let _ = writeln!(
-                    svg,
-                    "<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"3\" fill=\"#c0392b\"/>",
-                    x(point.step),
-                    y(loss)
-                );
-            }
-        }
-        svg + "</svg>\n"
+        let chart = Chart {
+            title,
+            x: Axis::linear("update"),
+            y: Axis::linear("loss (nats per token)"),
+            layers,
+        };
+        chart.to_svg()
     }
-}
-
-const WIDTH: f64 = 640.0;
-const HEIGHT: f64 = 400.0;
-const LEFT: f64 = 60.0;
-const RIGHT: f64 = 620.0;
-const TOP: f64 = 40.0;
-const BOTTOM: f64 = 350.0;
-const TICKS: u32 = 5;
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
 }
 
 /// Writes a file whole or not at all.

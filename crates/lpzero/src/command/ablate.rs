@@ -15,9 +15,9 @@ use lpzero::search::{Method, Settings};
 use lpzero::trace::Trace;
 use lpzero::truth::GroundTruth;
 use lpzero::{Finder, Ground, Proxy, Withheld, Workbench};
+use lpzero_plot::{Axis as PlotAxis, BLACK, BLUE, Chart, Layer, Mark, RED, Scale};
 use serde::{Deserialize, Serialize};
 
-use super::ablation_picture::picture;
 use super::arguments::{Ablate, AblateOptions};
 use super::failure::Failure;
 use super::folder::Folder;
@@ -389,4 +389,41 @@ fn write_axis(folder: &Path, truth: &GroundTruth, axis: &Axis, rows: &[Summary])
     let title = format!("{}: {}", truth.name, axis.about);
     fs::write(path("svg"), picture(&title, rows))?;
     Ok(())
+}
+
+/// Test tau of every variant with its interval, from top to bottom; the first, which
+/// others are compared with, goes down the picture as a dashed line.
+fn picture(title: &str, rows: &[Summary]) -> String {
+    let names: Vec<String> = rows.iter().map(|row| row.variant.clone()).collect();
+    let layer = |points, mark, colour| Layer {
+        points,
+        mark,
+        colour,
+        name: None,
+    };
+    let mut layers = Vec::new();
+    if let Some(tau) = rows.first().and_then(|row| row.test_tau) {
+        let last = rows.len() as f64 - 1.0;
+        layers.push(layer(vec![(tau, 0.0), (tau, last)], Mark::Dashes, BLACK));
+    }
+    for (place, row) in rows.iter().enumerate() {
+        let place = place as f64;
+        if let Some(interval) = row.test_tau_ci {
+            let ends = interval.map(|end| (end, place));
+            layers.push(layer(ends.to_vec(), Mark::Line, BLUE));
+        }
+        if let Some(tau) = row.test_tau {
+            layers.push(layer(vec![(tau, place)], Mark::Dots(4), RED));
+        }
+    }
+    let chart = Chart {
+        title,
+        x: PlotAxis::linear("Kendall's tau on the test split, mean and 95 % interval"),
+        y: PlotAxis {
+            label: "",
+            scale: Scale::Names(&names),
+        },
+        layers,
+    };
+    chart.to_svg()
 }

@@ -2,7 +2,6 @@
 //! lives in the library.
 
 mod ablate;
-mod ablation_picture;
 pub mod arguments;
 mod audit;
 mod build;
