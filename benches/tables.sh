@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Every named proxy against the published ground truths, scored on whole tensors:
-# the tables and the raw data of docs/results. FlexiBERT took an hour on two busy cores;
-# all proxies of GPT-2, whose large matrices are decomposed one by one, were never timed.
+# the tables and the raw data of docs/results. On two busy cores FlexiBERT took an hour,
+# and all proxies of GPT-2 took 16 minutes of processor time, 50 of the clock.
 #
 #     benches/tables.sh DATA OUT [flexibert|gpt2-wt103]
 set -euo pipefail
