@@ -6,6 +6,7 @@
 //! ones. The `lpzero` command is a thin layer over this crate.
 #![forbid(unsafe_code)]
 
+mod architecture_search;
 pub mod audit;
 mod error;
 mod exact;
@@ -17,10 +18,12 @@ mod sensitivity;
 pub mod text;
 mod workbench;
 
+pub use architecture_search::{LATENCY_PASSES, ProxyScorer, latency, verify};
 pub use error::Error;
 pub use exact::run_passes;
 pub use finding::{ExactScores, Finder, Ground, baselines, kinds, split, unfitted_proxies};
 pub use lpzero_arch as arch;
+pub use lpzero_nas as nas;
 pub use lpzero_nn as nn;
 pub use lpzero_proxy as language;
 pub use lpzero_search as search;

@@ -57,8 +57,12 @@ pub fn run(session: &Session, arguments: &Build) -> Result<()> {
     let start = Instant::now();
     let drawn = plan.draw(*seed);
     let inputs = build::inputs(plan, &drawn);
-    let (mut journal, torn) =
-        Journal::open(&folder.path().join(JOURNAL), JournalKind::TRAININGS, &inputs).map_err(trained)?;
+    let (mut journal, torn) = Journal::open(
+        &folder.path().join(JOURNAL),
+        JournalKind::TRAININGS,
+        &inputs,
+    )
+    .map_err(trained)?;
     if torn > 0 {
         session.report.warn(format_args!(
             "{}: the last line was not written to its end; its training is done again",

@@ -8,6 +8,7 @@ mod failure;
 mod fetch;
 mod folder;
 mod front;
+mod nas;
 mod output;
 mod proxies;
 mod rank;
@@ -48,6 +49,7 @@ fn dispatch(session: &Session, command: Command) -> Result<()> {
         Command::Search(arguments) => search::run(session, arguments),
         Command::Rank(arguments) => rank::run(session, &arguments),
         Command::Score(arguments) => score::run(session, &arguments),
+        Command::Nas(arguments) => nas::run(session, &arguments),
         Command::Train(arguments) => train::run(session, arguments),
         Command::Proxies(arguments) => proxies::run(session, &arguments),
         Command::Truth(arguments) => truth::run(session, &arguments),
