@@ -37,6 +37,7 @@ fn the_command_line_reference_follows_from_the_command() {
         &["search"],
         &["rank"],
         &["score"],
+        &["nas"],
         &["train"],
         &["proxies"],
         &["truth"],

@@ -10,7 +10,7 @@ use super::{BudgetArgument, PassArguments, parse_budget};
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     lpzero nas --max-params 100k --out run\n  \
-    lpzero nas --space lts-gpt2 --proxy @found --max-params 20M --max-latency 30ms --out run\n  \
+    lpzero nas --space lts-gpt2 --proxy @found --max-params 20M --max-latency 200ms --out run\n  \
     lpzero train run/architectures/ID.json\n\n\
     Every architecture of the front is counted a second time, from its tensors and from the \
     shapes of a pass; docs/nas.md says how, and how a space of your own is declared.")]
@@ -20,9 +20,10 @@ pub struct Nas {
     pub space: PathBuf,
 
     /// What architectures are scored by: a named proxy, a formula, or @ before the
-    /// folder of a search, its report, or a file with one formula. The default ranks
-    /// well on the decoders of lts-gpt2 and tiny, was chosen on neither, and takes one
-    /// pass; a formula that `lpzero search` found on networks like yours is better.
+    /// folder of a search, its report, or a file with one formula. The default sees
+    /// every size of the spaces that are built in, ranks their decoders well and was
+    /// chosen on none; what a proxy does not see, a search gives away. A formula
+    /// that `lpzero search` found on networks like yours is the better choice.
     #[arg(
         long,
         default_value = "synaptic_saliency",
