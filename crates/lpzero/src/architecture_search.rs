@@ -34,6 +34,10 @@ impl Scorer for ProxyScorer<'_> {
         architectures: &[Architecture],
     ) -> Result<Vec<f64>, Error> {
         check(self.cancel, ids.len())?;
+        // Also where the proxy runs no network: what is returned is counted on one.
+        for (id, architecture) in ids.iter().zip(architectures) {
+            fits(self.workbench, id, architecture)?;
+        }
         let proxies = std::slice::from_ref(self.proxy);
         let progress = |_: Progress| ();
         let columns =

@@ -197,6 +197,8 @@ fn wrong_input_is_explained_and_leaves_nothing_behind() {
     let other = file("other.json", "{\"format\": \"lpzero-architecture\"}");
     let never = file("never.json", &tiny.replace("[1, 2, 4, 8]", "[7]"));
     let table = file("table.csv", "variable,value,cost\nheads,3,1\n");
+    let huge = tiny.replace("[16, 24, 32, 40, 48, 64]", "[40000]");
+    let huge = file("huge.json", &huge.replace("[1, 2, 3, 4, 6, 8]", "[1]"));
     for (line, expected) in [
         ("--space tinny".to_owned(), "--space"),
         (
@@ -232,6 +234,10 @@ fn wrong_input_is_explained_and_leaves_nothing_behind() {
         ),
         ("--positions 100".to_owned(), "positions"),
         ("--proxy nonsense(".to_owned(), "nonsense"),
+        (
+            format!("--proxy params --space {huge}"),
+            "bound the search by --max-params",
+        ),
     ] {
         let line = format!("{line} --budget 8 --out {}", run.display());
         let wrong = nas(folder.path(), &line);

@@ -125,9 +125,14 @@ fn search(session: &Session, configuration: &Configuration, folder: Option<&Fold
         &mut progress,
     );
     bar.finish_and_clear();
-    let found = found.map_err(|error| match error.is_cancelled() {
-        true => Failure::interrupted(format_args!("interrupted after {evaluated} architectures")),
-        false => failed(error),
+    let found = found.map_err(|error| match error {
+        error if error.is_cancelled() => {
+            Failure::interrupted(format_args!("interrupted after {evaluated} architectures"))
+        }
+        error @ lpzero::Error::TooLarge { .. } => Failure::input(format_args!(
+            "{error}; bound the search by --max-params or --max-memory"
+        )),
+        error => failed(error),
     })?;
     let members = returned(session, &workbench, &subject, &found, folder)?;
     let document = document(configuration, &subject, &found, members);
