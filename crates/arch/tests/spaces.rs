@@ -30,6 +30,10 @@ fn built_in_spaces_are_what_was_published() {
     // 512 + 12 * 32, the first at least 1.7 * 512.
     assert_eq!(network.blocks[0].feed_forward.hidden, [896]);
     assert_eq!(network.blocks[0].mixer.heads(), 8);
+    let choices = lts.choices(&genotype);
+    assert_eq!(choices[0], ("blocks", vec!["3".to_owned()]));
+    assert_eq!(choices[1], ("d_model", vec!["512".to_owned()]));
+    assert_eq!(choices[5], ("d_inner", vec!["896".to_owned(); 3]));
 }
 
 #[test]

@@ -69,6 +69,9 @@ fn the_front_is_written_and_keeps_to_the_bounds() {
         scored.stdout,
         front[0]["score"]
     );
+    let choices = front[0]["choices"].as_object().unwrap();
+    let names: Vec<_> = choices.keys().collect();
+    assert_eq!(names, ["blocks", "width", "heads", "feed_forward"]);
     let table = fs::read_to_string(run.join("front.csv")).unwrap();
     assert_eq!(table.lines().count(), front.len() + 1);
     assert!(table.starts_with("id,score,params,decoder_params,flops,memory,"));

@@ -263,6 +263,27 @@ impl Space {
         }
     }
 
+    /// The choices of a genotype by name, the number of blocks first: one label for
+    /// a variable of the network, one per block for a variable of blocks.
+    pub fn choices<'a>(&'a self, genotype: &Genotype) -> Vec<(&'a str, Vec<String>)> {
+        let depth = genotype.blocks.len();
+        let mut choices = vec![(BLOCKS, vec![depth.to_string()])];
+        for (index, variable) in self.variables.iter().enumerate() {
+            let label = |block: Option<usize>| {
+                let choice = genotype.choice(&self.variables, index, block);
+                choice
+                    .map(|choice| variable.label(choice))
+                    .unwrap_or_default()
+            };
+            let labels = match variable.per_block {
+                true => (0..depth).map(|block| label(Some(block))).collect(),
+                false => vec![label(None)],
+            };
+            choices.push((&variable.name, labels));
+        }
+        choices
+    }
+
     /// The architecture of a genotype.
     ///
     /// # Errors

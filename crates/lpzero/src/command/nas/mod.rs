@@ -139,7 +139,7 @@ fn search(session: &Session, configuration: &Configuration, folder: Option<&Fold
     if let Some(folder) = folder {
         let path = folder.path().display();
         folder.write_text(FRONT, &report::front_csv(&document)?)?;
-        folder.write_text(EVALUATED, &report::evaluated_csv(&found)?)?;
+        folder.write_text(EVALUATED, &report::evaluated_csv(&subject.space, &found)?)?;
         let cost = configuration.cost();
         let title = format!("{} by {}", subject.space.name, subject.proxy.name);
         let labels = ("score", cost.label());
@@ -225,6 +225,7 @@ fn returned(
             id: id.clone(),
             score: candidate.score,
             costs: *costs,
+            choices: report::choices(&subject.space, &candidate.genotype),
             recount,
             latency_again: again.transpose().map_err(failed)?,
             file,

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::io::Write;
 
 use anyhow::Result;
+use comfy_table::CellAlignment;
+use lpzero::arch::{Genotype, Space};
 use lpzero::nas::{Bound, Cost, Costs, Found, Recount};
 use serde::Serialize;
 
@@ -46,6 +48,9 @@ pub struct Hypervolume {
     pub cost: f64,
 }
 
+/// Labels by variable, in the order of the space.
+pub type Choices = serde_json::Map<String, serde_json::Value>;
+
 /// An architecture of the front.
 #[derive(Serialize)]
 pub struct Member {
@@ -53,6 +58,7 @@ pub struct Member {
     pub score: f64,
     #[serde(flatten)]
     pub costs: Costs,
+    pub choices: Choices,
     /// The second count; equal, or there would be no report.
     pub recount: Recount,
     /// The second measurement.
@@ -68,8 +74,22 @@ pub fn bounds(bounds: &[Bound]) -> BTreeMap<&'static str, [Option<f64>; 2]> {
     bounds.iter().map(bound).collect()
 }
 
+/// The choices of an architecture by variable, those of blocks joined by commas.
+pub fn choices(space: &Space, genotype: &Genotype) -> Choices {
+    let choices = space.choices(genotype).into_iter();
+    let choices = choices.map(|(name, labels)| (name.to_owned(), labels.join(",").into()));
+    choices.collect()
+}
+
+/// The same in one field of a table: `blocks=2 width=16 hidden=32,64`.
+fn in_one_field(choices: &Choices) -> String {
+    let choices = choices.iter();
+    let choices = choices.map(|(name, label)| format!("{name}={}", label.as_str().unwrap_or("")));
+    choices.collect::<Vec<_>>().join(" ")
+}
+
 /// Columns that every table of architectures has.
-const COLUMNS: [&str; 8] = [
+const COLUMNS: [&str; 9] = [
     "id",
     "score",
     "params",
@@ -78,13 +98,15 @@ const COLUMNS: [&str; 8] = [
     "memory",
     "latency",
     "table",
+    "choices",
 ];
 
-fn fields(id: &str, score: f64, costs: &Costs) -> Vec<String> {
+fn fields(id: &str, score: f64, costs: &Costs, choices: &Choices) -> Vec<String> {
     let number = |value: Option<f64>| value.map_or_else(String::new, |value| value.to_string());
     let score = number(Some(score).filter(|score| score.is_finite()));
     let costs = Cost::ALL.iter().map(|&cost| number(costs.get(cost)));
-    [id.to_owned(), score].into_iter().chain(costs).collect()
+    let first = [id.to_owned(), score].into_iter();
+    first.chain(costs).chain([in_one_field(choices)]).collect()
 }
 
 /// The table of the front.
@@ -92,7 +114,7 @@ pub fn front_csv(document: &Document<'_>) -> Result<String> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(COLUMNS.iter().chain(&["latency_again", "file"]))?;
     for member in &document.front {
-        let mut row = fields(&member.id, member.score, &member.costs);
+        let mut row = fields(&member.id, member.score, &member.costs, &member.choices);
         row.push(
             member
                 .latency_again
@@ -105,11 +127,13 @@ pub fn front_csv(document: &Document<'_>) -> Result<String> {
 }
 
 /// The table of everything that was scored, in order, and of what was too slow.
-pub fn evaluated_csv(found: &Found) -> Result<String> {
+pub fn evaluated_csv(space: &Space, found: &Found) -> Result<String> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(COLUMNS)?;
     for candidate in &found.candidates {
-        writer.write_record(fields(&candidate.id, candidate.score, &candidate.costs))?;
+        let choices = choices(space, &candidate.genotype);
+        let row = fields(&candidate.id, candidate.score, &candidate.costs, &choices);
+        writer.write_record(row)?;
     }
     Ok(String::from_utf8(writer.into_inner()?)?)
 }
@@ -142,6 +166,8 @@ pub fn print(document: &Document<'_>, out: &mut impl Write) -> Result<()> {
             .flatten(),
     );
     header.extend(looked_up.then_some("table"));
+    header.push("choices");
+    let header_width = header.len();
     let mut rows = table();
     rows.set_header(header);
     for member in &document.front {
@@ -163,9 +189,13 @@ pub fn print(document: &Document<'_>, out: &mut impl Write) -> Result<()> {
         if looked_up {
             row.extend(costs.table.map(|cost| format!("{cost:.6}")));
         }
+        row.push(in_one_field(&member.choices));
         rows.add_row(row);
     }
     align_numbers(&mut rows, 1);
+    if let Some(choices) = rows.column_mut(header_width - 1) {
+        choices.set_cell_alignment(CellAlignment::Left);
+    }
     writeln!(out, "{rows}")?;
     if let Some(Hypervolume { value, score, cost }) = &document.hypervolume {
         writeln!(
