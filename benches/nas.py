@@ -76,7 +76,7 @@ for path in sorted(out.glob("*-*/report.json")):
     method, seed = re.fullmatch(r"(.*)-(\d+)", path.parent.name).groups()
     with open(path.parent / "evaluated.csv") as file:
         evaluated = [
-            (float(row["score"]), float(row["params"]))
+            (float(row["score"]), float(row["params"]), row["choices"])
             for row in csv.DictReader(file)
             if row["score"]
         ]
@@ -88,8 +88,8 @@ methods = [m for m in ["nsga2", "evolution", "random"] if any(m == key[0] for ke
 # One reference for all: the lowest and highest score, and the most parameters, that
 # any run scored.
 everything = [pair for _, _, evaluated in runs.values() for pair in evaluated]
-low, high = (f(score for score, _ in everything) for f in (min, max))
-most = max(params for _, params in everything)
+low, high = (f(score for score, _, _ in everything) for f in (min, max))
+most = max(params for _, params, _ in everything)
 first = next(iter(runs.values()))[1]
 print(f"{first['proxy']}, {first['bounds']}, {first['batch']} x {first['positions']} tokens")
 print(f"\nHypervolume of score and parameters; reference: score {low:.6g} (0) to {high:.6g} (1),")
@@ -104,10 +104,10 @@ for method in methods:
         volumes = []
         for _, _, evaluated in own:
             part = evaluated[: round(share * len(evaluated))]
-            unit = [((s - low) / (high - low), p / most) for s, p in part]
+            unit = [((s - low) / (high - low), p / most) for s, p, _ in part]
             volumes.append(hypervolume(unit))
         cells.append(f"{mean(volumes):.4f} ± {deviation(volumes):.4f}")
-    best = [max(score for score, _ in evaluated) for _, _, evaluated in own]
+    best = [max(score for score, _, _ in evaluated) for _, _, evaluated in own]
     print(f"| {method} | {len(own)} | " + " | ".join(cells) + f" | {mean(best):.4g} |")
 
 
@@ -138,22 +138,22 @@ def distance(a, b):
     return math.sqrt(mean((x - y) ** 2 for x, y in zip(a, b)))
 
 
-def neighbours(folder, report):
-    """Of every member of the front: score, parameters, the nearest published
-    architecture, its perplexity and its distance."""
+def chosen(choices):
+    """The same of a scored architecture: `blocks=2 d_model=64 ... d_inner=512,640`."""
+    labels = dict(choice.split("=") for choice in choices.split())
+    numbers = {name: [int(n) for n in label.split(",")] for name, label in labels.items()}
+    one = ["blocks", "d_model", "d_embed", "div_val"]
+    return variables(*(numbers[name][0] for name in one), numbers["n_head"], numbers["d_inner"])
+
+
+def neighbours(scored):
+    """Of every scored architecture: score, parameters, the nearest published one, its
+    perplexity and its distance."""
     rows = []
-    for member in report["front"]:
-        spec = json.loads((folder / member["file"]).read_text())["architecture"]
-        point = variables(
-            len(spec["blocks"]),
-            spec["width"],
-            spec["embedding"]["width"],
-            spec["embedding"]["division"],
-            [block["mixer"]["attention"]["heads"] for block in spec["blocks"]],
-            [block["feed_forward"]["hidden"][0] for block in spec["blocks"]],
-        )
+    for score, params, choices in scored:
+        point = chosen(choices)
         far, name, ppl = min((distance(point, p), name, ppl) for name, p, ppl in published)
-        rows.append((member["score"], member["params"], name, ppl, far))
+        rows.append((score, params, name, ppl, far))
     return rows
 
 
@@ -208,9 +208,42 @@ def line(name, rows):
 
 for method in methods:
     pooled = []
-    for (own, seed), (folder, report, _) in sorted(runs.items()):
+    for (own, seed), (_, report, _) in sorted(runs.items()):
         if own == method:
-            rows = neighbours(folder, report)
+            front = [
+                (m["score"], m["params"], " ".join(f"{k}={v}" for k, v in m["choices"].items()))
+                for m in report["front"]
+            ]
+            rows = neighbours(front)
             pooled += rows
             line(f"{method}, seed {seed}", rows)
     line(f"{method}, all seeds", pooled)
+
+# Where orders by score and by size can differ: whatever was scored near a published one.
+NEAR = 0.1
+print(f"\nEverything scored within {NEAR} of a published architecture, the nearest for each\n")
+print("| method | n | distance | tau of score | 95 % | tau of #Params | 95 % | difference, 95 % |")
+print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
+
+
+def gain(rows):
+    taus = order(rows, 0), order(rows, 1)
+    return None if None in taus else taus[0] - taus[1]
+
+
+for method in methods:
+    scored = [pair for key, run in runs.items() if key[0] == method for pair in run[2]]
+    rows = [row for row in nearest_only(neighbours(scored)) if row[4] < NEAR]
+    if len(rows) < 3:
+        continue
+    cells = [
+        method,
+        len(rows),
+        f"{mean(row[4] for row in rows):.3f}",
+        text(order(rows, 0)),
+        interval(rows, lambda r: order(r, 0), 500),
+        text(order(rows, 1)),
+        interval(rows, lambda r: order(r, 1), 500),
+        interval(rows, gain, 500),
+    ]
+    print("| " + " | ".join(map(str, cells)) + " |")
