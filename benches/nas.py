@@ -3,6 +3,7 @@
 DATA is the published folder random_GPT2_wt103. Needs PyYAML.
 """
 
+import bisect
 import csv
 import json
 import math
@@ -89,14 +90,16 @@ methods = [m for m in ["nsga2", "evolution", "random"] if any(m == key[0] for ke
 # any run scored.
 everything = [pair for _, _, evaluated in runs.values() for pair in evaluated]
 low, high = (f(score for score, _, _ in everything) for f in (min, max))
+ranks = sorted(score for score, _, _ in everything)
 most = max(params for _, params, _ in everything)
 first = next(iter(runs.values()))[1]
 print(f"{first['proxy']}, {first['bounds']}, {first['batch']} x {first['positions']} tokens")
 print(f"\nHypervolume of score and parameters; reference: score {low:.6g} (0) to {high:.6g} (1),")
 print(f"{most:.0f} parameters (1)\n")
 shares = [0.25, 0.5, 1.0]
-print("| method | seeds | " + " | ".join(f"after {s:.0%}" for s in shares) + " | best score |")
-print("| --- | ---: | " + "---: | " * (len(shares) + 1))
+heads = [f"after {s:.0%}" for s in shares] + ["after 100%, scores by rank", "best score"]
+print("| method | seeds | " + " | ".join(heads) + " |")
+print("| --- | ---: |" + " ---: |" * len(heads))
 for method in methods:
     own = [run for key, run in runs.items() if key[0] == method]
     cells = []
@@ -107,6 +110,13 @@ for method in methods:
             unit = [((s - low) / (high - low), p / most) for s, p, _ in part]
             volumes.append(hypervolume(unit))
         cells.append(f"{mean(volumes):.4f} ± {deviation(volumes):.4f}")
+    # A proxy promises an order only: the same with each score as the share of all
+    # scores, of any run, that are below it.
+    volumes = [
+        hypervolume([(bisect.bisect_left(ranks, s) / len(ranks), p / most) for s, p, _ in run])
+        for _, _, run in own
+    ]
+    cells.append(f"{mean(volumes):.4f} ± {deviation(volumes):.4f}")
     best = [max(score for score, _, _ in evaluated) for _, _, evaluated in own]
     print(f"| {method} | {len(own)} | " + " | ".join(cells) + f" | {mean(best):.4g} |")
 
@@ -191,7 +201,7 @@ print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
 
 def line(name, rows):
     rows = nearest_only(rows)
-    ranks = [rank for rank in map(percentile, rows) if rank is not None]
+    better = [share for share in map(percentile, rows) if share is not None]
     cells = [
         name,
         len(rows),
@@ -200,8 +210,8 @@ def line(name, rows):
         interval(rows, lambda r: order(r, 0)),
         text(order(rows, 1)),
         interval(rows, lambda r: order(r, 1)),
-        f"{mean(ranks):.3f} (n {len(ranks)})" if ranks else "-",
-        interval(ranks, mean) if ranks else "-",
+        f"{mean(better):.3f} (n {len(better)})" if better else "-",
+        interval(better, mean) if better else "-",
     ]
     print("| " + " | ".join(map(str, cells)) + " |")
 

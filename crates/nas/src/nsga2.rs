@@ -1,5 +1,9 @@
 //! NSGA-II (Deb et al. 2002): fronts of non-dominated members, crowding distances,
 //! binary tournaments, and constrained domination.
+//!
+//! A proxy promises an order and no distances: its logarithm is the same proxy. So
+//! crowding looks at ranks of scores, where the paper looks at objectives, and a search
+//! is the same under every increasing function of the score.
 
 use std::cmp::Ordering;
 
@@ -62,9 +66,16 @@ fn ranked<S: Scorer>(candidates: Vec<Candidate>, run: &Run<'_, '_, S>, size: usi
             ],
         })
         .collect();
+    let mut sorted: Vec<f64> = points.iter().map(|point| point.objectives[0]).collect();
+    sorted.sort_by(f64::total_cmp);
+    let by_rank = |&i: &usize| {
+        let [score, cost] = points[i].objectives;
+        let below = sorted.partition_point(|other| other.total_cmp(&score).is_lt());
+        [below as f64, cost]
+    };
     let mut order: Vec<(usize, usize, f64)> = Vec::with_capacity(points.len());
     for (rank, front) in non_dominated_fronts(&points).iter().enumerate() {
-        let objectives: Vec<[f64; 2]> = front.iter().map(|&i| points[i].objectives).collect();
+        let objectives: Vec<[f64; 2]> = front.iter().map(by_rank).collect();
         let distances = crowding_distances(&objectives);
         order.extend(front.iter().zip(distances).map(|(&i, d)| (i, rank, d)));
     }

@@ -13,6 +13,8 @@ const TICKS: u32 = 5;
 /// Costs that lie further apart than this, largest over smallest, get a
 /// logarithmic axis.
 const FAR_APART: f64 = 10.0;
+/// Scores that do: products of powers span many orders of magnitude.
+const SCORES_FAR_APART: f64 = 1000.0;
 
 /// An axis: from the data to the picture.
 struct Axis {
@@ -69,7 +71,7 @@ pub fn picture(
     let x = Axis::new(shown.clone().map(|pair| pair.1), FAR_APART, (LEFT, RIGHT));
     let y = Axis::new(
         shown.clone().map(|pair| pair.0),
-        f64::INFINITY,
+        SCORES_FAR_APART,
         (BOTTOM, TOP),
     );
     let mut svg = format!(
@@ -143,6 +145,9 @@ pub fn picture(
 /// A number in few characters: `12.5M`, `0.031`.
 fn short(value: f64) -> String {
     let size = value.abs();
+    if size >= 1e15 {
+        return format!("{value:.1e}");
+    }
     for (unit, letter) in [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")] {
         if size >= unit {
             return format!("{:.1}{letter}", value / unit);

@@ -192,6 +192,53 @@ fn nsga2_finds_a_better_front_than_random_search_and_most_of_the_true_one() {
 }
 
 #[test]
+fn a_search_is_the_same_under_an_increasing_function_of_the_score() {
+    /// The same order as `Depth`, on another scale.
+    struct Steep(Depth);
+    impl Scorer for Steep {
+        type Error = Stop;
+
+        fn scores(
+            &mut self,
+            ids: &[String],
+            architectures: &[Architecture],
+        ) -> Result<Vec<f64>, Stop> {
+            let scores = self.0.scores(ids, architectures)?;
+            Ok(scores
+                .into_iter()
+                .map(|score| (score / 10.0).exp())
+                .collect())
+        }
+
+        fn latency(&mut self, id: &str, architecture: &Architecture) -> Result<f64, Stop> {
+            self.0.latency(id, architecture)
+        }
+    }
+    let space = tiny();
+    for method in METHODS {
+        let settings = settings(method, 100);
+        let flat = search(
+            problem(&space, &[]),
+            settings,
+            &mut depth(),
+            None,
+            &mut |_| (),
+        );
+        let mut steep = Steep(depth());
+        let steep = search(
+            problem(&space, &[]),
+            settings,
+            &mut steep,
+            None,
+            &mut |_| (),
+        );
+        let ids =
+            |found: Found| -> Vec<String> { found.candidates.into_iter().map(|c| c.id).collect() };
+        assert_eq!(ids(flat.unwrap()), ids(steep.unwrap()), "{method:?}");
+    }
+}
+
+#[test]
 fn evolution_finds_the_highest_score_under_a_bound() {
     let space = tiny();
     let bounds = [most(Cost::Params, 100_000.0)];
