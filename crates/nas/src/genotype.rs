@@ -57,7 +57,7 @@ pub(crate) fn mutate(space: &Space, genotype: &mut Genotype, random: &mut Stream
                 let others = space.blocks.iter().copied();
                 let others: Vec<usize> = others.filter(|&n| n != genotype.blocks.len()).collect();
                 if let Some(&depth) = others.choose(random) {
-                    resize(space, genotype, depth, random);
+                    resize(genotype, depth, random);
                 }
             }
             Some(&Site::Network(index)) => {
@@ -82,7 +82,7 @@ pub(crate) fn mutate(space: &Space, genotype: &mut Genotype, random: &mut Stream
 }
 
 /// Drops blocks from anywhere, or repeats some where they stand.
-fn resize(_space: &Space, genotype: &mut Genotype, depth: usize, random: &mut Stream) {
+fn resize(genotype: &mut Genotype, depth: usize, random: &mut Stream) {
     let blocks = &mut genotype.blocks;
     while blocks.len() > depth {
         let at = random.random_range(0..blocks.len());
