@@ -350,6 +350,15 @@ impl<'a> Cursor<'a> {
 }
 
 impl Node {
+    /// The value of a finite number.
+    pub fn as_number(&self) -> Option<f64> {
+        match self {
+            Node::Integer(value) => Some(*value as f64),
+            Node::Real(value) => Some(*value).filter(|value| value.is_finite()),
+            _ => None,
+        }
+    }
+
     fn to_json(&self) -> serde_json::Value {
         use serde_json::{Number, Value};
         match self {

@@ -25,6 +25,7 @@ mod count;
 pub mod document;
 mod error;
 mod family;
+pub mod space;
 pub mod spec;
 mod validate;
 mod variables;
@@ -40,5 +41,6 @@ pub use family::{
     Family, Reading, UnknownReading, flexibert, hugging_face, lts, read_architecture,
     read_architecture_and_family, read_value,
 };
+pub use space::{Genotype, Space};
 pub use validate::{Field, Invalid, MAX_BLOCKS, MAX_HIDDEN_LAYERS, MAX_PARAMETERS, MAX_VOCABULARY};
 pub use variables::{Read, Value, Variable, Variables};

@@ -50,6 +50,24 @@ pub enum Error {
     /// A training failed.
     #[error(transparent)]
     Train(#[from] lpzero_train::Error),
+    /// An architecture search is not possible as asked for.
+    #[error(transparent)]
+    ArchitectureSearch(#[from] lpzero_nas::Error),
+    /// Two counts of one architecture differ, which must not happen.
+    #[error(
+        "architecture {id}: {cost} counted as {first}, but its network has {second}; please \
+         report this"
+    )]
+    Recount {
+        /// As files name it.
+        id: String,
+        /// What was counted.
+        cost: &'static str,
+        /// From the description.
+        first: f64,
+        /// From a network and a pass.
+        second: u128,
+    },
     /// The ground truth cannot be audited; the sentence says why.
     #[error("{0}")]
     Audit(String),
@@ -68,7 +86,8 @@ impl Error {
             }
             Self::Search(lpzero_search::Error::Journal(error)) => error.is_input(),
             Self::Train(error) => error.is_input(),
-            Self::Trace(_) | Self::Threads(_) => false,
+            Self::ArchitectureSearch(error) => error.is_input(),
+            Self::Trace(_) | Self::Threads(_) | Self::Recount { .. } => false,
             _ => true,
         }
     }

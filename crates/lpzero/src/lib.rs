@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod ablation;
+mod architecture_search;
 pub mod audit;
 mod error;
 mod exact;
@@ -18,12 +19,14 @@ mod sensitivity;
 pub mod text;
 mod workbench;
 
+pub use architecture_search::{LATENCY_PASSES, ProxyScorer, latency, verify};
 pub use error::Error;
 pub use exact::run_passes;
 pub use finding::{
     ExactScores, Finder, Ground, Withheld, baselines, kinds, split, unfitted_proxies,
 };
 pub use lpzero_arch as arch;
+pub use lpzero_nas as nas;
 pub use lpzero_nn as nn;
 pub use lpzero_proxy as language;
 pub use lpzero_search as search;

@@ -1,22 +1,40 @@
-//! The finished trainings of a build, on disk, so that a build that was killed
-//! goes on where it stopped.
+//! Finished pieces of work on disk, such as the trainings of a build, so that what
+//! was killed goes on where it stopped.
 //!
-//! A line a training, appended as soon as it is finished: JSON, a tab, and the
-//! first 16 digits of the line's BLAKE3 hash. The first line says what is built. A
-//! last line that was cut short is cut off and its training done again; any other
-//! damage is an error.
+//! A line a piece, appended as soon as it is finished: JSON, a tab, and the
+//! first 16 digits of the line's BLAKE3 hash. The first line says what it is a
+//! journal of. A last line that was cut short is cut off and its piece done again;
+//! any other damage is an error.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use lpzero_truth::Trained;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
 
-const FORMAT: &str = "lpzero-trainings";
-const VERSION: u32 = 1;
+/// What a journal is of.
+#[derive(Clone, Copy, Debug)]
+pub struct JournalKind {
+    /// The value of `format` in its first line.
+    pub format: &'static str,
+    /// Of the records.
+    pub version: u32,
+    /// What the work is called in errors.
+    pub work: &'static str,
+}
+
+impl JournalKind {
+    /// The trainings of a build, one [`Record`] each.
+    pub const TRAININGS: Self = Self {
+        format: "lpzero-trainings",
+        version: 1,
+        work: "build",
+    };
+}
 
 /// One finished training.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,15 +53,15 @@ struct Header {
     inputs: String,
 }
 
-/// The finished trainings, and where the next ones go.
+/// What is finished, and where the next pieces go.
 #[derive(Debug)]
-pub struct Journal {
+pub struct Journal<R = Record> {
     path: PathBuf,
     file: File,
-    records: Vec<Record>,
+    records: Vec<R>,
 }
 
-impl Journal {
+impl<R: Serialize + DeserializeOwned> Journal<R> {
     /// Opens a journal of these inputs, or begins one where there is none; also
     /// the number of bytes of a torn last line that were cut off. The caller sees
     /// to it that no other process has the file open.
@@ -51,7 +69,7 @@ impl Journal {
     /// # Errors
     /// A file that cannot be read or written, that is damaged before its end, or
     /// that belongs to other inputs.
-    pub fn open(path: &Path, inputs: &str) -> Result<(Self, usize), Error> {
+    pub fn open(path: &Path, kind: JournalKind, inputs: &str) -> Result<(Self, usize), Error> {
         let mut file = OpenOptions::new()
             .read(true)
             .append(true)
@@ -72,12 +90,13 @@ impl Journal {
             path: path.to_owned(),
             what: format!("line {line}: {what}"),
         };
-        let damaged = "damaged; restore the file, or remove it to train everything again";
+        let work = kind.work;
+        let damaged = "damaged; restore the file, or remove it to begin anew";
         let text = std::str::from_utf8(&bytes[..whole]).map_err(|_| wrong(1, damaged))?;
         let mut lines = text.lines().enumerate();
         let header = Header {
-            format: FORMAT.into(),
-            version: VERSION,
+            format: kind.format.into(),
+            version: kind.version,
             inputs: inputs.to_owned(),
         };
         match lines.next() {
@@ -87,9 +106,11 @@ impl Journal {
             Some((_, first)) => {
                 let found: Header = checked(first).ok_or_else(|| wrong(1, damaged))?;
                 if found != header {
-                    let what = "of another plan, seed or version; continue with those that the \
-                                build was started with, or remove the file to begin anew";
-                    return Err(wrong(1, what));
+                    let what = format!(
+                        "of a {work} with other inputs, seed or version; continue with those that \
+                         it was started with, or remove the file to begin anew"
+                    );
+                    return Err(wrong(1, &what));
                 }
             }
         }
@@ -103,15 +124,15 @@ impl Journal {
     }
 
     /// What is finished, in the order in which it was.
-    pub fn records(&self) -> &[Record] {
+    pub fn records(&self) -> &[R] {
         &self.records
     }
 
-    /// Appends a training, on the disk when this returns.
+    /// Appends a finished piece, on the disk when this returns.
     ///
     /// # Errors
     /// Where the file cannot be written.
-    pub fn append(&mut self, record: Record) -> Result<(), Error> {
+    pub fn append(&mut self, record: R) -> Result<(), Error> {
         let written = self.file.write_all(&line(&record));
         written
             .and_then(|()| self.file.sync_data())
@@ -139,6 +160,8 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
+    const KIND: JournalKind = JournalKind::TRAININGS;
+
     fn record(seed: u64) -> Record {
         Record {
             id: "1x16-h1-f16".into(),
@@ -154,7 +177,7 @@ mod tests {
     fn what_is_appended_is_there_again_and_a_torn_line_is_cut_off() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal");
-        let (mut journal, torn) = Journal::open(&path, "a").unwrap();
+        let (mut journal, torn) = Journal::open(&path, KIND, "a").unwrap();
         assert_eq!((journal.records().len(), torn), (0, 0));
         journal.append(record(0)).unwrap();
         journal.append(record(1)).unwrap();
@@ -162,7 +185,7 @@ mod tests {
         let whole = std::fs::read(&path).unwrap();
         for cut in [1, 20] {
             std::fs::write(&path, &whole[..whole.len() - cut]).unwrap();
-            let (mut journal, torn) = Journal::open(&path, "a").unwrap();
+            let (mut journal, torn) = Journal::open(&path, KIND, "a").unwrap();
             assert!(torn > 0);
             assert_eq!(journal.records(), [record(0)]);
             journal.append(record(1)).unwrap();
@@ -174,14 +197,21 @@ mod tests {
     fn damage_and_other_inputs_are_errors() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal");
-        let (mut journal, _) = Journal::open(&path, "a").unwrap();
+        let (mut journal, _) = Journal::open(&path, KIND, "a").unwrap();
         journal.append(record(0)).unwrap();
         journal.append(record(1)).unwrap();
-        let other = Journal::open(&path, "b").unwrap_err().to_string();
-        assert!(other.contains("line 1: of another plan"), "{other}");
+        let other = Journal::<Record>::open(&path, KIND, "b")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            other.contains("line 1: of a build with other inputs"),
+            "{other}"
+        );
         let text = std::fs::read_to_string(&path).unwrap();
         std::fs::write(&path, text.replacen("2.5", "2.6", 1)).unwrap();
-        let damaged = Journal::open(&path, "a").unwrap_err().to_string();
+        let damaged = Journal::<Record>::open(&path, KIND, "a")
+            .unwrap_err()
+            .to_string();
         assert!(damaged.contains("line 2: damaged"), "{damaged}");
     }
 }

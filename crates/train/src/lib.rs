@@ -25,7 +25,7 @@ pub use batches::{Batches, Synthetic, Text};
 pub use checkpoint::{CHECKPOINT, CURVE};
 pub use curve::{Curve, Point};
 pub use error::Error;
-pub use journal::{Journal, Record};
+pub use journal::{Journal, JournalKind, Record};
 pub use plan::{Plan, Space};
 pub use recipe::Recipe;
 pub use training::{Control, Training, validation_floor};

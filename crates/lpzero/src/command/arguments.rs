@@ -1,6 +1,7 @@
 //! The command line as typed: names, defaults and help, nothing resolved yet.
 
 mod ablate;
+mod nas;
 mod search;
 mod train;
 
@@ -10,8 +11,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
 
 pub use ablate::*;
-use search::parse_split;
+pub use nas::*;
 pub use search::*;
+use search::{parse_budget, parse_split};
 pub use train::*;
 
 /// Find zero-cost proxies for language models: formulas over the weights,
@@ -50,6 +52,8 @@ pub enum Command {
     Rank(Rank),
     /// Score architectures, one row each.
     Score(Score),
+    /// Search a space for the best architectures by a proxy, under constraints.
+    Nas(Nas),
     /// Train an architecture on a synthetic language or on a text.
     Train(Train),
     /// List the named proxies, or explain one name or formula.

@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::Result;
 use lpzero::search::statistics::rho;
 use lpzero::train::build::{self, Progress, Resources};
-use lpzero::train::{Error, Journal, Plan};
+use lpzero::train::{Error, Journal, JournalKind, Plan};
 use lpzero::truth::GroundTruth;
 use serde::{Deserialize, Serialize};
 
@@ -57,8 +57,12 @@ pub fn run(session: &Session, arguments: &Build) -> Result<()> {
     let start = Instant::now();
     let drawn = plan.draw(*seed);
     let inputs = build::inputs(plan, &drawn);
-    let (mut journal, torn) =
-        Journal::open(&folder.path().join(JOURNAL), &inputs).map_err(trained)?;
+    let (mut journal, torn) = Journal::open(
+        &folder.path().join(JOURNAL),
+        JournalKind::TRAININGS,
+        &inputs,
+    )
+    .map_err(trained)?;
     if torn > 0 {
         session.report.warn(format_args!(
             "{}: the last line was not written to its end; its training is done again",

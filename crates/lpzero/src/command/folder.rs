@@ -85,14 +85,19 @@ impl Folder {
         let _ = fs::remove_dir(&self.path);
     }
 
-    /// Writes a file whole or not at all.
+    /// Writes a JSON document whole or not at all.
     pub fn write(&self, name: &str, document: &impl Serialize) -> Result<()> {
+        let text = serde_json::to_string_pretty(document)?;
+        self.write_text(name, &(text + "\n"))
+    }
+
+    /// Writes a file whole or not at all.
+    pub fn write_text(&self, name: &str, text: &str) -> Result<()> {
         let path = self.path.join(name);
         let temporary = self.path.join(part_of(name));
         let write = || -> std::io::Result<()> {
             let mut file = File::create(&temporary)?;
-            file.write_all(serde_json::to_string_pretty(document)?.as_bytes())?;
-            file.write_all(b"\n")?;
+            file.write_all(text.as_bytes())?;
             file.sync_all()?;
             fs::rename(&temporary, &path)
         };

@@ -9,6 +9,7 @@ mod failure;
 mod fetch;
 mod folder;
 mod front;
+mod nas;
 mod output;
 mod proxies;
 mod rank;
@@ -50,6 +51,7 @@ fn dispatch(session: &Session, command: Command) -> Result<()> {
         Command::Ablate(arguments) => ablate::run(session, arguments),
         Command::Rank(arguments) => rank::run(session, &arguments),
         Command::Score(arguments) => score::run(session, &arguments),
+        Command::Nas(arguments) => nas::run(session, &arguments),
         Command::Train(arguments) => train::run(session, arguments),
         Command::Proxies(arguments) => proxies::run(session, &arguments),
         Command::Truth(arguments) => truth::run(session, &arguments),

@@ -183,7 +183,7 @@ pub(super) fn parse_split(text: &str) -> Result<SplitArgument, String> {
     Ok(split)
 }
 
-fn parse_budget(text: &str) -> Result<BudgetArgument, String> {
+pub(super) fn parse_budget(text: &str) -> Result<BudgetArgument, String> {
     let expected = "expected a number of evaluations such as 20000, or a time such as 60s";
     if let Some(seconds) = text.strip_suffix('s') {
         let seconds: f64 = seconds.trim().parse().map_err(|_| expected.to_owned())?;

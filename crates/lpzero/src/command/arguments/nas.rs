@@ -1,0 +1,199 @@
+//! The options of `nas`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use serde::{Deserialize, Serialize};
+
+use super::{BudgetArgument, PassArguments, parse_budget};
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    lpzero nas --max-params 100k --out run\n  \
+    lpzero nas --space lts-gpt2 --proxy @found --max-params 20M --max-latency 200ms --out run\n  \
+    lpzero train run/architectures/ID.json\n\n\
+    Every architecture of the front is counted a second time, from its tensors and from the \
+    shapes of a pass; docs/nas.md says how, and how a space of your own is declared.")]
+pub struct Nas {
+    /// The space: tiny, lts-gpt2, flexibert, or a file of format lpzero-space.
+    #[arg(long, default_value = "tiny", value_name = "S")]
+    pub space: PathBuf,
+
+    /// What architectures are scored by: a named proxy, a formula, or @ before the
+    /// folder of a search, its report, or a file with one formula. The default sees
+    /// every size of the spaces that are built in, ranks their decoders well and was
+    /// chosen on none; what a proxy does not see, a search gives away. A formula
+    /// that `lpzero search` found on networks like yours is the better choice.
+    #[arg(
+        long,
+        default_value = "synaptic_saliency",
+        value_name = "P",
+        allow_hyphen_values = true
+    )]
+    pub proxy: String,
+
+    #[command(flatten)]
+    pub pass: PassArguments,
+
+    /// How architectures are found.
+    #[arg(long, value_enum, default_value_t = NasMethodArgument::Nsga2)]
+    pub method: NasMethodArgument,
+
+    /// What the front trades the score against: smaller is better.
+    #[arg(long, value_enum, default_value_t = CostArgument::Params, value_name = "C")]
+    pub cost: CostArgument,
+
+    #[command(flatten)]
+    pub bounds: BoundArguments,
+
+    /// A table of what choices cost, such as latencies measured on another device:
+    /// CSV with the columns variable,value,cost. An architecture costs the sum over
+    /// its choices, of every block for variables of blocks.
+    #[arg(long, value_name = "FILE")]
+    pub table: Option<PathBuf>,
+
+    /// Different architectures to score (400), or time (60s; not reproducible).
+    #[arg(long, default_value = "200", value_name = "B", value_parser = parse_budget)]
+    pub budget: BudgetArgument,
+
+    /// Members of the population, 4 to 10000; random search has none.
+    #[arg(long, default_value_t = 32, value_name = "N")]
+    pub population: usize,
+
+    /// Write the front (front.csv, front.svg, architectures/ID.json), everything that
+    /// was scored (evaluated.csv), the report and a journal to this new folder.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+
+    /// Continue the search in this folder with the configuration it was started with.
+    #[arg(long, value_name = "DIR", conflicts_with_all = [
+        "out", "space", "proxy", "method", "cost", "table", "budget", "population",
+        "max_params", "min_params", "max_decoder_params", "max_flops", "max_memory",
+        "max_latency", "max_table", "batch", "positions", "objective", "text", "tokenizer",
+    ])]
+    pub resume: Option<PathBuf>,
+}
+
+/// Constraints on every architecture that is scored.
+#[derive(Clone, Debug, PartialEq, Args, Serialize, Deserialize)]
+pub struct BoundArguments {
+    /// No more parameters than this: 40M, 1.5e8, 250000.
+    #[arg(long, value_name = "N", value_parser = parse_quantity)]
+    pub max_params: Option<f64>,
+
+    /// No fewer parameters than this.
+    #[arg(long, value_name = "N", value_parser = parse_quantity)]
+    pub min_params: Option<f64>,
+
+    /// No more parameters of token mixers and feed-forward networks than this.
+    #[arg(long, value_name = "N", value_parser = parse_quantity)]
+    pub max_decoder_params: Option<f64>,
+
+    /// No more FLOPs of a forward pass over one sequence of --positions tokens; a
+    /// multiply-add is two.
+    #[arg(long, value_name = "N", value_parser = parse_quantity)]
+    pub max_flops: Option<f64>,
+
+    /// No more bytes of activations kept for the backward pass over --batch
+    /// sequences: 200M is 200 000 000.
+    #[arg(long, value_name = "N", value_parser = parse_quantity)]
+    pub max_memory: Option<f64>,
+
+    /// No more time of a forward pass over --batch sequences, measured on this machine
+    /// with --threads (20ms, 0.5s). Run it on a quiet machine.
+    #[arg(long, value_name = "T", value_parser = parse_time)]
+    pub max_latency: Option<f64>,
+
+    /// No more than this by the table.
+    #[arg(long, value_name = "X", requires = "table", value_parser = parse_quantity)]
+    pub max_table: Option<f64>,
+}
+
+/// Search methods.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NasMethodArgument {
+    /// NSGA-II: looks for the whole front of score against cost.
+    Nsga2,
+    /// Regularised evolution: looks for the highest score under the constraints.
+    Evolution,
+    /// Random architectures that meet the constraints, for comparison.
+    Random,
+}
+
+/// Costs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CostArgument {
+    /// All parameters.
+    Params,
+    /// Parameters of token mixers and feed-forward networks.
+    DecoderParams,
+    /// FLOPs of a forward pass over one sequence.
+    Flops,
+    /// Bytes of activations that a pass keeps.
+    Memory,
+    /// Seconds of a forward pass, measured on this machine.
+    Latency,
+    /// The sum by --table.
+    Table,
+}
+
+/// `40M`, `1.5e8`, `250000`.
+fn parse_quantity(text: &str) -> Result<f64, String> {
+    let text = text.trim();
+    let units = [
+        ("k", 1e3),
+        ("K", 1e3),
+        ("M", 1e6),
+        ("G", 1e9),
+        ("B", 1e9),
+        ("T", 1e12),
+    ];
+    let unit = units
+        .into_iter()
+        .find_map(|(unit, size)| Some((text.strip_suffix(unit)?, size)));
+    let (number, unit) = unit.unwrap_or((text, 1.0));
+    let number: Option<f64> = number.trim().parse().ok();
+    let quantity = number.map(|number| number * unit);
+    let quantity = quantity.filter(|quantity| quantity.is_finite() && *quantity > 0.0);
+    quantity.ok_or_else(|| "expected a positive number such as 40M, 1.5e8 or 250000".to_owned())
+}
+
+/// `20ms`, `0.5s`, as seconds.
+fn parse_time(text: &str) -> Result<f64, String> {
+    let text = text.trim();
+    let (number, unit) = if let Some(number) = text.strip_suffix("us") {
+        (number, 1e-6)
+    } else if let Some(number) = text.strip_suffix("ms") {
+        (number, 1e-3)
+    } else if let Some(number) = text.strip_suffix('s') {
+        (number, 1.0)
+    } else {
+        (text, f64::NAN)
+    };
+    let number: Option<f64> = number.trim().parse().ok();
+    let seconds = number.map(|number| number * unit);
+    let seconds = seconds.filter(|seconds| seconds.is_finite() && *seconds > 0.0);
+    seconds.ok_or_else(|| "expected a time such as 20ms, 500us or 0.5s".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantities_and_times_have_units() {
+        assert_eq!(parse_quantity("40M"), Ok(4e7));
+        assert_eq!(parse_quantity("1.5e8"), Ok(1.5e8));
+        assert_eq!(parse_quantity("250 k"), Ok(2.5e5));
+        assert_eq!(parse_time("20ms"), Ok(0.02));
+        assert_eq!(parse_time("0.5s"), Ok(0.5));
+        for wrong in ["", "M", "-1", "0", "nan", "inf", "4Q"] {
+            assert!(parse_quantity(wrong).is_err(), "{wrong}");
+        }
+        for wrong in ["20", "-1s", "s", "0ms"] {
+            assert!(parse_time(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! What an architecture costs, and bounds on it.
+
+use lpzero_arch::{Architecture, Genotype, Space};
+use serde::{Deserialize, Serialize};
+
+use crate::Table;
+
+/// Something that an architecture has or takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cost {
+    /// All parameters.
+    Params,
+    /// Parameters of token mixers and feed-forward networks.
+    DecoderParams,
+    /// FLOPs of one forward pass over one sequence.
+    Flops,
+    /// Bytes of activations that a pass over the minibatch keeps for its backward half.
+    Memory,
+    /// Seconds of a forward pass over the minibatch, measured on this machine.
+    Latency,
+    /// The sum of what a table of the user's says of every choice.
+    Table,
+}
+
+impl Cost {
+    /// Every cost.
+    pub const ALL: [Cost; 6] = [
+        Cost::Params,
+        Cost::DecoderParams,
+        Cost::Flops,
+        Cost::Memory,
+        Cost::Latency,
+        Cost::Table,
+    ];
+
+    /// As columns and options call it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Cost::Params => "params",
+            Cost::DecoderParams => "decoder_params",
+            Cost::Flops => "flops",
+            Cost::Memory => "memory",
+            Cost::Latency => "latency",
+            Cost::Table => "table",
+        }
+    }
+
+    /// As pictures call it.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Cost::Params => "parameters",
+            Cost::DecoderParams => "parameters of mixers and feed-forward networks",
+            Cost::Flops => "FLOPs of a forward pass over one sequence",
+            Cost::Memory => "bytes of activations kept for the backward pass",
+            Cost::Latency => "seconds of a forward pass",
+            Cost::Table => "cost by the table",
+        }
+    }
+}
+
+/// The costs of one architecture.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Costs {
+    /// See [`Cost::Params`].
+    pub params: f64,
+    /// See [`Cost::DecoderParams`].
+    pub decoder_params: f64,
+    /// See [`Cost::Flops`].
+    pub flops: f64,
+    /// See [`Cost::Memory`].
+    pub memory: f64,
+    /// See [`Cost::Latency`]; `None` where it was not measured.
+    pub latency: Option<f64>,
+    /// See [`Cost::Table`]; `None` where there is no table.
+    pub table: Option<f64>,
+}
+
+impl Costs {
+    /// What can be counted without a network, for a minibatch of `batch`
+    /// sequences of `positions` tokens. Counts are whole numbers below 2^53.
+    pub fn count(
+        architecture: &Architecture,
+        (batch, positions): (usize, usize),
+        table: Option<(&Table, &Space, &Genotype)>,
+    ) -> Self {
+        let parameters = architecture.parameters();
+        Costs {
+            params: parameters.total() as f64,
+            decoder_params: parameters.decoder() as f64,
+            flops: architecture.flops(positions) as f64,
+            memory: architecture.activation_memory(batch, positions) as f64,
+            latency: None,
+            table: table.map(|(table, space, genotype)| table.cost(space, genotype)),
+        }
+    }
+
+    /// One of them; `None` where it is not known.
+    pub fn get(&self, cost: Cost) -> Option<f64> {
+        match cost {
+            Cost::Params => Some(self.params),
+            Cost::DecoderParams => Some(self.decoder_params),
+            Cost::Flops => Some(self.flops),
+            Cost::Memory => Some(self.memory),
+            Cost::Latency => self.latency,
+            Cost::Table => self.table,
+        }
+    }
+}
+
+/// A constraint: a cost within bounds, ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Bound {
+    /// Of what.
+    pub cost: Cost,
+    /// No less than this.
+    pub least: f64,
+    /// No more than this; infinite where there is no such bound.
+    pub most: f64,
+}
+
+impl Bound {
+    /// By how much the bound is missed, relative to it; 0 where it holds, or
+    /// where the cost is not known.
+    pub fn violation(&self, costs: &Costs) -> f64 {
+        let Some(cost) = costs.get(self.cost) else {
+            return 0.0;
+        };
+        let missed = |by: f64, of: f64| by / of.abs().max(f64::MIN_POSITIVE);
+        if cost > self.most {
+            missed(cost - self.most, self.most)
+        } else if cost < self.least {
+            missed(self.least - cost, self.least)
+        } else {
+            0.0
+        }
+    }
+
+    /// What is asked for, as words about a cost that misses it.
+    pub(crate) fn complaint(&self, cost: f64) -> String {
+        match cost > self.most {
+            true => format!("more than {}", self.most),
+            false => format!("less than {}", self.least),
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! A user's table of costs: what every choice adds, as measured on the device that
+//! the network is meant for.
+//!
+//! ```csv
+//! variable,value,cost
+//! n_head,2,0.8
+//! n_head,4,1.1
+//! n_head,8,1.9
+//! ```
+//!
+//! The cost of an architecture is the sum over its choices, over every block for a
+//! variable of blocks (LiteTransformerSearch, HAT and others look latencies up so).
+//! A variable without rows adds nothing; one with rows has one for every choice.
+//! `blocks` is the number of blocks.
+
+use std::path::Path;
+
+use lpzero_arch::{Genotype, Space};
+
+use crate::Error;
+
+/// Costs of choices.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Table {
+    /// By number of blocks, in the order of the space; zeros without rows.
+    blocks: Vec<f64>,
+    /// By variable, then choice.
+    variables: Vec<Vec<f64>>,
+}
+
+/// Largest table, in bytes.
+const MOST_BYTES: u64 = 1 << 26;
+
+impl Table {
+    /// Reads a table for a space: CSV with the columns `variable`, `value`, `cost`.
+    ///
+    /// # Errors
+    /// [`Error::Read`], [`Error::Table`] with the line.
+    pub fn read(path: &Path, space: &Space) -> Result<Self, Error> {
+        let read = |source| Error::Read {
+            path: path.to_owned(),
+            source,
+        };
+        let wrong = |what: String| Error::Table {
+            path: path.to_owned(),
+            what,
+        };
+        if std::fs::metadata(path).map_err(read)?.len() > MOST_BYTES {
+            return Err(wrong(format!("expected no more than {MOST_BYTES} bytes")));
+        }
+        let text = std::fs::read_to_string(path).map_err(read)?;
+        Self::parse(&text, space).map_err(wrong)
+    }
+
+    fn parse(text: &str, space: &Space) -> Result<Self, String> {
+        const HEADER: [&str; 3] = ["variable", "value", "cost"];
+        let names = || {
+            let names = space.variables.iter().map(|variable| &variable.name[..]);
+            names.chain(["blocks"]).collect::<Vec<_>>().join(", ")
+        };
+        // The number of blocks comes last.
+        let mut labels: Vec<Vec<String>> = space
+            .variables
+            .iter()
+            .map(|variable| {
+                let choices = 0..variable.choices.len();
+                choices.map(|choice| variable.label(choice)).collect()
+            })
+            .collect();
+        labels.push(space.blocks.iter().map(ToString::to_string).collect());
+        let mut costs: Vec<Vec<Option<f64>>> = labels
+            .iter()
+            .map(|labels| vec![None; labels.len()])
+            .collect();
+
+        let mut reader = csv::ReaderBuilder::new()
+            .trim(csv::Trim::All)
+            .from_reader(text.as_bytes());
+        let header = reader.headers().map_err(|error| error.to_string())?;
+        if *header != HEADER[..] {
+            return Err(format!("line 1: expected the columns {}", HEADER.join(",")));
+        }
+        for row in reader.records() {
+            let row = row.map_err(|error| error.to_string())?;
+            let line = row.position().map_or(0, csv::Position::line);
+            let [name, value, cost] = [&row[0], &row[1], &row[2]];
+            let index = match name {
+                "blocks" => Some(labels.len() - 1),
+                _ => space.variables.iter().position(|known| known.name == name),
+            };
+            let index = index.ok_or_else(|| {
+                format!(
+                    "line {line}: variable {name:?}: expected one of {}",
+                    names()
+                )
+            })?;
+            let choice = labels[index].iter().position(|label| label == value);
+            let choice = choice.ok_or_else(|| {
+                let first: Vec<_> = labels[index].iter().take(8).map(|l| &l[..]).collect();
+                let more = if labels[index].len() > 8 { ", ..." } else { "" };
+                format!(
+                    "line {line}: value {value:?}: expected a choice of {name}: {}{more}",
+                    first.join(", ")
+                )
+            })?;
+            let number: Option<f64> = cost.parse().ok().filter(|cost: &f64| cost.is_finite());
+            let number = number
+                .ok_or_else(|| format!("line {line}: cost {cost:?}: expected a finite number"))?;
+            if costs[index][choice].replace(number).is_some() {
+                return Err(format!("line {line}: {name} {value}: given twice"));
+            }
+        }
+        let complete = |(index, costs): (usize, Vec<Option<f64>>)| -> Result<Vec<f64>, String> {
+            let given = costs.iter().flatten().count();
+            if given == 0 {
+                return Ok(vec![0.0; costs.len()]);
+            }
+            let missing = costs.iter().position(Option::is_none);
+            match missing {
+                None => Ok(costs.into_iter().flatten().collect()),
+                Some(choice) => {
+                    let name = space.variables.get(index).map_or("blocks", |v| &v.name);
+                    let label = &labels[index][choice];
+                    Err(format!(
+                        "{name}: no row for the choice {label}, expected one for each"
+                    ))
+                }
+            }
+        };
+        let mut variables: Vec<Vec<f64>> = costs
+            .into_iter()
+            .enumerate()
+            .map(complete)
+            .collect::<Result<_, _>>()?;
+        let blocks = variables.pop().unwrap_or_default();
+        if blocks
+            .iter()
+            .chain(variables.iter().flatten())
+            .all(|&cost| cost == 0.0)
+        {
+            return Err("no cost but 0: expected rows variable,value,cost".to_owned());
+        }
+        Ok(Table { blocks, variables })
+    }
+
+    /// The cost of an architecture.
+    pub fn cost(&self, space: &Space, genotype: &Genotype) -> f64 {
+        let depth = genotype.blocks.len();
+        let number = space.blocks.iter().position(|&blocks| blocks == depth);
+        let mut cost = number
+            .and_then(|at| self.blocks.get(at))
+            .copied()
+            .unwrap_or(0.0);
+        for (index, (variable, costs)) in space.variables.iter().zip(&self.variables).enumerate() {
+            let of = |block: Option<usize>| {
+                let choice = genotype.choice(&space.variables, index, block);
+                choice
+                    .and_then(|choice| costs.get(choice))
+                    .copied()
+                    .unwrap_or(0.0)
+            };
+            cost += match variable.per_block {
+                true => (0..depth).map(|block| of(Some(block))).sum(),
+                false => of(None),
+            };
+        }
+        cost
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn costs_add_up_over_choices_and_blocks() {
+        let space = Space::read("lts-gpt2".as_ref()).unwrap();
+        let mut text = "variable,value,cost\nn_head,2,1\nn_head, 4, 10\nn_head,8,100\n".to_owned();
+        text += "div_val,1,0.5\ndiv_val,2,0.25\ndiv_val,4,0\n";
+        let table = Table::parse(&text, &space).unwrap();
+        let genotype = Genotype {
+            network: vec![0, 0, 1],
+            blocks: vec![vec![0, 0], vec![2, 3], vec![2, 0]],
+        };
+        assert_eq!(table.cost(&space, &genotype), 1.0 + 100.0 + 100.0 + 0.25);
+    }
+
+    #[test]
+    fn wrong_tables_are_explained() {
+        let space = Space::read("lts-gpt2".as_ref()).unwrap();
+        let complaint = |rows: &str| {
+            let text = format!("variable,value,cost\n{rows}");
+            Table::parse(&text, &space).unwrap_err()
+        };
+        assert!(
+            Table::parse("a,b\n", &space)
+                .unwrap_err()
+                .contains("line 1: expected")
+        );
+        assert!(complaint("").contains("no cost"));
+        assert!(
+            complaint("n_hat,2,1").contains("line 2: variable \"n_hat\": expected one of d_model")
+        );
+        assert!(
+            complaint("n_head,3,1").contains("value \"3\": expected a choice of n_head: 2, 4, 8")
+        );
+        assert!(complaint("n_head,2,nan").contains("expected a finite number"));
+        assert!(complaint("n_head,2,1\nn_head,2,1").contains("line 3: n_head 2: given twice"));
+        assert!(complaint("n_head,2,1\nn_head,4,1").contains("no row for the choice 8"));
+    }
+}
