@@ -35,9 +35,9 @@ fn an_ablation_can_be_continued() {
     }
 
     // With half of its searches, the next one torn, it ends with the same report.
-    let journal = folder.path().join("out/outcomes.jsonl");
+    let journal = folder.path().join("out/journal");
     let text = fs::read_to_string(&journal).unwrap();
-    let half = text.lines().take(3).map(|line| format!("{line}\n"));
+    let half = text.lines().take(4).map(|line| format!("{line}\n"));
     fs::write(&journal, half.collect::<String>() + "{\"axis\": \"sp").unwrap();
     let again = lpzero(folder.path(), &["ablate", "--resume", out, "--json"]);
     let said = &again.stderr;

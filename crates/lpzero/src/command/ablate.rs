@@ -1,18 +1,19 @@
 //! `lpzero ablate`: what each part of a search is worth.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::Write;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use lpzero::ablation::{AXES, Axis, Outcome, Setup, Summary, Variant, summaries};
 use lpzero::language::Node;
 use lpzero::search::budget::{Budget, Control};
 use lpzero::search::split::Split;
 use lpzero::search::{Method, Settings};
 use lpzero::trace::Trace;
+use lpzero::train::{Journal, JournalKind};
 use lpzero::truth::GroundTruth;
 use lpzero::{Finder, Ground, Proxy, Withheld, Workbench};
 use lpzero_plot::{Axis as PlotAxis, BLACK, BLUE, Chart, Layer, Mark, RED, Scale};
@@ -25,8 +26,15 @@ use super::output::{align_numbers, print_json, table};
 use super::rank_table::{interval, number};
 use super::session::{Session, absolute_pass, absolute_truth, columns, failed, source};
 
-const OUTCOMES: &str = "outcomes.jsonl";
+const JOURNAL: &str = "journal";
 const REPORT: &str = "report.json";
+
+/// The journal of an ablation.
+const SEARCHES: JournalKind = JournalKind {
+    format: "lpzero-ablation",
+    version: 1,
+    work: "ablation",
+};
 
 /// Everything that an ablation is a function of, as kept in its folder.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -76,7 +84,7 @@ pub fn run(session: &Session, arguments: Ablate) -> Result<()> {
         }
         (Ok(failure), _) => {
             if let Some(folder) = folder.filter(|_| is_new) {
-                folder.discard(&[OUTCOMES]);
+                folder.discard(&[JOURNAL]);
             }
             failure.into()
         }
@@ -119,7 +127,7 @@ fn ablate(session: &Session, configuration: &Configuration, folder: Option<&Fold
             all.push((axis, axis.variants(&base)));
         }
     }
-    let mut journal = Journal::open(session, folder)?;
+    let mut done = Done::open(session, folder, configuration)?;
 
     let workbench = session.workbench_seeded(&options.pass, *seed)?;
     let (ids, architectures) = columns(&truth);
@@ -139,25 +147,27 @@ fn ablate(session: &Session, configuration: &Configuration, folder: Option<&Fold
         for (axis, variants) in &all {
             for variant in variants {
                 bar.inc(1);
-                if journal.knows(axis.name, &variant.name, seed) {
+                if done.knows(axis.name, &variant.name, seed) {
                     continue;
                 }
                 bar.set_message(format!("{} {}, seed {seed}", axis.name, variant.name));
                 let outcome = work.search(axis, variant, split, seed)?;
                 if session.cancel.load(Ordering::Relaxed) {
                     bar.finish_and_clear();
-                    let done = journal.outcomes.len();
-                    let message = format!("interrupted after {done} of {total} searches");
+                    let message = format!(
+                        "interrupted after {} of {total} searches",
+                        done.outcomes.len()
+                    );
                     return Err(Failure::interrupted(message));
                 }
-                journal.append(outcome)?;
+                done.append(outcome)?;
             }
         }
     }
     bar.finish_and_clear();
 
     let rows: Vec<(&Axis, Vec<Summary>)> = (all.iter())
-        .map(|(axis, variants)| (*axis, summaries(axis.name, variants, &journal.outcomes)))
+        .map(|(axis, variants)| (*axis, summaries(axis.name, variants, &done.outcomes)))
         .collect();
     let document = serde_json::json!({
         "truth": truth.name,
@@ -167,7 +177,7 @@ fn ablate(session: &Session, configuration: &Configuration, folder: Option<&Fold
         "seed": seed,
         "seeds": options.seeds,
         "rows": rows.iter().flat_map(|(_, rows)| rows).collect::<Vec<_>>(),
-        "searches": journal.outcomes,
+        "searches": done.outcomes,
     });
     if let Some(folder) = folder {
         folder.write(REPORT, &document)?;
@@ -247,55 +257,43 @@ impl Work<'_> {
     }
 }
 
-/// The searches that are done, one a line of a file where they are kept.
-struct Journal {
+/// The searches that are done, and where they are kept, if anywhere.
+struct Done {
     outcomes: Vec<Outcome>,
-    file: Option<File>,
+    journal: Option<Journal<Outcome>>,
 }
 
-impl Journal {
-    fn open(session: &Session, folder: Option<&Folder>) -> Result<Self> {
+impl Done {
+    fn open(
+        session: &Session,
+        folder: Option<&Folder>,
+        configuration: &Configuration,
+    ) -> Result<Self> {
         let Some(folder) = folder else {
             return Ok(Self {
                 outcomes: Vec::new(),
-                file: None,
+                journal: None,
             });
         };
-        let path = folder.path().join(OUTCOMES);
-        let text = match fs::read_to_string(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-            text => text.with_context(|| path.display().to_string())?,
-        };
-        // A process that was killed may have left part of a line.
-        let whole = text.rfind('\n').map_or(0, |end| end + 1);
-        if whole < text.len() {
+        let path = folder.path().join(JOURNAL);
+        let inputs = serde_json::to_string(configuration)?;
+        let inputs = blake3::hash(inputs.as_bytes()).to_hex()[..32].to_owned();
+        let opened = Journal::open(&path, SEARCHES, &inputs);
+        let (journal, torn) = opened.map_err(|error| failed(error.into()))?;
+        if torn > 0 {
             session.report.warn(format_args!(
                 "{}: the last line was not written to its end; its search is done again",
                 path.display()
             ));
         }
-        let outcome = |(number, line): (usize, &str)| {
-            serde_json::from_str(line).map_err(|error| {
-                let path = path.display();
-                Failure::input(format_args!("{path}, line {}: {error}", number + 1))
-            })
-        };
-        let outcomes: Vec<Outcome> = (text[..whole].lines().enumerate())
-            .map(outcome)
-            .collect::<Result<_>>()?;
+        let outcomes = journal.records().to_vec();
         if !outcomes.is_empty() {
             let done = outcomes.len();
-            session
-                .report
-                .note(format_args!("continuing after {done} searches"));
+            (session.report).note(format_args!("continuing after {done} searches"));
         }
-        let mut options = File::options();
-        let file = options.create(true).append(true).open(&path);
-        let file = file.with_context(|| path.display().to_string())?;
-        file.set_len(whole as u64)?;
         Ok(Self {
             outcomes,
-            file: Some(file),
+            journal: Some(journal),
         })
     }
 
@@ -305,9 +303,9 @@ impl Journal {
     }
 
     fn append(&mut self, outcome: Outcome) -> Result<()> {
-        if let Some(file) = &mut self.file {
-            let line = format!("{}\n", serde_json::to_string(&outcome)?);
-            file.write_all(line.as_bytes()).context(OUTCOMES)?;
+        if let Some(journal) = &mut self.journal {
+            let appended = journal.append(outcome.clone());
+            appended.map_err(|error| failed(error.into()))?;
         }
         self.outcomes.push(outcome);
         Ok(())
