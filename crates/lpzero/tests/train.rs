@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use safetensors::SafeTensors;
 use support::{Run, command, lpzero};
 
 const SMALL: &str =
@@ -61,7 +62,9 @@ fn a_training_leaves_weights_curve_picture_and_report() {
     let curve = fs::read_to_string(out.join("curve.csv")).unwrap();
     assert_eq!(curve.lines().count(), 31);
     let picture = fs::read_to_string(out.join("curve.svg")).unwrap();
-    assert!(picture.starts_with("<svg") && picture.contains("polyline"));
+    assert!(
+        picture.starts_with("<svg") && picture.contains("<polyline") && picture.contains("<circle")
+    );
     // What is written is an architecture that the other commands read.
     let spec = out.join("architecture.json");
     let scored = lpzero(
@@ -88,6 +91,40 @@ fn a_training_leaves_weights_curve_picture_and_report() {
     );
     assert_eq!(scored.status, 0, "{}", scored.stderr);
 
+    // GPT-2's layout: (in, out), query, key and value side by side.
+    let bytes = [
+        out.join("model.safetensors"),
+        theirs.join("model.safetensors"),
+    ]
+    .map(|path| fs::read(path).unwrap());
+    let [ours, theirs] = bytes
+        .each_ref()
+        .map(|bytes| SafeTensors::deserialize(bytes).unwrap());
+    let floats = |tensors: &SafeTensors<'_>, name: &str| -> Vec<f32> {
+        let view = tensors.tensor(name).unwrap();
+        let words = view.data().as_chunks::<4>().0.iter();
+        words.map(|word| f32::from_le_bytes(*word)).collect()
+    };
+    let width = 16;
+    for layer in 0..2 {
+        let joined = floats(
+            &theirs,
+            &format!("transformer.h.{layer}.attn.c_attn.weight"),
+        );
+        assert_eq!(joined.len(), 3 * width * width);
+        for (part, name) in ["query", "key", "value"].into_iter().enumerate() {
+            let weight = floats(&ours, &format!("block.{layer}.{name}.weight"));
+            for (output, input) in [(0, 0), (3, 5), (15, 2)] {
+                let theirs = joined[input * 3 * width + part * width + output];
+                assert_eq!(theirs, weight[output * width + input], "{name}");
+            }
+        }
+    }
+    assert_eq!(
+        floats(&theirs, "transformer.wte.weight"),
+        floats(&ours, "embedding.0.table")
+    );
+
     let again = run(
         folder.path(),
         &format!("train --resume {}", out.display()),
@@ -98,6 +135,36 @@ fn a_training_leaves_weights_curve_picture_and_report() {
         "{}",
         again.stderr
     );
+}
+
+#[test]
+fn a_text_is_trained_on_and_its_end_is_kept_for_validation() {
+    let folder = tempfile::tempdir().unwrap();
+    let tokenizer = folder.path().join("tokenizer.json");
+    let vocabulary = r#"{"version":"1.0","truncation":null,"padding":null,"added_tokens":[],
+        "normalizer":null,"pre_tokenizer":{"type":"Whitespace"},"post_processor":null,
+        "decoder":null,"model":{"type":"WordLevel",
+        "vocab":{"the":0,"cat":1,"sat":2,"?":3},"unk_token":"?"}}"#;
+    fs::write(&tokenizer, vocabulary).unwrap();
+    let text = folder.path().join("text.txt");
+    fs::write(&text, "the cat sat ".repeat(2000)).unwrap();
+    let line = format!(
+        "{SMALL} --steps 60 --learning-rate 0.02 --text {} --tokenizer {}",
+        text.display(),
+        tokenizer.display()
+    );
+    let report = run(folder.path(), &line, None).json();
+    // The next of three words that always follow each other is learnt at once.
+    assert!(
+        report["validation_loss"].as_f64().unwrap() < 0.2,
+        "{report}"
+    );
+    assert_eq!(report["entropy_floor"], serde_json::Value::Null);
+
+    fs::write(&text, "the cat sat").unwrap();
+    let short = run(folder.path(), &line, None);
+    assert_eq!(short.status, 2);
+    assert!(short.stderr.contains("text.txt"), "{}", short.stderr);
 }
 
 #[test]

@@ -252,7 +252,10 @@ fn train(session: &Session, configuration: &Configuration, folder: Option<&Folde
         Some((text, tokenizer)) => {
             let tokens = lpzero::text::all_tokens(text, tokenizer);
             let tokens = tokens.map_err(|error| failed(error.into()))?;
-            Box::new(Text::new(tokens, recipe.positions, *seed).map_err(trained)?)
+            let batches = Text::new(tokens, recipe.positions, *seed);
+            Box::new(batches.map_err(|error| {
+                Failure::input(format_args!("--text {}: {error}", text.display()))
+            })?)
         }
     };
     let workspace = match session.threads() {
