@@ -5,7 +5,7 @@
 #
 # OUT is a new folder for the runs; a run that is there and finished is kept, one
 # that was stopped goes on. `python benches/nas.py OUT DATA` tabulates them.
-# BUDGET (400) is the number of architectures that each run scores, POPULATION (40)
+# BUDGET (160) is the number of architectures that each run scores, POPULATION (16)
 # that of the evolutionary ones, PROXY (synaptic_saliency) what scores, MAX_PARAMS
 # (60M, just above the largest published architecture) the bound that all keep to.
 set -euo pipefail
@@ -25,7 +25,7 @@ for seed in "$@"; do
       "$lpzero" nas --resume "$run"
     else
       "$lpzero" nas --space lts-gpt2 --proxy "$proxy" --method "$method" --seed "$seed" \
-        --budget "${BUDGET:-400}" --population "${POPULATION:-40}" \
+        --budget "${BUDGET:-160}" --population "${POPULATION:-16}" \
         --max-params "${MAX_PARAMS:-60M}" --out "$run"
     fi
   done

@@ -461,3 +461,40 @@ fn hypervolume_is_the_share_of_random_points_that_are_dominated() {
         1.5
     );
 }
+
+/// Logarithm of the parameters of the blocks, which the tables of a network cost
+/// without adding to it.
+struct Blocks;
+
+impl Scorer for Blocks {
+    type Error = Error;
+
+    fn scores(&mut self, _: &[String], networks: &[Architecture]) -> Result<Vec<f64>, Error> {
+        let score = |network: &Architecture| (network.parameters().decoder() as f64).ln();
+        Ok(networks.iter().map(score).collect())
+    }
+
+    fn latency(&mut self, _: &str, _: &Architecture) -> Result<f64, Error> {
+        Ok(0.0)
+    }
+}
+
+#[test]
+fn the_front_of_nsga2_covers_more_than_that_of_random_search_at_equal_evaluations() {
+    let space = Space::read("lts-gpt2".as_ref()).unwrap();
+    let bounds = [most(Cost::Params, 60e6)];
+    let covered = |method, seed| {
+        let settings = Settings {
+            seed,
+            ..settings(method, 400)
+        };
+        let problem = problem(&space, &bounds);
+        let found = search(problem, settings, &mut Blocks, None, &mut |_| ()).unwrap();
+        let pairs = pairs(&found);
+        let front: Vec<_> = found.front.iter().map(|&i| pairs[i]).collect();
+        hypervolume(&front, (11.5, 60e6))
+    };
+    for seed in 0..3 {
+        assert!(covered(Method::Nsga2, seed) > covered(Method::Random, seed));
+    }
+}

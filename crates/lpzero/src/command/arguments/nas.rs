@@ -56,8 +56,9 @@ pub struct Nas {
     #[arg(long, default_value = "200", value_name = "B", value_parser = parse_budget)]
     pub budget: BudgetArgument,
 
-    /// Members of the population, 4 to 10000; random search has none.
-    #[arg(long, default_value_t = 32, value_name = "N")]
+    /// Members of the population, 4 to 10000; random search has none. Few members
+    /// leave more generations to a small budget.
+    #[arg(long, default_value_t = 16, value_name = "N")]
     pub population: usize,
 
     /// Write the front (front.csv, front.svg, architectures/ID.json), everything that
