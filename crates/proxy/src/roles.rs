@@ -29,7 +29,8 @@ const ATTENTION: RoleSet = RoleSet::of(&[
     Role::Attention,
     Role::Out,
 ]);
-const FEED_FORWARD: RoleSet = RoleSet::of(&[Role::FfnIn, Role::FfnHidden, Role::FfnOut]);
+const FEED_FORWARD: RoleSet =
+    RoleSet::of(&[Role::FfnIn, Role::FfnGate, Role::FfnHidden, Role::FfnOut]);
 const EMBEDDING: RoleSet = RoleSet::of(&[
     Role::Embedding,
     Role::Position,
