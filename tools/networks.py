@@ -160,8 +160,8 @@ def turned(x, rotary):
 
 def grouped_attention(p, name, x, fields, norm, causal):
     """Attention of LLaMA and its descendants over (B, T, C), before the output
-    map: each head of queries is computed by itself, with the key head of its
-    group (Ainslie et al. 2023)."""
+    map: each head of queries by itself, with the key head of its group (Ainslie
+    et al. 2023)."""
     heads, width = fields["heads"], fields["head_width"]
     group = heads // fields["key_value_heads"]
     bias = fields["biases"] != "none"
@@ -174,10 +174,11 @@ def grouped_attention(p, name, x, fields, norm, causal):
     if fields["normed"]:
         query, key = norm(f"{name}.query.norm", query), norm(f"{name}.key.norm", key)
     query, key = turned(query, fields["rotary"]), turned(key, fields["rotary"])
-    contexts = []
-    for head in range(heads):
-        scores = query[:, head, None] @ key[:, head // group, None].mT / math.sqrt(width)
-        contexts.append(probabilities(scores, causal)[:, 0] @ value[:, head // group])
+    key, value = (x.split(1, 1) for x in (key, value))
+    # (B, n, T, T): each head with the keys of its group.
+    scores = [query[:, head, None] @ key[head // group].mT for head in range(heads)]
+    found = probabilities(torch.cat(scores, 1) / math.sqrt(width), causal)
+    contexts = [found[:, head] @ value[head // group][:, 0] for head in range(heads)]
     return torch.cat(contexts, -1)
 
 
