@@ -113,6 +113,24 @@ def transformer_xl(placement, division):
     return architecture
 
 
+def llama(head, feed_forward_bias=False, **mixer):
+    """LLaMA and its descendants: RMSNorm, rotary positions, a gate."""
+    architecture = decoder(16, 16, [32], 1, head)
+    architecture["embedding"] |= {"position_width": "none", "scale_by_root_width": False}
+    architecture |= {"norm_kind": "rms", "norm_epsilon": 1e-6}
+    grouped = {"heads": 4, "key_value_heads": 2, "head_width": 4, "biases": "none", "normed": False}
+    grouped |= {"rotary": {"base": 10000.0, "scaling": "none"}} | mixer
+    for spec in architecture["blocks"]:
+        spec["mixer"] = {"grouped-attention": grouped}
+        spec["feed_forward"] |= {"activation": "silu", "gated": True, "bias": feed_forward_bias}
+    return architecture
+
+
+# Wavelengths of a base of 10 in heads of width 8 are 6.3, 11.2, 19.9 and 35.3: one
+# stays, two are mixed, one is divided.
+LLAMA3 = {"factor": 8.0, "low": 0.25, "high": 1.2, "original_positions": 8}
+
+
 def attention(heads, weighted):
     return {"attention": {"heads": heads, "weighted": weighted}}
 
@@ -138,6 +156,17 @@ NETWORKS = {
     "gpt2_tied": decoder(16, 16, [32], 1, "tied"),
     "transformer_xl_post": transformer_xl("post", 2),
     "transformer_xl_pre": transformer_xl("pre-without-final", 1),
+    "llama": llama("free", key_value_heads=4),
+    "llama_grouped": llama("free"),
+    "llama_linear": llama(
+        "free", rotary={"base": 100.0, "scaling": {"linear": {"factor": 2.5}}}, head_width=6
+    ),
+    "llama_scaled": llama(
+        "tied", rotary={"base": 10.0, "scaling": {"llama3": LLAMA3}}, head_width=8
+    ),
+    "llama_biased": llama("free", True, biases="all"),
+    "qwen2": llama("tied", biases="query-key-value", key_value_heads=1),
+    "qwen3": llama("free", normed=True, head_width=10),
 }
 
 

@@ -20,6 +20,9 @@ import networks
 
 FIXTURES = pathlib.Path(__file__).parent.parent / "crates/nn/tests/fixtures"
 OUT = pathlib.Path(__file__).parent.parent / "crates/lpzero/tests/fixtures/proxies.json"
+# The signs of one gradient are a singular matrix there, and its determinant, which
+# "eznas" reads, is what rounding makes of 0: enough to count.
+LEFT_OUT = {"qwen2"}
 # What the engine masks in one sequence of 7 tokens (seed 0).
 MASKED_ALONE = [3]
 
@@ -48,7 +51,7 @@ class Watched(networks.Parameters):
 class Flow(Watched):
     """All weights positive, norms the identity."""
 
-    def norm(self, name, x, epsilon):
+    def norm(self, name, x, epsilon, kind="layer"):
         return x
 
 
@@ -242,6 +245,10 @@ def scores(path):
         x = networks.block(flow, architecture, f"block.{i}", x, spec)
     x.sum().backward()
     F = {n: t.grad for n, t in flow.tensors.items() if t.grad is not None and n in maps}
+    if all("grouped-attention" in spec["mixer"] for spec in architecture["blocks"]):
+        # All rows are equal, so that what they attend to changes nothing: rounding
+        # would make up a gradient that grows like the activations.
+        F = {n: t for n, t in F.items() if not n.endswith((".query.weight", ".key.weight"))}
 
     alone = []
     for row in tokens:
@@ -306,7 +313,8 @@ def scores(path):
 
 
 def main():
-    found = {path.stem: scores(path) for path in sorted(FIXTURES.glob("*.safetensors"))}
+    paths = sorted(FIXTURES.glob("*.safetensors"))
+    found = {path.stem: scores(path) for path in paths if path.stem not in LEFT_OUT}
     OUT.parent.mkdir(exist_ok=True)
     OUT.write_text(json.dumps(found, indent=1, allow_nan=False) + "\n")
     print(f"{OUT}: {len(found)} networks, {len(found['gpt2_tied']) - 1} proxies")

@@ -47,9 +47,11 @@ class Parameters:
         """The residual stream between halves of blocks; for those who watch."""
         return x
 
-    def norm(self, name, x, epsilon):
+    def norm(self, name, x, epsilon, kind="layer"):
         width = x.shape[-1]
         gain = self._draw(f"{name}.gain", (width,), 1.0, 0.3)
+        if kind == "rms":
+            return gain * x / (x.square().mean(-1, keepdim=True) + epsilon).sqrt()
         return F.layer_norm(x, (width,), gain, self.bias(f"{name}.bias", width), epsilon)
 
 
@@ -57,6 +59,7 @@ ACTIVATIONS = {
     "gelu": F.gelu,
     "gelu-tanh": lambda x: F.gelu(x, approximate="tanh"),
     "relu": F.relu,
+    "silu": lambda x: x * torch.sigmoid(x),
 }
 
 
@@ -123,6 +126,62 @@ def relative_attention(p, name, x, heads):
     return merge_heads(probabilities(scores, True) @ values)
 
 
+def rotary_frequencies(rotary, width):
+    """(d / 2) frequencies in radians per position (Su et al. 2021), scaled as
+    Chen et al. 2023 ("linear") or Llama 3.1 do, which looks at wavelengths."""
+    kind, fields = variant(rotary["scaling"])
+    frequencies = []
+    for i in range(0, width, 2):
+        frequency = rotary["base"] ** (-i / width)
+        if kind == "linear":
+            frequency /= fields["factor"]
+        elif kind == "llama3":
+            wavelength, length = 2 * math.pi / frequency, fields["original_positions"]
+            longest, shortest = length / fields["low"], length / fields["high"]
+            if wavelength > longest:
+                frequency /= fields["factor"]
+            elif wavelength >= shortest:
+                smooth = (length / wavelength - fields["low"]) / (fields["high"] - fields["low"])
+                frequency *= (1 - smooth) / fields["factor"] + smooth
+        frequencies.append(frequency)
+    return torch.tensor(frequencies, dtype=torch.float64)
+
+
+def turned(x, rotary):
+    """Heads (B, n, T, d) with each pair of features (i, i + d / 2) turned by the
+    angle of its position: a product of complex numbers."""
+    half = x.shape[-1] // 2
+    angles = torch.outer(
+        torch.arange(x.shape[-2], dtype=torch.float64), rotary_frequencies(rotary, x.shape[-1])
+    )
+    points = torch.complex(x[..., :half], x[..., half:]) * torch.polar(torch.ones_like(angles), angles)
+    return torch.cat([points.real, points.imag], -1)
+
+
+def grouped_attention(p, name, x, fields, norm, causal):
+    """Attention of LLaMA and its descendants over (B, T, C), before the output
+    map: each head of queries by itself, with the key head of its group (Ainslie
+    et al. 2023)."""
+    heads, width = fields["heads"], fields["head_width"]
+    group = heads // fields["key_value_heads"]
+    bias = fields["biases"] != "none"
+
+    def map_of(role, count):
+        return split_heads(p.linear(f"{name}.{role}", x, count * width, bias), count)
+
+    query = map_of("query", heads)
+    key, value = (map_of(role, fields["key_value_heads"]) for role in ("key", "value"))
+    if fields["normed"]:
+        query, key = norm(f"{name}.query.norm", query), norm(f"{name}.key.norm", key)
+    query, key = turned(query, fields["rotary"]), turned(key, fields["rotary"])
+    key, value = (x.split(1, 1) for x in (key, value))
+    # (B, n, T, T): each head with the keys of its group.
+    scores = [query[:, head, None] @ key[head // group].mT for head in range(heads)]
+    found = probabilities(torch.cat(scores, 1) / math.sqrt(width), causal)
+    contexts = [found[:, head] @ value[head // group][:, 0] for head in range(heads)]
+    return torch.cat(contexts, -1)
+
+
 def dct_matrix(size):
     """The unnormalised DCT-II: 2 cos(pi k (2n + 1) / (2N)) at (k, n)."""
     n = torch.arange(size, dtype=torch.float64)
@@ -164,11 +223,22 @@ def dynamic_convolution(p, name, x, heads, kernel):
 
 
 def feed_forward(p, name, x, spec):
-    """C -> hidden widths in turn -> C."""
-    width = x.shape[-1]
+    """C -> hidden widths in turn -> C; gated: down(f(gate(x)) * up(x))."""
+    width, bias = x.shape[-1], spec.get("bias", True)
+    activation = ACTIVATIONS[spec["activation"]]
+    if spec.get("gated", False):
+        (hidden,) = spec["hidden"]
+        gate = activation(p.linear(f"{name}.ffn.gate", x, hidden, bias))
+        return p.linear(f"{name}.ffn.1", gate * p.linear(f"{name}.ffn.0", x, hidden, bias), width, bias)
     for i, hidden in enumerate(spec["hidden"]):
-        x = ACTIVATIONS[spec["activation"]](p.linear(f"{name}.ffn.{i}", x, hidden))
-    return p.linear(f"{name}.ffn.{len(spec['hidden'])}", x, width)
+        x = activation(p.linear(f"{name}.ffn.{i}", x, hidden, bias))
+    return p.linear(f"{name}.ffn.{len(spec['hidden'])}", x, width, bias)
+
+
+def norm_of(p, architecture):
+    """The norm of a network, as a function of (name, x)."""
+    kind = architecture.get("norm_kind", "layer")
+    return lambda name, x: p.norm(name, x, architecture["norm_epsilon"], kind)
 
 
 def block(p, architecture, name, x, spec):
@@ -179,7 +249,7 @@ def block(p, architecture, name, x, spec):
     mixer, fields = variant(spec["mixer"])
 
     def norm(index, x):
-        return p.norm(f"{name}.norm.{index}", x, architecture["norm_epsilon"])
+        return norm_of(p, architecture)(f"{name}.norm.{index}", x)
 
     if mixer == "transform":
         h = split_heads(p.linear(f"{name}.transform", x, width), fields["heads"])
@@ -195,9 +265,12 @@ def block(p, architecture, name, x, spec):
         y = attention(query, key, value, fields["heads"], causal)
     elif mixer == "relative-attention":
         y = relative_attention(p, name, y, fields["heads"])
+    elif mixer == "grouped-attention":
+        y = grouped_attention(p, name, y, fields, norm_of(p, architecture), causal)
     else:
         y = dynamic_convolution(p, name, y, fields["heads"], fields["kernel"])
-    x = x + p.linear(f"{name}.out", y, width, bias=mixer != "relative-attention")
+    out_bias = mixer != "relative-attention" and fields.get("biases", "all") == "all"
+    x = x + p.linear(f"{name}.out", y, width, bias=out_bias)
     if pre:
         x = p.residual(x)
         return x + feed_forward(p, name, norm(1, x), spec["feed_forward"])
@@ -249,7 +322,7 @@ def hidden_states(p, architecture, tokens):
         x = x + p.matrix("position.table", architecture["positions"], x.shape[-1])[positions]
         x = x + p.matrix("segment.table", architecture["token_types"], x.shape[-1])[0]
         if embedding["norm"]:
-            x = p.norm("embedding.norm", x, architecture["norm_epsilon"])
+            x = norm_of(p, architecture)("embedding.norm", x)
         if has_projection(architecture):
             x = p.linear("embedding.0.projection", x, width, bias=embedding["projection_bias"])
     else:
@@ -262,7 +335,7 @@ def hidden_states(p, architecture, tokens):
     for i, spec in enumerate(architecture["blocks"]):
         x = p.residual(block(p, architecture, f"block.{i}", x, spec))
     if architecture["norm_placement"] == "pre":
-        x = p.norm("final.norm", x, architecture["norm_epsilon"])
+        x = norm_of(p, architecture)("final.norm", x)
     return x
 
 
@@ -308,6 +381,9 @@ def next_token(p, architecture, tokens):
     states, targets = hidden[:, :-1].flatten(0, 1), tokens[:, 1:].flatten()
     if architecture["head"] == "tied":
         logits = states @ token_table(p, architecture, 0).T
+        return hidden, logits, F.cross_entropy(logits, targets)
+    if architecture["head"] == "free":
+        logits = states @ p.matrix("head.weight", architecture["vocabulary"], states.shape[-1]).T
         return hidden, logits, F.cross_entropy(logits, targets)
     logits, log_probabilities = adaptive_log_probabilities(p, architecture, states)
     return hidden, logits, F.nll_loss(log_probabilities, targets)

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use lpzero_arch::{
     Activation, Architecture, Block, Embedding, FeedForward, Head, Initialisation, Kind, Mixer,
-    NormPlacement, PositionWidth, Reading, Transform,
+    NormKind, NormPlacement, PositionWidth, Reading, Transform,
 };
 use lpzero_truth::{GroundTruth, known};
 
@@ -211,6 +211,7 @@ fn decoder() -> Architecture {
         },
         blocks: blocks(8, 8, 1500, Activation::GeluTanh),
         norm_placement: NormPlacement::Pre,
+        norm_kind: NormKind::Layer,
         norm_epsilon: 1e-5,
         head: Head::Tied,
         initialisation: INITIALISATION,
@@ -224,10 +225,7 @@ fn blocks(count: usize, heads: usize, hidden: usize, activation: Activation) -> 
             heads,
             weighted: false,
         },
-        feed_forward: FeedForward {
-            hidden: vec![hidden],
-            activation,
-        },
+        feed_forward: FeedForward::dense(vec![hidden], activation),
     };
     vec![block; count]
 }
@@ -242,6 +240,7 @@ fn encoder(mixer: Mixer) -> Architecture {
         width: 256,
         blocks: blocks(4, 4, 1024, Activation::Gelu),
         norm_placement: NormPlacement::Post,
+        norm_kind: NormKind::Layer,
         norm_epsilon: 1e-12,
         head: Head::None,
         embedding: Embedding {

@@ -24,9 +24,12 @@ pub struct Architecture {
     pub embedding: Embedding,
     /// The transformer blocks, first to last.
     pub blocks: Vec<Block>,
-    /// Where the LayerNorms of a block stand.
+    /// Where the norms of a block stand.
     pub norm_placement: NormPlacement,
-    /// The epsilon inside every LayerNorm.
+    /// What a norm computes.
+    #[serde(default, skip_serializing_if = "NormKind::is_layer")]
+    pub norm_kind: NormKind,
+    /// The epsilon inside every norm.
     pub norm_epsilon: f64,
     /// How the residual stream becomes token scores.
     pub head: Head,
@@ -66,7 +69,7 @@ pub struct Embedding {
     pub scale_by_root_width: bool,
     /// Width of the position (and segment) tables, where there are any.
     pub position_width: PositionWidth,
-    /// A LayerNorm over the summed embeddings, before the projection.
+    /// A norm over the summed embeddings, before the projection.
     pub norm: bool,
 }
 
@@ -110,7 +113,8 @@ pub enum PositionWidth {
     Embedding,
     /// At model width, after the projection (GPT-2).
     Model,
-    /// Nowhere: there is no table, and attention is relative (Transformer-XL).
+    /// Nowhere: there is no table, and attention itself knows positions
+    /// (Transformer-XL, LLaMA).
     None,
 }
 
@@ -125,7 +129,7 @@ pub struct Block {
 }
 
 /// The part of a block that moves information between positions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Mixer {
     /// Multi-head softmax attention.
@@ -147,6 +151,26 @@ pub enum Mixer {
         /// segment to the next. A first segment, and so every pass of the
         /// engine, has none of them yet.
         memory: usize,
+    },
+    /// Multi-head softmax attention as LLaMA and its descendants have it:
+    /// several heads of queries share one head of keys and values (Ainslie et
+    /// al. 2023), and positions turn queries and keys (Su et al. 2021).
+    GroupedAttention {
+        /// Number of heads of queries.
+        heads: usize,
+        /// Number of heads of keys and values; divides `heads`, and equals it
+        /// where nothing is shared.
+        key_value_heads: usize,
+        /// Width of one head, even. Heads times this need not be the width.
+        head_width: usize,
+        /// How positions turn queries and keys.
+        rotary: Rotary,
+        /// Which maps have biases.
+        biases: AttentionBiases,
+        /// Whether each head of queries and of keys passes a norm before it is
+        /// turned, with one gain for all query heads and one for all key heads
+        /// (Qwen3).
+        normed: bool,
     },
     /// FlexiBERT's linear transform: one linear map, then a fixed
     /// two-dimensional transform per head over (positions, head width). No
@@ -173,6 +197,7 @@ impl Mixer {
         match *self {
             Mixer::Attention { heads, .. }
             | Mixer::RelativeAttention { heads, .. }
+            | Mixer::GroupedAttention { heads, .. }
             | Mixer::Transform { heads, .. }
             | Mixer::DynamicConvolution { heads, .. } => heads,
         }
@@ -183,8 +208,99 @@ impl Mixer {
         match self {
             Mixer::Attention { .. } => "attention",
             Mixer::RelativeAttention { .. } => "relative-attention",
+            Mixer::GroupedAttention { .. } => "grouped-attention",
             Mixer::Transform { .. } => "transform",
             Mixer::DynamicConvolution { .. } => "dynamic-convolution",
+        }
+    }
+}
+
+/// Which maps of a grouped attention have biases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AttentionBiases {
+    /// None (LLaMA, Mistral, Qwen3).
+    None,
+    /// Those of query, key and value (Qwen2).
+    QueryKeyValue,
+    /// These and the map after the heads (`attention_bias`).
+    All,
+}
+
+/// Rotary position embedding (Su et al. 2021, "RoFormer"): in a head of width d,
+/// position p turns the features i and i + d/2, as a point of the plane, by the
+/// angle p f_i, where f_i = base^(-2i/d) before scaling.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rotary {
+    /// The wavelength of the last pair of features would be 2 pi times this.
+    pub base: f64,
+    /// What becomes of the frequencies in networks that are meant for longer
+    /// sequences than they were first trained on.
+    pub scaling: RotaryScaling,
+}
+
+/// How the frequencies of a rotary position embedding are scaled.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum RotaryScaling {
+    /// Not at all.
+    None,
+    /// All divided by a factor ("position interpolation", Chen et al. 2023).
+    Linear {
+        /// The divisor.
+        factor: f64,
+    },
+    /// Llama 3.1: wavelengths above `original_positions / low` are divided by
+    /// the factor, those below `original_positions / high` stay, and
+    /// between them both are mixed.
+    Llama3 {
+        /// The divisor of low frequencies.
+        factor: f64,
+        /// Fewest turns in the original length of a frequency that is not
+        /// divided wholly.
+        low: f64,
+        /// Turns in the original length from which on a frequency stays.
+        high: f64,
+        /// The length that the network was first trained on.
+        original_positions: usize,
+    },
+}
+
+impl Rotary {
+    /// The frequencies f_i of a head of this width, in radians per position, the
+    /// highest first: half as many as the head has features.
+    pub fn frequencies(&self, head_width: usize) -> Vec<f64> {
+        let half = head_width / 2;
+        let plain = (0..half).map(|i| self.base.powf(-(i as f64) / half as f64));
+        plain.map(|f| self.scaling.scaled(f)).collect()
+    }
+}
+
+impl RotaryScaling {
+    /// The scaling's name in the project's own files.
+    pub fn name(&self) -> &'static str {
+        match self {
+            RotaryScaling::None => "none",
+            RotaryScaling::Linear { .. } => "linear",
+            RotaryScaling::Llama3 { .. } => "llama3",
+        }
+    }
+
+    fn scaled(self, frequency: f64) -> f64 {
+        match self {
+            RotaryScaling::None => frequency,
+            RotaryScaling::Linear { factor } => frequency / factor,
+            RotaryScaling::Llama3 {
+                factor,
+                low,
+                high,
+                original_positions,
+            } => {
+                let turns = original_positions as f64 * frequency / std::f64::consts::TAU;
+                let kept = ((turns - low) / (high - low)).clamp(0.0, 1.0);
+                (1.0 - kept) * frequency / factor + kept * frequency
+            }
         }
     }
 }
@@ -207,6 +323,41 @@ pub struct FeedForward {
     pub hidden: Vec<usize>,
     /// The nonlinearity.
     pub activation: Activation,
+    /// Whether the one hidden layer, which then has no activation of its own, is
+    /// multiplied by a gate: a second map of the same input, through the
+    /// activation (Shazeer 2020, "GLU variants"; with SiLU it is SwiGLU).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub gated: bool,
+    /// Whether its maps have biases.
+    #[serde(default = "yes", skip_serializing_if = "is_true")]
+    pub bias: bool,
+}
+
+impl FeedForward {
+    /// Dense layers with biases and without a gate.
+    pub fn dense(hidden: Vec<usize>, activation: Activation) -> Self {
+        FeedForward {
+            hidden,
+            activation,
+            gated: false,
+            bias: true,
+        }
+    }
+}
+
+// Fields that came later are left out of files where they have their first
+// value, so that architectures keep the text, and with it the key, that they had.
+
+fn yes() -> bool {
+    true
+}
+
+fn is_true(value: &bool) -> bool {
+    *value
+}
+
+fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// Feed-forward nonlinearity.
@@ -219,13 +370,33 @@ pub enum Activation {
     GeluTanh,
     /// max(x, 0).
     Relu,
+    /// x / (1 + e^-x), also called swish (LLaMA).
+    Silu,
 }
 
-/// Where LayerNorm stands in a block.
+/// What a norm computes of each row of features.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NormKind {
+    /// LayerNorm: mean 0 and variance 1, then gain and bias (Ba et al. 2016).
+    #[default]
+    Layer,
+    /// RMSNorm: mean square 1, then gain (Zhang & Sennrich 2019).
+    Rms,
+}
+
+impl NormKind {
+    /// Whether it is LayerNorm, which has a bias.
+    pub fn is_layer(&self) -> bool {
+        *self == NormKind::Layer
+    }
+}
+
+/// Where the norm stands in a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum NormPlacement {
-    /// Before each sub-layer, with one more norm after the last block (GPT-2).
+    /// Before each sub-layer, with one more norm after the last block (GPT-2, LLaMA).
     Pre,
     /// Before each sub-layer and nowhere else (Transformer-XL with `pre_lnorm`).
     PreWithoutFinal,
@@ -248,6 +419,9 @@ pub enum Head {
     None,
     /// Scores through the transposed token table, without bias (GPT-2).
     Tied,
+    /// Scores through a table of its own, (vocabulary, model width), without
+    /// bias (LLaMA).
+    Free,
     /// Adaptive softmax over the clusters of the embedding, tables tied
     /// (Grave et al. 2017, as LiteTransformerSearch configures it).
     Adaptive {

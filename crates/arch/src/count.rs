@@ -6,7 +6,9 @@
 
 use serde::Serialize;
 
-use crate::architecture::{Architecture, Embedding, FeedForward, Head, Mixer, PositionWidth};
+use crate::architecture::{
+    Architecture, AttentionBiases, Embedding, FeedForward, Head, Mixer, NormKind, PositionWidth,
+};
 
 /// Number of parameters of an architecture, by part. The parts are disjoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -23,9 +25,9 @@ pub struct ParameterCounts {
     pub mixers: u128,
     /// Feed-forward networks.
     pub feed_forwards: u128,
-    /// Gains and biases of every LayerNorm.
+    /// Gains and biases of every norm.
     pub norms: u128,
-    /// What the output head adds to the tables it shares.
+    /// What the output head has beside the tables it shares.
     pub head: u128,
 }
 
@@ -101,6 +103,23 @@ fn convolution_split(heads: usize, width: usize) -> (usize, usize) {
     )
 }
 
+/// Widths of all query heads, and of all key heads, of a grouped attention;
+/// zeros for any other mixer.
+fn grouped_widths(mixer: &Mixer) -> (usize, usize) {
+    match *mixer {
+        Mixer::GroupedAttention {
+            heads,
+            key_value_heads,
+            head_width,
+            ..
+        } => (
+            heads.saturating_mul(head_width),
+            key_value_heads.saturating_mul(head_width),
+        ),
+        _ => (0, 0),
+    }
+}
+
 /// Every linear map of a mixer.
 fn mixer_maps(mixer: &Mixer, width: usize) -> Vec<Map> {
     let square = Map::with_bias(width, width);
@@ -117,6 +136,20 @@ fn mixer_maps(mixer: &Mixer, width: usize) -> Vec<Map> {
             let query = Map { biases: 2, ..plain };
             // Key, value, key of the distances, and the map after the heads.
             vec![query, plain, plain, plain, plain]
+        }
+        Mixer::GroupedAttention { biases, .. } => {
+            let (queries, keys) = grouped_widths(mixer);
+            let into = |outputs| Map {
+                inputs: width,
+                outputs,
+                biases: (biases != AttentionBiases::None).into(),
+            };
+            let out = Map {
+                inputs: queries,
+                outputs: width,
+                biases: (biases == AttentionBiases::All).into(),
+            };
+            vec![into(queries), into(keys), into(keys), out]
         }
         Mixer::Transform { .. } => vec![square],
         Mixer::DynamicConvolution { heads, kernel } => {
@@ -137,13 +170,21 @@ fn mixer_maps(mixer: &Mixer, width: usize) -> Vec<Map> {
     }
 }
 
-/// Every dense layer of a feed-forward network.
+/// Every dense layer of a feed-forward network, and its gate.
 fn feed_forward_maps(feed_forward: &FeedForward, width: usize) -> impl Iterator<Item = Map> {
     let inputs = std::iter::once(width).chain(feed_forward.hidden.iter().copied());
     let outputs = feed_forward.hidden.iter().copied().chain([width]);
+    let gate = feed_forward.hidden.first().filter(|_| feed_forward.gated);
+    let gate = gate.map(|&hidden| (width, hidden));
+    let biases = feed_forward.bias.into();
     inputs
         .zip(outputs)
-        .map(|(inputs, outputs)| Map::with_bias(inputs, outputs))
+        .chain(gate)
+        .map(move |(inputs, outputs)| Map {
+            inputs,
+            outputs,
+            biases,
+        })
 }
 
 /// The maps from the clusters of an embedding to the model width; one where
@@ -171,10 +212,12 @@ impl Architecture {
     /// | tokens | sum over clusters i of n_i * (E / division^i) |
     /// | attention | 4 (C^2 + C), + C^2 where weighted |
     /// | relative attention | 5 C^2 + 2 C |
+    /// | grouped attention, n heads, m of keys, head width d | 2 C n d + 2 C m d, + (n + 2 m) d for biases, + C where out has one |
     /// | transform | C^2 + C |
     /// | dynamic convolution, n = heads/2, A = C/2, kernel k | 5 (CA + A) + Ck + Ank + nk + 2AC + C |
-    /// | feed-forward | sum over dense layers of (in * out + out) |
-    /// | norm | 2 * its width |
+    /// | feed-forward | sum over dense layers and gate of (in * out + out), without biases of (in * out) |
+    /// | norm | 2 * its width; RMSNorm 1 * its width; of queries and keys, its width is d |
+    /// | free head | V C |
     /// | adaptive head | untied projections + (clusters - 1)(E + 1) + V biases |
     pub fn parameters(&self) -> ParameterCounts {
         let embedding = &self.embedding;
@@ -184,6 +227,11 @@ impl Architecture {
             PositionWidth::None => 0,
         };
         let parameters = |maps: Vec<Map>| sum(maps.iter().map(Map::parameters));
+        // A gain, and mostly a bias.
+        let norm_vectors = match self.norm_kind {
+            NormKind::Layer => 2,
+            NormKind::Rms => 1,
+        };
         ParameterCounts {
             tokens: sum((0..embedding.clusters()).map(|cluster| {
                 product([
@@ -202,14 +250,22 @@ impl Architecture {
                 sum(feed_forward_maps(&block.feed_forward, self.width).map(|map| map.parameters()))
             })),
             norms: sum([
-                product([2, self.model_norms(), self.width]),
-                product([2, usize::from(embedding.norm), embedding.width]),
+                product([norm_vectors, self.model_norms(), self.width]),
+                product([norm_vectors, usize::from(embedding.norm), embedding.width]),
+                sum(self.blocks.iter().map(|block| match block.mixer {
+                    Mixer::GroupedAttention {
+                        head_width,
+                        normed: true,
+                        ..
+                    } => product([norm_vectors, 2, head_width]),
+                    _ => 0,
+                })),
             ]),
             head: self.head_parameters(),
         }
     }
 
-    /// Number of LayerNorms at model width.
+    /// Number of norms at model width.
     fn model_norms(&self) -> usize {
         let after_mixers = self.blocks.iter().filter(|block| has_norm(&block.mixer));
         let last = usize::from(self.norm_placement.has_final());
@@ -220,6 +276,7 @@ impl Architecture {
         let embedding = &self.embedding;
         match &self.head {
             Head::None | Head::Tied => 0,
+            Head::Free => product([self.vocabulary, self.width]),
             Head::Adaptive { tied_projections } => {
                 let own = (0..embedding.clusters()).filter(|&cluster| {
                     embedding.is_projected(self.width)
@@ -261,7 +318,7 @@ impl Architecture {
         });
         let head = match &self.head {
             Head::None => 0,
-            Head::Tied => product([2, positions, self.width, self.vocabulary]),
+            Head::Tied | Head::Free => product([2, positions, self.width, self.vocabulary]),
             Head::Adaptive { .. } => sum([
                 projection.unwrap_or(0),
                 product([2, positions, embedding.width, self.head_entries()]),
@@ -285,8 +342,8 @@ impl Architecture {
     /// Per token: the input of every linear map (counted once where maps
     /// share it); q (twice where attention is relative), k, v and the attention
     /// probabilities (heads * T); the
-    /// values before and after each activation; the normalised values and
-    /// the deviation of every norm; the probabilities of the head (of the
+    /// values before and after each activation, and what a gate multiplies; the
+    /// normalised values and the deviation of every norm; the probabilities of the head (of the
     /// first cluster, if adaptive). Per position, for all sequences: the
     /// encoded distances of relative attention and their keys. Parameters,
     /// gradients and scratch are not counted.
@@ -304,17 +361,15 @@ impl Architecture {
             sum([
                 mixer_floats(&block.mixer, self.width, positions),
                 self.width as u128,
-                sum(block
-                    .feed_forward
-                    .hidden
-                    .iter()
-                    .map(|&hidden| product([2, hidden]))),
+                sum(block.feed_forward.hidden.iter().map(|&hidden| {
+                    product([if block.feed_forward.gated { 4 } else { 2 }, hidden])
+                })),
             ])
         });
         let projection = if projected { embedding.width } else { 0 } as u128;
         let head = match &self.head {
             Head::None => 0,
-            Head::Tied => sum([self.width as u128, self.vocabulary as u128]),
+            Head::Tied | Head::Free => sum([self.width as u128, self.vocabulary as u128]),
             Head::Adaptive { .. } => {
                 sum([self.width as u128, projection, self.head_entries() as u128])
             }
@@ -346,6 +401,9 @@ fn mixer_flops(mixer: &Mixer, width: usize, positions: usize) -> u128 {
     let mixing = match *mixer {
         Mixer::Attention { .. } => product([4, positions, positions, width]),
         Mixer::RelativeAttention { .. } => product([6, positions, positions, width]),
+        Mixer::GroupedAttention { .. } => {
+            product([4, positions, positions, grouped_widths(mixer).0])
+        }
         Mixer::Transform { heads, .. } => {
             let head_width = width.checked_div(heads).unwrap_or(0);
             let points = positions.saturating_mul(head_width).max(1);
@@ -374,6 +432,27 @@ fn mixer_floats(mixer: &Mixer, width: usize, positions: usize) -> u128 {
         // Input, the query with either bias, k, v, context.
         Mixer::RelativeAttention { heads, .. } => {
             sum([product([6, width]), product([heads, positions])])
+        }
+        // Input, q, k, v, context; where there are norms of q and k, their values
+        // and a deviation per head.
+        Mixer::GroupedAttention {
+            heads,
+            key_value_heads,
+            normed,
+            ..
+        } => {
+            let (queries, keys) = grouped_widths(mixer);
+            let before = match normed {
+                true => [queries, keys, heads, key_value_heads],
+                false => [0; 4],
+            };
+            sum([
+                width as u128,
+                product([2, queries]),
+                product([2, keys]),
+                sum(before.map(|floats| floats as u128)),
+                product([heads, positions]),
+            ])
         }
         // Input only: the transform is linear and fixed.
         Mixer::Transform { .. } => width as u128,

@@ -31,8 +31,8 @@ mod validate;
 mod variables;
 
 pub use architecture::{
-    Activation, Architecture, Block, Embedding, FeedForward, Head, Initialisation, Kind, Mixer,
-    NormPlacement, PositionWidth, Transform,
+    Activation, Architecture, AttentionBiases, Block, Embedding, FeedForward, Head, Initialisation,
+    Kind, Mixer, NormKind, NormPlacement, PositionWidth, Rotary, RotaryScaling, Transform,
 };
 pub use count::ParameterCounts;
 pub use document::{Cursor, Document, Node};

@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use crate::architecture::{Architecture, Head, Kind, Mixer, NormPlacement};
+use crate::architecture::{Architecture, Head, Kind, Mixer, NormPlacement, Rotary, RotaryScaling};
 use crate::error::Problem;
 
 /// Most parameters that an architecture may have, 2 * 10^10 (80 GB in f32).
@@ -51,6 +51,28 @@ pub enum Field {
         /// Block index.
         block: usize,
     },
+    /// The number of key and value heads of a grouped attention.
+    KeyValueHeads {
+        /// Block index.
+        block: usize,
+    },
+    /// The head width of a grouped attention.
+    HeadWidth {
+        /// Block index.
+        block: usize,
+    },
+    /// The base of a rotary position embedding.
+    RotaryBase {
+        /// Block index.
+        block: usize,
+    },
+    /// One number of the scaling of a rotary position embedding.
+    RotaryScaling {
+        /// Block index.
+        block: usize,
+        /// Which one, as [`RotaryScaling`] calls it.
+        name: &'static str,
+    },
     /// The kernel length of a dynamic convolution.
     Kernel {
         /// Block index.
@@ -58,6 +80,11 @@ pub enum Field {
     },
     /// The number of hidden layers of a block's feed-forward network.
     HiddenLayers {
+        /// Block index.
+        block: usize,
+    },
+    /// The gate of a block's feed-forward network.
+    Gate {
         /// Block index.
         block: usize,
     },
@@ -100,9 +127,11 @@ impl Architecture {
     /// Checks that this describes a network of bearable size.
     ///
     /// Heads divide the width, dynamic convolutions have an even number of
-    /// heads and an odd kernel, relative attention an even width, no size is zero, clusters increase and end at
-    /// the vocabulary, no cluster is left without width, every feed-forward
-    /// network has a hidden layer, decoders mix causally, and the limits
+    /// heads and an odd kernel, relative attention an even width, key heads of a
+    /// grouped attention divide its heads, rotary embeddings turn an even width by
+    /// finite angles, no size is zero, clusters increase and end at the vocabulary,
+    /// no cluster is left without width, every feed-forward network has a hidden
+    /// layer, a gated one no other, decoders mix causally, and the limits
     /// [`MAX_PARAMETERS`], [`MAX_BLOCKS`], [`MAX_HIDDEN_LAYERS`] and
     /// [`MAX_VOCABULARY`] hold.
     ///
@@ -153,8 +182,19 @@ impl Architecture {
             Field::Blocks => "blocks".into(),
             Field::Mixer { block } => mixer(block),
             Field::Heads { block } => format!("{}.heads", mixer(block)),
+            Field::KeyValueHeads { block } => format!("{}.key_value_heads", mixer(block)),
+            Field::HeadWidth { block } => format!("{}.head_width", mixer(block)),
+            Field::RotaryBase { block } => format!("{}.rotary.base", mixer(block)),
+            Field::RotaryScaling { block, name } => {
+                let kind = match self.blocks.get(block).map(|block| block.mixer) {
+                    Some(Mixer::GroupedAttention { rotary, .. }) => rotary.scaling.name(),
+                    _ => "",
+                };
+                format!("{}.rotary.scaling.{kind}.{name}", mixer(block))
+            }
             Field::Kernel { block } => format!("{}.kernel", mixer(block)),
             Field::HiddenLayers { block } => format!("blocks[{block}].feed_forward.hidden"),
+            Field::Gate { block } => format!("blocks[{block}].feed_forward.gated"),
             Field::Hidden { block, layer } => {
                 format!("blocks[{block}].feed_forward.hidden[{layer}]")
             }
@@ -259,7 +299,7 @@ impl<K: Fn(Field) -> String> Check<'_, K> {
             embedding, width, ..
         } = self.architecture;
         match &self.architecture.head {
-            Head::None => Ok(()),
+            Head::None | Head::Free => Ok(()),
             Head::Tied => self.require(!embedding.is_projected(*width), Field::Head, || {
                 Problem::Mismatch {
                     found: "a tied head".into(),
@@ -310,11 +350,14 @@ impl<K: Fn(Field) -> String> Check<'_, K> {
         let heads = mixer.heads();
         let field = Field::Heads { block };
         self.positive(heads, field)?;
-        self.require(width.is_multiple_of(heads), field, || Problem::NotDivisor {
-            value: heads,
-            whole_key: (self.key)(Field::Width),
-            whole: *width,
-        })?;
+        match *mixer {
+            Mixer::GroupedAttention { .. } => self.grouped_attention(block, mixer)?,
+            _ => self.require(width.is_multiple_of(heads), field, || Problem::NotDivisor {
+                value: heads,
+                whole_key: (self.key)(Field::Width),
+                whole: *width,
+            })?,
+        }
         if let Mixer::DynamicConvolution { heads, kernel } = *mixer {
             self.require(heads.is_multiple_of(2), field, || {
                 Problem::unexpected(
@@ -335,7 +378,9 @@ impl<K: Fn(Field) -> String> Check<'_, K> {
             })?;
         }
         let (kinds, reason): (&[Kind], _) = match mixer {
-            Mixer::Attention { .. } => (&[Kind::Encoder, Kind::Decoder], ""),
+            Mixer::Attention { .. } | Mixer::GroupedAttention { .. } => {
+                (&[Kind::Encoder, Kind::Decoder], "")
+            }
             Mixer::RelativeAttention { .. } => (
                 &[Kind::Decoder],
                 "another mixer: relative attention has no distances to later positions, \
@@ -360,13 +405,93 @@ impl<K: Fn(Field) -> String> Check<'_, K> {
         })
     }
 
+    fn grouped_attention(&self, block: usize, mixer: &Mixer) -> Result<(), Invalid> {
+        let Mixer::GroupedAttention {
+            heads,
+            key_value_heads,
+            head_width,
+            rotary,
+            ..
+        } = *mixer
+        else {
+            return Ok(());
+        };
+        let field = Field::KeyValueHeads { block };
+        self.positive(key_value_heads, field)?;
+        self.require(heads.is_multiple_of(key_value_heads), field, || {
+            Problem::NotDivisor {
+                value: key_value_heads,
+                whole_key: (self.key)(Field::Heads { block }),
+                whole: heads,
+            }
+        })?;
+        let field = Field::HeadWidth { block };
+        self.positive(head_width, field)?;
+        self.require(head_width.is_multiple_of(2), field, || {
+            Problem::unexpected(
+                "an even number (positions turn pairs of features)",
+                head_width,
+            )
+        })?;
+        self.rotary(block, rotary)
+    }
+
+    fn rotary(&self, block: usize, rotary: Rotary) -> Result<(), Invalid> {
+        let number = |value: f64, least: f64, expected: &str, field| {
+            self.require(value.is_finite() && value >= least, field, || {
+                Problem::unexpected(expected, value)
+            })
+        };
+        // A base below 1 would make later features turn faster and faster.
+        number(
+            rotary.base,
+            1.0,
+            "a number of 1 or more",
+            Field::RotaryBase { block },
+        )?;
+        let field = |name| Field::RotaryScaling { block, name };
+        let (RotaryScaling::Linear { factor } | RotaryScaling::Llama3 { factor, .. }) =
+            rotary.scaling
+        else {
+            return Ok(());
+        };
+        number(factor, 1.0, "a number of 1 or more", field("factor"))?;
+        if let RotaryScaling::Llama3 {
+            low,
+            high,
+            original_positions,
+            ..
+        } = rotary.scaling
+        {
+            number(low, f64::MIN_POSITIVE, "a positive number", field("low"))?;
+            self.require(high.is_finite() && high > low, field("high"), || {
+                Problem::Mismatch {
+                    found: high.to_string(),
+                    other_key: (self.key)(field("low")),
+                    other: low.to_string(),
+                    expected: "a larger number".into(),
+                }
+            })?;
+            self.positive(original_positions, field("original_positions"))?;
+        }
+        Ok(())
+    }
+
     fn feed_forward(&self, block: usize) -> Result<(), Invalid> {
-        let hidden = &self.architecture.blocks[block].feed_forward.hidden;
+        let feed_forward = &self.architecture.blocks[block].feed_forward;
+        let hidden = &feed_forward.hidden;
         let field = Field::HiddenLayers { block };
         self.require(!hidden.is_empty(), field, || {
             Problem::unexpected("at least one hidden layer", "none")
         })?;
         self.at_most(hidden.len(), MAX_HIDDEN_LAYERS, "hidden layers", field)?;
+        let single = !feed_forward.gated || hidden.len() == 1;
+        self.require(single, Field::Gate { block }, || Problem::Mismatch {
+            found: "a gate".into(),
+            other_key: (self.key)(field),
+            other: format!("{} layers", hidden.len()),
+            expected: "a single hidden layer".into(),
+        })?;
         hidden
             .iter()
             .enumerate()

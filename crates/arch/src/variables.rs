@@ -130,6 +130,7 @@ fn operation(mixer: &Mixer) -> Value {
             true => "weighted attention".into(),
         },
         Mixer::RelativeAttention { .. } => "relative attention".into(),
+        Mixer::GroupedAttention { .. } => "grouped attention".into(),
         Mixer::Transform { transform, .. } => match transform {
             Transform::Fourier => "Fourier transform".into(),
             Transform::Cosine => "cosine transform".into(),

@@ -2,8 +2,9 @@
 #![allow(clippy::unwrap_used)]
 
 use lpzero_arch::{
-    Activation, Architecture, Block, Embedding, FeedForward, Head, Initialisation, Kind,
-    MAX_PARAMETERS, Mixer, NormPlacement, PositionWidth, Transform,
+    Activation, Architecture, AttentionBiases, Block, Embedding, FeedForward, Head, Initialisation,
+    Kind, MAX_PARAMETERS, Mixer, NormKind, NormPlacement, PositionWidth, Rotary, RotaryScaling,
+    Transform,
 };
 use proptest::prelude::*;
 
@@ -17,6 +18,19 @@ fn mixer(heads: usize) -> impl Strategy<Value = Mixer> {
                 false => Transform::Cosine,
             },
         }),
+        (0usize..2, 1usize..20, any::<bool>()).prop_map(move |(halvings, half, normed)| {
+            Mixer::GroupedAttention {
+                heads,
+                key_value_heads: heads >> halvings,
+                head_width: 2 * half,
+                rotary: Rotary {
+                    base: 1e4,
+                    scaling: RotaryScaling::Linear { factor: 2.5 },
+                },
+                biases: AttentionBiases::QueryKeyValue,
+                normed,
+            }
+        }),
         (0usize..5).prop_map(move |half| Mixer::DynamicConvolution {
             heads,
             kernel: 2 * half + 1,
@@ -27,11 +41,13 @@ fn mixer(heads: usize) -> impl Strategy<Value = Mixer> {
 fn block() -> impl Strategy<Value = Block> {
     let heads = prop_oneof![Just(2usize), Just(4), Just(8)];
     let hidden = prop::collection::vec(1usize..2000, 1..4);
-    (heads.prop_flat_map(mixer), hidden).prop_map(|(mixer, hidden)| Block {
+    let parts = (heads.prop_flat_map(mixer), hidden, any::<bool>());
+    parts.prop_map(|(mixer, hidden, bias)| Block {
         mixer,
         feed_forward: FeedForward {
-            hidden,
-            activation: Activation::Gelu,
+            gated: hidden.len() == 1,
+            bias,
+            ..FeedForward::dense(hidden, Activation::Silu)
         },
     })
 }
@@ -58,6 +74,7 @@ fn encoder() -> impl Strategy<Value = Architecture> {
                 },
                 blocks,
                 norm_placement: NormPlacement::Post,
+                norm_kind: NormKind::Layer,
                 norm_epsilon: match epsilon.abs() {
                     normal if normal.is_normal() => normal,
                     _ => 1e-12,

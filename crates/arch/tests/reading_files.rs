@@ -501,17 +501,20 @@ fn each_dialect_is_recognised_by_its_content() {
     spec::write(&own, &expected).unwrap();
     assert_eq!(read(&own).unwrap(), expected);
 
-    let path = write("llama/config.json", "{\"model_type\": \"llama\"}");
+    let path = write("falcon/config.json", "{\"model_type\": \"falcon\"}");
     for path in [path.as_path(), path.parent().unwrap()] {
         let error = sentence(read(path));
         assert!(
-            error.contains("model_type: expected gpt2, bert or electra, found \"llama\""),
+            error.contains(
+                "model_type: expected gpt2, bert, electra, llama, mistral, qwen2 or qwen3, \
+                 found \"falcon\""
+            ),
             "{error}"
         );
     }
     let path = write("t5.json", "{\"model_type\": \"t5\", \"d_model\": 512}");
     let error = sentence(read(&path));
-    assert!(error.ends_with("expected gpt2, bert or electra, found \"t5\""));
+    assert!(error.ends_with("qwen2 or qwen3, found \"t5\""));
     let path = write("list.json", "[]");
     assert!(sentence(read(&path)).contains("a list of records"));
     let path = write("other.json", "{\"a\": 1}");
@@ -616,7 +619,7 @@ fn hugging_face_configs_are_the_published_networks() {
 
     let wrong = |text: String| parameters(&text).unwrap_err().to_string();
     assert!(wrong(gpt2.replace("_head\": 12", "_head\": 7")).contains("n_head"));
-    assert!(wrong(gpt2.replace("gelu_new", "swish")).contains("activation_function"));
+    assert!(wrong(gpt2.replace("gelu_new", "mish")).contains("activation_function"));
     assert!(wrong(gpt2.replace("\"n_layer\": 12", "\"n_layer\": 99999999")).contains("n_layer"));
     assert!(wrong(bert.replace("\"hidden_size\": 768,", "")).contains("hidden_size"));
 }

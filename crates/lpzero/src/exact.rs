@@ -54,7 +54,9 @@ pub fn run_passes(
         let attends = |block: &Block| {
             matches!(
                 block.mixer,
-                Mixer::Attention { .. } | Mixer::RelativeAttention { .. }
+                Mixer::Attention { .. }
+                    | Mixer::RelativeAttention { .. }
+                    | Mixer::GroupedAttention { .. }
             )
         };
         let (positions, times) = match architecture.blocks.iter().all(attends) {

@@ -2,7 +2,9 @@
 //!
 //! Letters: C model width, V vocabulary, E_i width of embedding cluster i
 //! (E_0 = E), n_i its number of tokens, T positions, `l` block, A and n width
-//! and heads of the attention in a dynamic convolution, k its kernel length.
+//! and heads of the attention in a dynamic convolution, k its kernel length. In a
+//! grouped attention, Q and K are the widths of all heads of queries and of keys
+//! together, d that of one.
 //! Weight matrices are (out, in), as PyTorch lays them out.
 //!
 //! | name | shape | there when |
@@ -15,6 +17,9 @@
 //! | `embedding.norm.gain`, `.bias` | (E) | `embedding.norm` |
 //! | `block.{l}.query.weight`, `key`, `value` | (C, C); dynamic convolution (A, C) | attention, dynamic convolution |
 //! | `block.{l}.query.bias`, `key`, `value` | (C) or (A) | same, not relative |
+//! | `block.{l}.query.weight`; `key`, `value` | (Q, C); (K, C) | grouped attention |
+//! | `block.{l}.query.bias`; `key`, `value` | (Q); (K) | same, with biases |
+//! | `block.{l}.query.norm.gain`, `key` | (d) | same, with norms; a LayerNorm has a `.bias` too |
 //! | `block.{l}.relative_key.weight` | (C, C) | relative attention; no bias |
 //! | `block.{l}.query.content.bias`, `block.{l}.query.position.bias` | (C) | same |
 //! | `block.{l}.weighting.weight` | (C, C) | weighted attention; no bias |
@@ -23,17 +28,21 @@
 //! | `block.{l}.convolution.pointwise.weight`, `.bias` | (A, C), (A) | same |
 //! | `block.{l}.convolution.kernel.weight`, `.bias` | (n k, A), (n k) | same |
 //! | `block.{l}.convolution.output.weight`, `.bias` | (A, C), (A) | same |
-//! | `block.{l}.out.weight`, `.bias` | (C, C), (C) | attention, dynamic convolution; no bias where relative |
-//! | `block.{l}.ffn.{j}.weight`, `.bias` | (hidden_j or C, hidden_{j-1} or C), (out) | always, j from 0 to the number of hidden widths |
+//! | `block.{l}.out.weight`, `.bias` | (C, C), grouped (C, Q), (C) | attention, dynamic convolution; no bias where relative, or grouped without |
+//! | `block.{l}.ffn.{j}.weight`, `.bias` | (hidden_j or C, hidden_{j-1} or C), (out) | always, j from 0 to the number of hidden widths; no bias where the feed-forward network has none |
+//! | `block.{l}.ffn.gate.weight`, `.bias` | (hidden_0, C), (hidden_0) | gated feed-forward network; bias as above |
 //! | `block.{l}.norm.0.gain`, `.bias` | (C) | the mixer's norm; not with a linear transform |
 //! | `block.{l}.norm.1.gain`, `.bias` | (C) | the feed-forward network's norm |
 //! | `final.norm.gain`, `.bias` | (C) | pre-norm, after the last block |
+//! | `head.weight` | (V, C) | free head |
 //! | `head.{i}.projection` | (C, E_i), used transposed | adaptive head, clusters with a projection of their own |
 //! | `head.cluster.weight`, `.bias` | (clusters - 1, E), (clusters - 1) | adaptive head with several clusters |
 //! | `head.bias` | (V) | adaptive head |
 //! | `objective.dense.weight`, `.bias` | (E, C), (E) | masked-token objective |
 //! | `objective.norm.gain`, `.bias` | (E) | same |
 //! | `objective.bias` | (V) | same |
+//!
+//! Norms of kind RMS have no `.bias`, but that of the masked-token objective.
 //!
 //! Head tensors exist only under the next-token objective, which alone uses
 //! them.

@@ -76,7 +76,7 @@ impl Layers {
                 "final.norm",
                 outer_site(Role::Norm, norm_index::FINAL.into()),
                 architecture.width,
-                architecture.norm_epsilon,
+                (architecture.norm_kind, architecture.norm_epsilon),
             )
         });
         let goal = match objective {
@@ -442,12 +442,22 @@ fn activations(architecture: &Architecture, rows: Rows) -> u128 {
         let mixer = match block.mixer {
             Mixer::Attention { heads, .. } => 6 * width + scores(heads),
             Mixer::RelativeAttention { heads, .. } => 9 * width + scores(heads),
+            Mixer::GroupedAttention {
+                heads,
+                key_value_heads,
+                head_width,
+                ..
+            } => {
+                let heads_width = (heads + key_value_heads) as u128 * head_width as u128;
+                width + 5 * heads_width + scores(heads)
+            }
             Mixer::Transform { .. } => 2 * width,
             Mixer::DynamicConvolution { heads, kernel } => {
                 8 * width + scores(heads / 2) + (heads * kernel) as u128
             }
         };
-        mixer + 4 * width + 2 * hidden
+        let copies = if block.feed_forward.gated { 5 } else { 2 };
+        mixer + 4 * width + copies * hidden
     };
     let blocks: u128 = architecture.blocks.iter().map(block).sum();
     tokens.saturating_mul(blocks + 2 * architecture.vocabulary as u128)

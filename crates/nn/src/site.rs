@@ -43,13 +43,16 @@ pub enum Role {
     FfnHidden,
     /// Last dense layer of a feed-forward network.
     FfnOut,
-    /// A LayerNorm; its `W` is the gain vector.
+    /// A norm; its `W` is the gain vector.
     Norm,
     /// A projection of the output head, one site per cluster that has its own.
     HeadProjection,
     /// The output head: logits of a cluster (index = cluster), or the dense
     /// map of a masked-token objective.
     Head,
+    /// The gate of a feed-forward network: a second map of its input, which
+    /// multiplies what `FfnIn` gives. Last, because traces know roles by number.
+    FfnGate,
 }
 
 /// One place in a network.
@@ -59,7 +62,7 @@ pub struct Site {
     pub layer: Option<u16>,
     /// What the site does.
     pub role: Role,
-    /// Tells sites of one role and layer apart: cluster, stacked layer, first or second norm.
+    /// Tells sites of one role and layer apart: cluster, stacked layer, norm (of the two halves of a block, of queries, of keys).
     pub index: u16,
 }
 
@@ -100,7 +103,7 @@ pub enum Symbol {
 
 impl Role {
     /// Every role with its name in the proxy language.
-    pub const ALL: [(Role, &'static str); 20] = [
+    pub const ALL: [(Role, &'static str); 21] = [
         (Role::Embedding, "embedding"),
         (Role::Position, "position"),
         (Role::Segment, "segment"),
@@ -121,6 +124,7 @@ impl Role {
         (Role::Norm, "norm"),
         (Role::HeadProjection, "head-projection"),
         (Role::Head, "head"),
+        (Role::FfnGate, "ffn-gate"),
     ];
 
     /// Whether the map's output is also called H, the head output.

@@ -41,9 +41,10 @@ pub struct TensorRows<'a, F> {
 /// | relative-key | as a linear map of the encoded distances, (1, positions, width), the largest distance first |
 /// | attention | `S`; `A`, `D` of the context before the out map |
 /// | convolution | index 0 depthwise (`W` is (channels, 1, kernel)), 1 pointwise, 2 kernel (`A` before softmax), 3 output |
-/// | norm | `A`, `D`; `W`, `G` of the gain. Outside blocks: index 0 embedding, 1 final, 2 objective |
+/// | query, key of a grouped attention | before their norms and before positions turn them |
+/// | norm | `A`, `D`; `W`, `G` of the gain. In blocks: index 0 mixer, 1 feed-forward, 2 queries, 3 keys (of all heads, side by side). Outside: index 0 embedding, 1 final, 2 objective |
 /// | head-projection | a projection of the head's own; `W` is (model width, cluster width), used transposed |
-/// | head, next token | per cluster `X` at cluster width, `A` the logits, `D`; index 0 has `W`, `G` of the cluster entries |
+/// | head, next token | per cluster `X` at cluster width, `A` the logits, `D`; index 0 has `W`, `G` of the cluster entries, or of the table of a free head |
 /// | head, masked token | index 0 the dense map; index 1 `X`, `A`, `D` of the logits |
 ///
 /// `H` is `A` at query, key, value, weighting and transform sites; it is not

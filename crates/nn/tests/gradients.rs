@@ -5,10 +5,10 @@
 
 mod common;
 
-use common::{Seen, decoder, encoder, perturbed, transformer_xl};
+use common::{Seen, decoder, encoder, llama, perturbed, qwen, transformer_xl};
 use lpzero_arch::{
-    Activation, Architecture, Block, FeedForward, Head, Mixer, NormPlacement, PositionWidth,
-    Transform,
+    Activation, Architecture, AttentionBiases, Block, FeedForward, Head, Mixer, NormKind,
+    NormPlacement, PositionWidth, Transform,
 };
 use lpzero_nn::{Batch, Network, NoVisitor, Objective, Role, Site, Symbol};
 
@@ -79,10 +79,7 @@ fn with_mixers(mixers: &[Mixer]) -> Architecture {
     architecture.blocks = (mixers.iter().enumerate())
         .map(|(i, &mixer)| Block {
             mixer,
-            feed_forward: FeedForward {
-                hidden: vec![5; 1 + i % 2],
-                activation: Activation::Gelu,
-            },
+            feed_forward: FeedForward::dense(vec![5; 1 + i % 2], Activation::Gelu),
         })
         .collect();
     architecture
@@ -152,7 +149,12 @@ fn the_output_sum_has_gradients_once_gains_differ() {
 
 #[test]
 fn decoder_with_every_activation_and_norm_placement() {
-    for activation in [Activation::Gelu, Activation::GeluTanh, Activation::Relu] {
+    for activation in [
+        Activation::Gelu,
+        Activation::GeluTanh,
+        Activation::Relu,
+        Activation::Silu,
+    ] {
         for placement in [NormPlacement::Pre, NormPlacement::Post] {
             let mut architecture = decoder();
             architecture.norm_placement = placement;
@@ -183,6 +185,41 @@ fn transformer_xl_with_norms_before_and_after() {
     let mut architecture = decoder();
     architecture.embedding.position_width = PositionWidth::None;
     assert_gradients(&architecture, Objective::NextToken);
+}
+
+#[test]
+fn llama_and_its_descendants() {
+    for objective in [Objective::NextToken, Objective::RandomProjection] {
+        assert_gradients(&llama(), objective);
+        for (biases, key_value_heads) in [
+            (AttentionBiases::None, 4),
+            (AttentionBiases::QueryKeyValue, 2),
+            (AttentionBiases::All, 1),
+        ] {
+            assert_gradients(&qwen(biases, key_value_heads), objective);
+        }
+    }
+    // A tied head, and each kind of norm at every place.
+    let mut tied = llama();
+    tied.embedding.width = tied.width;
+    tied.head = Head::Tied;
+    assert_gradients(&tied, Objective::NextToken);
+    for norm_kind in [NormKind::Layer, NormKind::Rms] {
+        let mut architecture = qwen(AttentionBiases::None, 2);
+        architecture.norm_kind = norm_kind;
+        architecture.norm_placement = NormPlacement::Post;
+        assert_gradients(&architecture, Objective::NextToken);
+    }
+    // Both ways, and without a gate or biases.
+    let mut encoder = encoder();
+    encoder.norm_kind = NormKind::Rms;
+    encoder.blocks = llama().blocks;
+    encoder.blocks[1].feed_forward = FeedForward {
+        hidden: vec![5, 7],
+        bias: false,
+        ..FeedForward::dense(vec![], Activation::Silu)
+    };
+    assert_gradients(&encoder, Objective::MaskedToken);
 }
 
 #[test]
@@ -242,6 +279,10 @@ fn attention_over_several_blocks_of_queries() {
     relative.positions = 150;
     relative.blocks.truncate(1);
     assert_gradients_at(150, &relative, Objective::NextToken);
+    let mut grouped = llama();
+    grouped.positions = 150;
+    grouped.blocks.truncate(1);
+    assert_gradients_at(150, &grouped, Objective::NextToken);
     let mut both_ways = encoder();
     both_ways.positions = 270;
     assert_gradients_at(270, &both_ways, Objective::MaskedToken);

@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use common::{
-    LARGE_POSITIONS, Seen, decoder, encoder, large_zoo, mixers, perturbed, transformer_xl,
+    LARGE_POSITIONS, Seen, decoder, encoder, large_zoo, llama, mixers, perturbed, qwen,
+    transformer_xl,
 };
-use lpzero_arch::{Activation, Architecture, Head, Mixer, NormPlacement};
+use lpzero_arch::{Activation, Architecture, AttentionBiases, Head, Mixer, NormPlacement};
 use lpzero_nn::{Batch, Dual, Network, NoVisitor, Objective, Parameter, Workspace, rademacher};
 
 /// Elements by tensor.
@@ -150,8 +151,21 @@ fn relative_attention_in_every_norm_placement() {
 }
 
 #[test]
+fn llama_and_its_descendants() {
+    for objective in [Objective::NextToken, Objective::RandomProjection] {
+        assert_products(&llama(), objective);
+        assert_products(&qwen(AttentionBiases::All, 1), objective);
+    }
+}
+
+#[test]
 fn every_activation_in_both_norm_placements() {
-    for activation in [Activation::Gelu, Activation::GeluTanh, Activation::Relu] {
+    for activation in [
+        Activation::Gelu,
+        Activation::GeluTanh,
+        Activation::Relu,
+        Activation::Silu,
+    ] {
         for placement in [NormPlacement::Pre, NormPlacement::Post] {
             let mut architecture = decoder();
             architecture.norm_placement = placement;
@@ -169,6 +183,9 @@ fn every_head() {
     tied.embedding.width = tied.width;
     tied.head = Head::Tied;
     assert_products(&tied, Objective::NextToken);
+    let mut free = decoder();
+    free.head = Head::Free;
+    assert_products(&free, Objective::NextToken);
     for division in [1, 2] {
         for projections in [[true; 3], [false, true, true], [false; 3]] {
             let mut adaptive = decoder();

@@ -3,8 +3,8 @@
 
 mod common;
 
-use common::{Seen, decoder, encoder, perturbed, transformer_xl, zoo};
-use lpzero_arch::{Architecture, Head, Mixer, NormPlacement};
+use common::{Seen, decoder, encoder, perturbed, qwen, transformer_xl, zoo};
+use lpzero_arch::{Architecture, AttentionBiases, Head, Mixer, NormPlacement};
 use lpzero_nn::{
     Batch, Network, NoVisitor, Objective, Role, Site, Symbol, TensorRows, Visitor, Workspace,
 };
@@ -195,6 +195,78 @@ fn relative_attention_shows_the_keys_of_its_distances() {
     assert!(!sites.clone().any(|name| name.ends_with("bias")));
     assert!(!sites.clone().any(|name| name == "position.table"));
     assert_eq!(seen.gradients["block.1.query.position.bias"].0, [8]);
+}
+
+#[test]
+fn a_llama_shows_its_gate_its_norms_and_its_head() {
+    let (_, seen) = seen(&qwen(AttentionBiases::All, 2), Objective::NextToken);
+    let shape = |site, symbol| seen.activations[&(site, symbol)].0.clone();
+    for symbol in [Symbol::A, Symbol::D] {
+        // 4 heads of queries and 2 of keys, 4 wide.
+        assert_eq!(shape(site(1, Role::Query, 0), symbol), [3, 4, 16]);
+        assert_eq!(shape(site(1, Role::Key, 0), symbol), [3, 4, 8]);
+        assert_eq!(shape(site(1, Role::Value, 0), symbol), [3, 4, 8]);
+        assert_eq!(shape(site(1, Role::Attention, 0), symbol), [3, 4, 16]);
+        assert_eq!(shape(site(1, Role::Out, 0), symbol), [3, 4, 8]);
+        assert_eq!(shape(site(1, Role::Norm, 2), symbol), [3, 4, 16]);
+        assert_eq!(shape(site(1, Role::Norm, 3), symbol), [3, 4, 8]);
+        assert_eq!(shape(site(1, Role::FfnIn, 0), symbol), [3, 4, 6]);
+        assert_eq!(shape(site(1, Role::FfnGate, 0), symbol), [3, 4, 6]);
+        assert_eq!(shape(site(None, Role::Head, 0), symbol), [3, 3, 13]);
+    }
+    assert_eq!(shape(site(1, Role::Attention, 0), Symbol::S), [3, 4, 4, 4]);
+    let (_, gate) = &seen.activations[&(site(0, Role::FfnGate, 0), Symbol::A)];
+    let (_, up) = &seen.activations[&(site(0, Role::FfnIn, 0), Symbol::A)];
+    let (_, down) = &seen.activations[&(site(0, Role::FfnOut, 0), Symbol::X)];
+    for ((gate, up), down) in gate.iter().zip(up).zip(down) {
+        let expected = gate / (1.0 + (-gate).exp()) * up;
+        assert!((down - expected).abs() <= 1e-6 * expected.abs());
+    }
+    assert_eq!(seen.sites[&site(None, Role::Head, 0)], "head.weight");
+    let gate = &seen.sites[&site(0, Role::FfnGate, 0)];
+    assert_eq!(gate, "block.0.ffn.gate.weight");
+    let norm = &seen.sites[&site(0, Role::Norm, 3)];
+    assert_eq!(norm, "block.0.key.norm.gain");
+    assert_eq!(seen.gradients[norm].0, [4]);
+    assert!(!seen.gradients.contains_key("block.0.norm.0.bias"));
+    assert!(!seen.gradients.contains_key("position.table"));
+}
+
+/// Where every head of queries reads the same keys as the heads of its group do,
+/// nothing is left of grouping but the number of weights.
+#[test]
+fn a_group_is_equal_heads_of_keys() {
+    let grouped = perturbed(&qwen(AttentionBiases::All, 2), Objective::NextToken);
+    let tensors = grouped.parameters().iter().map(|parameter| {
+        let (mut shape, mut data) = (parameter.shape.clone(), parameter.data.clone());
+        let map = ["key.weight", "key.bias", "value.weight", "value.bias"];
+        if map.iter().any(|map| parameter.name.ends_with(map)) {
+            // Heads of 4 rows, each of them twice.
+            let head = data.len() / 2;
+            data = data
+                .chunks(head)
+                .flat_map(|rows| [rows, rows].concat())
+                .collect();
+            shape[0] *= 2;
+        }
+        (parameter.name.clone(), (shape, data))
+    });
+    let ungrouped = qwen(AttentionBiases::All, 4);
+    let ungrouped =
+        Network::from_tensors(&ungrouped, Objective::NextToken, tensors.collect()).unwrap();
+    let batch = Batch::zipf(13, 2, 5, 1);
+    let (mut one, mut other) = (Seen::default(), Seen::default());
+    let expected = grouped.pass(&batch, &mut one).unwrap();
+    let found = ungrouped.pass(&batch, &mut other).unwrap();
+    assert!((found - expected).abs() < 1e-13 * expected);
+    let name = "block.0.key.weight";
+    let (one, other) = (&one.gradients[name].1, &other.gradients[name].1);
+    let head = one.len() / 2;
+    for (group, copies) in one.chunks(head).zip(other.chunks(2 * head)) {
+        for (i, sum) in group.iter().enumerate() {
+            assert!((copies[i] + copies[head + i] - sum).abs() < 1e-12);
+        }
+    }
 }
 
 /// A pass is a first segment: whatever the length of the memory, it is empty.

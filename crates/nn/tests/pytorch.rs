@@ -229,4 +229,11 @@ equals_pytorch! {
     gpt2_tied
     transformer_xl_post
     transformer_xl_pre
+    llama
+    llama_grouped
+    llama_linear
+    llama_scaled
+    llama_biased
+    qwen2
+    qwen3
 }

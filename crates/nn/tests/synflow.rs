@@ -6,8 +6,8 @@ mod common;
 
 use std::sync::Arc;
 
-use common::{Seen, decoder, encoder, large_zoo, mixers, perturbed, transformer_xl};
-use lpzero_arch::{Activation, Architecture, Mixer, NormPlacement, Transform};
+use common::{Seen, decoder, encoder, large_zoo, llama, mixers, perturbed, qwen, transformer_xl};
+use lpzero_arch::{Activation, Architecture, AttentionBiases, Mixer, NormPlacement, Transform};
 use lpzero_nn::{Error, Network, NoVisitor, Objective, Real, Role, Site, Symbol, Workspace};
 
 fn synflow<F: Real>(network: &Network<F>, (batch, positions): (usize, usize)) -> (f64, Seen<F>) {
@@ -95,7 +95,9 @@ fn every_mixer_has_the_gradients_of_its_own_loss() {
         architecture
     });
     let relative = transformer_xl(NormPlacement::Post);
-    for architecture in encoders.into_iter().chain([relative]) {
+    let grouped = [llama(), qwen(AttentionBiases::All, 2)];
+    let architectures = encoders.into_iter().chain([relative]).chain(grouped);
+    for architecture in architectures {
         let mixer = architecture.blocks[0].mixer;
         let mut network = perturbed(&architecture, Objective::RandomProjection);
         let (loss, seen) = synflow(&network, (1, 4));

@@ -1,12 +1,28 @@
 //! Which sites an aggregate runs over: sets of roles and their names.
 
+use std::cmp::Ordering;
 use std::fmt;
 
 use lpzero_trace::Role;
 
 /// A set of roles, as written between the brackets of an aggregate.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct RoleSet(u32);
+
+/// Sets differ first in the roles that there were when journals first recorded
+/// canonical formulas, whose terms stand in this order, and then in later ones.
+impl Ord for RoleSet {
+    fn cmp(&self, other: &Self) -> Ordering {
+        const FIRST: u32 = (1 << (Role::FfnGate as u32)) - 1;
+        (self.0 & FIRST, self.0).cmp(&(other.0 & FIRST, other.0))
+    }
+}
+
+impl PartialOrd for RoleSet {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
 
 /// Names for sets of roles, largest first; a filter may mix them with single
 /// roles. Printing prefers them to the roles they stand for.
@@ -29,7 +45,8 @@ const ATTENTION: RoleSet = RoleSet::of(&[
     Role::Attention,
     Role::Out,
 ]);
-const FEED_FORWARD: RoleSet = RoleSet::of(&[Role::FfnIn, Role::FfnHidden, Role::FfnOut]);
+const FEED_FORWARD: RoleSet =
+    RoleSet::of(&[Role::FfnIn, Role::FfnGate, Role::FfnHidden, Role::FfnOut]);
 const EMBEDDING: RoleSet = RoleSet::of(&[
     Role::Embedding,
     Role::Position,
@@ -132,6 +149,16 @@ mod tests {
             .union(RoleSet::of(&[Role::Query]));
         assert_eq!(set.to_string(), "ffn, query");
         assert_eq!(RoleSet::named("block").unwrap().to_string(), "block");
+    }
+
+    #[test]
+    fn a_later_role_does_not_reorder_the_groups() {
+        let mut names = ROLE_GROUPS.map(|(name, set)| (set, name));
+        names.sort_unstable();
+        assert_eq!(
+            names.map(|(_, name)| name),
+            ["embed", "attn", "ffn", "block", "output"]
+        );
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Typed random formulas, drawn over the operator table.
 
-use lpzero_proxy::{Class, Kind, Node, OperatorId, ROLE_GROUPS, RoleSet, Type, known, type_of};
+use lpzero_proxy::{
+    Class, Kind, Node, OperatorId, ROLE_GROUPS, Role, RoleSet, Type, known, type_of,
+};
 use rand::Rng;
 
 use crate::paper::Tree;
@@ -162,6 +164,12 @@ impl<'a> Generator<'a> {
             .filter(|(other, _)| *other != id && family(other.row().kind) == wanted)
             .collect();
         weighted(&others, random).unwrap_or(id)
+    }
+
+    /// Whether anything is found at a role.
+    pub(crate) fn finds(&self, role: Role) -> bool {
+        let mut symbols = self.vocabulary.symbols().iter();
+        symbols.any(|(_, roles)| roles.contains(role))
     }
 
     /// A role filter for an aggregate over this expression.

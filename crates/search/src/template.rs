@@ -273,6 +273,18 @@ impl<'a> Templates<'a> {
             .collect()
     }
 
+    /// A role filter, or none. The gate is offered only where there is one: other
+    /// searches go on as they did before it was a role.
+    fn roles(&self, random: &mut Stream) -> Option<RoleSet> {
+        let groups = ROLE_GROUPS.iter().map(|(_, group)| (Some(*group), 1.5));
+        let single = (Role::ALL.iter())
+            .filter(|(role, _)| *role != Role::FfnGate || self.generator.finds(*role))
+            .map(|(role, _)| (Some(RoleSet::of(&[*role])), 0.5));
+        let none = [(None, 2.0)];
+        let all: Vec<_> = none.into_iter().chain(groups).chain(single).collect();
+        weighted(&all, random).flatten()
+    }
+
     fn filling(
         &self,
         hole: Option<Hole>,
@@ -281,7 +293,7 @@ impl<'a> Templates<'a> {
     ) -> Option<Filling> {
         match (hole, of) {
             (None, _) => Some(Filling::Chain(self.chain(random))),
-            (Some(Hole::Roles), _) => Some(Filling::Roles(roles(random))),
+            (Some(Hole::Roles), _) => Some(Filling::Roles(self.roles(random))),
             (Some(_), of) => {
                 let of = of?;
                 // A whole network-level expression would leave little of the
@@ -337,19 +349,6 @@ fn rank(kind: Kind) -> Option<usize> {
     }
 }
 
-fn roles(random: &mut Stream) -> Option<RoleSet> {
-    let groups = ROLE_GROUPS.iter().map(|(_, group)| (Some(*group), 1.5));
-    let single = Role::ALL
-        .iter()
-        .map(|(role, _)| (Some(RoleSet::of(&[*role])), 0.5));
-    let all: Vec<_> = [(None, 2.0)]
-        .into_iter()
-        .chain(groups)
-        .chain(single)
-        .collect();
-    weighted(&all, random).flatten()
-}
-
 impl Space for Templates<'_> {
     type Genome = Vec<Filling>;
 
@@ -384,7 +383,7 @@ impl Space for Templates<'_> {
                     Filling::Chain(chain)
                 }
                 Filling::Chain(_) => Filling::Chain(self.chain(random)),
-                Filling::Roles(_) => Filling::Roles(roles(random)),
+                Filling::Roles(_) => Filling::Roles(self.roles(random)),
             };
             (mutant != *fillings && self.formula(&mutant).is_some()).then_some(mutant)
         })
@@ -456,6 +455,7 @@ mod tests {
     use super::*;
     use crate::Vocabulary;
     use crate::generate::Grammar;
+    use lpzero_proxy::Symbol;
 
     /// Formulas drawn and varied from a template.
     fn members(text: &str) -> Vec<String> {
@@ -491,6 +491,21 @@ mod tests {
             assert!(member.ends_with(" / layers"), "{member}");
             assert!(member.contains("W *"), "{member}");
         }
+    }
+
+    #[test]
+    fn a_gate_is_offered_where_there_is_one() {
+        let offers = |roles: RoleSet| {
+            let vocabulary = Vocabulary::new(vec![(Symbol::W, roles)], Vec::new());
+            let generator = Generator::new(&vocabulary, Grammar::Aggregates).unwrap();
+            let (template, limits) = (Template::parse("sum[?](l1(W))").unwrap(), Limits::default());
+            let space = Templates::new(&template, &generator, &limits).unwrap();
+            let mut random = seed::stream(1, "test");
+            let gate = Some(RoleSet::of(&[Role::FfnGate]));
+            (0..1000).any(|_| space.roles(&mut random) == gate)
+        };
+        assert!(offers(RoleSet::of(&[Role::FfnIn, Role::FfnGate])));
+        assert!(!offers(RoleSet::of(&[Role::FfnIn])));
     }
 
     #[test]

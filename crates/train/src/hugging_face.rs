@@ -102,6 +102,7 @@ pub fn write(folder: &Path, network: &Network<f32>) -> Result<(), Error> {
             Activation::Gelu => "gelu",
             Activation::GeluTanh => "gelu_new",
             Activation::Relu => "relu",
+            Activation::Silu => "silu",
         };
     }
     let config = serde_json::json!({

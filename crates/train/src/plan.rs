@@ -6,7 +6,7 @@ use std::path::Path;
 
 use lpzero_arch::{
     Activation, Architecture, Block, Cursor, Document, Embedding, FeedForward, Head,
-    Initialisation, Kind, Mixer, NormPlacement, PositionWidth, spec,
+    Initialisation, Kind, Mixer, NormKind, NormPlacement, PositionWidth, spec,
 };
 use rand::Rng;
 use serde::{Deserialize, Serialize};
@@ -235,10 +235,7 @@ impl Space {
                 heads: self.heads[h],
                 weighted: false,
             },
-            feed_forward: FeedForward {
-                hidden: vec![self.hidden(choice)],
-                activation: Activation::GeluTanh,
-            },
+            feed_forward: FeedForward::dense(vec![self.hidden(choice)], Activation::GeluTanh),
         };
         Architecture {
             kind: Kind::Decoder,
@@ -257,6 +254,7 @@ impl Space {
             },
             blocks: vec![block; self.layers[l]],
             norm_placement: NormPlacement::Pre,
+            norm_kind: NormKind::Layer,
             norm_epsilon: 1e-5,
             head: Head::Tied,
             initialisation: Initialisation {

@@ -3,7 +3,7 @@
 
 use crate::architecture::{
     Activation, Architecture, Block, Embedding, FeedForward, Head, Initialisation, Kind, Mixer,
-    NormPlacement, PositionWidth, Transform,
+    NormKind, NormPlacement, PositionWidth, Transform,
 };
 use crate::document::{Cursor, Node};
 use crate::error::{Error, Problem};
@@ -152,6 +152,7 @@ pub fn read(root: &Cursor<'_>, reading: Reading) -> Result<Architecture, Error> 
         },
         blocks,
         norm_placement: NormPlacement::Post,
+        norm_kind: NormKind::Layer,
         norm_epsilon: NORM_EPSILON,
         head: Head::None,
         initialisation: Initialisation {
@@ -193,10 +194,7 @@ fn read_layer(layer: &Cursor<'_>, width: usize, reading: Reading) -> Result<Bloc
     };
     Ok(Block {
         mixer,
-        feed_forward: FeedForward {
-            hidden,
-            activation: Activation::Gelu,
-        },
+        feed_forward: FeedForward::dense(hidden, Activation::Gelu),
     })
 }
 
@@ -242,6 +240,11 @@ fn key(field: Field, reading: Reading) -> String {
         | Field::Positions
         | Field::Cutoffs
         | Field::Division
+        | Field::KeyValueHeads { .. }
+        | Field::HeadWidth { .. }
+        | Field::RotaryBase { .. }
+        | Field::RotaryScaling { .. }
+        | Field::Gate { .. }
         | Field::NormEpsilon
         | Field::Head
         | Field::InitialWeight

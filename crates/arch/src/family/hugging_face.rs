@@ -1,11 +1,14 @@
-//! Hugging Face `config.json` of `model_type` gpt2, bert and electra.
+//! Hugging Face `config.json` of `model_type` gpt2, bert and electra, and of llama
+//! and its descendants ([`llama`]).
 //!
 //! Defaults of keys that a file leaves out are those of the transformers
 //! library. Keys that would make another network must have the value that does not.
 
+mod llama;
+
 use crate::architecture::{
     Activation, Architecture, Block, Embedding, FeedForward, Head, Initialisation, Kind, Mixer,
-    NormPlacement, PositionWidth,
+    NormKind, NormPlacement, PositionWidth,
 };
 use crate::document::{Cursor, Node};
 use crate::error::{Error, Problem};
@@ -57,83 +60,124 @@ const BERT: Model = Model {
     ],
 };
 
-const ACTIVATIONS: [(&str, Activation); 4] = [
+const ACTIVATIONS: [(&str, Activation); 6] = [
     ("gelu", Activation::Gelu),
     ("gelu_new", Activation::GeluTanh),
     ("gelu_pytorch_tanh", Activation::GeluTanh),
     ("relu", Activation::Relu),
+    ("silu", Activation::Silu),
+    ("swish", Activation::Silu),
 ];
 
 const SIZE: &str = "a positive whole number";
+const MODEL_TYPES: &str = "gpt2, bert, electra, llama, mistral, qwen2 or qwen3";
+
+/// The outermost keys of a config.
+struct Config<'a>(&'a Cursor<'a>);
+
+impl<'a> Config<'a> {
+    /// The value of a key, where there is one and it is not `null`.
+    fn find(&self, key: &str) -> Option<Cursor<'a>> {
+        self.0.find(key).filter(|found| *found.node() != Node::Null)
+    }
+
+    fn size(&self, key: &str) -> Result<usize, Error> {
+        self.0.get(key, SIZE)?.size()
+    }
+
+    fn size_or(&self, key: &str, default: usize) -> Result<usize, Error> {
+        self.find(key).map_or(Ok(default), |found| found.size())
+    }
+
+    fn number_or(&self, key: &str, default: f64) -> Result<f64, Error> {
+        self.0.find(key).map_or(Ok(default), |found| found.number())
+    }
+
+    fn flag_or(&self, key: &str, default: bool) -> Result<bool, Error> {
+        self.find(key).map_or(Ok(default), |found| found.flag())
+    }
+
+    /// The number of blocks. Checked before any list is made, since the count
+    /// alone may ask for all memory.
+    fn layers(&self, key: &str) -> Result<usize, Error> {
+        let layers = self.size(key)?;
+        match layers <= MAX_BLOCKS {
+            true => Ok(layers),
+            false => Err(self.0.get(key, SIZE)?.error(Problem::TooMany {
+                count: layers as u128,
+                what: "blocks",
+                limit: MAX_BLOCKS as u128,
+            })),
+        }
+    }
+
+    fn activation_or(&self, key: &str, default: Activation) -> Result<Activation, Error> {
+        let Some(found) = self.0.find(key) else {
+            return Ok(default);
+        };
+        let name = found.text()?;
+        let known = ACTIVATIONS.iter().find(|(known, _)| *known == name);
+        let known = known.ok_or_else(|| found.unexpected("gelu, gelu_new, relu or silu"))?;
+        Ok(known.1)
+    }
+
+    /// Refuses other values of these keys than the given ones.
+    fn require(&self, fixed: &[(&str, Node)]) -> Result<(), Error> {
+        for (key, wanted) in fixed {
+            if let Some(found) = self.0.find(key)
+                && found.node() != wanted
+            {
+                return Err(found.unexpected(wanted.to_string()));
+            }
+        }
+        Ok(())
+    }
+}
 
 /// Reads the contents of a `config.json`.
 ///
 /// # Errors
 /// [`Error::Value`], naming the key; a model type that is not known is one.
 pub fn read(root: &Cursor<'_>) -> Result<Architecture, Error> {
-    let model_type = root.get("model_type", "gpt2, bert or electra")?;
-    let model = match model_type.text()? {
+    let model_type = root.get("model_type", MODEL_TYPES)?;
+    let name = model_type.text()?;
+    if let Some(model) = llama::MODELS.iter().find(|model| model.name == name) {
+        return llama::read(root, model);
+    }
+    let model = match name {
         "gpt2" => &GPT2,
         "bert" | "electra" => &BERT,
-        _ => return Err(model_type.unexpected("gpt2, bert or electra")),
+        _ => return Err(model_type.unexpected(MODEL_TYPES)),
     };
-    for (key, wanted) in model.fixed {
-        if let Some(found) = root.find(key)
-            && found.node() != wanted
-        {
-            return Err(found.unexpected(wanted.to_string()));
-        }
-    }
+    let config = Config(root);
+    config.require(model.fixed)?;
     if let Some(found) = root.find("position_embedding_type")
         && found.text()? != "absolute"
     {
         return Err(found.unexpected("\"absolute\""));
     }
 
-    let size = |key: &str| root.get(key, SIZE)?.size();
-    let layers = size(model.layers)?;
-    // Before any list is made, since the count alone may ask for all memory.
-    if layers > MAX_BLOCKS {
-        return Err(root.get(model.layers, SIZE)?.error(Problem::TooMany {
-            count: layers as u128,
-            what: "blocks",
-            limit: MAX_BLOCKS as u128,
-        }));
-    }
+    let size = |key: &str| config.size(key);
+    let layers = config.layers(model.layers)?;
     let width = size(model.width)?;
-    let size_or = |key: &str, default: usize| match root.find(key) {
-        Some(found) if *found.node() != Node::Null => found.size(),
-        _ => Ok(default),
-    };
-    let number_or = |key: &str, default: f64| root.find(key).map_or(Ok(default), |f| f.number());
     let decoder = model.kind == Kind::Decoder;
     let hidden = match decoder {
-        true => size_or(model.hidden, width.saturating_mul(4))?,
+        true => config.size_or(model.hidden, width.saturating_mul(4))?,
         false => size(model.hidden)?,
     };
-    let activation = match root.find(model.activation) {
-        None if decoder => Activation::GeluTanh,
-        None => Activation::Gelu,
-        Some(found) => {
-            let name = found.text()?;
-            let known = ACTIVATIONS.iter().find(|(known, _)| *known == name);
-            known
-                .ok_or_else(|| found.unexpected("gelu, gelu_new or relu"))?
-                .1
-        }
+    let activation = match decoder {
+        true => config.activation_or(model.activation, Activation::GeluTanh)?,
+        false => config.activation_or(model.activation, Activation::Gelu)?,
     };
     let heads = size(model.heads)?;
     let vocabulary = size("vocab_size")?;
-    let deviation = number_or("initializer_range", 0.02)?;
+    let deviation = config.number_or("initializer_range", 0.02)?;
     let block = Block {
         mixer: Mixer::Attention {
             heads,
             weighted: false,
         },
-        feed_forward: FeedForward {
-            hidden: vec![hidden],
-            activation,
-        },
+        feed_forward: FeedForward::dense(vec![hidden], activation),
     };
     let architecture = Architecture {
         kind: model.kind,
@@ -142,11 +186,11 @@ pub fn read(root: &Cursor<'_>) -> Result<Architecture, Error> {
         token_types: if decoder {
             0
         } else {
-            size_or("type_vocab_size", 2)?
+            config.size_or("type_vocab_size", 2)?
         },
         width,
         embedding: Embedding {
-            width: match model_type.text()? {
+            width: match name {
                 "electra" => size("embedding_size")?,
                 _ => width,
             },
@@ -165,7 +209,8 @@ pub fn read(root: &Cursor<'_>) -> Result<Architecture, Error> {
             true => NormPlacement::Pre,
             false => NormPlacement::Post,
         },
-        norm_epsilon: number_or(model.epsilon.0, model.epsilon.1)?,
+        norm_kind: NormKind::Layer,
+        norm_epsilon: config.number_or(model.epsilon.0, model.epsilon.1)?,
         head: if decoder { Head::Tied } else { Head::None },
         initialisation: Initialisation {
             weight: deviation,
@@ -191,7 +236,16 @@ fn key(field: Field, model: &Model) -> String {
         Field::HiddenLayers { .. } | Field::Hidden { .. } => model.hidden,
         Field::NormEpsilon => model.epsilon.0,
         Field::InitialWeight | Field::InitialProjection => "initializer_range",
-        Field::Whole | Field::Division | Field::Head | Field::Kernel { .. } => "",
+        // Of mixers and feed-forward networks that are not read here, or fixed.
+        Field::Whole
+        | Field::Division
+        | Field::Head
+        | Field::Kernel { .. }
+        | Field::KeyValueHeads { .. }
+        | Field::HeadWidth { .. }
+        | Field::RotaryBase { .. }
+        | Field::RotaryScaling { .. }
+        | Field::Gate { .. } => "",
     }
     .to_owned()
 }

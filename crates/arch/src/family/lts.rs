@@ -20,7 +20,7 @@
 
 use crate::architecture::{
     Activation, Architecture, Block, Embedding, FeedForward, Head, Initialisation, Kind, Mixer,
-    NormPlacement, PositionWidth,
+    NormKind, NormPlacement, PositionWidth,
 };
 use crate::document::{Cursor, Node};
 use crate::error::{Error, Problem};
@@ -188,13 +188,11 @@ pub fn read(root: &Cursor<'_>) -> Result<Architecture, Error> {
                         weighted: false,
                     },
                 },
-                feed_forward: FeedForward {
-                    hidden: vec![hidden],
-                    activation,
-                },
+                feed_forward: FeedForward::dense(vec![hidden], activation),
             })
             .collect(),
         norm_placement,
+        norm_kind: NormKind::Layer,
         norm_epsilon: NORM_EPSILON,
         head: Head::Adaptive { tied_projections },
         initialisation: Initialisation {
@@ -326,6 +324,12 @@ fn key(field: Field, root: &Cursor<'_>) -> String {
         Field::InitialWeight => "weight_init_std".into(),
         Field::InitialProjection => "proj_init_std".into(),
         // Neither is read from the file.
-        Field::Kernel { .. } | Field::NormEpsilon => String::new(),
+        Field::Kernel { .. }
+        | Field::KeyValueHeads { .. }
+        | Field::HeadWidth { .. }
+        | Field::RotaryBase { .. }
+        | Field::RotaryScaling { .. }
+        | Field::Gate { .. }
+        | Field::NormEpsilon => String::new(),
     }
 }

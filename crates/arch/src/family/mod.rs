@@ -102,8 +102,8 @@ const FOLDER_FILES: [&str; 2] = ["model_config.yaml", "config.json"];
 
 /// Reads one architecture: the project's own file, a FlexiBERT config or
 /// record (in the given reading), a LiteTransformerSearch `model_config.yaml` or
-/// a Hugging Face `config.json` (gpt2, bert, electra), or the folder of one of
-/// the latter two. The result is valid.
+/// a Hugging Face `config.json` (gpt2, bert, electra, llama, mistral, qwen2, qwen3),
+/// or the folder of one of the latter two. The result is valid.
 ///
 /// # Errors
 /// [`Error`], naming file and key.

@@ -272,7 +272,8 @@ pub enum RankFormatArgument {
 #[derive(Debug, Args)]
 pub struct Score {
     /// Architectures: lpzero specs, FlexiBERT configs, LiteTransformerSearch
-    /// model_config.yaml files (GPT-2, Transformer-XL), Hugging Face folders (gpt2, bert, electra).
+    /// model_config.yaml files (GPT-2, Transformer-XL), Hugging Face folders (gpt2, bert,
+    /// electra, llama, mistral, qwen2, qwen3).
     #[arg(
         value_name = "ARCH",
         conflicts_with = "truth",

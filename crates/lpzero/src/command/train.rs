@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use lpzero::arch::{
     Activation, Architecture, Block, Embedding, FeedForward, Head, Initialisation, Kind, Mixer,
-    NormPlacement, PositionWidth, read_architecture, spec,
+    NormKind, NormPlacement, PositionWidth, read_architecture, spec,
 };
 use lpzero::nn::{Workspace, write_safetensors};
 use lpzero::train::{
@@ -199,10 +199,10 @@ fn decoder(arguments: &Train, vocabulary: usize, positions: usize) -> Result<Arc
             heads: arguments.heads.unwrap_or(4),
             weighted: false,
         },
-        feed_forward: FeedForward {
-            hidden: vec![arguments.feed_forward.unwrap_or(width.saturating_mul(4))],
-            activation: Activation::GeluTanh,
-        },
+        feed_forward: FeedForward::dense(
+            vec![arguments.feed_forward.unwrap_or(width.saturating_mul(4))],
+            Activation::GeluTanh,
+        ),
     };
     let architecture = Architecture {
         kind: Kind::Decoder,
@@ -221,6 +221,7 @@ fn decoder(arguments: &Train, vocabulary: usize, positions: usize) -> Result<Arc
         },
         blocks: vec![block; layers],
         norm_placement: NormPlacement::Pre,
+        norm_kind: NormKind::Layer,
         norm_epsilon: 1e-5,
         head: Head::Tied,
         initialisation: Initialisation {

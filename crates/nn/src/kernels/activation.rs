@@ -15,6 +15,7 @@ pub(crate) fn forward<F: Real>(threads: Threads, activation: Activation, x: &[F]
         Activation::Gelu => gelu,
         Activation::GeluTanh => gelu_tanh,
         Activation::Relu => relu,
+        Activation::Silu => silu,
     };
     let tensors = (Read(x, 1), Write(out, 1));
     threads.for_rows(x.len(), EXPONENTIAL, tensors, |(x, out)| kernel(x.0, out.0));
@@ -32,6 +33,7 @@ pub(crate) fn with_slope<F: Real>(
         Activation::Gelu => gelu_with_slope,
         Activation::GeluTanh => gelu_tanh_with_slope,
         Activation::Relu => relu_with_slope,
+        Activation::Silu => silu_with_slope,
     };
     let elements = x.len();
     let tensors = (Write(x, 1), Write(out, 1));
@@ -105,20 +107,43 @@ vectorised! {
             *x = if positive { F::one() } else { F::zero() };
         }
     }
+
+    /// `x / (1 + e^-x)`.
+    fn silu<F>(x: &[F], out: &mut [F]) {
+        for (out, &x) in out.iter_mut().zip(x) {
+            *out = x * logistic(x);
+        }
+    }
+
+    /// [`silu`], and `x` becomes its derivative.
+    fn silu_with_slope<F>(x: &mut [F], out: &mut [F]) {
+        for (out, x) in out.iter_mut().zip(x) {
+            let s = logistic(*x);
+            *out = *x * s;
+            *x = s + *x * s * (F::one() - s);
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const ALL: [Activation; 3] = [Activation::Gelu, Activation::GeluTanh, Activation::Relu];
+    const ALL: [Activation; 4] = [
+        Activation::Gelu,
+        Activation::GeluTanh,
+        Activation::Relu,
+        Activation::Silu,
+    ];
 
     #[test]
     fn the_values_at_one_are_the_published_ones() {
-        for (activation, expected) in
-            ALL.into_iter()
-                .zip([0.841_344_746_068_543, 0.841_191_990_608, 1.0])
-        {
+        for (activation, expected) in ALL.into_iter().zip([
+            0.841_344_746_068_543,
+            0.841_191_990_608,
+            1.0,
+            0.731_058_578_630_005,
+        ]) {
             let mut y = [0.0f64];
             forward(Threads::ONE, activation, &[1.0], &mut y);
             assert!((y[0] - expected).abs() < 1e-11, "{activation:?}: {}", y[0]);

@@ -15,5 +15,6 @@ pub(crate) mod matrix;
 pub(crate) mod norm;
 pub(crate) mod optimiser;
 pub(crate) mod relative;
+pub(crate) mod rotary;
 pub(crate) mod softmax;
 pub(crate) mod threads;

@@ -1,4 +1,4 @@
-//! LayerNorm over rows.
+//! LayerNorm and RMSNorm over rows.
 
 use super::dispatch::vectorised;
 use super::elementwise::fold;
@@ -55,7 +55,99 @@ pub(crate) fn layer_norm_backward<F: Real>(
     });
 }
 
+/// `out = x / sqrt(mean square + epsilon) * gain` per row of `gain.len()`
+/// elements. `roots` receives the reciprocal root of each row.
+pub(crate) fn rms_norm<F: Real>(
+    threads: Threads,
+    x: &[F],
+    (gain, epsilon): (&[F], F),
+    out: &mut [F],
+    roots: &mut [F],
+) {
+    let width = gain.len();
+    let tensors = (Read(x, width), Write(out, width), Write(roots, 1));
+    threads.for_rows(x.len() / width, 2 * width, tensors, |(x, out, roots)| {
+        rms_norm_rows(x.0, gain, epsilon, out.0, roots.0);
+    });
+}
+
+/// The adjoint of [`rms_norm`]. Overwrites `dx`; adds to the gradient of gain.
+pub(crate) fn rms_norm_backward<F: Real>(
+    threads: Threads,
+    x: &[F],
+    roots: &[F],
+    gain: &[F],
+    dy: &[F],
+    dx: &mut [F],
+    dgain: &mut [F],
+) {
+    let width = gain.len();
+    let rows = x.len() / width;
+    let tensors = (
+        Read(x, width),
+        Read(roots, 1),
+        Read(dy, width),
+        Write(&mut *dx, width),
+    );
+    threads.for_rows(rows, 4 * width, tensors, |(x, roots, dy, dx)| {
+        rms_norm_backward_rows(x.0, roots.0, gain, dy.0, dx.0);
+    });
+    let tensors = (0..width, Write(dgain, 1));
+    threads.for_rows(width, 2 * rows, tensors, |(columns, dgain)| {
+        rms_norm_gradients(x, roots, dy, width, columns.start, dgain.0);
+    });
+}
+
 vectorised! {
+    /// [`rms_norm`] on the calling thread.
+    fn rms_norm_rows<F>(x: &[F], gain: &[F], epsilon: F, out: &mut [F], roots: &mut [F]) {
+        let width = gain.len();
+        let share = F::one() / F::of(width as f64);
+        let rows = x.chunks_exact(width).zip(out.chunks_exact_mut(width));
+        for ((x, out), root) in rows.zip(roots) {
+            let square = share * fold(x, F::zero(), |s, x| s + x * x, |a, b| a + b);
+            *root = F::one() / (square + epsilon).sqrt();
+            for ((out, &x), &gain) in out.iter_mut().zip(x).zip(gain) {
+                *out = x * *root * gain;
+            }
+        }
+    }
+
+    /// The gradient with respect to the input.
+    fn rms_norm_backward_rows<F>(x: &[F], roots: &[F], gain: &[F], dy: &[F], dx: &mut [F]) {
+        let width = gain.len();
+        let share = F::one() / F::of(width as f64);
+        let rows = x.chunks_exact(width).zip(dy.chunks_exact(width));
+        for (((x, dy), dx), &root) in rows.zip(dx.chunks_exact_mut(width)).zip(roots) {
+            // dx holds the normalised input until the last loop.
+            for (dx, &x) in dx.iter_mut().zip(x) {
+                *dx = x * root;
+            }
+            let (_, along_x) = projections(dx, dy, gain);
+            let along_x = share * along_x;
+            for ((dx, &dy), &gain) in dx.iter_mut().zip(dy).zip(gain) {
+                *dx = root * (dy * gain - *dx * along_x);
+            }
+        }
+    }
+
+    /// Adds to the gradient of gain, for the columns from `first` on.
+    fn rms_norm_gradients<F>(
+        x: &[F],
+        roots: &[F],
+        dy: &[F],
+        width: usize,
+        first: usize,
+        dgain: &mut [F],
+    ) {
+        let rows = x.chunks_exact(width).zip(dy.chunks_exact(width));
+        for ((x, dy), &root) in rows.zip(roots) {
+            for ((dgain, &x), &dy) in dgain.iter_mut().zip(&x[first..]).zip(&dy[first..]) {
+                *dgain += dy * (x * root);
+            }
+        }
+    }
+
     /// [`layer_norm`] on the calling thread.
     fn layer_norm_rows<F>(
         x: &[F],
@@ -164,6 +256,20 @@ fn projections<F: Real>(x: &[F], dy: &[F], gain: &[F]) -> (F, F) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rows_come_out_with_mean_square_one() {
+        let width = 21;
+        let x: Vec<f64> = (0..2 * width).map(|i| (i * i % 17) as f64 + 3.0).collect();
+        let (mut y, mut roots) = (vec![0.0; x.len()], vec![0.0; 2]);
+        let gain = vec![2.0; width];
+        rms_norm(Threads::ONE, &x, (&gain, 0.0), &mut y, &mut roots);
+        for (x, y) in x.chunks(width).zip(y.chunks(width)) {
+            let square = y.iter().map(|y| y * y).sum::<f64>() / width as f64;
+            assert!((square - 4.0).abs() < 1e-13);
+            assert!((y[0] / x[0] - y[1] / x[1]).abs() < 1e-15);
+        }
+    }
 
     #[test]
     fn rows_come_out_with_mean_zero_and_variance_one() {

@@ -22,13 +22,16 @@ use crate::{Real, Role, Site, Symbol};
 pub(super) struct Heads {
     pub(super) site: Site,
     pub(super) heads: usize,
-    /// Of all heads together.
+    /// How many heads of queries in a row read one head of keys and values.
+    pub(super) group: usize,
+    /// Of all heads of queries together.
     pub(super) width: usize,
     pub(super) causal: bool,
 }
 
 /// What heads read, kept for the backward pass, or the gradients with respect to
-/// it: queries, keys and values, each (batch, positions, width).
+/// it: queries, keys and values, each (batch, positions, width); keys and values
+/// narrower by the size of a group.
 pub(super) struct HeadsInputs<F> {
     pub(super) q: Vec<F>,
     pub(super) k: Vec<F>,
@@ -54,7 +57,7 @@ impl<F> HeadsInputs<F> {
     }
 }
 
-/// The inputs of one sequence, each (positions, width).
+/// The inputs of one sequence, each (positions, its width).
 #[derive(Clone, Copy)]
 struct Sequence<'a, F> {
     q: &'a [F],
@@ -64,7 +67,7 @@ struct Sequence<'a, F> {
     distances: Option<(&'a [F], &'a [F])>,
 }
 
-/// Where the gradients of one sequence go, each (positions, width).
+/// Where the gradients of one sequence go, each (positions, its width).
 struct SequenceGradients<'a, F> {
     q: &'a mut [F],
     k: &'a mut [F],
@@ -121,7 +124,12 @@ impl Heads {
         })
     }
 
-    /// The rows of one head in a sequence (positions, width).
+    /// Width of all heads of keys together.
+    fn key_width(&self) -> usize {
+        self.width / self.group
+    }
+
+    /// The rows of one head of queries in a sequence (positions, width).
     fn rows<'a, F>(
         &self,
         sequence: &'a [F],
@@ -149,6 +157,24 @@ impl Heads {
         )
     }
 
+    /// The first rows of the keys or values that a head of queries reads.
+    fn read_rows<'a, F>(&self, sequence: &'a [F], head: usize, count: usize) -> Matrix<'a, F> {
+        let offset = head / self.group * self.head_width();
+        let (own, width) = (self.head_width(), self.key_width());
+        Matrix::strided(&sequence[offset..], count, own, width)
+    }
+
+    fn read_rows_mut<'a, F>(
+        &self,
+        sequence: &'a mut [F],
+        head: usize,
+        count: usize,
+    ) -> MatrixMut<'a, F> {
+        let offset = head / self.group * self.head_width();
+        let (own, width) = (self.head_width(), self.key_width());
+        MatrixMut::strided(&mut sequence[offset..], count, own, width)
+    }
+
     /// Probabilities of one block of queries, (queries, positions); those of
     /// unseen keys are 0. With distances, `scratch` has the same size.
     fn probabilities<F: Real>(
@@ -167,7 +193,7 @@ impl Heads {
             Into::Fresh,
             self.scale(),
             self.rows(sequence.q, head, first, count),
-            self.rows(sequence.k, head, 0, keys).transposed(),
+            self.read_rows(sequence.k, head, keys).transposed(),
         );
         if let (Some((queries, distances)), Some(scratch)) = (sequence.distances, scratch) {
             let scores = &mut scratch[..count * keys];
@@ -214,7 +240,7 @@ impl Heads {
     ) -> Vec<F> {
         let HeadsInputs { q, k, v, distances } = inputs;
         let t = rows.positions;
-        let sequence = t * self.width;
+        let (sequence, keys) = (t * self.width, t * self.key_width());
         let block = self.block(t) * t;
         let whole = pass.wants(self.site, Symbol::S);
         let kept = if whole { self.heads * t * t } else { block };
@@ -222,7 +248,7 @@ impl Heads {
         let mut scratch = distances.as_ref().map(|_| pass.take(rows.batch * block));
         let mut context = pass.take(q.len());
         let tensors = (
-            (Read(q, sequence), Read(k, sequence), Read(v, sequence)),
+            (Read(q, sequence), Read(k, keys), Read(v, keys)),
             distances.as_ref().map(|d| Read(&d.queries, sequence)),
             (
                 Write(&mut probabilities, kept),
@@ -234,10 +260,11 @@ impl Heads {
             let ((q, k, v), queries, (p, mut scratch), y) = tensors;
             for i in 0..q.0.len() / sequence {
                 let own = i * sequence..(i + 1) * sequence;
+                let read = i * keys..(i + 1) * keys;
                 let inputs = Sequence {
                     q: &q.0[own.clone()],
-                    k: &k.0[own.clone()],
-                    v: &v.0[own.clone()],
+                    k: &k.0[read.clone()],
+                    v: &v.0[read.clone()],
                     distances: (queries.zip(distances.as_ref()))
                         .map(|(queries, d)| (&queries.0[own.clone()], &*d.keys)),
                 };
@@ -259,7 +286,7 @@ impl Heads {
                             Into::Fresh,
                             F::one(),
                             Matrix::strided(p, block.count, block.keys, t),
-                            self.rows(inputs.v, head, 0, block.keys),
+                            self.read_rows(inputs.v, head, block.keys),
                         );
                     }
                 }
@@ -288,9 +315,10 @@ impl Heads {
         pass.show(self.site, Symbol::D, rows, dcontext);
         let distances = inputs.distances.as_ref();
         let t = rows.positions;
-        let sequence = t * self.width;
+        let (sequence, keys) = (t * self.width, t * self.key_width());
         let block = self.block(t) * t;
-        let [mut dq, mut dk, mut dv] = [(); 3].map(|()| pass.take(dcontext.len()));
+        let inputs_of = [&inputs.q, &inputs.k, &inputs.v];
+        let [mut dq, mut dk, mut dv] = inputs_of.map(|input| pass.take(input.len()));
         // Keys of distances serve all sequences; their gradients are summed after
         // all of them are there, which fixes the order.
         let mut ddistances = distances.map(|_| [(); 2].map(|()| pass.take(dcontext.len())));
@@ -301,14 +329,14 @@ impl Heads {
         let tensors = (
             (
                 Read(&inputs.q, sequence),
-                Read(&inputs.k, sequence),
-                Read(&inputs.v, sequence),
+                Read(&inputs.k, keys),
+                Read(&inputs.v, keys),
                 distances.map(|d| Read(&d.queries, sequence)),
             ),
             (
                 Write(&mut dq, sequence),
-                Write(&mut dk, sequence),
-                Write(&mut dv, sequence),
+                Write(&mut dk, keys),
+                Write(&mut dv, keys),
                 (ddistances.as_mut())
                     .map(|[queries, keys]| (Write(queries, sequence), Write(keys, sequence))),
             ),
@@ -323,19 +351,20 @@ impl Heads {
                 tensors;
             for i in 0..q.0.len() / sequence {
                 let own = i * sequence..(i + 1) * sequence;
+                let read = i * keys..(i + 1) * keys;
                 let (p, rest) = scratch.0[i * size..][..size].split_at_mut(block);
                 let (dp, by_distance) = rest.split_at_mut(block);
                 let inputs = Sequence {
                     q: &q.0[own.clone()],
-                    k: &k.0[own.clone()],
-                    v: &v.0[own.clone()],
+                    k: &k.0[read.clone()],
+                    v: &v.0[read.clone()],
                     distances: (queries.zip(distances))
                         .map(|(queries, d)| (&queries.0[own.clone()], &*d.keys)),
                 };
                 let gradients = SequenceGradients {
                     q: &mut dq.0[own.clone()],
-                    k: &mut dk.0[own.clone()],
-                    v: &mut dv.0[own.clone()],
+                    k: &mut dk.0[read.clone()],
+                    v: &mut dv.0[read.clone()],
                     distances: dd.as_mut().map(|(queries, keys)| {
                         (&mut queries.0[own.clone()], &mut keys.0[own.clone()])
                     }),
@@ -374,8 +403,9 @@ impl Heads {
             for block in self.blocks(t) {
                 let Block { first, count, keys } = block;
                 let (p, dp) = (&mut p[..count * t], &mut dp[..count * t]);
-                // The block that comes first writes the gradient of every key.
-                let into = if first + count == t {
+                // What comes first, of the blocks and of the heads of a group,
+                // writes the gradient of every key.
+                let into = if first + count == t && head % self.group == 0 {
                     Into::Fresh
                 } else {
                     Into::Sum
@@ -389,13 +419,13 @@ impl Heads {
                         Into::Fresh,
                         F::one(),
                         Matrix::strided(p, count, keys, t),
-                        self.rows(inputs.v, head, 0, keys),
+                        self.read_rows(inputs.v, head, keys),
                     );
                 }
                 let dcontext = self.rows(dcontext, head, first, count);
                 product(
                     threads,
-                    self.rows_mut(gradients.v, head, 0, keys),
+                    self.read_rows_mut(gradients.v, head, keys),
                     into,
                     F::one(),
                     Matrix::strided(p, count, keys, t).transposed(),
@@ -407,7 +437,7 @@ impl Heads {
                     Into::Fresh,
                     F::one(),
                     dcontext,
-                    self.rows(inputs.v, head, 0, keys).transposed(),
+                    self.read_rows(inputs.v, head, keys).transposed(),
                 );
                 if keys < t {
                     dp.chunks_exact_mut(t)
@@ -420,11 +450,11 @@ impl Heads {
                     Into::Fresh,
                     F::one(),
                     Matrix::strided(dp, count, keys, t),
-                    self.rows(inputs.k, head, 0, keys),
+                    self.read_rows(inputs.k, head, keys),
                 );
                 product(
                     threads,
-                    self.rows_mut(gradients.k, head, 0, keys),
+                    self.read_rows_mut(gradients.k, head, keys),
                     into,
                     F::one(),
                     Matrix::strided(dp, count, keys, t).transposed(),
@@ -511,6 +541,7 @@ impl Attention {
             heads: Heads {
                 site: block_site(layer, Role::Attention, 0),
                 heads,
+                group: 1,
                 width,
                 causal,
             },

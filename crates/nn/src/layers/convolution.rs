@@ -92,6 +92,7 @@ impl DynamicConvolution {
             heads: Heads {
                 site: site(Role::Attention),
                 heads: attending,
+                group: 1,
                 width: inner,
                 causal: false,
             },

@@ -97,6 +97,7 @@ impl Embedding {
         let Architecture {
             width,
             initialisation,
+            norm_kind,
             norm_epsilon,
             ..
         } = *architecture;
@@ -160,7 +161,7 @@ impl Embedding {
                 "embedding.norm",
                 site,
                 description.width,
-                norm_epsilon,
+                (norm_kind, norm_epsilon),
             )
         });
         Embedding {

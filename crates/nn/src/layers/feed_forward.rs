@@ -48,7 +48,14 @@ impl FeedForward {
                 Role::FfnOut => residual,
                 _ => deviation,
             };
-            Linear::declare(declarations, &name, site, sizes, true, deviation)
+            Linear::declare(
+                declarations,
+                &name,
+                site,
+                sizes,
+                description.bias,
+                deviation,
+            )
         };
         let hidden: Vec<_> = (description.hidden.iter().enumerate())
             .map(|(i, &outputs)| {

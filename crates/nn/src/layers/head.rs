@@ -1,6 +1,6 @@
 //! The output head: adaptive softmax (Grave et al. 2017) over the clusters of
 //! the embedding, whose tables it shares. A plain tied head is the case of one
-//! cluster without bias and projection.
+//! cluster without bias and projection, and a free one has a table of its own.
 
 use lpzero_arch::{Architecture, Head as Description};
 
@@ -25,7 +25,7 @@ enum Projection {
 struct Cluster {
     first: usize,
     end: usize,
-    /// Which embedding table holds these tokens, and from which row on.
+    /// Which table holds these tokens, and from which row on.
     table: usize,
     row: usize,
     width: usize,
@@ -36,7 +36,9 @@ struct Cluster {
 #[derive(Clone, Debug)]
 pub(crate) struct Head {
     clusters: Vec<Cluster>,
+    /// Those of the embedding, unless the head is free.
     tables: Vec<ParameterId>,
+    free: bool,
     /// Weight (clusters - 1, E) and bias of the entries that stand for
     /// clusters 1, 2, ... among the scores of cluster 0.
     entries: Option<(ParameterId, ParameterId)>,
@@ -56,11 +58,12 @@ impl Head {
         let width = architecture.width;
         let (tied, cutoffs): (&[bool], &[usize]) = match &architecture.head {
             Description::None => return None,
-            Description::Tied => (&[true], &[architecture.vocabulary]),
+            Description::Tied | Description::Free => (&[true], &[architecture.vocabulary]),
             Description::Adaptive { tied_projections } => {
                 (tied_projections, &architecture.embedding.cutoffs)
             }
         };
+        let free = architecture.head == Description::Free;
         let adaptive = matches!(architecture.head, Description::Adaptive { .. });
         let mut first = 0;
         let clusters: Vec<_> = (cutoffs.iter().enumerate())
@@ -70,9 +73,13 @@ impl Head {
                     1 => (0, first),
                     _ => (i, 0),
                 };
-                let (_, table_width) = embedding.table(table);
+                let table_width = match free {
+                    true => width,
+                    false => embedding.table(table).1,
+                };
                 let projection = match embedding.projection(table) {
                     None => None,
+                    Some(_) if free => None,
                     Some(shared) if tied[i] => Some(Projection::Shared(shared, table)),
                     Some(_) => Some(Projection::Own(declarations.declare(
                         format!("head.{i}.projection"),
@@ -108,11 +115,22 @@ impl Head {
             let shape = [architecture.vocabulary];
             declarations.declare("head.bias".into(), &shape, Initial::Zeros)
         });
-        Some(Head {
-            clusters,
-            tables: (0..embedding.clusters())
+        let tables = match free {
+            true => vec![declarations.declare(
+                "head.weight".into(),
+                &[architecture.vocabulary, width],
+                Initial::Normal {
+                    deviation: architecture.initialisation.weight,
+                },
+            )],
+            false => (0..embedding.clusters())
                 .map(|i| embedding.table(i).0)
                 .collect(),
+        };
+        Some(Head {
+            clusters,
+            tables,
+            free,
             entries,
             bias,
             width,
@@ -207,7 +225,11 @@ impl Head {
         // The clusters' rows together are the whole table, so that its
         // gradient needs no zeros to begin with.
         let table = self.tables[cluster.table];
-        let dtable = shared.tables[cluster.table].get_or_insert_with(|| pass.gradient(table));
+        let mut free = self.free.then(|| pass.gradient(table));
+        let dtable = match &mut free {
+            Some(gradient) => gradient,
+            None => shared.tables[cluster.table].get_or_insert_with(|| pass.gradient(table)),
+        };
         let own = cluster.row * cluster.width..;
         let size = (cluster.end - cluster.first) * cluster.width;
         let mut dentries = entries.map(|(weight, bias)| [weight, bias].map(|id| pass.gradient(id)));
@@ -234,6 +256,9 @@ impl Head {
             &mut classes,
             (targets, 1.0 / predictions as f64),
         );
+        if let Some(gradient) = free {
+            pass.show_gradient(table, Some(site), gradient);
+        }
         if let (Some((weight, bias)), Some([dweight, dbias])) = (entries, dentries) {
             pass.show_gradient(weight, Some(site), dweight);
             pass.show_gradient(bias, None, dbias);

@@ -1,7 +1,7 @@
 //! The masked-token objective of BERT (Devlin et al. 2019): a dense map to
 //! embedding width, GELU, LayerNorm, scores through the token table.
 
-use lpzero_arch::{Activation, Architecture};
+use lpzero_arch::{Activation, Architecture, NormKind};
 
 use super::classifier::{Classes, cross_entropy};
 use super::linear::Linear;
@@ -46,7 +46,7 @@ impl MaskedToken {
                 "objective.norm",
                 outer_site(Role::Norm, norm_index::OBJECTIVE.into()),
                 width,
-                architecture.norm_epsilon,
+                (NormKind::Layer, architecture.norm_epsilon),
             ),
             table,
             bias: declarations.declare("objective.bias".into(), &[vocabulary], Initial::Zeros),

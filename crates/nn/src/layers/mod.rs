@@ -12,6 +12,8 @@ mod classifier;
 mod convolution;
 mod embedding;
 mod feed_forward;
+mod gated;
+mod grouped;
 mod head;
 mod linear;
 mod masked_token;

@@ -1,31 +1,37 @@
-//! LayerNorm.
+//! LayerNorm and RMSNorm.
 
-use crate::kernels::norm::{layer_norm, layer_norm_backward};
+use lpzero_arch::NormKind;
+
+use crate::kernels::norm::{layer_norm, layer_norm_backward, rms_norm, rms_norm_backward};
 use crate::parameters::{Declarations, Initial, ParameterId};
 use crate::pass::{Pass, Rows};
 use crate::{Real, Site, Symbol};
 
-/// LayerNorm over the features of each row.
+/// A norm over the features of each row, or, where it is narrower than the row, of
+/// each head.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Norm {
     gain: ParameterId,
-    bias: ParameterId,
+    /// There is none in an RMSNorm.
+    bias: Option<ParameterId>,
     site: Site,
     epsilon: f64,
 }
 
 impl Norm {
-    /// Declares `{name}.gain` and `{name}.bias`.
+    /// Declares `{name}.gain` and, for a LayerNorm, `{name}.bias`.
     pub(crate) fn declare(
         declarations: &mut Declarations,
         name: &str,
         site: Site,
         width: usize,
-        epsilon: f64,
+        (kind, epsilon): (NormKind, f64),
     ) -> Self {
+        let mut vector =
+            |part, initial| declarations.declare(format!("{name}.{part}"), &[width], initial);
         Norm {
-            gain: declarations.declare(format!("{name}.gain"), &[width], Initial::Ones),
-            bias: declarations.declare(format!("{name}.bias"), &[width], Initial::Zeros),
+            gain: vector("gain", Initial::Ones),
+            bias: kind.is_layer().then(|| vector("bias", Initial::Zeros)),
             site,
             epsilon,
         }
@@ -52,18 +58,21 @@ impl Norm {
             y.copy_from_slice(x);
             return (y, Vec::new());
         }
-        let mut statistics = pass.take(2 * x.len() / width);
-        layer_norm(
-            pass.threads,
-            x,
-            (
-                pass.weight(self.gain),
-                pass.weight(self.bias),
-                F::of(self.epsilon),
-            ),
-            &mut y,
-            &mut statistics,
-        );
+        let (gain, epsilon) = (pass.weight(self.gain), F::of(self.epsilon));
+        let rows = x.len() / width;
+        let statistics = match self.bias {
+            Some(bias) => {
+                let mut statistics = pass.take(2 * rows);
+                let weights = (gain, pass.weight(bias), epsilon);
+                layer_norm(pass.threads, x, weights, &mut y, &mut statistics);
+                statistics
+            }
+            None => {
+                let mut roots = pass.take(rows);
+                rms_norm(pass.threads, x, (gain, epsilon), &mut y, &mut roots);
+                roots
+            }
+        };
         (y, statistics)
     }
 
@@ -84,18 +93,19 @@ impl Norm {
             return dx;
         }
         let mut gain = pass.zero_gradient(self.gain);
-        let mut bias = pass.zero_gradient(self.bias);
-        layer_norm_backward(
-            pass.threads,
-            x,
-            &statistics,
-            pass.weight(self.gain),
-            dy,
-            &mut dx,
-            (&mut gain, &mut bias),
-        );
+        let mut bias = self.bias.map(|bias| pass.zero_gradient(bias));
+        let (threads, weight) = (pass.threads, pass.weight(self.gain));
+        match &mut bias {
+            Some(bias) => {
+                let gradients = (&mut *gain, &mut **bias);
+                layer_norm_backward(threads, x, &statistics, weight, dy, &mut dx, gradients);
+            }
+            None => rms_norm_backward(threads, x, &statistics, weight, dy, &mut dx, &mut gain),
+        }
         pass.show_gradient(self.gain, Some(self.site), gain);
-        pass.show_gradient(self.bias, None, bias);
+        if let (Some(id), Some(gradient)) = (self.bias, bias) {
+            pass.show_gradient(id, None, gradient);
+        }
         pass.give([statistics]);
         dx
     }

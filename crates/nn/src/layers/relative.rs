@@ -89,6 +89,7 @@ impl RelativeAttention {
             heads: Heads {
                 site: block_site(layer, Role::Attention, 0),
                 heads,
+                group: 1,
                 width,
                 causal: true,
             },

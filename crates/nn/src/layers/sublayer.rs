@@ -7,6 +7,8 @@ use super::attention::{Attention, AttentionCache};
 use super::block_site;
 use super::convolution::{ConvolutionCache, DynamicConvolution};
 use super::feed_forward::{FeedForward, FeedForwardCache};
+use super::gated::{GatedFeedForward, GatedFeedForwardCache};
+use super::grouped::{self, GroupedAttention, GroupedAttentionCache};
 use super::norm::Norm;
 use super::relative::{RelativeAttention, RelativeAttentionCache};
 use super::transform::LinearTransform;
@@ -20,17 +22,21 @@ use crate::{Real, Role, Site};
 enum Function {
     Attention(Attention),
     RelativeAttention(RelativeAttention),
+    GroupedAttention(GroupedAttention),
     Transform(LinearTransform),
     Convolution(DynamicConvolution),
     FeedForward(FeedForward),
+    Gated(GatedFeedForward),
 }
 
 enum FunctionCache<F> {
     Attention(AttentionCache<F>),
     RelativeAttention(RelativeAttentionCache<F>),
+    GroupedAttention(GroupedAttentionCache<F>),
     Transform,
     Convolution(ConvolutionCache<F>),
     FeedForward(FeedForwardCache<F>),
+    Gated(GatedFeedForwardCache<F>),
 }
 
 impl Function {
@@ -49,6 +55,10 @@ impl Function {
                 let (y, cache) = layer.forward(pass, rows, x);
                 (y, FunctionCache::RelativeAttention(cache))
             }
+            Function::GroupedAttention(layer) => {
+                let (y, cache) = layer.forward(pass, rows, x);
+                (y, FunctionCache::GroupedAttention(cache))
+            }
             Function::Transform(layer) => (layer.forward(pass, rows, x), FunctionCache::Transform),
             Function::Convolution(layer) => {
                 let (y, cache) = layer.forward(pass, rows, x);
@@ -57,6 +67,10 @@ impl Function {
             Function::FeedForward(layer) => {
                 let (y, cache) = layer.forward(pass, rows, x);
                 (y, FunctionCache::FeedForward(cache))
+            }
+            Function::Gated(layer) => {
+                let (y, cache) = layer.forward(pass, rows, x);
+                (y, FunctionCache::Gated(cache))
             }
         }
     }
@@ -76,6 +90,9 @@ impl Function {
             (Function::RelativeAttention(layer), FunctionCache::RelativeAttention(cache)) => {
                 layer.backward(pass, rows, x, cache, dy)
             }
+            (Function::GroupedAttention(layer), FunctionCache::GroupedAttention(cache)) => {
+                layer.backward(pass, rows, x, cache, dy)
+            }
             (Function::Transform(layer), FunctionCache::Transform) => {
                 layer.backward(pass, rows, x, dy)
             }
@@ -83,6 +100,9 @@ impl Function {
                 layer.backward(pass, rows, x, cache, dy)
             }
             (Function::FeedForward(layer), FunctionCache::FeedForward(cache)) => {
+                layer.backward(pass, rows, x, cache, dy)
+            }
+            (Function::Gated(layer), FunctionCache::Gated(cache)) => {
                 layer.backward(pass, rows, x, cache, dy)
             }
             _ => unreachable!("a function gets back the cache that it made"),
@@ -106,9 +126,11 @@ impl<F> FunctionCache<F> {
         match self {
             FunctionCache::Attention(cache) => cache.into_buffers(),
             FunctionCache::RelativeAttention(cache) => cache.into_buffers(),
+            FunctionCache::GroupedAttention(cache) => cache.into_buffers(),
             FunctionCache::Transform => Vec::new(),
             FunctionCache::Convolution(cache) => cache.into_buffers(),
             FunctionCache::FeedForward(cache) => cache.into_buffers(),
+            FunctionCache::Gated(cache) => cache.into_buffers(),
         }
     }
 }
@@ -139,6 +161,7 @@ impl Sublayer {
         let Architecture {
             width,
             kind,
+            norm_kind,
             norm_epsilon,
             norm_placement,
             ..
@@ -146,9 +169,9 @@ impl Sublayer {
         let deviation = architecture.initialisation.weight;
         let residual = architecture.initialisation.residual.unwrap_or(deviation);
         let block = &architecture.blocks[layer];
+        let causal = kind == Kind::Decoder;
         let mixer = match block.mixer {
             Mixer::Attention { heads, weighted } => {
-                let causal = kind == Kind::Decoder;
                 let description = (heads, weighted, causal);
                 Function::Attention(Attention::declare(
                     declarations,
@@ -162,6 +185,31 @@ impl Sublayer {
             Mixer::RelativeAttention { heads, memory: _ } => Function::RelativeAttention(
                 RelativeAttention::declare(declarations, layer, width, heads, deviation),
             ),
+            Mixer::GroupedAttention {
+                heads,
+                key_value_heads,
+                head_width,
+                rotary,
+                biases,
+                normed,
+            } => {
+                let description = grouped::Description {
+                    heads,
+                    key_value_heads,
+                    head_width,
+                    rotary,
+                    biases,
+                    norm: normed.then_some((norm_kind, norm_epsilon)),
+                    causal,
+                };
+                Function::GroupedAttention(GroupedAttention::declare(
+                    declarations,
+                    layer,
+                    width,
+                    &description,
+                    [deviation, residual],
+                ))
+            }
             Mixer::Transform { heads, transform } => {
                 let description = (heads, transform);
                 Function::Transform(LinearTransform::declare(
@@ -183,13 +231,23 @@ impl Sublayer {
                 ))
             }
         };
-        let feed_forward = Function::FeedForward(FeedForward::declare(
-            declarations,
-            layer,
-            width,
-            &block.feed_forward,
-            [deviation, residual],
-        ));
+        let (description, deviations) = (&block.feed_forward, [deviation, residual]);
+        let feed_forward = match description.gated {
+            true => Function::Gated(GatedFeedForward::declare(
+                declarations,
+                layer,
+                width,
+                description,
+                deviations,
+            )),
+            false => Function::FeedForward(FeedForward::declare(
+                declarations,
+                layer,
+                width,
+                description,
+                deviations,
+            )),
+        };
         let mut index = 0;
         [mixer, feed_forward].map(|function| {
             let name = format!("block.{layer}.norm.{index}");
@@ -198,12 +256,13 @@ impl Sublayer {
             let norm = match function {
                 Function::Transform(_) => None,
                 _ => {
-                    let norm = Norm::declare(declarations, &name, site, width, norm_epsilon);
+                    let norm =
+                        Norm::declare(declarations, &name, site, width, (norm_kind, norm_epsilon));
                     Some((norm, norm_placement))
                 }
             };
             let end = match function {
-                Function::FeedForward(_) => Role::FfnOut,
+                Function::FeedForward(_) | Function::Gated(_) => Role::FfnOut,
                 Function::Transform(_) => Role::Transform,
                 _ => Role::Out,
             };

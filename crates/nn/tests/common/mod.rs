@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use lpzero_arch::{
-    Activation, Architecture, Block, Embedding, FeedForward, Head, Initialisation, Kind, Mixer,
-    NormPlacement, PositionWidth, Transform,
+    Activation, Architecture, AttentionBiases, Block, Embedding, FeedForward, Head, Initialisation,
+    Kind, Mixer, NormKind, NormPlacement, PositionWidth, Rotary, RotaryScaling, Transform,
 };
 use lpzero_nn::{Network, Objective, Real, Site, Symbol, TensorView, Visitor};
 
@@ -28,6 +28,7 @@ pub fn encoder() -> Architecture {
         },
         blocks: vec![block(5, Activation::Gelu)],
         norm_placement: NormPlacement::Post,
+        norm_kind: NormKind::Layer,
         norm_epsilon: 1e-12,
         head: Head::None,
         initialisation: INITIALISATION,
@@ -53,6 +54,7 @@ pub fn decoder() -> Architecture {
         },
         blocks: vec![block(6, Activation::GeluTanh); 2],
         norm_placement: NormPlacement::Pre,
+        norm_kind: NormKind::Layer,
         norm_epsilon: 1e-5,
         head: Head::Adaptive {
             tied_projections: vec![false, true, true],
@@ -70,6 +72,63 @@ pub fn transformer_xl(norm_placement: NormPlacement) -> Architecture {
     for (block, heads) in architecture.blocks.iter_mut().zip([2, 4]) {
         block.mixer = Mixer::RelativeAttention { heads, memory: 5 };
         block.feed_forward.activation = Activation::Relu;
+    }
+    architecture
+}
+
+/// LLaMA and its descendants in miniature: heads of queries that share a head of
+/// keys, scaled rotary positions, RMSNorm, a gate, a free head.
+pub fn llama() -> Architecture {
+    let mut architecture = decoder();
+    architecture.embedding.scale_by_root_width = false;
+    architecture.embedding.position_width = PositionWidth::None;
+    architecture.norm_kind = NormKind::Rms;
+    architecture.head = Head::Free;
+    architecture.embedding.cutoffs = vec![13];
+    for block in &mut architecture.blocks {
+        block.mixer = Mixer::GroupedAttention {
+            heads: 4,
+            key_value_heads: 2,
+            head_width: 6,
+            rotary: Rotary {
+                base: 100.0,
+                scaling: RotaryScaling::Linear { factor: 2.0 },
+            },
+            biases: AttentionBiases::None,
+            normed: false,
+        };
+        block.feed_forward = FeedForward {
+            hidden: vec![6],
+            activation: Activation::Silu,
+            gated: true,
+            bias: false,
+        };
+    }
+    architecture
+}
+
+/// The same with everything that the former lacks: biases, norms of queries and
+/// keys, a scaling that mixes.
+pub fn qwen(biases: AttentionBiases, key_value_heads: usize) -> Architecture {
+    let mut architecture = llama();
+    for block in &mut architecture.blocks {
+        block.mixer = Mixer::GroupedAttention {
+            heads: 4,
+            key_value_heads,
+            head_width: 4,
+            rotary: Rotary {
+                base: 100.0,
+                scaling: RotaryScaling::Llama3 {
+                    factor: 4.0,
+                    low: 0.5,
+                    high: 2.0,
+                    original_positions: 6,
+                },
+            },
+            biases,
+            normed: true,
+        };
+        block.feed_forward.bias = true;
     }
     architecture
 }
@@ -111,7 +170,9 @@ pub fn zoo() -> Vec<(Architecture, Objective)> {
         architecture.embedding.division = division;
         (architecture, Objective::NextToken)
     });
-    let decoders = decoders.into_iter().chain(relative);
+    let grouped = [llama(), qwen(AttentionBiases::All, 1)]
+        .map(|architecture| (architecture, Objective::NextToken));
+    let decoders = decoders.into_iter().chain(relative).chain(grouped);
     encoders.into_iter().chain(decoders).collect()
 }
 
@@ -151,10 +212,7 @@ fn block(hidden: usize, activation: Activation) -> Block {
             heads: 2,
             weighted: false,
         },
-        feed_forward: FeedForward {
-            hidden: vec![hidden],
-            activation,
-        },
+        feed_forward: FeedForward::dense(vec![hidden], activation),
     }
 }
 

@@ -3,7 +3,7 @@
 
 use lpzero_arch::{
     Activation, Architecture, Block, Embedding, FeedForward, Head, Initialisation, Kind, Mixer,
-    NormPlacement, PositionWidth,
+    NormKind, NormPlacement, PositionWidth,
 };
 use lpzero_nn::{Batch, Network, Objective, TensorView, Visitor};
 use lpzero_trace::{Recorder, Site, Symbol, Trace};
@@ -32,14 +32,12 @@ pub fn decoder(layers: usize, hidden: usize) -> Architecture {
                     heads: 2,
                     weighted: false,
                 },
-                feed_forward: FeedForward {
-                    hidden: vec![hidden],
-                    activation: Activation::GeluTanh,
-                },
+                feed_forward: FeedForward::dense(vec![hidden], Activation::GeluTanh),
             };
             layers
         ],
         norm_placement: NormPlacement::Pre,
+        norm_kind: NormKind::Layer,
         norm_epsilon: 1e-5,
         head: Head::Tied,
         initialisation: Initialisation {

@@ -3,7 +3,7 @@
 
 use lpzero_arch::{
     Activation, Architecture, Block, Embedding, FeedForward, Head, Initialisation, Kind, Mixer,
-    NormPlacement, PositionWidth,
+    NormKind, NormPlacement, PositionWidth,
 };
 use lpzero_nn::{TensorView, Visitor};
 use lpzero_trace::{Recorder, Role, Site, Symbol, Trace};
@@ -31,14 +31,12 @@ pub fn encoder(layers: usize, width: usize) -> Architecture {
                     heads: 2,
                     weighted: false,
                 },
-                feed_forward: FeedForward {
-                    hidden: vec![2 * width],
-                    activation: Activation::Gelu,
-                },
+                feed_forward: FeedForward::dense(vec![2 * width], Activation::Gelu),
             };
             layers
         ],
         norm_placement: NormPlacement::Post,
+        norm_kind: NormKind::Layer,
         norm_epsilon: 1e-12,
         head: Head::None,
         initialisation: Initialisation {
@@ -65,6 +63,7 @@ pub fn decoder(layers: usize, width: usize) -> Architecture {
             ..encoder.embedding
         },
         norm_placement: NormPlacement::Pre,
+        norm_kind: NormKind::Layer,
         norm_epsilon: 1e-5,
         head: Head::Adaptive {
             tied_projections: vec![false, true],
