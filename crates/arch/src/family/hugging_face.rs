@@ -1,5 +1,5 @@
 //! Hugging Face `config.json` of `model_type` gpt2, bert and electra, and of llama
-//! and its descendants ([`llama`]).
+//! and its descendants (`llama.rs`).
 //!
 //! Defaults of keys that a file leaves out are those of the transformers
 //! library. Keys that would make another network must have the value that does not.
