@@ -1,8 +1,7 @@
 //! What each part of a search is worth: the same search with one thing changed.
 //!
-//! The axes are those of the paper's ablations (Dong et al. 2024, section 4), and two
-//! more that it does not have, as declared data. Variants of an axis are compared on
-//! the same test splits, seed by seed.
+//! The axes are declared data. Variants of an axis are compared on the same test
+//! splits, seed by seed.
 
 use lpzero_search::Settings;
 use lpzero_search::generate::Grammar;
