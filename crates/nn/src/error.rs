@@ -13,6 +13,12 @@ pub enum Error {
     /// A valid architecture that the engine does not build.
     #[error("the engine cannot build this architecture: {0}")]
     Unsupported(&'static str),
+    /// A pass that needs all weights of a network at once, where they are streamed.
+    #[error(
+        "Hessian products and synaptic flow need all weights in memory, but those of this network \
+         are read block by block"
+    )]
+    Streamed,
     /// The weights, or the activations of a batch, would not fit in memory.
     #[error("{what} would hold {elements} numbers, more than the limit of {limit}")]
     TooLarge {

@@ -43,6 +43,7 @@ mod profile;
 mod random;
 mod real;
 mod site;
+mod source;
 mod visitor;
 mod workspace;
 
@@ -58,5 +59,6 @@ pub use optimiser::{AdamW, Gradients, clip_factor};
 pub use parameters::{MAX_WEIGHTS, Parameter, Tensors};
 pub use real::Real;
 pub use site::{Role, Site, Symbol};
+pub use source::{Fill, Initial, Prefixes, Request, Seeded, Source};
 pub use visitor::{NoVisitor, TensorRows, TensorView, Visitor};
 pub use workspace::Workspace;

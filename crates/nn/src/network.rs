@@ -3,9 +3,12 @@
 mod evaluate;
 mod hessian;
 mod jacobian;
+mod stream;
 mod synflow;
 
 pub use hessian::{Curvature, rademacher};
+
+use std::sync::Arc;
 
 use lpzero_arch::{Architecture, Mixer};
 
@@ -16,9 +19,11 @@ use crate::layers::{
     Embedding, Head, MaskedToken, Norm, SharedGradients, Sublayer, SublayerCache, gather,
     norm_index, outer_site, scatter_add, unsupported,
 };
-use crate::parameters::{Declarations, Parameter, Parameters, Tensors};
+use crate::parameters::{Declarations, Parameter, Parameters, Part, Tensors};
 use crate::pass::{Pass, Rows};
+use crate::source::{Seeded, Source};
 use crate::{Batch, Error, Objective, Real, Role, Visitor, Workspace, random};
+use stream::Stream;
 
 /// Most activations that one pass may keep: 2^32, 16 GiB in single precision.
 pub const MAX_ACTIVATIONS: u128 = 1 << 32;
@@ -31,6 +36,9 @@ pub struct Network<F> {
     seed: u64,
     layers: Layers,
     parameters: Parameters<F>,
+    /// Where weights come from whenever a part is visited; `None` where they are
+    /// all in memory.
+    stream: Option<Stream<F>>,
 }
 
 /// The layers in order; they know their weights by number.
@@ -40,6 +48,16 @@ struct Layers {
     blocks: Vec<[Sublayer; 2]>,
     final_norm: Option<Norm>,
     goal: Goal,
+    parts: Parts,
+}
+
+/// The tensors of each part of a network.
+#[derive(Clone, Debug)]
+struct Parts {
+    embedding: Part,
+    blocks: Vec<Part>,
+    /// Of the final norm and the objective, and of the embedding where it is tied.
+    end: [Part; 2],
 }
 
 /// What stands behind the last hidden state.
@@ -67,9 +85,15 @@ impl Layers {
         }
         let mut declarations = Declarations::default();
         let embedding = Embedding::declare(&mut declarations, architecture);
-        let blocks = (0..architecture.blocks.len())
-            .map(|layer| Sublayer::declare_block(&mut declarations, architecture, layer))
-            .collect();
+        let embedded = 0..declarations.len();
+        let (mut blocks, mut parts) = (Vec::new(), Vec::new());
+        for layer in 0..architecture.blocks.len() {
+            let first = declarations.len();
+            let block = Sublayer::declare_block(&mut declarations, architecture, layer);
+            blocks.push(block);
+            parts.push(first..declarations.len());
+        }
+        let first = declarations.len();
         let final_norm = architecture.norm_placement.has_final().then(|| {
             Norm::declare(
                 &mut declarations,
@@ -92,77 +116,34 @@ impl Layers {
             Objective::RandomProjection => Goal::RandomProjection,
             Objective::OutputSum => Goal::OutputSum,
         };
+        let tied = match goal.reads_embedding() {
+            true => embedded.clone(),
+            false => 0..0,
+        };
+        let end = [first..declarations.len(), tied];
         let layers = Layers {
             embedding,
             blocks,
             final_norm,
             goal,
+            parts: Parts {
+                embedding: embedded,
+                blocks: parts,
+                end,
+            },
         };
         Ok((layers, declarations))
     }
-
-    /// From the input of the first block to the last hidden state, both
-    /// (batch, positions, width).
-    fn forward<F: Real>(
-        &self,
-        pass: &mut Pass<'_, F>,
-        rows: Rows,
-        mut x: Vec<F>,
-    ) -> (Vec<F>, BlockCaches<F>) {
-        let mut sublayers = Vec::with_capacity(2 * self.blocks.len());
-        for sublayer in self.blocks.iter().flatten() {
-            let (y, cache) = sublayer.forward(pass, rows, x);
-            sublayers.push(cache);
-            x = y;
-        }
-        let before_norm = self.final_norm.map(|norm| {
-            let (y, statistics) = norm.forward(pass, rows, &x);
-            (std::mem::replace(&mut x, y), statistics)
-        });
-        let caches = BlockCaches {
-            sublayers,
-            before_norm,
-        };
-        (x, caches)
-    }
-
-    /// From the gradient with respect to the last hidden state to that with
-    /// respect to the input of the first block.
-    fn backward<F: Real>(
-        &self,
-        pass: &mut Pass<'_, F>,
-        rows: Rows,
-        mut caches: BlockCaches<F>,
-        mut d: Vec<F>,
-    ) -> Vec<F> {
-        if let (Some(norm), Some((x, statistics))) = (self.final_norm, caches.before_norm) {
-            let dx = norm.backward(pass, rows, &x, statistics, &d);
-            pass.give([x, std::mem::replace(&mut d, dx)]);
-        }
-        for sublayer in self.blocks.iter().flatten().rev() {
-            let Some(cache) = caches.sublayers.pop() else {
-                unreachable!("every sublayer left a cache");
-            };
-            d = sublayer.backward(pass, rows, cache, d);
-        }
-        d
-    }
 }
 
-/// What the blocks and the final norm leave for their backward pass.
-struct BlockCaches<F> {
-    sublayers: Vec<SublayerCache<F>>,
-    /// Input and statistics of the final norm.
-    before_norm: Option<(Vec<F>, Vec<F>)>,
-}
-
-impl<F> BlockCaches<F> {
-    /// The buffers that a pass without a backward half leaves.
-    fn into_buffers(self) -> Vec<Vec<F>> {
-        self.before_norm
-            .into_iter()
-            .flat_map(|(x, statistics)| [x, statistics])
-            .collect()
+impl Goal {
+    /// Whether tables of the embedding are tied to it.
+    fn reads_embedding(&self) -> bool {
+        match self {
+            Goal::NextToken(head) => !head.is_free(),
+            Goal::MaskedToken(_) => true,
+            Goal::RandomProjection | Goal::OutputSum => false,
+        }
     }
 }
 
@@ -194,25 +175,74 @@ impl<F: Real> Network<F> {
         seed: u64,
         workspace: &mut Workspace<F>,
     ) -> Result<Self, Error> {
+        let source = Seeded(seed);
+        let network = Self::loaded(architecture, objective, &source, workspace)?;
+        Ok(Network { seed, ..network })
+    }
+
+    /// A network with the weights of a source, all of them in memory, in buffers of
+    /// the workspace. Its seed, which then decides masked positions and random
+    /// projections only, is 0.
+    ///
+    /// # Errors
+    /// As [`seeded`](Self::seeded), and what the source says.
+    pub fn loaded(
+        architecture: &Architecture,
+        objective: Objective,
+        source: &dyn Source<F>,
+        workspace: &mut Workspace<F>,
+    ) -> Result<Self, Error> {
         let (layers, declarations) = Layers::declare(architecture, objective)?;
         let pool = workspace.pool();
         let parameters = Threads::install(pool.as_deref(), |threads| {
-            declarations.seeded(threads, seed, workspace)
+            declarations.filled(threads, source, workspace)
         });
         Ok(Network {
             architecture: architecture.clone(),
             objective,
-            seed,
+            seed: 0,
             layers,
             parameters: parameters?,
+            stream: None,
+        })
+    }
+
+    /// A network that holds no weights: those of the embedding, of each block, and
+    /// of what follows are read from the source whenever a pass visits them, which
+    /// it does twice, and are gone when it has left. A pass needs the memory of the
+    /// largest part, of its largest gradient, and of the activations. The results
+    /// are those of [`loaded`](Self::loaded), to the bit.
+    ///
+    /// Hessian products and synaptic flow need all weights at once and refuse such a
+    /// network.
+    ///
+    /// # Errors
+    /// As [`loaded`](Self::loaded), before anything is read.
+    pub fn streamed(
+        architecture: &Architecture,
+        objective: Objective,
+        source: Arc<dyn Source<F>>,
+    ) -> Result<Self, Error> {
+        let (layers, declarations) = Layers::declare(architecture, objective)?;
+        let parts = layers.parts.all();
+        let parameters = declarations.empty(&*source, parts)?;
+        Ok(Network {
+            architecture: architecture.clone(),
+            objective,
+            seed: 0,
+            layers,
+            parameters,
+            stream: Some(Stream {
+                source,
+                declarations,
+            }),
         })
     }
 
     /// Gives the memory of the weights to a workspace, for the next network:
     /// memory that is new to the process takes longer to touch than to fill.
     pub fn recycle(self, workspace: &mut Workspace<F>) {
-        let weights = self.parameters.0.into_iter().map(|weight| weight.data);
-        weights.for_each(|buffer| workspace.give(buffer));
+        self.parameters.recycle(workspace);
     }
 
     /// A network with given weights, named as in [`names`](crate::names).
@@ -234,6 +264,7 @@ impl<F: Real> Network<F> {
             seed: 0,
             layers,
             parameters: declarations.loaded(tensors)?,
+            stream: None,
         })
     }
 
@@ -298,7 +329,7 @@ impl<F: Real> Network<F> {
         };
         check_activations(&self.architecture, rows)?;
         let pass = Pass::new(&self.parameters, visitor, workspace);
-        Ok(on_threads(pass, |pass| self.run(pass, rows, batch)))
+        on_threads(pass, |pass| self.run(pass, rows, batch))
     }
 
     /// What the network is shown, and the positions that are masked in it.
@@ -314,30 +345,98 @@ impl<F: Real> Network<F> {
         (tokens, masked)
     }
 
-    fn run(&self, pass: &mut Pass<'_, F>, rows: Rows, batch: &Batch) -> f64 {
+    fn run(&self, pass: &mut Pass<'_, F>, rows: Rows, batch: &Batch) -> Result<f64, Error> {
         let embedding = &self.layers.embedding;
         let (tokens, masked) = self.input(batch);
-        let (x, embedded) = embedding.forward(pass, rows, &tokens);
-        let (x, caches) = self.layers.forward(pass, rows, x);
+        let (x, embedded) =
+            self.in_embedding(pass, |pass| embedding.forward(pass, rows, &tokens))?;
+        let (x, caches) = self.forward_blocks(pass, rows, x)?;
         let mut shared = SharedGradients::new(embedding.clusters());
-        let (loss, d) = self.loss(pass, batch, &masked, &x, &mut shared);
-        pass.give([x]);
+        let (loss, d) = self.at_end(pass, rows, x, |pass, hidden| {
+            self.loss(pass, batch, &masked, hidden, &mut shared)
+        })?;
         if !pass.is_differentiated() {
-            let unused = [
-                embedded.into_buffers(),
-                caches.into_buffers(),
-                shared.into_buffers(),
-            ];
-            unused
-                .into_iter()
-                .flatten()
-                .for_each(|buffer| pass.give([buffer]));
-            pass.give([d]);
-            return loss;
+            let unused = embedded.into_buffers().into_iter();
+            let unused = unused.chain(shared.into_buffers()).chain([d]);
+            unused.for_each(|buffer| pass.give([buffer]));
+            return Ok(loss);
         }
-        let d = self.layers.backward(pass, rows, caches, d);
-        embedding.backward(pass, rows, embedded, shared, d);
-        loss
+        let d = self.backward_blocks(pass, rows, caches, d)?;
+        self.in_embedding(pass, |pass| {
+            embedding.backward(pass, rows, embedded, shared, d);
+        })?;
+        Ok(loss)
+    }
+
+    /// From the input of the first block to the output of the last, both (batch,
+    /// positions, width).
+    fn forward_blocks(
+        &self,
+        pass: &mut Pass<'_, F>,
+        rows: Rows,
+        mut x: Vec<F>,
+    ) -> Result<(Vec<F>, BlockCaches<F>), Error> {
+        let mut caches = Vec::with_capacity(self.layers.blocks.len());
+        for (layer, block) in self.layers.blocks.iter().enumerate() {
+            let (y, cache) = self.in_block(pass, layer, |pass| {
+                let [mixer, feed_forward] = block;
+                let (middle, of_mixer) = mixer.forward(pass, rows, x);
+                let (y, of_feed_forward) = feed_forward.forward(pass, rows, middle);
+                (y, [of_mixer, of_feed_forward])
+            })?;
+            caches.push(cache);
+            x = y;
+        }
+        Ok((x, caches))
+    }
+
+    /// From the gradient with respect to the output of the last block to that with
+    /// respect to the input of the first.
+    fn backward_blocks(
+        &self,
+        pass: &mut Pass<'_, F>,
+        rows: Rows,
+        caches: BlockCaches<F>,
+        mut d: Vec<F>,
+    ) -> Result<Vec<F>, Error> {
+        let blocks = self.layers.blocks.iter().zip(caches).enumerate();
+        for (layer, ([mixer, feed_forward], [of_mixer, of_feed_forward])) in blocks.rev() {
+            d = self.in_block(pass, layer, |pass| {
+                let d = feed_forward.backward(pass, rows, of_feed_forward, d);
+                mixer.backward(pass, rows, of_mixer, d)
+            })?;
+        }
+        Ok(d)
+    }
+
+    /// The final norm and a loss of the last hidden state, which comes with its
+    /// gradient; forward and, where there is a backward half, backward to the
+    /// output of the last block.
+    fn at_end(
+        &self,
+        pass: &mut Pass<'_, F>,
+        rows: Rows,
+        x: Vec<F>,
+        loss: impl FnOnce(&mut Pass<'_, F>, &[F]) -> (f64, Vec<F>),
+    ) -> Result<(f64, Vec<F>), Error> {
+        self.in_end(pass, |pass| {
+            let Some(norm) = self.layers.final_norm else {
+                let (loss, d) = loss(pass, &x);
+                pass.give([x]);
+                return (loss, d);
+            };
+            let (hidden, statistics) = norm.forward(pass, rows, &x);
+            let (loss, mut d) = loss(pass, &hidden);
+            pass.give([hidden]);
+            if pass.is_differentiated() {
+                let dx = norm.backward(pass, rows, &x, statistics, &d);
+                pass.give([std::mem::replace(&mut d, dx)]);
+            } else {
+                pass.give([statistics]);
+            }
+            pass.give([x]);
+            (loss, d)
+        })
     }
 
     /// The objective, and its gradient with respect to the last hidden state
@@ -406,11 +505,26 @@ impl<F: Real> Network<F> {
     }
 }
 
+/// What every block leaves for its backward pass: its mixer, its feed-forward network.
+type BlockCaches<F> = Vec<[SublayerCache<F>; 2]>;
+
+/// Name and shape of every tensor that a network declares.
+///
+/// # Errors
+/// Where it cannot be built.
+pub(crate) fn requests(
+    architecture: &Architecture,
+    objective: Objective,
+) -> Result<impl Iterator<Item = (String, Vec<usize>)> + use<>, Error> {
+    let (_, declarations) = Layers::declare(architecture, objective)?;
+    Ok(declarations.shapes())
+}
+
 /// Runs `work` on the threads of the pass's workspace.
-fn on_threads<F: Real>(
+fn on_threads<F: Real, T: Send>(
     mut pass: Pass<'_, F>,
-    work: impl FnOnce(&mut Pass<'_, F>) -> f64 + Send,
-) -> f64 {
+    work: impl FnOnce(&mut Pass<'_, F>) -> T + Send,
+) -> T {
     let pool = pass.workspace.pool();
     Threads::install(pool.as_deref(), |threads| {
         pass.threads = threads;

@@ -1,11 +1,16 @@
 //! Named tensors: declared by the layers, then drawn or loaded.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use crate::kernels::threads::Threads;
-use crate::{Error, Real, Workspace, random};
+use crate::source::{Fill, Request, Source};
+use crate::{Error, Real, Workspace};
 
-/// Most weights of one network: 2^32, 16 GiB in single precision.
+pub(crate) use crate::source::Initial;
+
+/// Most weights in memory at once, of a network or of the largest part of one that
+/// is streamed: 2^32, 16 GiB in single precision.
 pub const MAX_WEIGHTS: u128 = 1 << 32;
 
 /// Tensors as a checkpoint holds them: name to shape and row-major elements.
@@ -18,7 +23,7 @@ pub struct Parameter<F> {
     pub name: String,
     /// One to three dimensions.
     pub shape: Vec<usize>,
-    /// Elements, row-major.
+    /// Elements, row-major; none where the network is streamed.
     pub data: Vec<F>,
 }
 
@@ -26,13 +31,8 @@ pub struct Parameter<F> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ParameterId(usize);
 
-/// What a tensor holds before training.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Initial {
-    Zeros,
-    Ones,
-    Normal { deviation: f64 },
-}
+/// The tensors of a part of a network: of several layers, declared in a row.
+pub(crate) type Part = Range<usize>;
 
 /// A tensor that a layer asks for.
 #[derive(Clone, Debug)]
@@ -40,6 +40,44 @@ struct Declaration {
     name: String,
     shape: Vec<usize>,
     initial: Initial,
+}
+
+impl Declaration {
+    fn request(&self) -> Request<'_> {
+        Request {
+            name: &self.name,
+            shape: &self.shape,
+            within: &self.shape,
+            initial: self.initial,
+        }
+    }
+
+    fn empty<F>(&self) -> Parameter<F> {
+        Parameter {
+            name: self.name.clone(),
+            shape: self.shape.clone(),
+            data: Vec::new(),
+        }
+    }
+
+    fn filled<F: Real>(
+        &self,
+        threads: Threads,
+        source: &dyn Source<F>,
+        workspace: &mut Workspace<F>,
+    ) -> Result<Parameter<F>, Error> {
+        let elements = self.shape.iter().product();
+        if Vec::<F>::new().try_reserve_exact(elements).is_err() {
+            let name = self.name.clone();
+            return Err(Error::OutOfMemory { name, elements });
+        }
+        let mut data = workspace.take(elements);
+        source.fill(&self.request(), Fill(threads), &mut data)?;
+        Ok(Parameter {
+            data,
+            ..self.empty()
+        })
+    }
 }
 
 /// All tensors of a network before any memory is spent on them.
@@ -62,41 +100,71 @@ impl Declarations {
         ParameterId(self.0.len() - 1)
     }
 
-    /// Draws every tensor from its own stream.
-    pub(crate) fn seeded<F: Real>(
+    /// How many tensors have been asked for.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Names and shapes.
+    pub(crate) fn shapes(self) -> impl Iterator<Item = (String, Vec<usize>)> {
+        self.0.into_iter().map(|tensor| (tensor.name, tensor.shape))
+    }
+
+    /// Fills every tensor from a source, in buffers of the workspace.
+    pub(crate) fn filled<F: Real>(
         self,
         threads: Threads,
-        seed: u64,
+        source: &dyn Source<F>,
         workspace: &mut Workspace<F>,
     ) -> Result<Parameters<F>, Error> {
-        self.check_size()?;
-        let draw = |declaration: Declaration| {
-            let Declaration {
-                name,
-                shape,
-                initial,
-            } = declaration;
-            let elements = shape.iter().product();
-            if Vec::<F>::new().try_reserve_exact(elements).is_err() {
-                return Err(Error::OutOfMemory { name, elements });
-            }
-            let mut data = workspace.take(elements);
-            match initial {
-                Initial::Zeros => data.fill(F::zero()),
-                Initial::Ones => data.fill(F::one()),
-                Initial::Normal { deviation } => {
-                    random::fill_normal(threads, (seed, &name), deviation, &mut data);
-                }
-            }
-            Ok(Parameter { name, shape, data })
+        self.check_size(0..self.0.len())?;
+        self.check_source(source)?;
+        let tensors = self.0.iter();
+        let tensors = tensors.map(|tensor| tensor.filled(threads, source, workspace));
+        Ok(Parameters(tensors.collect::<Result<_, _>>()?))
+    }
+
+    /// Every tensor without its elements, for a network whose parts are filled one
+    /// after the other.
+    pub(crate) fn empty<F: Real>(
+        &self,
+        source: &dyn Source<F>,
+        parts: impl Iterator<Item = Part>,
+    ) -> Result<Parameters<F>, Error> {
+        for part in parts {
+            self.check_size(part)?;
+        }
+        self.check_source(source)?;
+        Ok(Parameters(self.0.iter().map(Declaration::empty).collect()))
+    }
+
+    /// The tensors of some parts, filled, and all others without elements.
+    pub(crate) fn part<F: Real>(
+        &self,
+        parts: &[Part],
+        threads: Threads,
+        source: &dyn Source<F>,
+        workspace: &mut Workspace<F>,
+    ) -> Result<Parameters<F>, Error> {
+        let tensor = |(number, tensor): (usize, &Declaration)| match parts
+            .iter()
+            .any(|part| part.contains(&number))
+        {
+            true => tensor.filled(threads, source, workspace),
+            false => Ok(tensor.empty()),
         };
-        let parameters = self.0.into_iter().map(draw);
-        Ok(Parameters(parameters.collect::<Result<_, _>>()?))
+        let tensors = self.0.iter().enumerate().map(tensor);
+        Ok(Parameters(tensors.collect::<Result<_, _>>()?))
+    }
+
+    fn check_source<F: Real>(&self, source: &dyn Source<F>) -> Result<(), Error> {
+        let mut tensors = self.0.iter();
+        tensors.try_for_each(|tensor| source.check(&tensor.request()))
     }
 
     /// Takes every tensor from `tensors`; ignores what is left there.
     pub(crate) fn loaded<F: Real>(self, mut tensors: Tensors<F>) -> Result<Parameters<F>, Error> {
-        self.check_size()?;
+        self.check_size(0..self.0.len())?;
         let find = |declaration: Declaration| {
             let Declaration { name, shape, .. } = declaration;
             let Some((found, data)) = tensors.remove(&name) else {
@@ -118,12 +186,13 @@ impl Declarations {
         Ok(Parameters(parameters.collect::<Result<_, _>>()?))
     }
 
-    fn check_size(&self) -> Result<(), Error> {
+    /// Refuses tensors that would need too much memory together.
+    fn check_size(&self, part: Part) -> Result<(), Error> {
         let size = |declaration: &Declaration| {
             let factors = declaration.shape.iter();
             factors.fold(1u128, |size, &n| size.saturating_mul(n as u128))
         };
-        let elements = self.0.iter().map(size).fold(0, u128::saturating_add);
+        let elements = self.0[part].iter().map(size).fold(0, u128::saturating_add);
         match elements <= MAX_WEIGHTS {
             true => Ok(()),
             false => Err(Error::TooLarge {
@@ -138,6 +207,14 @@ impl Declarations {
 /// All tensors of a network.
 #[derive(Clone, Debug)]
 pub(crate) struct Parameters<F>(pub(crate) Vec<Parameter<F>>);
+
+impl<F: Real> Parameters<F> {
+    /// Gives the memory of the elements to a workspace.
+    pub(crate) fn recycle(self, workspace: &mut Workspace<F>) {
+        let tensors = self.0.into_iter();
+        tensors.for_each(|tensor| workspace.give(tensor.data));
+    }
+}
 
 impl<F> Parameters<F> {
     pub(crate) fn get(&self, id: ParameterId) -> &Parameter<F> {

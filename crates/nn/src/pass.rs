@@ -76,6 +76,19 @@ impl<'a, F: Real> Pass<'a, F> {
         }
     }
 
+    /// The same pass over other weights.
+    pub(crate) fn over<'b>(&'b mut self, parameters: &'b Parameters<F>) -> Pass<'b, F> {
+        Pass {
+            parameters,
+            visitor: &mut *self.visitor,
+            workspace: &mut *self.workspace,
+            threads: self.threads,
+            keep: self.keep,
+            unseen: self.unseen,
+            normalised: self.normalised,
+        }
+    }
+
     /// Whether there is a backward half.
     pub(crate) fn is_differentiated(&self) -> bool {
         self.keep != Keep::Nothing

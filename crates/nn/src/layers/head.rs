@@ -137,6 +137,11 @@ impl Head {
         })
     }
 
+    /// Whether it has a table of its own.
+    pub(crate) fn is_free(&self) -> bool {
+        self.free
+    }
+
     /// Mean cross-entropy of one target token per row of `hidden` (rows, C),
     /// and its gradient with respect to `hidden`. Shows every tensor of the
     /// head; gradients of shared weights go to `shared`.

@@ -20,6 +20,6 @@ impl<F: Real> Network<F> {
         let mut visitor = NoVisitor;
         let mut pass = Pass::new(&self.parameters, &mut visitor, workspace);
         pass.keep = Keep::Nothing;
-        Ok(on_threads(pass, |pass| self.run(pass, rows, batch)))
+        on_threads(pass, |pass| self.run(pass, rows, batch))
     }
 }

@@ -45,7 +45,7 @@ impl<F: Real> Network<F> {
     /// directions of random signs (Hutchinson 1990), see [`rademacher`].
     ///
     /// # Errors
-    /// As [`pass`](Self::pass).
+    /// As [`pass`](Self::pass), and [`Error::Streamed`].
     pub fn hessian_vector(
         &self,
         batch: &Batch,
@@ -53,6 +53,7 @@ impl<F: Real> Network<F> {
         visit: impl FnMut(Curvature<'_, F>) + Send,
         workspace: &mut Workspace<Dual<F>>,
     ) -> Result<f64, Error> {
+        self.check_resident()?;
         let mut vector = Vec::new();
         let mut dual = |parameter: &Parameter<F>| {
             vector.clear();
@@ -73,6 +74,7 @@ impl<F: Real> Network<F> {
             seed: self.seed,
             layers: self.layers.clone(),
             parameters: Parameters(self.parameters.0.iter().map(&mut dual).collect()),
+            stream: None,
         };
         let mut halves = Halves {
             visit,

@@ -3,6 +3,7 @@
 use super::hessian::fill_signs;
 use super::{Network, check_activations, on_threads};
 use crate::kernels::matrix::{Into, Matrix, MatrixMut, product};
+use crate::layers::{Sublayer, SublayerCache};
 use crate::pass::{Pass, Rows};
 use crate::{Batch, Error, NoVisitor, Real, Site, TensorView, Workspace};
 
@@ -40,10 +41,8 @@ impl<F: Real> Network<F> {
         let mut nobody = NoVisitor;
         let pass = Pass::new(&self.parameters, &mut nobody, workspace);
         on_threads(pass, |pass| {
-            self.run_sign_jacobians(pass, rows, batch, visit);
-            0.0
-        });
-        Ok(())
+            self.run_sign_jacobians(pass, rows, batch, visit)
+        })
     }
 
     fn run_sign_jacobians(
@@ -52,40 +51,53 @@ impl<F: Real> Network<F> {
         rows: Rows,
         batch: &Batch,
         visit: &mut (dyn FnMut(Site, TensorView<'_, F>) + Send),
+    ) -> Result<(), Error> {
+        let (tokens, _) = self.input(batch);
+        let embedding = &self.layers.embedding;
+        let (x, embedded) =
+            self.in_embedding(pass, |pass| embedding.forward(pass, rows, &tokens))?;
+        (embedded.into_buffers().into_iter()).for_each(|buffer| pass.give([buffer]));
+        let (x, caches) = self.forward_blocks(pass, rows, x)?;
+        pass.give([x]);
+        let blocks = self.layers.blocks.iter().zip(caches).enumerate();
+        for (layer, (block, caches)) in blocks.rev() {
+            self.in_block(pass, layer, |pass| {
+                let halves = block.iter().zip(caches).enumerate();
+                for (half, (sublayer, cache)) in halves.rev() {
+                    let name = format!("signs.{}", 2 * layer + half);
+                    self.sign_jacobian(pass, rows, (sublayer, cache), &name, visit);
+                }
+            })?;
+        }
+        Ok(())
+    }
+
+    /// One sublayer; the signs are those of `name`.
+    fn sign_jacobian(
+        &self,
+        pass: &mut Pass<'_, F>,
+        rows: Rows,
+        (sublayer, cache): (&Sublayer, SublayerCache<F>),
+        name: &str,
+        visit: &mut (dyn FnMut(Site, TensorView<'_, F>) + Send),
     ) {
         let width = self.architecture.width;
-        let (tokens, _) = self.input(batch);
-        let (mut x, embedded) = self.layers.embedding.forward(pass, rows, &tokens);
-        (embedded.into_buffers().into_iter()).for_each(|buffer| pass.give([buffer]));
-        let sublayers: Vec<_> = self.layers.blocks.iter().flatten().collect();
-        let mut caches = Vec::with_capacity(sublayers.len());
-        for sublayer in &sublayers {
-            let (y, cache) = sublayer.forward(pass, rows, x);
-            caches.push(cache);
-            x = y;
-        }
-        let size = x.len();
-        pass.give([x]);
-        let share = F::of(1.0 / rows.count() as f64);
+        let mut signs = pass.take(rows.count() * width);
+        fill_signs((self.seed, name), &mut signs);
+        let mut given = pass.take(signs.len());
+        given.copy_from_slice(&signs);
+        let gradient = sublayer.backward(pass, rows, cache, given);
         let mut jacobian = pass.take(width * width);
-        for (number, (sublayer, cache)) in sublayers.into_iter().zip(caches).enumerate().rev() {
-            let mut signs = pass.take(size);
-            fill_signs((self.seed, &format!("signs.{number}")), &mut signs);
-            let mut given = pass.take(size);
-            given.copy_from_slice(&signs);
-            let gradient = sublayer.backward(pass, rows, cache, given);
-            product(
-                pass.threads,
-                MatrixMut::new(&mut jacobian, width),
-                Into::Fresh,
-                share,
-                Matrix::new(&gradient, width).transposed(),
-                Matrix::new(&signs, width),
-            );
-            let (data, shape) = (&jacobian[..], &[width, width][..]);
-            visit(sublayer.end(), TensorView { data, shape });
-            pass.give([signs, gradient]);
-        }
-        pass.give([jacobian]);
+        product(
+            pass.threads,
+            MatrixMut::new(&mut jacobian, width),
+            Into::Fresh,
+            F::of(1.0 / rows.count() as f64),
+            Matrix::new(&gradient, width).transposed(),
+            Matrix::new(&signs, width),
+        );
+        let (data, shape) = (&jacobian[..], &[width, width][..]);
+        visit(sublayer.end(), TensorView { data, shape });
+        pass.give([signs, gradient, jacobian]);
     }
 }

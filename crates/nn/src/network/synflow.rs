@@ -33,7 +33,7 @@ impl<F: Real> Network<F> {
     ///
     /// # Errors
     /// Where there is no position, more than the architecture has, or too many
-    /// for the memory.
+    /// for the memory; [`Error::Streamed`].
     pub fn synflow_pass(
         &self,
         batch: usize,
@@ -54,6 +54,7 @@ impl<F: Real> Network<F> {
                 limit: self.architecture.positions,
             });
         }
+        self.check_resident()?;
         let rows = Rows { batch, positions };
         check_activations(&self.architecture, rows)?;
         let absolute = |parameter: &Parameter<F>| Parameter {
@@ -64,24 +65,25 @@ impl<F: Real> Network<F> {
         let parameters = Parameters(self.parameters.0.iter().map(absolute).collect());
         let mut pass = Pass::new(&parameters, visitor, workspace);
         pass.normalised = false;
-        Ok(on_threads(pass, |pass| self.run_synflow(pass, rows)))
+        on_threads(pass, |pass| self.run_synflow(pass, rows))
     }
 
-    fn run_synflow(&self, pass: &mut Pass<'_, F>, rows: Rows) -> f64 {
+    fn run_synflow(&self, pass: &mut Pass<'_, F>, rows: Rows) -> Result<f64, Error> {
         let input = outer_site(Role::Input, 0);
-        let size = rows.count() * self.architecture.width;
-        let [mut x, mut d] = [(); 2].map(|()| pass.take(size));
+        let mut x = pass.take(rows.count() * self.architecture.width);
         x.fill(F::one());
-        d.fill(F::one());
         pass.show(input, Symbol::A, rows, &x);
-        let (x, caches) = self.layers.forward(pass, rows, x);
-        let loss = long_inner_product(&x, &d);
-        pass.give([x]);
-        let d = self.layers.backward(pass, rows, caches, d);
+        let (x, caches) = self.forward_blocks(pass, rows, x)?;
+        let (loss, d) = self.at_end(pass, rows, x, |pass, hidden| {
+            let mut d = pass.take(hidden.len());
+            d.fill(F::one());
+            (long_inner_product(hidden, &d), d)
+        })?;
+        let d = self.backward_blocks(pass, rows, caches, d)?;
         for symbol in [Symbol::D, Symbol::J] {
             pass.show(input, symbol, rows, &d);
         }
         pass.give([d]);
-        loss
+        Ok(loss)
     }
 }
