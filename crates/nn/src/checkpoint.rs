@@ -5,42 +5,21 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
 
+use safetensors::Dtype;
 use safetensors::tensor::TensorView;
-use safetensors::{Dtype, SafeTensors};
 
 use crate::parameters::Tensors;
+use crate::source::Stored;
 use crate::{Error, Real};
 
-/// Reads every tensor of a safetensors file, converting between single and
-/// double precision where needed.
+/// Reads every tensor of a safetensors file, converting between precisions where
+/// needed.
 ///
 /// # Errors
-/// Where the file cannot be read, is not a complete safetensors file, or holds
-/// a tensor of another element type.
+/// Where the file cannot be read, its header contradicts it, or it holds a tensor
+/// of another element type than real numbers.
 pub fn read_safetensors<F: Real>(path: &Path) -> Result<Tensors<F>, Error> {
-    let bytes = fs::read(path).map_err(|source| Error::File {
-        path: path.to_owned(),
-        source,
-    })?;
-    let file = SafeTensors::deserialize(&bytes).map_err(|source| Error::Checkpoint {
-        path: path.to_owned(),
-        source,
-    })?;
-    let convert = |(name, tensor): (&str, safetensors::tensor::TensorView<'_>)| {
-        let data = match tensor.dtype() {
-            Dtype::F32 => elements(tensor.data(), |bytes| f64::from(f32::from_le_bytes(bytes))),
-            Dtype::F64 => elements(tensor.data(), f64::from_le_bytes),
-            other => {
-                return Err(Error::ElementType {
-                    path: path.to_owned(),
-                    name: name.to_owned(),
-                    found: format!("{other:?}"),
-                });
-            }
-        };
-        Ok((name.to_owned(), (tensor.shape().to_vec(), data)))
-    };
-    file.iter().map(convert).collect()
+    Stored::open(path)?.read_all()
 }
 
 /// Writes tensors in single precision, (name, shape, elements) each, whole or
@@ -83,10 +62,4 @@ pub fn write_safetensors<'a>(
         fs::rename(&part, path)
     };
     write().map_err(file)
-}
-
-/// Little-endian elements of N bytes.
-fn elements<F: Real, const N: usize>(bytes: &[u8], decode: impl Fn([u8; N]) -> f64) -> Vec<F> {
-    let (chunks, _) = bytes.as_chunks::<N>();
-    chunks.iter().map(|&bytes| F::of(decode(bytes))).collect()
 }

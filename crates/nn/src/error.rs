@@ -106,7 +106,7 @@ pub enum Error {
         found: Vec<usize>,
     },
     /// A tensor of an element type that the engine does not read.
-    #[error("{}: tensor `{name}` has element type {found}, expected F32 or F64", path.display())]
+    #[error("{}: tensor `{name}` has element type {found}, expected F32, F64, F16 or BF16", path.display())]
     ElementType {
         /// The file.
         path: PathBuf,
@@ -123,8 +123,44 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
-    /// A file that is not a complete safetensors file.
-    #[error("{}: not a valid safetensors file: {source}", path.display())]
+    /// A file whose contents contradict each other, or that is not what it should be.
+    #[error("{}: {reason}", path.display())]
+    Malformed {
+        /// The file or folder.
+        path: PathBuf,
+        /// What is wrong, and what was expected.
+        reason: String,
+    },
+    /// A tensor that stored weights lack.
+    #[error("{}: tensor `{name}` of shape {expected:?} is missing", path.display())]
+    StoredMissing {
+        /// The file or folder.
+        path: PathBuf,
+        /// The name that it should have there.
+        name: String,
+        /// The shape that it should have there.
+        expected: Vec<usize>,
+    },
+    /// A stored tensor of the wrong shape.
+    #[error(
+        "{}: tensor `{name}` has shape {found:?}, but the architecture says {expected:?}",
+        path.display()
+    )]
+    StoredShape {
+        /// The file.
+        path: PathBuf,
+        /// The name that it has there.
+        name: String,
+        /// The shape that it should have there.
+        expected: Vec<usize>,
+        /// The shape that it has there.
+        found: Vec<usize>,
+    },
+    /// A value of a header, an index or a description.
+    #[error(transparent)]
+    Description(#[from] lpzero_arch::Error),
+    /// Tensors that the safetensors library does not write.
+    #[error("{}: cannot be written as safetensors: {source}", path.display())]
     Checkpoint {
         /// The file.
         path: PathBuf,

@@ -153,12 +153,13 @@ fn files_that_are_not_checkpoints_are_named() {
     assert!(message().starts_with(&path.display().to_string()));
 
     write(&path, &tensors(), safetensors::Dtype::I32);
-    assert!(message().contains("has element type I32, expected F32 or F64"));
+    assert!(message().contains("has element type I32, expected F32, F64, F16 or BF16"));
 
     write(&path, &tensors(), safetensors::Dtype::F32);
     let bytes = std::fs::read(&path).unwrap();
     for length in [0, 7, 100, bytes.len() - 1] {
         std::fs::write(&path, &bytes[..length]).unwrap();
-        assert!(message().contains("not a valid safetensors file"));
+        let found = message();
+        assert!(found.contains("byte"), "{found}");
     }
 }

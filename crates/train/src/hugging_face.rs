@@ -4,33 +4,10 @@
 use std::path::Path;
 
 use lpzero_arch::{Activation, Architecture, Head, Kind, Mixer, NormPlacement, PositionWidth};
-use lpzero_nn::{Network, write_safetensors};
+use lpzero_nn::{Layout, Network, write_safetensors};
 
 use crate::Error;
 use crate::curve::write_whole;
-
-/// Our name and theirs; blocks come with `block.{l}.` and `transformer.h.{l}.`
-/// before.
-const OUTER: [(&str, &str); 4] = [
-    ("embedding.0.table", "transformer.wte.weight"),
-    ("position.table", "transformer.wpe.weight"),
-    ("final.norm.gain", "transformer.ln_f.weight"),
-    ("final.norm.bias", "transformer.ln_f.bias"),
-];
-const NORMS: [(&str, &str); 4] = [
-    ("norm.0.gain", "ln_1.weight"),
-    ("norm.0.bias", "ln_1.bias"),
-    ("norm.1.gain", "ln_2.weight"),
-    ("norm.1.bias", "ln_2.bias"),
-];
-/// Maps, which may be several of ours side by side in one of theirs. GPT-2 lays
-/// them out as (in, out).
-const MAPS: [(&[&str], &str); 4] = [
-    (&["query", "key", "value"], "attn.c_attn"),
-    (&["out"], "attn.c_proj"),
-    (&["ffn.0"], "mlp.c_fc"),
-    (&["ffn.1"], "mlp.c_proj"),
-];
 
 /// Whether the architecture is one of transformers' `GPT2LMHeadModel`.
 ///
@@ -127,63 +104,11 @@ pub fn write(folder: &Path, network: &Network<f32>) -> Result<(), Error> {
     });
     let text = serde_json::to_string_pretty(&config).unwrap_or_default() + "\n";
     write_whole(&folder.join("config.json"), text.as_bytes())?;
-    let tensors = tensors(network);
+    let ours = network.parameters().iter();
+    let ours = ours.map(|tensor| (&tensor.name[..], &tensor.shape[..], &tensor.data[..]));
+    let layout = Layout::of("gpt2").ok_or_else(|| Error::NotGpt2("there is no layout".into()))?;
+    let tensors = layout.tensors(ours);
     let tensors = (tensors.iter()).map(|(name, shape, data)| (name.clone(), &shape[..], &data[..]));
     let path = folder.join("model.safetensors");
     Ok(write_safetensors(&path, tensors, Some(("format", "pt")))?)
-}
-
-type Tensor = (String, Vec<usize>, Vec<f32>);
-
-/// Every tensor under transformers' name and in its layout.
-fn tensors(network: &Network<f32>) -> Vec<Tensor> {
-    let find = |name: &str| {
-        let mut parameters = network.parameters().iter();
-        parameters.find(|parameter| parameter.name == name)
-    };
-    let mut tensors = Vec::new();
-    let mut copy = |ours: &str, theirs: String| {
-        if let Some(parameter) = find(ours) {
-            tensors.push((theirs, parameter.shape.clone(), parameter.data.clone()));
-        }
-    };
-    for (ours, theirs) in OUTER {
-        copy(ours, theirs.to_owned());
-    }
-    for layer in 0..network.architecture().blocks.len() {
-        for (ours, theirs) in NORMS {
-            copy(
-                &format!("block.{layer}.{ours}"),
-                format!("transformer.h.{layer}.{theirs}"),
-            );
-        }
-    }
-    for layer in 0..network.architecture().blocks.len() {
-        for (ours, theirs) in MAPS {
-            let theirs = format!("transformer.h.{layer}.{theirs}");
-            let parts = |kind: &str| {
-                let parts = ours
-                    .iter()
-                    .map(|name| find(&format!("block.{layer}.{name}.{kind}")));
-                parts.flatten().collect::<Vec<_>>()
-            };
-            let bias: Vec<f32> = parts("bias")
-                .iter()
-                .flat_map(|part| part.data.clone())
-                .collect();
-            tensors.push((format!("{theirs}.bias"), vec![bias.len()], bias));
-            // (out, in) of each part becomes columns of (in, all outs).
-            let weights = parts("weight");
-            let inputs = weights.first().map_or(0, |weight| weight.shape[1]);
-            let outputs: usize = weights.iter().map(|weight| weight.shape[0]).sum();
-            let mut data = Vec::with_capacity(inputs * outputs);
-            for input in 0..inputs {
-                for weight in &weights {
-                    data.extend(weight.data.iter().skip(input).step_by(inputs));
-                }
-            }
-            tensors.push((format!("{theirs}.weight"), vec![inputs, outputs], data));
-        }
-    }
-    tensors
 }

@@ -5,15 +5,20 @@
 //! and one that has those of a block only while it is visited
 //! ([`Network::streamed`](crate::Network::streamed)).
 
+mod file;
+mod layout;
 mod slice;
+mod stored;
 
 use std::fmt::Debug;
 
 use crate::kernels::threads::Threads;
 use crate::{Error, Real, random};
 
+pub use layout::Layout;
 pub use slice::Prefixes;
 pub(crate) use slice::copy_prefix;
+pub use stored::Stored;
 
 /// What a tensor holds before training.
 #[derive(Clone, Copy, Debug, PartialEq)]
