@@ -182,6 +182,7 @@ impl Prepared {
                     pool,
                     cache: None,
                     memory: DEFAULT_MEMORY.max(largest.unwrap_or(0)),
+                    weights: &[],
                     progress: &|_| (),
                     cancel: &AtomicBool::new(false),
                 };

@@ -234,6 +234,7 @@ fn passes(workbench: &Workbench, architectures: &[Architecture]) -> anyhow::Resu
         pool: workbench.pool(),
         cache: None,
         memory: DEFAULT_MEMORY,
+        weights: &[],
         progress: &|_| (),
         cancel: &AtomicBool::new(false),
     };

@@ -22,6 +22,9 @@ pub fn run_passes(
     workspace: &mut Workspace<f32>,
 ) -> Result<f64, Error> {
     let further = visitor.further();
+    if network.is_streamed() && (further.hessian || further.flow) {
+        return Err(Error::Streamed);
+    }
     let mut first = WithGradients {
         inner: visitor,
         keep: further.hessian,

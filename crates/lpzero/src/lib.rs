@@ -38,4 +38,4 @@ pub use ranking::{
     Contestant, Difference, PassScores, RankRow, Seconds, Stability, Subjects, rank, rank_passes,
 };
 pub use repeats::{PassMoments, Repeats, Repetition};
-pub use workbench::{Pass, Traced, Workbench};
+pub use workbench::{Candidates, Pass, Traced, Workbench};

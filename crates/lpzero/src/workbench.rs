@@ -9,7 +9,7 @@ use lpzero_nn::Objective;
 use lpzero_proxy::{Evaluator, ExactVisitor, Node, TypeError};
 use lpzero_trace::{
     CacheWarning, DEFAULT_MEMORY, NetworkScalar, Progress, Resources, Tokens, Trace, TraceCache,
-    TraceSpec, build_traces, visit_networks,
+    TraceSpec, Weights, build_traces, visit_networks,
 };
 use rayon::ThreadPool;
 
@@ -49,6 +49,19 @@ pub struct Workbench {
     seed: u64,
     pass: Pass,
     repetition: Repetition,
+    memory: u64,
+}
+
+/// Architectures to score.
+#[derive(Clone, Copy)]
+pub struct Candidates<'a> {
+    /// Their names in errors.
+    pub ids: &'a [String],
+    /// The architectures.
+    pub architectures: &'a [Architecture],
+    /// Where the weights of each come from: seeded where there is none, as where the
+    /// list is empty.
+    pub weights: &'a [Option<Weights>],
 }
 
 /// Traces, with what went wrong on the way but did not stop it.
@@ -94,7 +107,14 @@ impl Workbench {
             seed,
             pass,
             repetition,
+            memory: DEFAULT_MEMORY,
         }
+    }
+
+    /// From now on, networks that run at once take at most this many bytes together,
+    /// and one that would take more is streamed.
+    pub fn set_memory(&mut self, bytes: u64) {
+        self.memory = bytes;
     }
 
     /// From now on, traces and scores are those of another pass.
@@ -184,6 +204,31 @@ impl Workbench {
         progress: &(dyn Fn(Progress) + Sync),
         cancel: &AtomicBool,
     ) -> Result<Vec<Vec<f64>>, Error> {
+        let candidates = Candidates {
+            ids,
+            architectures,
+            weights: &[],
+        };
+        self.scores(candidates, proxies, progress, cancel)
+    }
+
+    /// [`exact_scores`](Self::exact_scores) with weights that are there.
+    ///
+    /// # Errors
+    ///
+    /// As [`exact_scores`](Self::exact_scores).
+    pub fn scores(
+        &self,
+        candidates: Candidates<'_>,
+        proxies: &[Proxy],
+        progress: &(dyn Fn(Progress) + Sync),
+        cancel: &AtomicBool,
+    ) -> Result<Vec<Vec<f64>>, Error> {
+        let Candidates {
+            ids,
+            architectures,
+            weights,
+        } = candidates;
         let formulas: Vec<Node> = proxies.iter().map(|proxy| proxy.formula.clone()).collect();
         let not_a_score = |error: TypeError| Error::Formula(error.to_string());
         let visitor = ExactVisitor::new(&formulas).map_err(not_a_score)?;
@@ -197,7 +242,10 @@ impl Workbench {
         let rows = visit_networks(
             architectures,
             &spec,
-            self.resources(None, progress, cancel),
+            Resources {
+                weights,
+                ..self.resources(None, progress, cancel)
+            },
             |_| visitor.clone(),
             run_passes,
             |architecture, visitor, loss| {
@@ -220,7 +268,8 @@ impl Workbench {
         Resources {
             pool: &self.pool,
             cache,
-            memory: DEFAULT_MEMORY,
+            memory: self.memory,
+            weights: &[],
             progress,
             cancel,
         }

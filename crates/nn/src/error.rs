@@ -131,31 +131,6 @@ pub enum Error {
         /// What is wrong, and what was expected.
         reason: String,
     },
-    /// A tensor that stored weights lack.
-    #[error("{}: tensor `{name}` of shape {expected:?} is missing", path.display())]
-    StoredMissing {
-        /// The file or folder.
-        path: PathBuf,
-        /// The name that it should have there.
-        name: String,
-        /// The shape that it should have there.
-        expected: Vec<usize>,
-    },
-    /// A stored tensor of the wrong shape.
-    #[error(
-        "{}: tensor `{name}` has shape {found:?}, but the architecture says {expected:?}",
-        path.display()
-    )]
-    StoredShape {
-        /// The file.
-        path: PathBuf,
-        /// The name that it has there.
-        name: String,
-        /// The shape that it should have there.
-        expected: Vec<usize>,
-        /// The shape that it has there.
-        found: Vec<usize>,
-    },
     /// A value of a header, an index or a description.
     #[error(transparent)]
     Description(#[from] lpzero_arch::Error),

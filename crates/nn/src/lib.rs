@@ -53,7 +53,7 @@ pub use dual::Dual;
 pub use error::Error;
 pub use kernels::dispatch::InstructionSet;
 pub use kernels::matrix::add_inner_products;
-pub use network::{Curvature, MAX_ACTIVATIONS, Network, rademacher};
+pub use network::{Curvature, MAX_ACTIVATIONS, Network, rademacher, streamed_weights};
 pub use objective::Objective;
 pub use optimiser::{AdamW, Gradients, clip_factor};
 pub use parameters::{MAX_WEIGHTS, Parameter, Tensors};

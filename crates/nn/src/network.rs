@@ -7,6 +7,7 @@ mod stream;
 mod synflow;
 
 pub use hessian::{Curvature, rademacher};
+pub use stream::streamed_weights;
 
 use std::sync::Arc;
 

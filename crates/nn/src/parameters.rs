@@ -52,6 +52,11 @@ impl Declaration {
         }
     }
 
+    fn size(&self) -> u128 {
+        let factors = self.shape.iter();
+        factors.fold(1, |size, &n| size.saturating_mul(n as u128))
+    }
+
     fn empty<F>(&self) -> Parameter<F> {
         Parameter {
             name: self.name.clone(),
@@ -157,6 +162,16 @@ impl Declarations {
         Ok(Parameters(tensors.collect::<Result<_, _>>()?))
     }
 
+    /// How many numbers the tensors of some parts are together, and how many the
+    /// largest of them is.
+    pub(crate) fn sizes(&self, parts: &[Part]) -> (u128, u128) {
+        let tensors = parts.iter().flat_map(|part| &self.0[part.clone()]);
+        let sizes = tensors.map(Declaration::size);
+        sizes.fold((0, 0), |(sum, largest), size| {
+            (sum.saturating_add(size), largest.max(size))
+        })
+    }
+
     fn check_source<F: Real>(&self, source: &dyn Source<F>) -> Result<(), Error> {
         let mut tensors = self.0.iter();
         tensors.try_for_each(|tensor| source.check(&tensor.request()))
@@ -188,11 +203,7 @@ impl Declarations {
 
     /// Refuses tensors that would need too much memory together.
     fn check_size(&self, part: Part) -> Result<(), Error> {
-        let size = |declaration: &Declaration| {
-            let factors = declaration.shape.iter();
-            factors.fold(1u128, |size, &n| size.saturating_mul(n as u128))
-        };
-        let elements = self.0[part].iter().map(size).fold(0, u128::saturating_add);
+        let (elements, _) = self.sizes(std::slice::from_ref(&part));
         match elements <= MAX_WEIGHTS {
             true => Ok(()),
             false => Err(Error::TooLarge {

@@ -9,7 +9,7 @@ use std::{
 };
 
 use lpzero_arch::Architecture;
-use lpzero_nn::{Batch, Network, Objective, Visitor, Workspace};
+use lpzero_nn::{Batch, Network, Objective, Seeded, Source, Visitor, Workspace, streamed_weights};
 use rayon::ThreadPool;
 
 use crate::{
@@ -36,12 +36,22 @@ pub struct Resources<'a> {
     /// Bytes that the networks in work at the same time may take together, as
     /// [`memory_estimate`] counts them. The finished traces come on top: 0.7 MB
     /// per architecture of FlexiBERT, 1.5 MB per GPT-2 of LiteTransformerSearch.
+    ///
+    /// A network that would take more is streamed: its weights are in memory part by
+    /// part.
     pub memory: u64,
+    /// Where the weights of each architecture come from, in their order; seeded
+    /// where there is none, as where the list is empty. Traces are of seeded weights
+    /// only.
+    pub weights: &'a [Option<Weights>],
     /// Called after every architecture, from any thread, one call at a time.
     pub progress: &'a (dyn Fn(Progress) + Sync),
     /// Raise it to stop soon: passes that run are finished, no more are begun.
     pub cancel: &'a AtomicBool,
 }
+
+/// Weights that are there, of one architecture.
+pub type Weights = Arc<dyn Source<f32>>;
 
 /// How far [`build_traces`] is.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -73,6 +83,10 @@ pub fn build_traces(
     resources: Resources<'_>,
 ) -> Result<Vec<Trace>, Error> {
     let cache = resources.cache;
+    let resources = Resources {
+        weights: &[],
+        ..resources
+    };
     run(
         architectures,
         spec,
@@ -155,19 +169,27 @@ fn run<V, T: Clone + Send>(
     + Sync,
     finish: impl Fn(&ArchitectureKey, &Architecture, V, f64) -> Result<T, Error> + Sync,
 ) -> Result<Vec<T>, Error> {
-    let Resources { pool, cancel, .. } = resources;
+    let Resources {
+        pool,
+        cancel,
+        weights,
+        ..
+    } = resources;
+    let mut needs = Vec::with_capacity(architectures.len());
     for (index, architecture) in architectures.iter().enumerate() {
-        let bytes = memory_estimate(architecture, spec);
-        if bytes > resources.memory {
+        let need = Need::of(architecture, spec, resources.memory);
+        if need.bytes > resources.memory {
             return Err(Error::TooLarge {
                 index,
                 parameters: architecture.parameters().total(),
-                bytes,
+                bytes: need.bytes,
                 limit: resources.memory,
             });
         }
+        needs.push(need);
     }
-    let distinct = Distinct::of(architectures);
+    let stored = |index: usize| weights.get(index).and_then(Option::as_ref);
+    let distinct = Distinct::of(architectures, |index| stored(index).is_some());
     let total = distinct.first.len();
     let mut results: Vec<Option<T>> = vec![None; total];
 
@@ -177,7 +199,10 @@ fn run<V, T: Clone + Send>(
         work: 0.0,
     };
     let jobs = (0..total).map(look_up).collect();
-    let read = |(): &mut (), job: &Job| known(&distinct.keys[job.index]);
+    let read = |(): &mut (), job: &Job| match stored(distinct.first[job.index]) {
+        Some(_) => Ok(None),
+        None => known(&distinct.keys[job.index]),
+    };
     let outcome = schedule::run(pool, jobs, 0, cancel, || (), read);
     for (index, result) in outcome.finished {
         results[index] = result;
@@ -189,10 +214,11 @@ fn run<V, T: Clone + Send>(
     let missing = (0..total).filter(|&index| results[index].is_none());
     let jobs: Vec<Job> = missing
         .map(|index| {
-            let architecture = &architectures[distinct.first[index]];
+            let first = distinct.first[index];
+            let architecture = &architectures[first];
             Job {
                 index,
-                bytes: memory_estimate(architecture, spec),
+                bytes: needs[first].bytes,
                 work: work_estimate(architecture, spec),
             }
         })
@@ -207,7 +233,8 @@ fn run<V, T: Clone + Send>(
         let with = |network: &Network<f32>, batch: &Batch, workspace: &mut Workspace<f32>| {
             passes(network, batch, &mut visitor, workspace)
         };
-        let loss = seeded(architecture, spec, workspace, with)
+        let how = (stored(index), needs[index].streamed);
+        let loss = with_network(architecture, spec, how, workspace, with)
             .map_err(|source| Error::Engine { index, source })?;
         let result = finish(&distinct.keys[job.index], architecture, visitor, loss)?;
         meter.advance(job);
@@ -235,28 +262,79 @@ fn run<V, T: Clone + Send>(
     Ok(distinct.spread(results))
 }
 
-/// Builds one seeded network and its batch, and runs it.
-fn seeded(
+/// Builds one network, stored or seeded and streamed or not, and its batch, and
+/// runs it.
+fn with_network(
     architecture: &Architecture,
     spec: &TraceSpec,
+    (weights, streamed): (Option<&Weights>, bool),
     workspace: &mut Workspace<f32>,
     run: impl FnOnce(&Network<f32>, &Batch, &mut Workspace<f32>) -> Result<f64, lpzero_nn::Error>,
 ) -> Result<f64, lpzero_nn::Error> {
     let batch = spec.batch_for(architecture)?;
     let objective = spec.objective_for(architecture);
-    let network = Network::seeded_with(architecture, objective, spec.seed, workspace)?;
+    let seeded = || Arc::new(Seeded(spec.seed)) as Weights;
+    let source = weights.cloned().unwrap_or_else(seeded);
+    let mut network = match streamed {
+        true => Network::streamed(architecture, objective, source)?,
+        false => Network::loaded(architecture, objective, &*source, workspace)?,
+    };
+    network.reseed(spec.seed);
     let loss = run(&network, &batch, workspace);
     network.recycle(workspace);
     loss
+}
+
+/// How a network is run, and what it takes.
+#[derive(Clone, Copy, Debug)]
+struct Need {
+    bytes: u64,
+    streamed: bool,
+}
+
+impl Need {
+    /// Streamed where it would not fit otherwise.
+    fn of(architecture: &Architecture, spec: &TraceSpec, memory: u64) -> Self {
+        let bytes = memory_estimate(architecture, spec);
+        if bytes <= memory {
+            let streamed = false;
+            return Need { bytes, streamed };
+        }
+        // What cannot be built is refused when it is built, with the reason.
+        let weights = streamed_weights(architecture, spec.objective_for(architecture));
+        let weights = weights
+            .unwrap_or(0)
+            .saturating_mul(size_of::<f32>() as u128);
+        // Gradients and what a visitor keeps: of a block, not of all as above.
+        let activations = architecture.activation_memory(spec.batch, spec.positions);
+        let of_block = activations / (architecture.blocks.len() as u128).max(1);
+        let bytes = weights
+            .saturating_add(activations)
+            .saturating_add(of_block.saturating_mul(2))
+            .saturating_add(logits_estimate(architecture, spec));
+        Need {
+            bytes: u64::try_from(bytes).unwrap_or(u64::MAX),
+            streamed: true,
+        }
+    }
 }
 
 /// Bytes that one pass takes, on the safe side: weights, gradients that wait
 /// for their visitor, activations with their gradients, and the logits of a
 /// masked-token objective.
 pub fn memory_estimate(architecture: &Architecture, spec: &TraceSpec) -> u64 {
-    let float = size_of::<f32>() as u128;
-    let weights = architecture.parameters().total().saturating_mul(float);
+    let weights = architecture.parameters().total();
+    let weights = weights.saturating_mul(2 * size_of::<f32>() as u128);
     let activations = architecture.activation_memory(spec.batch, spec.positions);
+    let activations = activations.saturating_mul(3);
+    let bytes = weights.saturating_add(activations);
+    let bytes = bytes.saturating_add(logits_estimate(architecture, spec));
+    u64::try_from(bytes).unwrap_or(u64::MAX)
+}
+
+/// Bytes of the logits of a masked-token objective and their gradient.
+fn logits_estimate(architecture: &Architecture, spec: &TraceSpec) -> u128 {
+    let float = size_of::<f32>() as u128;
     let logits = match spec.objective_for(architecture) {
         Objective::MaskedToken => {
             let masked = spec.batch as u128 * spec.positions as u128 * 15 / 100 + 1;
@@ -264,11 +342,7 @@ pub fn memory_estimate(architecture: &Architecture, spec: &TraceSpec) -> u64 {
         }
         _ => 0,
     };
-    let bytes = weights
-        .saturating_mul(2)
-        .saturating_add(activations.saturating_mul(3))
-        .saturating_add(logits.saturating_mul(2));
-    u64::try_from(bytes).unwrap_or(u64::MAX)
+    logits.saturating_mul(2)
 }
 
 /// Time of one trace in FLOPs: a backward pass takes twice as long as a
@@ -291,7 +365,8 @@ struct Distinct {
 }
 
 impl Distinct {
-    fn of(architectures: &[Architecture]) -> Self {
+    /// What has weights of its own stands alone.
+    fn of(architectures: &[Architecture], own: impl Fn(usize) -> bool) -> Self {
         let mut known = HashMap::new();
         let mut distinct = Distinct {
             first: Vec::new(),
@@ -300,7 +375,8 @@ impl Distinct {
         };
         for (index, architecture) in architectures.iter().enumerate() {
             let key = ArchitectureKey::of(architecture);
-            let place = *known.entry(key).or_insert_with(|| {
+            let alone = own(index).then_some(index);
+            let place = *known.entry((key, alone)).or_insert_with(|| {
                 distinct.first.push(index);
                 distinct.keys.push(key);
                 distinct.first.len() - 1

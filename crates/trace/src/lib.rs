@@ -28,6 +28,7 @@
 //!     pool: &Arc::new(rayon::ThreadPoolBuilder::new().num_threads(2).build()?),
 //!     cache: Some(&cache),
 //!     memory: DEFAULT_MEMORY,
+//!     weights: &[],
 //!     progress: &|progress| assert!(progress.finished <= progress.total),
 //!     cancel: &AtomicBool::new(false),
 //! };
@@ -52,7 +53,7 @@ mod spec;
 mod trace;
 
 pub use build::{
-    DEFAULT_MEMORY, Progress, Resources, build_traces, memory_estimate, visit_networks,
+    DEFAULT_MEMORY, Progress, Resources, Weights, build_traces, memory_estimate, visit_networks,
     visit_passes,
 };
 pub use cache::{ArchitectureKey, TraceCache};

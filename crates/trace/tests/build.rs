@@ -84,6 +84,7 @@ fn build(
         pool: &pool(threads),
         cache,
         memory: DEFAULT_MEMORY,
+        weights: &[],
         progress: &progress,
         cancel: &cancel,
     };
@@ -190,6 +191,7 @@ fn build_with(
         pool: &pool(2),
         cache: None,
         memory,
+        weights: &[],
         progress: &|_| (),
         cancel: &AtomicBool::new(false),
     };

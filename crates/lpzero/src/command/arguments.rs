@@ -300,9 +300,43 @@ pub struct Score {
     )]
     pub proxies: Vec<String>,
 
+    /// Weights to score Hugging Face folders with: those in model.safetensors or its
+    /// shards, where there are any, or seeded ones as for all other architectures.
+    #[arg(long, value_enum, default_value_t = WeightsArgument::Stored, conflicts_with = "truth")]
+    pub weights: WeightsArgument,
+
+    /// Most memory that networks may take together: 4GB, 500MB [default: 4GB]. The
+    /// weights of one that would take more are read, or drawn, block by block whenever
+    /// a pass visits them: the same scores, at about twice the time.
+    #[arg(long, value_name = "SIZE", value_parser = parse_memory)]
+    pub memory: Option<u64>,
+
     /// How to print the scores.
     #[arg(long, value_enum, default_value_t = FormatArgument::Table, conflicts_with = "json")]
     pub format: FormatArgument,
+}
+
+/// Bytes: a number with a unit of 1000.
+fn parse_memory(text: &str) -> Result<u64, String> {
+    let expected = || format!("{text:?}: expected a size such as 4GB or 500MB");
+    let (number, unit) = [("GB", 1e9), ("MB", 1e6), ("KB", 1e3), ("B", 1.0)]
+        .iter()
+        .find_map(|(name, unit)| Some((text.strip_suffix(name)?, unit)))
+        .ok_or_else(expected)?;
+    let number: f64 = number.trim().parse().map_err(|_| expected())?;
+    match number > 0.0 && number.is_finite() {
+        true => Ok((number * unit) as u64),
+        false => Err(expected()),
+    }
+}
+
+/// Whose weights are scored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum WeightsArgument {
+    /// Those in the folder, where there are any.
+    Stored,
+    /// Random ones, a function of seed and name.
+    Seeded,
 }
 
 /// Output formats of `score`.

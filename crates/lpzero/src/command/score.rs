@@ -1,16 +1,22 @@
 //! `lpzero score`: one row per architecture, exact.
 
-use anyhow::Result;
-use lpzero::PassMoments;
-use lpzero::arch::read_architecture;
-use lpzero::trace::Progress;
+use std::path::Path;
+use std::sync::Arc;
 
-use super::arguments::{FormatArgument, Score};
+use anyhow::Result;
+use lpzero::arch::read_architecture;
+use lpzero::nn::Stored;
+use lpzero::trace::{Progress, Weights};
+use lpzero::{Candidates, PassMoments};
+
+use super::arguments::{FormatArgument, Score, WeightsArgument};
+use super::failure::Failure;
 use super::score_table::{ScoreTable, Spread};
 use super::session::{Session, columns, failed, proxies, reading, repeats};
 
 pub fn run(session: &Session, arguments: &Score) -> Result<()> {
     let proxies = proxies(&arguments.proxies)?;
+    let mut weights: Vec<Option<Weights>> = Vec::new();
     let (ids, architectures) = if arguments.truth.truth.is_some() {
         columns(&session.truth(&arguments.truth)?)
     } else {
@@ -21,12 +27,31 @@ pub fn run(session: &Session, arguments: &Score) -> Result<()> {
             let architecture = read_architecture(path, reading);
             architectures.push(architecture.map_err(|error| failed(error.into()))?);
             ids.push(path.display().to_string());
+            weights.push(match arguments.weights {
+                WeightsArgument::Stored => stored(path)?,
+                WeightsArgument::Seeded => None,
+            });
         }
         (ids, architectures)
     };
+    let found = weights.iter().flatten().count();
+    if found > 0 {
+        session.report.note(format_args!(
+            "{found} of {} with the weights in their folders; --weights seeded draws them",
+            ids.len()
+        ));
+    }
 
     let repeats = repeats(arguments.repeats);
     let mut workbench = session.workbench(&arguments.pass)?;
+    if let Some(memory) = arguments.memory {
+        workbench.set_memory(memory);
+    }
+    let candidates = Candidates {
+        ids: &ids,
+        architectures: &architectures,
+        weights: &weights,
+    };
     let bar = session.report.bar("scoring", 1000);
     let (mut columns, mut moments) = (Vec::new(), PassMoments::default());
     let outcome = repeats
@@ -38,13 +63,7 @@ pub fn run(session: &Session, arguments: &Score) -> Result<()> {
                 let share = (f64::from(done) + progress.work) / f64::from(repeats.count());
                 bar.set_position((share * 1000.0) as u64);
             };
-            columns = workbench.exact_scores(
-                &ids,
-                &architectures,
-                &proxies,
-                &progress,
-                &session.cancel,
-            )?;
+            columns = workbench.scores(candidates, &proxies, &progress, &session.cancel)?;
             moments.add(&columns);
             Ok(())
         });
@@ -68,4 +87,13 @@ pub fn run(session: &Session, arguments: &Score) -> Result<()> {
     } else {
         arguments.format
     })
+}
+
+/// The weights beside an architecture: those of a folder of transformers.
+fn stored(path: &Path) -> Result<Option<Weights>> {
+    if !path.is_dir() {
+        return Ok(None);
+    }
+    let stored = Stored::open_folder(path).map_err(Failure::input)?;
+    Ok(stored.map(|stored| Arc::new(stored) as Weights))
 }

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use super::{Network, Parts};
+use lpzero_arch::Architecture;
+
+use super::{Layers, Network, Parts};
 use crate::parameters::{Declarations, Part};
 use crate::pass::Pass;
 use crate::source::Source;
-use crate::{Error, Real};
+use crate::{Error, Objective, Real};
 
 /// Where the weights of a network come from, part by part.
 #[derive(Clone, Debug)]
@@ -22,6 +24,30 @@ impl Parts {
         let outer = [self.embedding.clone()].into_iter();
         outer.chain(blocks).chain(self.end.iter().cloned())
     }
+}
+
+/// How many numbers a streamed network has in memory at once beside activations, at
+/// most: the weights of a part, the largest gradient in it, and what a visitor may
+/// keep of both while it looks at them.
+///
+/// # Errors
+/// Where the network cannot be built.
+pub fn streamed_weights(architecture: &Architecture, objective: Objective) -> Result<u128, Error> {
+    let (layers, declarations) = Layers::declare(architecture, objective)?;
+    let Parts {
+        embedding,
+        blocks,
+        end,
+    } = &layers.parts;
+    let needs = |parts: &[Part]| {
+        let (sum, largest) = declarations.sizes(parts);
+        sum.saturating_add(largest.saturating_mul(3))
+    };
+    let blocks = blocks
+        .iter()
+        .map(|block| needs(std::slice::from_ref(block)));
+    let outer = [needs(std::slice::from_ref(embedding)), needs(end)];
+    Ok(blocks.chain(outer).max().unwrap_or(0))
 }
 
 impl<F: Real> Network<F> {

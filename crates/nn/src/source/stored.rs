@@ -138,18 +138,18 @@ impl Stored {
         let owner = self.owners.get(&name).map(|&owner| &self.files[owner]);
         let found = owner.and_then(|file| Some((file, file.find(&name)?)));
         let Some((file, tensor)) = found else {
-            return Err(Error::StoredMissing {
+            return Err(Error::Malformed {
                 path: self.path.clone(),
-                name,
-                expected,
+                reason: format!("tensor `{name}` of shape {expected:?} is missing"),
             });
         };
         if tensor.shape != expected {
-            return Err(Error::StoredShape {
+            let found = &tensor.shape;
+            return Err(Error::Malformed {
                 path: file.path.clone(),
-                name,
-                expected,
-                found: tensor.shape.clone(),
+                reason: format!(
+                    "tensor `{name}` has shape {found:?}, but the architecture asks for {expected:?}"
+                ),
             });
         }
         Ok((file, tensor, piece, name))
