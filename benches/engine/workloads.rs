@@ -226,6 +226,7 @@ fn blocks(count: usize, heads: usize, hidden: usize, activation: Activation) -> 
             weighted: false,
         },
         feed_forward: FeedForward::dense(vec![hidden], activation),
+        adapters: Default::default(),
     };
     vec![block; count]
 }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::adapters::Adapters;
+
 /// A plain description of one transformer: no tensors, no randomness.
 ///
 /// Every family (FlexiBERT, LiteTransformerSearch, ...) reads its own files
@@ -126,6 +128,9 @@ pub struct Block {
     pub mixer: Mixer,
     /// What transforms each position on its own.
     pub feed_forward: FeedForward,
+    /// Low-rank adapters on its maps.
+    #[serde(default, skip_serializing_if = "Adapters::is_none")]
+    pub adapters: Adapters,
 }
 
 /// The part of a block that moves information between positions.

@@ -29,12 +29,20 @@ pub struct ParameterCounts {
     pub norms: u128,
     /// What the output head has beside the tables it shares.
     pub head: u128,
+    /// Low-rank adapters.
+    pub adapters: u128,
 }
 
 impl ParameterCounts {
     /// All parameters.
     pub fn total(&self) -> u128 {
-        sum([self.embedding(), self.decoder(), self.norms, self.head])
+        sum([
+            self.embedding(),
+            self.decoder(),
+            self.norms,
+            self.head,
+            self.adapters,
+        ])
     }
 
     /// Mixers and feed-forward networks, without norms: the "decoder
@@ -218,6 +226,7 @@ impl Architecture {
     /// | feed-forward | sum over dense layers and gate of (in * out + out), without biases of (in * out) |
     /// | norm | 2 * its width; RMSNorm 1 * its width; of queries and keys, its width is d |
     /// | free head | V C |
+    /// | adapter of rank r | r (in + out) |
     /// | adaptive head | untied projections + (clusters - 1)(E + 1) + V biases |
     pub fn parameters(&self) -> ParameterCounts {
         let embedding = &self.embedding;
@@ -262,6 +271,7 @@ impl Architecture {
                 })),
             ]),
             head: self.head_parameters(),
+            adapters: self.adapter_parameters(),
         }
     }
 
@@ -303,7 +313,7 @@ impl Architecture {
     /// (2 T A k), and the two-dimensional transforms, at the usual
     /// 5 N log2 N of a fast Fourier transform, the logarithm rounded up.
     /// Biases, norms, activations, softmax and table look-ups are not
-    /// counted. In an adaptive embedding every token is counted as one of the
+    /// counted, nor adapters, which are merged into their maps. In an adaptive embedding every token is counted as one of the
     /// first cluster: the frequent one, and the widest.
     pub fn flops(&self, positions: usize) -> u128 {
         let embedding = &self.embedding;

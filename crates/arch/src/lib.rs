@@ -20,6 +20,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod adapters;
 mod architecture;
 mod count;
 pub mod document;
@@ -30,6 +31,7 @@ pub mod spec;
 mod validate;
 mod variables;
 
+pub use adapters::Adapters;
 pub use architecture::{
     Activation, Architecture, AttentionBiases, Block, Embedding, FeedForward, Head, Initialisation,
     Kind, Mixer, NormKind, NormPlacement, PositionWidth, Rotary, RotaryScaling, Transform,

@@ -83,6 +83,11 @@ pub enum Field {
         /// Block index.
         block: usize,
     },
+    /// The low-rank adapters of a block.
+    Adapters {
+        /// Block index.
+        block: usize,
+    },
     /// The gate of a block's feed-forward network.
     Gate {
         /// Block index.
@@ -158,6 +163,7 @@ impl Architecture {
         for block in 0..self.blocks.len() {
             check.mixer(block)?;
             check.feed_forward(block)?;
+            check.adapters(block)?;
         }
         check.parameters()
     }
@@ -194,6 +200,7 @@ impl Architecture {
             }
             Field::Kernel { block } => format!("{}.kernel", mixer(block)),
             Field::HiddenLayers { block } => format!("blocks[{block}].feed_forward.hidden"),
+            Field::Adapters { block } => format!("blocks[{block}].adapters"),
             Field::Gate { block } => format!("blocks[{block}].feed_forward.gated"),
             Field::Hidden { block, layer } => {
                 format!("blocks[{block}].feed_forward.hidden[{layer}]")
@@ -401,6 +408,18 @@ impl<K: Fn(Field) -> String> Check<'_, K> {
             Problem::unexpected(
                 "attention or dynamic-convolution where norms stand before the mixer",
                 mixer.name(),
+            )
+        })
+    }
+
+    fn adapters(&self, block: usize) -> Result<(), Invalid> {
+        let Architecture { width, blocks, .. } = self.architecture;
+        let misplaced = blocks[block].misplaced_adapter(*width);
+        let field = Field::Adapters { block };
+        self.require(misplaced.is_none(), field, || {
+            Problem::unexpected(
+                "adapters on maps that the block has (attention, one hidden layer)",
+                misplaced.unwrap_or_default(),
             )
         })
     }

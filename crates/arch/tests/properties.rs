@@ -49,6 +49,7 @@ fn block() -> impl Strategy<Value = Block> {
             bias,
             ..FeedForward::dense(hidden, Activation::Silu)
         },
+        adapters: Default::default(),
     })
 }
 

@@ -7,7 +7,7 @@ use lpzero_arch::{Document, Genotype, Space};
 #[test]
 fn built_in_spaces_are_what_was_published() {
     let space = |name: &str| Space::read(name.as_ref()).unwrap();
-    assert_eq!(BUILT_IN.len(), 3);
+    assert_eq!(BUILT_IN.len(), 5);
     let tiny = space("tiny");
     assert_eq!(tiny.combinations(), 576.0);
     let flexibert = space("flexibert");
@@ -133,4 +133,115 @@ fn a_combination_that_is_no_network_is_refused_by_its_reader() {
         blocks: vec![vec![]],
     };
     assert!(space.architecture(&short).is_err());
+}
+
+/// As the published configuration for LLaMA-7B writes its groups, with two blocks.
+fn lonas_config() -> String {
+    let path = |layer: usize, map: &str, part: &str| {
+        format!("\"PeftModel/LlamaDecoderLayer[{layer}]/Module[x]/Linear[{map}]/{part}/linear_0\"")
+    };
+    let rank = |layer: usize, maps: &[&str]| {
+        let maps = maps
+            .iter()
+            .map(|map| path(layer, map, "ModuleDict[lora_A]/NNCFLinear[default]"));
+        format!("[{}]", maps.collect::<Vec<_>>().join(","))
+    };
+    let width = |layer: usize| {
+        let maps = ["gate_proj", "up_proj"].iter().flat_map(|map| {
+            [
+                "NNCFUserSelfLinear[self_linear]",
+                "ModuleDict[lora_B]/NNCFLinear[default]",
+            ]
+            .map(|part| path(layer, map, part))
+        });
+        format!("[{}]", maps.collect::<Vec<_>>().join(","))
+    };
+    let qkv = ["q_proj", "k_proj", "v_proj"];
+    let groups = [
+        rank(0, &qkv),
+        rank(1, &qkv),
+        width(0),
+        width(1),
+        rank(0, &["gate_proj", "up_proj"]),
+        rank(1, &["gate_proj", "up_proj"]),
+    ];
+    format!(
+        r#"{{"bootstrapNAS": {{"training": {{"elasticity": {{"width": {{
+            "overwrite_groups": [{}],
+            "overwrite_groups_widths": [[32, 28], [32, 28], [24, 16, 8], [24, 16, 8], [32, 28], [32, 28]]
+        }}}}}}}}}}"#,
+        groups.join(",")
+    )
+}
+
+const LONAS_BASE: &str = r#"{"model_type": "llama", "hidden_size": 16, "intermediate_size": 24,
+    "num_hidden_layers": 2, "num_attention_heads": 2, "vocab_size": 50,
+    "max_position_embeddings": 32, "lora_ranks": {"down_proj": 32}}"#;
+
+fn lonas(config: &str, base: &str) -> Result<Space, lpzero_arch::Error> {
+    let config = Document::parse_json("nncf.json", config)?;
+    let base = Document::parse_json("config.json", base)?;
+    Space::lonas(&config.root(), &base.root())
+}
+
+#[test]
+fn a_lonas_configuration_is_a_space() {
+    let space = lonas(&lonas_config(), LONAS_BASE).unwrap();
+    assert_eq!(space.combinations(), (2.0f64 * 2.0 * 3.0).powi(2));
+    let whole = space.architecture(&space.largest().unwrap()).unwrap();
+    let block = &whole.blocks[1];
+    assert_eq!(block.feed_forward.hidden, [24]);
+    let adapters = block.adapters;
+    assert_eq!((adapters.query, adapters.value, adapters.out), (32, 32, 0));
+    assert_eq!(
+        (adapters.ffn_gate, adapters.ffn_in, adapters.ffn_out),
+        (32, 32, 32)
+    );
+    let part = space.architecture(&space.smallest().unwrap()).unwrap();
+    assert_eq!(part.blocks[0].feed_forward.hidden, [8]);
+    assert_eq!(part.blocks[0].adapters.key, 28);
+    // r (in + out) of each map: q, k and v of 16 x 16, gate and up of 8 x 16, down fixed.
+    let adapters = 28 * (3 * 32 + 2 * 24) + 32 * 24;
+    assert_eq!(part.parameters().adapters, 2 * adapters);
+}
+
+#[test]
+fn a_lonas_configuration_that_is_not_understood_names_the_group() {
+    let complaint = |from: &str, to: &str| {
+        let config = lonas_config();
+        assert!(config.contains(from));
+        lonas(&config.replacen(from, to, 1), LONAS_BASE)
+            .unwrap_err()
+            .to_string()
+    };
+    let group = complaint("LlamaDecoderLayer[0]", "LlamaDecoderLayer[1]");
+    assert!(group.contains("overwrite_groups[0]"), "{group}");
+    let path = complaint("Linear[q_proj]", "Conv[q_proj]");
+    assert!(path.contains("overwrite_groups[0][0]"), "{path}");
+    let widths = complaint("[24, 16, 8]", "[24, 16, 4]");
+    assert!(
+        widths.contains("the same choices in every block"),
+        "{widths}"
+    );
+    let missing = complaint("\"bootstrapNAS\"", "\"other\"");
+    assert!(missing.contains("bootstrapNAS"), "{missing}");
+}
+
+#[test]
+fn lonas_llama_7b_is_what_was_published() {
+    let space = Space::read("lonas-llama-7b".as_ref()).unwrap();
+    assert_eq!(space.combinations(), 20f64.powi(32));
+    let whole = space.architecture(&space.largest().unwrap()).unwrap();
+    let counts = whole.parameters();
+    // LLaMA-7B, and adapters of rank 32 on all maps but `out`.
+    assert_eq!(counts.total() - counts.adapters, 6_738_415_616);
+    let per_block = 32 * (3 * 8192 + 3 * (4096 + 11008));
+    assert_eq!(counts.adapters, 32 * per_block);
+    let smallest = space.architecture(&space.smallest().unwrap()).unwrap();
+    assert!(
+        space
+            .sub_network(&space.smallest().unwrap(), &whole)
+            .is_ok()
+    );
+    assert_eq!(smallest.blocks[31].feed_forward.hidden, [5504]);
 }

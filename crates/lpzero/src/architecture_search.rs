@@ -8,9 +8,12 @@ use std::time::Instant;
 use lpzero_arch::Architecture;
 use lpzero_nas::{Cost, Costs, Recount, Scorer, recount};
 use lpzero_nn::{Batch, Network, Objective, Workspace};
-use lpzero_trace::{DEFAULT_MEMORY, Progress, memory_estimate};
+use lpzero_trace::{DEFAULT_MEMORY, Progress, TraceSpec, memory_estimate, streamed_estimate};
 
 use crate::{Error, Proxy, Workbench};
+
+/// About how many bytes a pass takes.
+type Estimate = fn(&Architecture, &TraceSpec) -> u64;
 
 /// Forward passes whose median is the latency, after one that is not counted.
 pub const LATENCY_PASSES: usize = 7;
@@ -36,7 +39,7 @@ impl Scorer for ProxyScorer<'_> {
         check(self.cancel, ids.len())?;
         // Also where the proxy runs no network: what is returned is counted on one.
         for (id, architecture) in ids.iter().zip(architectures) {
-            fits(self.workbench, id, architecture)?;
+            fits(self.workbench, id, architecture, streamed_estimate)?;
         }
         let proxies = std::slice::from_ref(self.proxy);
         let progress = |_: Progress| ();
@@ -54,7 +57,7 @@ impl Scorer for ProxyScorer<'_> {
     }
 }
 
-fn check(cancel: &AtomicBool, total: usize) -> Result<(), Error> {
+pub(crate) fn check(cancel: &AtomicBool, total: usize) -> Result<(), Error> {
     match cancel.load(Ordering::Relaxed) {
         true => Err(Error::Trace(lpzero_trace::Error::Cancelled {
             finished: 0,
@@ -64,9 +67,15 @@ fn check(cancel: &AtomicBool, total: usize) -> Result<(), Error> {
     }
 }
 
-/// Refuses a network that would not fit into memory.
-fn fits(workbench: &Workbench, id: &str, architecture: &Architecture) -> Result<(), Error> {
-    let bytes = memory_estimate(architecture, &workbench.spec("exact"));
+/// Refuses a network that would not fit into memory, all of it (`Estimate` is
+/// [`memory_estimate`]) or part by part ([`streamed_estimate`]).
+fn fits(
+    workbench: &Workbench,
+    id: &str,
+    architecture: &Architecture,
+    estimate: Estimate,
+) -> Result<(), Error> {
+    let bytes = estimate(architecture, &workbench.spec("exact"));
     match bytes > DEFAULT_MEMORY {
         true => Err(Error::TooLarge {
             id: id.to_owned(),
@@ -85,7 +94,7 @@ fn fits(workbench: &Workbench, id: &str, architecture: &Architecture) -> Result<
 /// # Errors
 /// What the engine says, and [`Error::TooLarge`].
 pub fn latency(workbench: &Workbench, id: &str, architecture: &Architecture) -> Result<f64, Error> {
-    fits(workbench, id, architecture)?;
+    fits(workbench, id, architecture, memory_estimate)?;
     let engine = |source| Error::Engine {
         id: id.to_owned(),
         source,
@@ -123,7 +132,7 @@ pub fn verify(
     architecture: &Architecture,
     costs: &Costs,
 ) -> Result<Recount, Error> {
-    fits(workbench, id, architecture)?;
+    fits(workbench, id, architecture, streamed_estimate)?;
     let pass = workbench.pass();
     let mut workspace = Workspace::on(Arc::clone(workbench.pool()));
     let again = recount(architecture, (pass.batch, pass.positions), &mut workspace);

@@ -68,6 +68,14 @@ pub enum Error {
         /// From a network and a pass.
         second: u128,
     },
+    /// Sub-networks cannot be scored from one pass of their super-network.
+    #[error("{formula} has no restricted score: {reason}; score sub-networks directly")]
+    Restricted {
+        /// The proxy.
+        formula: String,
+        /// Why.
+        reason: String,
+    },
     /// The ground truth cannot be audited; the sentence says why.
     #[error("{0}")]
     Audit(String),

@@ -16,6 +16,7 @@ mod proxy;
 mod ranking;
 mod repeats;
 mod sensitivity;
+mod supernet;
 pub mod text;
 mod workbench;
 
@@ -38,4 +39,5 @@ pub use ranking::{
     Contestant, Difference, PassScores, RankRow, Seconds, Stability, Subjects, rank, rank_passes,
 };
 pub use repeats::{PassMoments, Repeats, Repetition};
+pub use supernet::{Restricted, SubNetworkScorer, Supernet, one_budget};
 pub use workbench::{Candidates, Pass, Traced, Workbench};

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use lpzero_arch::Architecture;
-use lpzero_nn::Objective;
+use lpzero_nn::{Objective, Visitor};
 use lpzero_proxy::{Evaluator, ExactVisitor, Node, TypeError};
 use lpzero_trace::{
     CacheWarning, DEFAULT_MEMORY, NetworkScalar, Progress, Resources, Tokens, Trace, TraceCache,
-    TraceSpec, Weights, build_traces, visit_networks,
+    TraceSpec, Weights, build_traces, visit_networks, visit_passes,
 };
 use rayon::ThreadPool;
 
@@ -257,6 +257,35 @@ impl Workbench {
         .map_err(|error| Error::traced(error, ids))?;
         let column = |index: usize| rows.iter().map(|row| row[index]).collect();
         Ok((0..proxies.len()).map(column).collect())
+    }
+
+    /// One pass per architecture under a visitor of the caller's.
+    ///
+    /// # Errors
+    ///
+    /// As [`traces`](Self::traces).
+    pub fn visit<V: Send, T: Clone + Send>(
+        &self,
+        candidates: Candidates<'_>,
+        visitor: impl Fn(&Architecture) -> V + Sync,
+        finish: impl Fn(V, f64) -> T + Sync,
+        progress: &(dyn Fn(Progress) + Sync),
+        cancel: &AtomicBool,
+    ) -> Result<Vec<T>, Error>
+    where
+        V: Visitor<f32>,
+    {
+        let rows = visit_passes(
+            candidates.architectures,
+            &self.spec("exact"),
+            Resources {
+                weights: candidates.weights,
+                ..self.resources(None, progress, cancel)
+            },
+            visitor,
+            |_, visitor, loss| finish(visitor, loss),
+        );
+        rows.map_err(|error| Error::traced(error, candidates.ids))
     }
 
     fn resources<'a>(

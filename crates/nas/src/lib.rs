@@ -17,6 +17,7 @@
 mod cost;
 mod error;
 mod evolution;
+mod exact;
 mod front;
 mod genotype;
 mod hypervolume;
@@ -30,11 +31,14 @@ mod table;
 
 pub use cost::{Bound, Cost, Costs};
 pub use error::Error;
+pub use exact::{BlockChoices, Solution};
 pub use front::front;
 pub use hypervolume::hypervolume;
 pub use nsga2::{Point, crowding_distances, non_dominated_fronts};
 pub use picture::picture;
 pub use problem::{Candidate, Problem, Scorer};
 pub use recount::{Recount, recount};
-pub use run::{Budget, Found, JOURNAL_KIND, Method, Progress, Record, Settings, search};
+pub use run::{
+    Budget, Found, JOURNAL_KIND, Method, Progress, Record, Settings, architecture_id, search,
+};
 pub use table::Table;

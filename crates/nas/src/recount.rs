@@ -6,10 +6,12 @@
 //! either shows.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use lpzero_arch::{Architecture, Mixer};
+use lpzero_arch::{Architecture, Block, Mixer};
 use lpzero_nn::{
-    Batch, Error, Network, Objective, Role, Site, Symbol, TensorView, Visitor, Workspace,
+    Batch, Error, Fill, Network, Objective, Request, Role, Site, Source, Symbol, TensorView,
+    Visitor, Workspace,
 };
 use serde::Serialize;
 
@@ -41,15 +43,32 @@ pub fn recount(
         Objective::NextToken => Objective::NextToken,
         _ => Objective::RandomProjection,
     };
-    let network = Network::<f32>::seeded_with(architecture, objective, 0, workspace)?;
+    // Shapes do not depend on weights, so that a network of any size can be counted.
+    let network = Network::<f32>::streamed(architecture, objective, Arc::new(Zeros))?;
     let elements = |of_blocks: bool| -> u128 {
         let tensors = network.parameters().iter();
         let counted = tensors.filter(|tensor| {
             !of_blocks || (tensor.name.starts_with("block.") && !tensor.name.contains(".norm."))
         });
-        counted.map(|tensor| tensor.data.len() as u128).sum()
+        let sizes = counted.map(|tensor| tensor.shape.iter().map(|&n| n as u128).product::<u128>());
+        sizes.sum()
     };
     let (params, decoder_params) = (elements(false), elements(true));
+    // Adapters are no tensors of the network, which has them merged: each takes its
+    // rank times the sides of its map.
+    let adapter = |(layer, block): (usize, &Block)| -> u128 {
+        let ranks = block.adapters.ranks().into_iter();
+        let sides = |(map, rank): (&str, usize)| {
+            let name = format!("block.{layer}.{map}.weight");
+            let mut tensors = network.parameters().iter();
+            let map = tensors.find(|tensor| tensor.name == name);
+            let sides = map.map_or(0, |tensor| tensor.shape.iter().sum::<usize>());
+            (rank * sides) as u128
+        };
+        ranks.map(sides).sum()
+    };
+    let blocks = architecture.blocks.iter().enumerate();
+    let params = params + blocks.map(adapter).sum::<u128>();
     let first = architecture.embedding.cluster_rows(0);
     let mut pass = |sequences: usize| -> Result<Shapes, Error> {
         let mut shapes = Shapes::default();
@@ -66,6 +85,21 @@ pub fn recount(
         flops,
         memory,
     })
+}
+
+/// Weights of 0.
+#[derive(Debug)]
+struct Zeros;
+
+impl Source<f32> for Zeros {
+    fn check(&self, _: &Request<'_>) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn fill(&self, _: &Request<'_>, _: Fill, out: &mut [f32]) -> Result<(), Error> {
+        out.fill(0.0);
+        Ok(())
+    }
 }
 
 /// The shape of everything shown in a pass.
@@ -216,6 +250,8 @@ impl Shapes {
                 (Role::Attention, Symbol::S) => count,
                 // Before the nonlinearity; after it is the next map's input.
                 (Role::FfnIn | Role::FfnHidden, Symbol::A) => count,
+                // Before the nonlinearity and after it: the next map's input is a product.
+                (Role::FfnGate, Symbol::A) => 2 * count,
                 (Role::Norm, Symbol::A) if layer.is_some() || index != OBJECTIVE_NORM => {
                     count + (shape[0] * shape[1]) as u128
                 }

@@ -364,7 +364,7 @@ impl<S: Scorer> Run<'_, '_, S> {
 
     /// The proposal with its id, unless its network was met before.
     fn admit(&mut self, proposal: Proposal) -> Option<(String, Proposal)> {
-        let id = id(&proposal.architecture);
+        let id = architecture_id(&proposal.architecture);
         self.met.insert(id.clone()).then_some((id, proposal))
     }
 
@@ -506,7 +506,7 @@ fn nearer(known: Option<Proposal>, new: Proposal) -> Proposal {
 }
 
 /// The first 12 digits of a hash of the architecture: equal networks have one id.
-fn id(architecture: &Architecture) -> String {
+pub fn architecture_id(architecture: &Architecture) -> String {
     // Plain data: this cannot fail.
     let text = serde_json::to_string(architecture).unwrap_or_default();
     blake3::hash(text.as_bytes()).to_hex()[..12].to_owned()

@@ -36,6 +36,7 @@ mod objective;
 mod optimiser;
 mod parameters;
 mod pass;
+mod prefix;
 #[cfg(feature = "profile")]
 pub mod profile;
 #[cfg(not(feature = "profile"))]
@@ -53,12 +54,16 @@ pub use dual::Dual;
 pub use error::Error;
 pub use kernels::dispatch::InstructionSet;
 pub use kernels::matrix::add_inner_products;
+pub use kernels::reduce::Sums;
 pub use network::{Curvature, MAX_ACTIVATIONS, Network, rademacher, streamed_weights};
 pub use objective::Objective;
 pub use optimiser::{AdamW, Gradients, clip_factor};
 pub use parameters::{MAX_WEIGHTS, Parameter, Tensors};
+pub use prefix::BlockPrefix;
 pub use real::Real;
 pub use site::{Role, Site, Symbol};
-pub use source::{Fill, Initial, Layout, Prefixes, Request, Seeded, Source, Stored};
+pub use source::{
+    Fill, Initial, Layout, Precision, Prefixes, Request, Seeded, Source, Stored, export_weights,
+};
 pub use visitor::{NoVisitor, TensorRows, TensorView, Visitor};
 pub use workspace::Workspace;

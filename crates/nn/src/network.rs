@@ -20,7 +20,7 @@ use crate::layers::{
     Embedding, Head, MaskedToken, Norm, SharedGradients, Sublayer, SublayerCache, gather,
     norm_index, outer_site, scatter_add, unsupported,
 };
-use crate::parameters::{Declarations, Parameter, Parameters, Part, Tensors};
+use crate::parameters::{Declarations, Initial, Parameter, Parameters, Part, Tensors};
 use crate::pass::{Pass, Rows};
 use crate::source::{Seeded, Source};
 use crate::{Batch, Error, Objective, Real, Role, Visitor, Workspace, random};
@@ -509,6 +509,18 @@ impl<F: Real> Network<F> {
 /// What every block leaves for its backward pass: its mixer, its feed-forward network.
 type BlockCaches<F> = Vec<[SublayerCache<F>; 2]>;
 
+/// Name, shape and initial values of every tensor that a network declares.
+///
+/// # Errors
+/// Where it cannot be built.
+pub(crate) fn declared(
+    architecture: &Architecture,
+    objective: Objective,
+) -> Result<Vec<(String, Vec<usize>, Initial)>, Error> {
+    let (_, declarations) = Layers::declare(architecture, objective)?;
+    Ok(declarations.all().collect())
+}
+
 /// Name and shape of every tensor that a network declares.
 ///
 /// # Errors
@@ -517,8 +529,8 @@ pub(crate) fn requests(
     architecture: &Architecture,
     objective: Objective,
 ) -> Result<impl Iterator<Item = (String, Vec<usize>)> + use<>, Error> {
-    let (_, declarations) = Layers::declare(architecture, objective)?;
-    Ok(declarations.shapes())
+    let tensors = declared(architecture, objective)?.into_iter();
+    Ok(tensors.map(|(name, shape, _)| (name, shape)))
 }
 
 /// Runs `work` on the threads of the pass's workspace.

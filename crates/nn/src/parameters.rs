@@ -110,9 +110,10 @@ impl Declarations {
         self.0.len()
     }
 
-    /// Names and shapes.
-    pub(crate) fn shapes(self) -> impl Iterator<Item = (String, Vec<usize>)> {
-        self.0.into_iter().map(|tensor| (tensor.name, tensor.shape))
+    /// Names, shapes and initial values.
+    pub(crate) fn all(self) -> impl Iterator<Item = (String, Vec<usize>, Initial)> {
+        let tensors = self.0.into_iter();
+        tensors.map(|tensor| (tensor.name, tensor.shape, tensor.initial))
     }
 
     /// Fills every tensor from a source, in buffers of the workspace.

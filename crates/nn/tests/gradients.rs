@@ -80,6 +80,7 @@ fn with_mixers(mixers: &[Mixer]) -> Architecture {
         .map(|(i, &mixer)| Block {
             mixer,
             feed_forward: FeedForward::dense(vec![5; 1 + i % 2], Activation::Gelu),
+            adapters: Default::default(),
         })
         .collect();
     architecture

@@ -93,7 +93,10 @@ mod types;
 
 pub use ast::{Class, MAX_DEPTH, Node, Type};
 pub use error::{MAX_LENGTH, ParseError, ParseErrorKind};
-pub use evaluate::{Evaluator, ExactVisitor, Further, Prepared, SiteColumns};
+pub use evaluate::{
+    AddedAggregate, Evaluator, ExactVisitor, Further, NotRestricted, PartialVisitor, Partials,
+    Prepared, SiteColumns, sum_over_sites,
+};
 pub use latex::to_latex;
 pub use lpzero_trace::{NetworkScalar, Role, Site, Symbol, Trace};
 pub use named::{Named, needs_network};

@@ -300,23 +300,28 @@ impl Need {
             let streamed = false;
             return Need { bytes, streamed };
         }
-        // What cannot be built is refused when it is built, with the reason.
-        let weights = streamed_weights(architecture, spec.objective_for(architecture));
-        let weights = weights
-            .unwrap_or(0)
-            .saturating_mul(size_of::<f32>() as u128);
-        // Gradients and what a visitor keeps: of a block, not of all as above.
-        let activations = architecture.activation_memory(spec.batch, spec.positions);
-        let of_block = activations / (architecture.blocks.len() as u128).max(1);
-        let bytes = weights
-            .saturating_add(activations)
-            .saturating_add(of_block.saturating_mul(2))
-            .saturating_add(logits_estimate(architecture, spec));
         Need {
-            bytes: u64::try_from(bytes).unwrap_or(u64::MAX),
+            bytes: streamed_estimate(architecture, spec),
             streamed: true,
         }
     }
+}
+
+/// Bytes that one pass takes where the weights are streamed, on the safe side.
+pub fn streamed_estimate(architecture: &Architecture, spec: &TraceSpec) -> u64 {
+    // What cannot be built is refused when it is built, with the reason.
+    let weights = streamed_weights(architecture, spec.objective_for(architecture));
+    let weights = weights
+        .unwrap_or(0)
+        .saturating_mul(size_of::<f32>() as u128);
+    // Gradients and what a visitor keeps: of a block, not of all as above.
+    let activations = architecture.activation_memory(spec.batch, spec.positions);
+    let of_block = activations / (architecture.blocks.len() as u128).max(1);
+    let bytes = weights
+        .saturating_add(activations)
+        .saturating_add(of_block.saturating_mul(2))
+        .saturating_add(logits_estimate(architecture, spec));
+    u64::try_from(bytes).unwrap_or(u64::MAX)
 }
 
 /// Bytes that one pass takes, on the safe side: weights, gradients that wait

@@ -6,6 +6,11 @@
 //! and in f64 between blocks, which is as fast as memory and good to about
 //! seven digits.
 
+use std::ops::Range;
+
+use lpzero_nn::Sums;
+use rayon::prelude::*;
+
 use crate::trace::Moments;
 
 /// Elements per block: 2 KiB, and few enough additions per f32 lane that
@@ -16,9 +21,9 @@ const BLOCK: usize = 512;
 /// fewest instructions and nearly hide the latency of an addition.
 const LANES: usize = 8;
 
-/// Block sums of squares outside this range may have lost elements to f32
-/// underflow or overflow; such blocks are summed again in f64.
-const SAFE_SQUARES: std::ops::Range<f64> = 1e-24..1e36;
+/// Elements of a piece of a large tensor, which threads share. Pieces do not depend
+/// on the number of threads, and are added in their order.
+const PIECE: usize = 1 << 20;
 
 impl Moments {
     /// Reduces a row-major tensor of this shape.
@@ -46,6 +51,37 @@ impl Moments {
             accumulators[2].push_block(&product[..length]);
         }
         accumulators.map(Accumulator::finish)
+    }
+
+    /// The moments that do not look at the shape, of any tensor; those that do are
+    /// NaN. Large ones are divided among the threads of the pool that this is called in.
+    pub fn sums_of(data: &[f32]) -> Moments {
+        Self::of_sums(in_pieces(data.len(), |sums, piece| {
+            sums.push(&data[piece]);
+        }))
+    }
+
+    /// The same of the elementwise product of two tensors of one shape.
+    pub fn sums_of_product(left: &[f32], right: &[f32]) -> Moments {
+        let length = left.len().min(right.len());
+        Self::of_sums(in_pieces(length, |sums, piece| {
+            sums.push_products(&left[piece.clone()], &right[piece]);
+        }))
+    }
+
+    fn of_sums(sums: Sums) -> Moments {
+        let empty = sums.count == 0;
+        Moments {
+            count: sums.count,
+            sum: sums.sum,
+            sum_abs: sums.sum_abs,
+            sum_square: sums.sum_square,
+            sum_sqrt_abs: sums.sum_sqrt_abs,
+            min: if empty { 0.0 } else { sums.min },
+            max: if empty { 0.0 } else { sums.max },
+            confidence: f64::NAN,
+            code_agreement: f64::NAN,
+        }
     }
 
     /// Mean of the elements.
@@ -77,6 +113,25 @@ impl Moments {
     };
 }
 
+/// Sums over pieces, on the threads of the pool that this is called in, if any.
+fn in_pieces(length: usize, push: impl Fn(&mut Sums, Range<usize>) + Sync) -> Sums {
+    let piece = |number: usize| {
+        let first = number * PIECE;
+        let mut sums = Sums::EMPTY;
+        push(&mut sums, first..length.min(first + PIECE));
+        sums
+    };
+    let count = length.div_ceil(PIECE);
+    // Outside of a pool, the global one would be made.
+    let pieces: Vec<Sums> = match count > 1 && rayon::current_thread_index().is_some() {
+        true => (0..count).into_par_iter().map(piece).collect(),
+        false => (0..count).map(piece).collect(),
+    };
+    let mut sums = Sums::EMPTY;
+    pieces.iter().for_each(|piece| sums.merge(piece));
+    sums
+}
+
 /// Everything one sweep computes.
 #[derive(Debug)]
 pub(crate) struct Accumulator {
@@ -89,7 +144,7 @@ impl Accumulator {
     /// For a row-major tensor of this shape.
     pub(crate) fn new(shape: &[usize]) -> Self {
         Accumulator {
-            sums: Sums::new(),
+            sums: Sums::EMPTY,
             confidence: Confidence::new(shape),
             codes: Codes::new(shape),
         }
@@ -118,60 +173,10 @@ impl Accumulator {
             sum_abs: sums.sum_abs,
             sum_square: sums.sum_square,
             sum_sqrt_abs: sums.sum_sqrt_abs,
-            min: f64::from(sums.min),
-            max: f64::from(sums.max),
+            min: sums.min,
+            max: sums.max,
             confidence: self.confidence.finish(),
             code_agreement: self.codes.finish(sums.count),
-        }
-    }
-}
-
-/// Reductions that do not look at the shape.
-#[derive(Debug)]
-struct Sums {
-    count: u64,
-    sum: f64,
-    sum_abs: f64,
-    sum_square: f64,
-    sum_sqrt_abs: f64,
-    min: f32,
-    max: f32,
-}
-
-impl Sums {
-    fn new() -> Self {
-        Sums {
-            count: 0,
-            sum: 0.0,
-            sum_abs: 0.0,
-            sum_square: 0.0,
-            sum_sqrt_abs: 0.0,
-            min: f32::INFINITY,
-            max: f32::NEG_INFINITY,
-        }
-    }
-
-    fn push(&mut self, block: &[f32]) {
-        self.count += block.len() as u64;
-        self.min = fold(block, self.min, smaller)
-            .into_iter()
-            .fold(self.min, smaller);
-        self.max = fold(block, self.max, larger)
-            .into_iter()
-            .fold(self.max, larger);
-        let sum_square = total(fold(block, 0.0, |sum, x| sum + x * x));
-        if SAFE_SQUARES.contains(&sum_square) {
-            self.sum += total(fold(block, 0.0, |sum, x| sum + x));
-            self.sum_abs += total(fold(block, 0.0, |sum, x| sum + x.abs()));
-            self.sum_square += sum_square;
-            self.sum_sqrt_abs += total(fold(block, 0.0, |sum, x| sum + x.abs().sqrt()));
-        } else {
-            for x in block.iter().map(|&x| f64::from(x)) {
-                self.sum += x;
-                self.sum_abs += x.abs();
-                self.sum_square += x * x;
-                self.sum_sqrt_abs += x.abs().sqrt();
-            }
         }
     }
 }
@@ -191,15 +196,6 @@ fn fold(block: &[f32], start: f32, step: impl Fn(f32, f32) -> f32) -> [f32; LANE
         *lane = step(*lane, x);
     }
     lanes
-}
-
-fn total(lanes: [f32; LANES]) -> f64 {
-    lanes.into_iter().map(f64::from).sum()
-}
-
-/// Like `f32::min` for numbers, but a single instruction; skips a NaN `x`.
-fn smaller(min: f32, x: f32) -> f32 {
-    if x < min { x } else { min }
 }
 
 /// Like `f32::max` for numbers, but a single instruction; skips a NaN `x`.

@@ -236,6 +236,7 @@ impl Space {
                 weighted: false,
             },
             feed_forward: FeedForward::dense(vec![self.hidden(choice)], Activation::GeluTanh),
+            adapters: Default::default(),
         };
         Architecture {
             kind: Kind::Decoder,

@@ -195,6 +195,7 @@ fn read_layer(layer: &Cursor<'_>, width: usize, reading: Reading) -> Result<Bloc
     Ok(Block {
         mixer,
         feed_forward: FeedForward::dense(hidden, Activation::Gelu),
+        adapters: Default::default(),
     })
 }
 
@@ -244,6 +245,7 @@ fn key(field: Field, reading: Reading) -> String {
         | Field::HeadWidth { .. }
         | Field::RotaryBase { .. }
         | Field::RotaryScaling { .. }
+        | Field::Adapters { .. }
         | Field::Gate { .. }
         | Field::NormEpsilon
         | Field::Head

@@ -178,6 +178,7 @@ pub fn read(root: &Cursor<'_>) -> Result<Architecture, Error> {
             weighted: false,
         },
         feed_forward: FeedForward::dense(vec![hidden], activation),
+        adapters: Default::default(),
     };
     let architecture = Architecture {
         kind: model.kind,
@@ -245,6 +246,7 @@ fn key(field: Field, model: &Model) -> String {
         | Field::HeadWidth { .. }
         | Field::RotaryBase { .. }
         | Field::RotaryScaling { .. }
+        | Field::Adapters { .. }
         | Field::Gate { .. } => "",
     }
     .to_owned()

@@ -189,6 +189,7 @@ pub fn read(root: &Cursor<'_>) -> Result<Architecture, Error> {
                     },
                 },
                 feed_forward: FeedForward::dense(vec![hidden], activation),
+                adapters: Default::default(),
             })
             .collect(),
         norm_placement,
@@ -329,6 +330,7 @@ fn key(field: Field, root: &Cursor<'_>) -> String {
         | Field::HeadWidth { .. }
         | Field::RotaryBase { .. }
         | Field::RotaryScaling { .. }
+        | Field::Adapters { .. }
         | Field::Gate { .. }
         | Field::NormEpsilon => String::new(),
     }

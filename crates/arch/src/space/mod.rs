@@ -17,6 +17,9 @@
 //! # Ok::<(), lpzero_arch::Error>(())
 //! ```
 
+mod elastic;
+mod lonas;
+mod options;
 mod template;
 
 use std::path::{Path, PathBuf};
@@ -29,14 +32,21 @@ use crate::spec;
 use crate::validate::MAX_BLOCKS;
 use template::{BLOCKS, Template};
 
+pub use lonas::LONAS;
+
 /// The value of `format`.
 pub const FORMAT: &str = "lpzero-space";
 /// The version that is written, and the newest that is read.
 pub const VERSION: usize = 1;
 
 /// The spaces that are built in: name and file.
-pub const BUILT_IN: [(&str, &str); 3] = [
+pub const BUILT_IN: [(&str, &str); 5] = [
     ("tiny", include_str!("../spaces/tiny.json")),
+    ("tiny-elastic", include_str!("../spaces/tiny-elastic.json")),
+    (
+        "lonas-llama-7b",
+        include_str!("../spaces/lonas-llama-7b.json"),
+    ),
     ("lts-gpt2", include_str!("../spaces/lts-gpt2.json")),
     ("flexibert", include_str!("../spaces/flexibert.json")),
 ];

@@ -54,6 +54,8 @@ pub enum Command {
     Score(Score),
     /// Search a space for the best architectures by a proxy, under constraints.
     Nas(Nas),
+    /// Write a sub-network of a Hugging Face folder as a folder of its own.
+    Export(Export),
     /// Train an architecture on a synthetic language or on a text.
     Train(Train),
     /// List the named proxies, or explain one name or formula.
@@ -314,6 +316,42 @@ pub struct Score {
     /// How to print the scores.
     #[arg(long, value_enum, default_value_t = FormatArgument::Table, conflicts_with = "json")]
     pub format: FormatArgument,
+}
+
+/// Options of `export`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  \
+    lpzero nas --space SPACE --supernet FOLDER --method exact --max-params 5.6B --out run\n  \
+    lpzero export run/architectures/ID.json --supernet FOLDER --out sub")]
+pub struct Export {
+    /// The sub-network: an architecture file that `lpzero nas --supernet` wrote.
+    #[arg(value_name = "ARCH")]
+    pub architecture: PathBuf,
+
+    /// The Hugging Face folder whose leading rows, columns and heads it has: llama,
+    /// mistral, qwen2 or qwen3.
+    #[arg(long, value_name = "DIR")]
+    pub supernet: PathBuf,
+
+    /// The new folder: config.json, model.safetensors, and subnetwork.json where blocks
+    /// differ, which no class of transformers can build.
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+
+    /// In what precision weights are written.
+    #[arg(long, value_enum, default_value_t = PrecisionArgument::F32)]
+    pub precision: PrecisionArgument,
+}
+
+/// Precisions of exported weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PrecisionArgument {
+    /// Single precision.
+    F32,
+    /// Half precision.
+    F16,
+    /// The upper half of single precision.
+    Bf16,
 }
 
 /// Bytes: a number with a unit of 1000.

@@ -5,6 +5,7 @@ mod ablate;
 pub mod arguments;
 mod audit;
 mod build;
+mod export;
 mod failure;
 mod fetch;
 mod folder;
@@ -53,6 +54,7 @@ fn dispatch(session: &Session, command: Command) -> Result<()> {
         Command::Score(arguments) => score::run(session, &arguments),
         Command::Nas(arguments) => nas::run(session, &arguments),
         Command::Train(arguments) => train::run(session, arguments),
+        Command::Export(arguments) => export::run(session, &arguments),
         Command::Proxies(arguments) => proxies::run(session, &arguments),
         Command::Truth(arguments) => truth::run(session, &arguments),
     }

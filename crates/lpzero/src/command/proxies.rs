@@ -5,7 +5,9 @@ use std::io::Write;
 use anyhow::Result;
 use lpzero::Proxy;
 use lpzero::language::named::{self, NAMED, RANK_PRODUCTS, RankProduct};
-use lpzero::language::{canonical_for_ranking, reference, to_latex};
+use lpzero::language::{
+    PartialVisitor, Symbol, canonical_for_ranking, reference, sum_over_sites, to_latex,
+};
 
 use super::arguments::Proxies;
 use super::output::{print_json, table};
@@ -96,6 +98,7 @@ fn explain(session: &Session, name: &str) -> Result<()> {
             "definition": named.map(|named| named.definition),
             "source": named.map(|named| named.source),
             "note": named.map(|named| named.note),
+            "of_sub_networks": of_sub_networks(&proxy),
             "reads": proxy.formula.symbols().iter().map(|symbol| format!("{symbol:?}")).collect::<Vec<_>>(),
         }));
     }
@@ -128,6 +131,7 @@ fn explain(session: &Session, name: &str) -> Result<()> {
         _ => "smaller is better",
     };
     writeln!(out, "sign        {sign}")?;
+    writeln!(out, "sub-nets    {}", of_sub_networks(&proxy))?;
     if proxy.formula.needs_whole_tensors() {
         writeln!(
             out,
@@ -139,4 +143,25 @@ fn explain(session: &Session, name: &str) -> Result<()> {
         "\n`lpzero proxies --reference` explains every operator, symbol and role."
     )?;
     Ok(())
+}
+
+/// What a proxy lets one do with the sub-networks of one network.
+fn of_sub_networks(proxy: &Proxy) -> String {
+    let formula = &proxy.formula;
+    if !proxy.needs_network() {
+        return "counted for each".into();
+    }
+    if let Err(reason) = PartialVisitor::new(std::slice::from_ref(formula), Vec::new()) {
+        return format!("scored one by one: {reason}");
+    }
+    let weights_alone = formula.symbols().iter().all(|symbol| *symbol == Symbol::W);
+    let restricted = match weights_alone {
+        true => "exact from one pass",
+        false => "approximate from one pass",
+    };
+    let solved = match sum_over_sites(formula) {
+        Some(_) => "adds over sites, so that the best is solved for",
+        None => "does not add over sites, so that the best is searched for",
+    };
+    format!("{restricted}; {solved}")
 }

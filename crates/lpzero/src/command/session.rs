@@ -204,7 +204,7 @@ impl Session {
 /// Shows passes under way on a bar of a thousand steps, tenths of a percent of
 /// the work: large networks come first, so the number of finished ones does not
 /// tell the time left.
-fn show(bar: &ProgressBar, progress: Progress) {
+pub fn show(bar: &ProgressBar, progress: Progress) {
     bar.set_position((progress.work * 1000.0) as u64);
     bar.set_message(format!(
         "{} of {} networks",

@@ -203,6 +203,7 @@ fn decoder(arguments: &Train, vocabulary: usize, positions: usize) -> Result<Arc
             vec![arguments.feed_forward.unwrap_or(width.saturating_mul(4))],
             Activation::GeluTanh,
         ),
+        adapters: Default::default(),
     };
     let architecture = Architecture {
         kind: Kind::Decoder,

@@ -194,6 +194,11 @@ impl Layout {
         types.copied().collect()
     }
 
+    /// The prefix that a class with a head gives its body.
+    pub(crate) fn body(&self) -> &'static str {
+        self.prefixes.first().copied().unwrap_or("")
+    }
+
     /// Which prefix a set of names has, told by the table of tokens.
     pub(crate) fn prefix(&self, has: impl Fn(&str) -> bool) -> &'static str {
         let table = self.outer.first().map_or("", |(_, theirs, _)| theirs);
@@ -209,7 +214,7 @@ impl Layout {
         &self,
         ours: impl Iterator<Item = (&'a str, &'a [usize], &'a [f32])>,
     ) -> Vec<(String, Vec<usize>, Vec<f32>)> {
-        let prefix = self.prefixes.first().copied().unwrap_or("");
+        let prefix = self.body();
         let mut theirs: Vec<(String, Vec<usize>, Vec<f32>)> = Vec::new();
         for (name, shape, data) in ours {
             let Some((name, piece)) = self.theirs(prefix, name) else {

@@ -213,6 +213,7 @@ fn block(hidden: usize, activation: Activation) -> Block {
             weighted: false,
         },
         feed_forward: FeedForward::dense(vec![hidden], activation),
+        adapters: Default::default(),
     }
 }
 

@@ -48,18 +48,18 @@ use crate::{Node, RoleSet, TypeError, check_score};
 /// ```
 #[derive(Clone)]
 pub struct ExactVisitor {
-    plans: Arc<[Plan]>,
-    jobs: Arc<[Job]>,
+    pub(super) plans: Arc<[Plan]>,
+    pub(super) jobs: Arc<[Job]>,
     stores: BTreeMap<Site, Store>,
     /// Per job, its values at the sites that are done.
-    values: Vec<Vec<(Site, f64)>>,
+    pub(super) values: Vec<Vec<(Site, f64)>>,
 }
 
 /// A site-level expression, and where some aggregate wants it.
-struct Job {
+pub(super) struct Job {
     roles: RoleSet,
     argument: Arc<Plan>,
-    needs: Vec<Need>,
+    pub(super) needs: Vec<Need>,
 }
 
 /// What is known about one site so far.
@@ -138,7 +138,9 @@ impl ExactVisitor {
         let mut further = Further::default();
         for need in self.jobs.iter().flat_map(|job| &job.needs) {
             let symbol = match need {
-                Need::Elements(symbol) | Need::Moments(Tensor::Symbol(symbol)) => *symbol,
+                Need::Elements(symbol)
+                | Need::AllMoments(symbol)
+                | Need::Moments(Tensor::Symbol(symbol)) => *symbol,
                 Need::Moments(Tensor::Flow) => Symbol::Gf,
                 _ => continue,
             };
@@ -176,6 +178,7 @@ impl ExactVisitor {
             let reads = [
                 Need::Elements(symbol),
                 Need::Moments(Tensor::Symbol(symbol)),
+                Need::AllMoments(symbol),
             ];
             if reads.iter().any(|need| wanted.contains(need)) {
                 let data: Vec<f32> = gradient.iter().map(map).collect();
@@ -205,9 +208,11 @@ impl ExactVisitor {
             return;
         };
         let moments = Tensor::Symbol(symbol);
-        if wanted.contains(&Need::Moments(moments)) {
+        if wanted.contains(&Need::AllMoments(symbol)) {
             let value = Moments::of(tensor.data, tensor.shape);
             store.moments.push((moments, value));
+        } else if wanted.contains(&Need::Moments(moments)) {
+            store.moments.push((moments, Moments::sums_of(tensor.data)));
         }
         if wanted.contains(&Need::Elements(symbol)) {
             let elements = Elements {
@@ -288,7 +293,7 @@ impl Visitor<f32> for ExactVisitor {
     fn wants(&self, site: Site, symbol: Symbol) -> bool {
         let is_head_output = symbol == Symbol::A && site.role.has_head_output();
         let reads = |need: &Need| match *need {
-            Need::Elements(read) | Need::Moments(Tensor::Symbol(read)) => {
+            Need::Elements(read) | Need::AllMoments(read) | Need::Moments(Tensor::Symbol(read)) => {
                 read == symbol || (read == Symbol::H && is_head_output)
             }
             Need::Moments(Tensor::Saliency | Tensor::Flow) | Need::Network => false,
@@ -324,7 +329,7 @@ impl Visitor<f32> for ExactVisitor {
         }
         let wanted = self.wanted(site);
         if wanted.contains(&Need::Moments(Tensor::Saliency)) {
-            let [.., saliency] = Moments::of_pair(weight.data, gradient.data, weight.shape);
+            let saliency = Moments::sums_of_product(weight.data, gradient.data);
             let store = self.stores.entry(site).or_default();
             store.moments.push((Tensor::Saliency, saliency));
         }
@@ -338,6 +343,7 @@ impl Store {
     fn has(&self, need: Need) -> bool {
         match need {
             Need::Moments(tensor) => self.moments(tensor).is_some(),
+            Need::AllMoments(symbol) => self.moments(Tensor::Symbol(symbol)).is_some(),
             Need::Elements(symbol) => self.elements.iter().any(|(known, _)| *known == symbol),
             // Known when the pass is over.
             Need::Network => false,

@@ -23,6 +23,7 @@
 mod cache;
 mod exact;
 mod moments;
+mod partial;
 mod plan;
 mod site;
 mod sites;
@@ -31,6 +32,7 @@ use std::collections::HashMap;
 
 pub use exact::{ExactVisitor, Further};
 use lpzero_trace::{Moments, NetworkScalar, Site, Symbol, Trace};
+pub use partial::{AddedAggregate, NotRestricted, PartialVisitor, Partials, sum_over_sites};
 pub use sites::SiteColumns;
 
 use crate::{Node, TypeError, check_score};

@@ -178,8 +178,10 @@ fn sampling(argument: &Node) -> Sampling {
 /// Something that a plan reads at a site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Need {
-    /// The moments of a tensor.
+    /// The moments of a tensor, but for those that look at its shape.
     Moments(Tensor),
+    /// All moments of a symbol's tensor.
+    AllMoments(Symbol),
     /// The elements of a symbol's tensor.
     Elements(Symbol),
     /// Something of the whole network.
@@ -201,7 +203,7 @@ impl Plan {
             Plan::Symbol(symbol) => needs.push(Need::Elements(*symbol)),
             Plan::Apply(_, parts) => parts.iter().for_each(|part| part.collect_needs(needs)),
             Plan::Moments(reduction) => needs.push(Need::Moments(reduction.tensor)),
-            Plan::Moment(symbol, _) => needs.push(Need::Moments(Tensor::Symbol(*symbol))),
+            Plan::Moment(symbol, _) => needs.push(Need::AllMoments(*symbol)),
             Plan::Reduce { argument, .. } | Plan::Whole(_, argument) => {
                 argument.collect_needs(needs);
             }

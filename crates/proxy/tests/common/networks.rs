@@ -33,6 +33,7 @@ pub fn decoder(layers: usize, hidden: usize) -> Architecture {
                     weighted: false,
                 },
                 feed_forward: FeedForward::dense(vec![hidden], Activation::GeluTanh),
+                adapters: Default::default(),
             };
             layers
         ],

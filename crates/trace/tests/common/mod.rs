@@ -32,6 +32,7 @@ pub fn encoder(layers: usize, width: usize) -> Architecture {
                     weighted: false,
                 },
                 feed_forward: FeedForward::dense(vec![2 * width], Activation::Gelu),
+                adapters: Default::default(),
             };
             layers
         ],

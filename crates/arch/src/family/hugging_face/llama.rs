@@ -5,6 +5,7 @@
 //! norms of queries and keys, and in their defaults.
 
 use super::{Config, SIZE};
+use crate::adapters::Adapters;
 use crate::architecture::{
     Activation, Architecture, AttentionBiases, Block, Embedding, FeedForward, Head, Initialisation,
     Kind, Mixer, NormKind, NormPlacement, PositionWidth, Rotary, RotaryScaling,
@@ -81,14 +82,25 @@ pub(super) fn read(root: &Cursor<'_>, model: &Model) -> Result<Architecture, Err
     let config = Config(root);
     let layers = config.layers("num_hidden_layers")?;
     let width = config.size("hidden_size")?;
-    let heads = config.size("num_attention_heads")?;
-    let key_value_heads = match (root.find("num_key_value_heads"), model.key_value_heads) {
-        (None, Some(default)) => default,
-        _ => config.size_or("num_key_value_heads", heads)?,
+    let all_heads = per_block(&root.get("num_attention_heads", SIZE)?, layers)?;
+    // There is a block: `layers` is positive.
+    let heads = all_heads.first().copied().unwrap_or(1);
+    let all_keys = match (config.find("num_key_value_heads"), model.key_value_heads) {
+        (Some(found), _) => per_block(&found, layers)?,
+        (None, Some(default)) if root.find("num_key_value_heads").is_none() => {
+            vec![default; layers]
+        }
+        (None, _) => all_heads.clone(),
     };
     let head_width = match (config.find("head_dim"), model.head_width) {
         (Some(found), _) => found.size()?,
         (None, Some(default)) => default,
+        (None, None) if all_heads.iter().any(|&other| other != heads) => root
+            .get(
+                "head_dim",
+                "a width of heads, where their number differs between blocks",
+            )?
+            .size()?,
         (None, None) if width.is_multiple_of(heads) => width / heads,
         (None, None) => {
             return Err(root
@@ -112,7 +124,9 @@ pub(super) fn read(root: &Cursor<'_>, model: &Model) -> Result<Architecture, Err
     // is read as being meant for.
     let limits = [original, window(&config, model)?];
     let positions = limits.into_iter().flatten().fold(positions, usize::min);
-    let block = Block {
+    let activation = config.activation_or("hidden_act", Activation::Silu)?;
+    let feed_forward_bias = model.feed_forward_bias && config.flag_or("mlp_bias", false)?;
+    let block = |heads: usize, key_value_heads: usize, hidden: usize, adapters: Adapters| Block {
         mixer: Mixer::GroupedAttention {
             heads,
             key_value_heads,
@@ -122,12 +136,19 @@ pub(super) fn read(root: &Cursor<'_>, model: &Model) -> Result<Architecture, Err
             normed: model.normed,
         },
         feed_forward: FeedForward {
-            hidden: vec![config.size("intermediate_size")?],
-            activation: config.activation_or("hidden_act", Activation::Silu)?,
+            hidden: vec![hidden],
+            activation,
             gated: true,
-            bias: model.feed_forward_bias && config.flag_or("mlp_bias", false)?,
+            bias: feed_forward_bias,
         },
+        adapters,
     };
+    let hidden = per_block(&root.get(INTERMEDIATE, SIZE)?, layers)?;
+    let ranks = ranks(&config, layers)?;
+    let blocks = all_heads
+        .into_iter()
+        .zip(all_keys)
+        .zip(hidden.into_iter().zip(ranks));
     let vocabulary = config.size("vocab_size")?;
     let deviation = config.number_or("initializer_range", 0.02)?;
     let architecture = Architecture {
@@ -145,7 +166,9 @@ pub(super) fn read(root: &Cursor<'_>, model: &Model) -> Result<Architecture, Err
             position_width: PositionWidth::None,
             norm: false,
         },
-        blocks: vec![block; layers],
+        blocks: blocks
+            .map(|((heads, keys), (hidden, ranks))| block(heads, keys, hidden, ranks))
+            .collect(),
         norm_placement: NormPlacement::Pre,
         norm_kind: NormKind::Rms,
         norm_epsilon: config.number_or("rms_norm_eps", 1e-6)?,
@@ -163,6 +186,54 @@ pub(super) fn read(root: &Cursor<'_>, model: &Model) -> Result<Architecture, Err
         .validate_as(|field| key(field, &config))
         .map_err(|invalid| root.place().invalid(invalid))?;
     Ok(architecture)
+}
+
+const INTERMEDIATE: &str = "intermediate_size";
+
+/// Ranks of adapters, which no class of transformers reads: a mapping from the maps
+/// below to a rank, or to a list of one per block.
+const RANKS: &str = "lora_ranks";
+
+/// The maps that adapters are named by.
+type Rank = (&'static str, fn(&mut Adapters) -> &mut usize);
+const ADAPTED: [Rank; 7] = [
+    ("q_proj", |ranks| &mut ranks.query),
+    ("k_proj", |ranks| &mut ranks.key),
+    ("v_proj", |ranks| &mut ranks.value),
+    ("o_proj", |ranks| &mut ranks.out),
+    ("gate_proj", |ranks| &mut ranks.ffn_gate),
+    ("up_proj", |ranks| &mut ranks.ffn_in),
+    ("down_proj", |ranks| &mut ranks.ffn_out),
+];
+
+/// A size for all blocks, or a list of one per block, as sub-networks have them.
+fn per_block(at: &Cursor<'_>, layers: usize) -> Result<Vec<usize>, Error> {
+    let Ok(items) = at.items() else {
+        return Ok(vec![at.size()?; layers]);
+    };
+    if items.len() != layers {
+        return Err(at.unexpected(format!("a size, or a list of {layers}, one per block")));
+    }
+    items.iter().map(Cursor::size).collect()
+}
+
+/// The ranks of adapters by block.
+fn ranks(config: &Config<'_>, layers: usize) -> Result<Vec<Adapters>, Error> {
+    let mut blocks = vec![Adapters::NONE; layers];
+    let Some(found) = config.find(RANKS) else {
+        return Ok(blocks);
+    };
+    for (name, value) in found.entries()? {
+        let known = ADAPTED.iter().find(|(known, _)| *known == name);
+        let (_, rank) = known.ok_or_else(|| {
+            let names = ADAPTED.map(|(name, _)| name);
+            found.unexpected(format!("keys out of {}", names.join(", ")))
+        })?;
+        for (block, size) in blocks.iter_mut().zip(per_block(&value, layers)?) {
+            *rank(block) = size;
+        }
+    }
+    Ok(blocks)
 }
 
 /// Under which key the scaling of rotary positions stands: newer files have both
@@ -274,7 +345,8 @@ fn key(field: Field, config: &Config<'_>) -> String {
             };
             return format!("{}.{name}", scaling());
         }
-        Field::HiddenLayers { .. } | Field::Hidden { .. } => "intermediate_size",
+        Field::Adapters { .. } => RANKS,
+        Field::HiddenLayers { .. } | Field::Hidden { .. } => INTERMEDIATE,
         Field::NormEpsilon => "rms_norm_eps",
         Field::InitialWeight | Field::InitialProjection => "initializer_range",
         Field::Whole

@@ -15,7 +15,9 @@ use super::{BudgetArgument, PassArguments, parse_budget};
     Every architecture of the front is counted a second time, from its tensors and from the \
     shapes of a pass; docs/nas.md says how, and how a space of your own is declared.")]
 pub struct Nas {
-    /// The space: tiny, lts-gpt2, flexibert, or a file of format lpzero-space.
+    /// The space: tiny, tiny-elastic, lts-gpt2, flexibert, lonas-llama-7b, a file of format
+    /// lpzero-space, or the NNCF configuration of a LoNAS super-network (with
+    /// --supernet and its folder).
     #[arg(long, default_value = "tiny", value_name = "S")]
     pub space: PathBuf,
 
@@ -38,6 +40,22 @@ pub struct Nas {
     /// How architectures are found.
     #[arg(long, value_enum, default_value_t = NasMethodArgument::Nsga2)]
     pub method: NasMethodArgument,
+
+    /// Score architectures as sub-networks: the leading rows, columns and heads of the
+    /// largest network of the space, whose weights are those of this Hugging Face
+    /// folder, or `seeded`. The space must be elastic (docs/supernet.md).
+    #[arg(long, value_name = "DIR")]
+    pub supernet: Option<PathBuf>,
+
+    /// Run the super-network once, and read the scores of all sub-networks off that
+    /// pass: exact for proxies of weights alone, an approximation for others.
+    #[arg(long, requires = "supernet")]
+    pub restricted: bool,
+
+    /// Of the best sub-networks by restricted scores, score so many directly, and report
+    /// those scores (--method exact).
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub rerank: usize,
 
     /// What the front trades the score against: smaller is better.
     #[arg(long, value_enum, default_value_t = CostArgument::Params, value_name = "C")]
@@ -68,7 +86,7 @@ pub struct Nas {
 
     /// Continue the search in this folder with the configuration it was started with.
     #[arg(long, value_name = "DIR", conflicts_with_all = [
-        "out", "space", "proxy", "method", "cost", "table", "budget", "population",
+        "out", "space", "proxy", "supernet", "restricted", "rerank", "method", "cost", "table", "budget", "population",
         "max_params", "min_params", "max_decoder_params", "max_flops", "max_memory",
         "max_latency", "max_table", "batch", "positions", "objective", "text", "tokenizer",
     ])]
@@ -120,6 +138,10 @@ pub enum NasMethodArgument {
     Evolution,
     /// Random architectures that meet the constraints, for comparison.
     Random,
+    /// The best sub-network under one bound, by dynamic programming over what each
+    /// choice of each block adds to the restricted score; for proxies that add over
+    /// sites (`lpzero proxies NAME` says which do).
+    Exact,
 }
 
 /// Costs.

@@ -1,12 +1,15 @@
 //! What an architecture search is a function of, as its folder keeps it.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Result;
 use lpzero::Proxy;
-use lpzero::arch::Space;
-use lpzero::arch::space::BUILT_IN;
+use lpzero::arch::space::{BUILT_IN, LONAS};
+use lpzero::arch::{Document, Space};
 use lpzero::nas::{Bound, Cost, Table};
+use lpzero::nn::Stored;
+use lpzero::trace::Weights;
 use serde::{Deserialize, Serialize};
 
 use crate::command::arguments::{
@@ -26,6 +29,12 @@ pub struct Configuration {
     space: PathBuf,
     proxy: Formula,
     pub pass: PassArguments,
+    #[serde(default)]
+    supernet: Option<PathBuf>,
+    #[serde(default)]
+    pub restricted: bool,
+    #[serde(default)]
+    pub rerank: usize,
     pub method: NasMethodArgument,
     cost: CostArgument,
     bounds: BoundArguments,
@@ -49,9 +58,36 @@ pub struct Subject {
     pub proxy: Proxy,
     pub table: Option<Table>,
     pub bounds: Vec<Bound>,
+    pub supernet: Option<Weighted>,
+}
+
+/// What a super-network's weights are.
+pub enum Weighted {
+    /// Drawn by the seed.
+    Seeded,
+    /// Those in a folder.
+    Stored(Weights),
 }
 
 const VERSION: u32 = 1;
+
+/// In place of a folder: weights that are drawn.
+const SEEDED: &str = "seeded";
+
+/// The weights that --supernet names.
+fn weighted(path: &Path) -> Result<Weighted> {
+    if path == Path::new(SEEDED) {
+        return Ok(Weighted::Seeded);
+    }
+    let stored = Stored::open_folder(path).map_err(Failure::input)?;
+    match stored {
+        Some(stored) => Ok(Weighted::Stored(Arc::new(stored))),
+        None => Err(Failure::input(format_args!(
+            "--supernet {}: expected a folder with model.safetensors, or `{SEEDED}`",
+            path.display()
+        ))),
+    }
+}
 
 impl Configuration {
     /// The configuration that the command line describes.
@@ -84,6 +120,14 @@ impl Configuration {
                 sign: proxy.sign,
             },
             pass,
+            supernet: match &arguments.supernet {
+                Some(path) if path == Path::new(SEEDED) => Some(path.clone()),
+                Some(path) => Some(absolute(path.clone())),
+                // The best choice of every block is one of parts of one network.
+                None => (arguments.method == NasMethodArgument::Exact).then(|| SEEDED.into()),
+            },
+            restricted: arguments.restricted,
+            rerank: arguments.rerank,
             method: arguments.method,
             cost: arguments.cost,
             bounds: arguments.bounds.clone(),
@@ -122,7 +166,7 @@ impl Configuration {
     /// Files that cannot be used, and options that contradict each other.
     pub fn subject(&self) -> Result<Subject> {
         let wrong = |error: lpzero::nas::Error| failed(error.into());
-        let space = Space::read(&self.space).map_err(|error| {
+        let space = self.read_space().map_err(|error| {
             // A misspelt name reads like a missing file.
             let names: Vec<_> = BUILT_IN.iter().map(|(name, _)| *name).collect();
             match self.space.exists() {
@@ -189,7 +233,21 @@ impl Configuration {
             },
             table,
             bounds: bounds.collect(),
+            supernet: self.supernet.as_deref().map(weighted).transpose()?,
         })
+    }
+
+    /// The space, of a file of its own or of a LoNAS configuration and its model.
+    fn read_space(&self) -> Result<Space, lpzero::arch::Error> {
+        let is_file = self.space.is_file();
+        if is_file && let Some(folder) = &self.supernet {
+            let document = Document::read(&self.space)?;
+            if document.root().find(LONAS).is_some() {
+                let base = Document::read(&folder.join("config.json"))?;
+                return Space::lonas(&document.root(), &base.root());
+            }
+        }
+        Space::read(&self.space)
     }
 
     /// A hash of everything that scores, measurements and their order follow from.

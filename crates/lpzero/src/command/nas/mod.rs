@@ -1,6 +1,7 @@
 //! `lpzero nas`: the best architectures of a space by a proxy, under constraints.
 
 mod configuration;
+mod parts;
 mod report;
 
 use std::time::Duration;
@@ -20,6 +21,7 @@ use super::folder::Folder;
 use super::output::print_json;
 use super::session::{Session, failed};
 use configuration::{Configuration, Subject};
+use parts::Parts;
 use report::{Document, Hypervolume, Member};
 
 const JOURNAL: &str = "journal";
@@ -83,9 +85,10 @@ fn search(session: &Session, configuration: &Configuration, folder: Option<&Fold
     };
     let settings = Settings {
         method: match configuration.method {
-            NasMethodArgument::Nsga2 => Method::Nsga2,
             NasMethodArgument::Evolution => Method::Evolution,
             NasMethodArgument::Random => Method::Random,
+            // Solved for, and not searched.
+            NasMethodArgument::Nsga2 | NasMethodArgument::Exact => Method::Nsga2,
         },
         population: configuration.population,
         seed: configuration.seed,
@@ -100,11 +103,7 @@ fn search(session: &Session, configuration: &Configuration, folder: Option<&Fold
         Some(folder) => Some(journal(session, folder, &configuration.inputs(&subject))?),
         None => None,
     };
-    let mut scorer = ProxyScorer {
-        workbench: &workbench,
-        proxy: &subject.proxy,
-        cancel: &session.cancel,
-    };
+    let parts = Parts::prepare(session, &workbench, configuration, &subject)?;
     let bar = session.report.bar("searching", 1000);
     let mut evaluated = 0;
     let mut progress = |progress: Progress<'_>| {
@@ -117,13 +116,30 @@ fn search(session: &Session, configuration: &Configuration, folder: Option<&Fold
         let best = best.unwrap_or_default();
         bar.set_message(format!("{} architectures{best}", progress.evaluated));
     };
-    let found = lpzero::nas::search(
-        problem,
-        settings,
-        &mut scorer,
-        journal.as_mut(),
-        &mut progress,
-    );
+    let mut reranked = Vec::new();
+    let found = match (&parts, configuration.method) {
+        (Some(parts), NasMethodArgument::Exact) => parts.solve(
+            session,
+            problem,
+            configuration.rerank,
+            journal.as_mut(),
+            &mut reranked,
+        ),
+        (Some(parts), _) => {
+            let mut scorer = parts.scorer(configuration.restricted);
+            let journal = journal.as_mut();
+            lpzero::nas::search(problem, settings, &mut scorer, journal, &mut progress)
+        }
+        (None, _) => {
+            let mut scorer = ProxyScorer {
+                workbench: &workbench,
+                proxy: &subject.proxy,
+                cancel: &session.cancel,
+            };
+            let journal = journal.as_mut();
+            lpzero::nas::search(problem, settings, &mut scorer, journal, &mut progress)
+        }
+    };
     bar.finish_and_clear();
     let found = found.map_err(|error| match error {
         error if error.is_cancelled() => {
@@ -135,7 +151,8 @@ fn search(session: &Session, configuration: &Configuration, folder: Option<&Fold
         error => failed(error),
     })?;
     let members = returned(session, &workbench, &subject, &found, folder)?;
-    let document = document(configuration, &subject, &found, members);
+    let mut document = document(configuration, &subject, &found, members);
+    document.supernet = parts.map(|parts| parts.report(reranked));
     if let Some(folder) = folder {
         let path = folder.path().display();
         folder.write_text(FRONT, &report::front_csv(&document)?)?;
@@ -283,6 +300,7 @@ fn document<'a>(
         rejected: found.rejected,
         too_slow: found.too_slow,
         exhausted: found.exhausted,
+        supernet: None,
         hypervolume,
         front,
         seconds: found.seconds,

@@ -33,10 +33,37 @@ pub struct Document<'a> {
     pub rejected: u64,
     pub too_slow: u64,
     pub exhausted: bool,
+    /// How sub-networks of a super-network were scored; absent without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub supernet: Option<OfSupernet>,
     pub hypervolume: Option<Hypervolume>,
     /// By increasing cost.
     pub front: Vec<Member>,
     pub seconds: f64,
+}
+
+/// Scores of parts of one network.
+#[derive(Serialize)]
+pub struct OfSupernet {
+    /// Parameters of the super-network.
+    pub params: f64,
+    /// Whether scores were read off one pass of the super-network.
+    pub restricted: bool,
+    /// Whether the proxy adds over sites; absent where scores are direct.
+    pub adds: Option<bool>,
+    /// Seconds of that pass, and of finding the best choices.
+    pub pass_seconds: Option<f64>,
+    pub solve_seconds: Option<f64>,
+    /// The best by restricted scores that were scored directly.
+    pub reranked: Vec<Reranked>,
+}
+
+/// One sub-network, scored twice.
+#[derive(Serialize)]
+pub struct Reranked {
+    pub id: String,
+    pub restricted: f64,
+    pub direct: f64,
 }
 
 /// The area that the front dominates, up to a reference: the lowest score and the
@@ -197,6 +224,25 @@ pub fn print(document: &Document<'_>, out: &mut impl Write) -> Result<()> {
         choices.set_cell_alignment(CellAlignment::Left);
     }
     writeln!(out, "{rows}")?;
+    if let Some(of) = &document.supernet {
+        writeln!(out)?;
+        write!(
+            out,
+            "sub-networks of a network with {:.4e} parameters, scored ",
+            of.params
+        )?;
+        match (of.restricted, of.pass_seconds) {
+            (true, Some(seconds)) => write!(out, "from one pass of it ({seconds:.1} s)")?,
+            _ => write!(out, "with the weights that they inherit")?,
+        }
+        if let Some(seconds) = of.solve_seconds {
+            write!(out, "; best choice, exactly, in {seconds:.3} s")?;
+        }
+        if !of.reranked.is_empty() {
+            write!(out, "; the best {} scored directly", of.reranked.len())?;
+        }
+        writeln!(out)?;
+    }
     if let Some(Hypervolume { value, score, cost }) = &document.hypervolume {
         writeln!(
             out,

@@ -1,0 +1,217 @@
+//! `lpzero export`: a sub-network with the weights that it inherits, as a folder that
+//! transformers loads.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use lpzero::arch::{Adapters, Architecture, Mixer, Reading, read_architecture};
+use lpzero::nn::{Layout, Objective, Precision, Prefixes, Source, Stored, export_weights};
+use serde_json::{Map, Value, json};
+
+use super::arguments::{Export, PrecisionArgument};
+use super::failure::Failure;
+use super::output::print_json;
+use super::session::{Session, failed};
+
+const CONFIG: &str = "config.json";
+const WEIGHTS: &str = "model.safetensors";
+const SUBNETWORK: &str = "subnetwork.json";
+
+/// Keys of a config that sizes of blocks stand under.
+const HEADS: &str = "num_attention_heads";
+const KEY_HEADS: &str = "num_key_value_heads";
+const HIDDEN: &str = "intermediate_size";
+
+pub fn run(session: &Session, arguments: &Export) -> Result<()> {
+    let Export {
+        architecture,
+        supernet,
+        out,
+        precision,
+    } = arguments;
+    let read = |path: &Path| {
+        read_architecture(path, Reading::default()).map_err(|error| failed(error.into()))
+    };
+    let (mut part, whole) = (read(architecture)?, read(supernet)?);
+    let stored = Stored::open_folder(supernet).map_err(Failure::input)?;
+    let stored = stored.ok_or_else(|| {
+        Failure::input(format_args!(
+            "--supernet {}: expected {WEIGHTS} in it",
+            supernet.display()
+        ))
+    })?;
+    let path = supernet.join(CONFIG);
+    let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    let mut config: Map<String, Value> = serde_json::from_str(&text)
+        .map_err(|error| Failure::input(format_args!("{}: {error}", path.display())))?;
+    let model_type = config
+        .get("model_type")
+        .and_then(Value::as_str)
+        .unwrap_or("");
+    let layout = Layout::of(model_type)
+        .filter(|_| matches!(whole.blocks[0].mixer, Mixer::GroupedAttention { .. }));
+    let layout = layout.ok_or_else(|| {
+        Failure::input(format_args!(
+            "{}: model_type: expected llama, mistral, qwen2 or qwen3, found {model_type:?}",
+            path.display()
+        ))
+    })?;
+    check_part(architecture, &part, &whole)?;
+    let sizes = Sizes::of(&part);
+    let (precision, name) = match precision {
+        PrecisionArgument::F32 => (Precision::F32, Precision::F32.names().1),
+        PrecisionArgument::F16 => (Precision::F16, Precision::F16.names().1),
+        PrecisionArgument::Bf16 => (Precision::Bf16, Precision::Bf16.names().1),
+    };
+    sizes.enter(&mut config);
+    for key in ["dtype", "torch_dtype"] {
+        if config.contains_key(key) {
+            config.insert(key.into(), name.into());
+        }
+    }
+
+    fs::create_dir(out).map_err(|error| {
+        Failure::input(format_args!(
+            "--out {}: expected a new folder: {error}",
+            out.display()
+        ))
+    })?;
+    // Adapters are written by whoever trained them; weights are those of the maps.
+    for block in &mut part.blocks {
+        block.adapters = Adapters::NONE;
+    }
+    let inner = Arc::new(stored) as Arc<dyn Source<f32>>;
+    let source = Prefixes::of(inner, &whole, Objective::NextToken).map_err(Failure::input)?;
+    let weights = out.join(WEIGHTS);
+    export_weights(
+        &weights,
+        &part,
+        Objective::NextToken,
+        &source,
+        layout,
+        precision,
+    )
+    .map_err(Failure::input)?;
+    write_json(&out.join(CONFIG), &Value::Object(config))?;
+    if !sizes.is_uniform() {
+        write_json(&out.join(SUBNETWORK), &sizes.by_block())?;
+        session.report.note(format_args!(
+            "blocks differ, which no class of transformers can build: {SUBNETWORK} has their sizes, \
+             and lpzero reads them from {CONFIG}"
+        ));
+    }
+    let report = json!({
+        "folder": out,
+        "params": part.parameters().total() as f64,
+        "uniform": sizes.is_uniform(),
+    });
+    if session.json {
+        return print_json(&report);
+    }
+    let loads = match sizes.is_uniform() {
+        true => "transformers loads it",
+        false => "lpzero loads it",
+    };
+    println!(
+        "{}: {} parameters; {loads}",
+        out.display(),
+        part.parameters().total()
+    );
+    Ok(())
+}
+
+/// Refuses what is no leading part of the folder's network.
+fn check_part(path: &Path, part: &Architecture, whole: &Architecture) -> Result<()> {
+    let fits = part.blocks.len() == whole.blocks.len()
+        && part.width == whole.width
+        && part.blocks.iter().zip(&whole.blocks).all(|(part, whole)| {
+            let mut whole = whole.clone();
+            whole.adapters = part.adapters;
+            lpzero::nn::BlockPrefix::of(part, &whole, 0).is_some()
+        });
+    match fits {
+        true => Ok(()),
+        false => Err(Failure::input(format_args!(
+            "{}: expected a part of the network in --supernet: as many blocks of the same width, \
+             with no more heads and no wider feed-forward networks",
+            path.display()
+        ))),
+    }
+}
+
+/// What may differ between the blocks of a sub-network.
+struct Sizes {
+    heads: Vec<usize>,
+    key_heads: Vec<usize>,
+    head_width: usize,
+    hidden: Vec<usize>,
+    adapters: Vec<Adapters>,
+}
+
+impl Sizes {
+    fn of(architecture: &Architecture) -> Self {
+        let mut sizes = Sizes {
+            heads: Vec::new(),
+            key_heads: Vec::new(),
+            head_width: 0,
+            hidden: Vec::new(),
+            adapters: Vec::new(),
+        };
+        for block in &architecture.blocks {
+            if let Mixer::GroupedAttention {
+                heads,
+                key_value_heads,
+                head_width,
+                ..
+            } = block.mixer
+            {
+                sizes.heads.push(heads);
+                sizes.key_heads.push(key_value_heads);
+                sizes.head_width = head_width;
+            }
+            sizes.hidden.extend(block.feed_forward.hidden.first());
+            sizes.adapters.push(block.adapters);
+        }
+        sizes
+    }
+
+    /// Whether a config of transformers can say it.
+    fn is_uniform(&self) -> bool {
+        let alike = |sizes: &[usize]| sizes.windows(2).all(|pair| pair[0] == pair[1]);
+        alike(&self.heads) && alike(&self.key_heads) && alike(&self.hidden)
+    }
+
+    /// Replaces sizes in a config; by lists, which lpzero reads, where blocks differ.
+    fn enter(&self, config: &mut Map<String, Value>) {
+        let value = |sizes: &[usize]| match sizes.windows(2).all(|pair| pair[0] == pair[1]) {
+            true => json!(sizes.first()),
+            false => json!(sizes),
+        };
+        config.insert(HIDDEN.into(), value(&self.hidden));
+        config.insert(HEADS.into(), value(&self.heads));
+        config.insert(KEY_HEADS.into(), value(&self.key_heads));
+        // No longer the width over the number of heads.
+        config.insert("head_dim".into(), json!(self.head_width));
+        config.remove("lora_ranks");
+    }
+
+    /// Sizes by block, and the ranks of adapters where there are any.
+    fn by_block(&self) -> Value {
+        let mut all = json!({
+            HEADS: self.heads,
+            KEY_HEADS: self.key_heads,
+            HIDDEN: self.hidden,
+        });
+        if self.adapters.iter().any(|adapters| !adapters.is_none()) {
+            all["lora_ranks"] = json!(self.adapters);
+        }
+        all
+    }
+}
+
+fn write_json(path: &Path, value: &Value) -> Result<()> {
+    let text = serde_json::to_string_pretty(value)? + "\n";
+    fs::write(path, text).with_context(|| path.display().to_string())
+}

@@ -1,0 +1,401 @@
+//! Sub-networks of a super-network: scored one by one, or all from one pass.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use lpzero_arch::{Adapters, Architecture, Block, Genotype, Space};
+use lpzero_nas::{BlockChoices, Bound, Candidate, Cost, Costs, Scorer, Solution, architecture_id};
+use lpzero_nn::{BlockPrefix, Objective, Prefixes, Seeded};
+use lpzero_proxy::{AddedAggregate, Node, PartialVisitor, Partials, sum_over_sites};
+use lpzero_trace::{NetworkScalar, Progress, Trace, Weights};
+
+use crate::{Candidates, Error, Proxy, Workbench};
+
+/// A space whose every network is the leading part of its largest one, with the
+/// weights of that one.
+pub struct Supernet<'a> {
+    space: &'a Space,
+    whole: Architecture,
+    weights: Weights,
+    /// The combinations of choices that a block may have.
+    options: Vec<Vec<usize>>,
+    /// By layer: the block that each option makes.
+    blocks: Vec<Vec<Block>>,
+}
+
+/// Scores of all sub-networks from one pass of the super-network.
+pub struct Restricted {
+    partials: Arc<Partials>,
+    /// By layer: the different blocks, without adapters, in the order of the partials.
+    blocks: Vec<Vec<Block>>,
+    proxies: Vec<Proxy>,
+    /// Per proxy, where it adds over sites: its aggregates, and which formulas of the
+    /// partials they are.
+    added: Vec<Option<Vec<(usize, AddedAggregate)>>>,
+    loss: f64,
+}
+
+impl<'a> Supernet<'a> {
+    /// The super-network of an elastic space, with stored weights or seeded ones.
+    ///
+    /// # Errors
+    /// A space that is not elastic, or whose choices concern more than one block; weights
+    /// that are not those of its largest network.
+    pub fn new(
+        space: &'a Space,
+        weights: Option<Weights>,
+        workbench: &Workbench,
+    ) -> Result<Self, Error> {
+        let options = space.block_options()?;
+        let whole = space.architecture(&space.largest()?)?;
+        let mut blocks = vec![Vec::with_capacity(options.len()); whole.blocks.len()];
+        for option in &options {
+            let all = space.of_blocks(vec![option.clone(); whole.blocks.len()]);
+            let network = space.sub_network(&all, &whole)?;
+            for (layer, block) in blocks.iter_mut().zip(network.blocks) {
+                layer.push(block);
+            }
+        }
+        let objective = objective(workbench, &whole);
+        let seeded = || Arc::new(Seeded(workbench.seed())) as Weights;
+        let inner = weights.unwrap_or_else(seeded);
+        let engine = |source| Error::Engine {
+            id: space.name.clone(),
+            source,
+        };
+        let weights = Prefixes::of(inner, &whole, objective).map_err(engine)?;
+        Ok(Supernet {
+            space,
+            whole,
+            weights: Arc::new(weights),
+            options,
+            blocks,
+        })
+    }
+
+    /// The largest network of the space.
+    pub fn whole(&self) -> &Architecture {
+        &self.whole
+    }
+
+    /// Weights of any sub-network: leading parts of those of the super-network.
+    pub fn weights(&self) -> Weights {
+        Arc::clone(&self.weights)
+    }
+
+    /// The sub-network with an option (a combination of choices) in every block.
+    ///
+    /// # Errors
+    /// Where the options are not of this space.
+    pub fn sub_network(&self, options: &[usize]) -> Result<(Genotype, Architecture), Error> {
+        let blocks = options.iter().map(|&option| self.options[option].clone());
+        let genotype = self.space.of_blocks(blocks.collect());
+        let architecture = self.space.architecture(&genotype)?;
+        Ok((genotype, architecture))
+    }
+
+    /// Runs the super-network once and reads off it what every choice of every block
+    /// is worth.
+    ///
+    /// # Errors
+    /// A proxy that cannot be restricted, and what running the network says.
+    pub fn restricted(
+        &self,
+        workbench: &Workbench,
+        proxies: &[Proxy],
+        progress: &(dyn Fn(Progress) + Sync),
+        cancel: &AtomicBool,
+    ) -> Result<Restricted, Error> {
+        let mut formulas: Vec<Node> = proxies.iter().map(|p| p.formula.clone()).collect();
+        let mut added = Vec::with_capacity(proxies.len());
+        for proxy in proxies {
+            let aggregates = sum_over_sites(&proxy.formula).map(|aggregates| {
+                let aggregates = aggregates.into_iter();
+                let with_number = |aggregate: AddedAggregate| {
+                    formulas.push(aggregate.node.clone());
+                    (formulas.len() - 1, aggregate)
+                };
+                aggregates.map(with_number).collect()
+            });
+            added.push(aggregates);
+        }
+        // Adapters are merged, and change nothing that a pass shows.
+        let mut blocks: Vec<Vec<Block>> = Vec::with_capacity(self.blocks.len());
+        let mut prefixes = Vec::with_capacity(self.blocks.len());
+        for (options, whole) in self.blocks.iter().zip(&self.whole.blocks) {
+            let mut different: Vec<Block> = Vec::new();
+            for block in options.iter().map(bare) {
+                if !different.contains(&block) {
+                    different.push(block);
+                }
+            }
+            let prefix = |block: &Block| BlockPrefix::of(block, &bare(whole), self.whole.width);
+            let of_layer: Option<Vec<BlockPrefix>> = different.iter().map(prefix).collect();
+            // The space has been checked to be elastic, of which this is a part.
+            prefixes.push(of_layer.ok_or_else(|| Error::Restricted {
+                formula: self.space.name.clone(),
+                reason: "its blocks differ in more than heads and hidden widths".into(),
+            })?);
+            blocks.push(different);
+        }
+        let visitor = PartialVisitor::new(&formulas, prefixes).map_err(|reason| {
+            let names: Vec<&str> = proxies.iter().map(|proxy| &proxy.name[..]).collect();
+            Error::Restricted {
+                formula: names.join(", "),
+                reason: reason.to_string(),
+            }
+        })?;
+        let ids = [self.space.name.clone()];
+        let weights = [Some(self.weights())];
+        let candidates = Candidates {
+            ids: &ids,
+            architectures: std::slice::from_ref(&self.whole),
+            weights: &weights,
+        };
+        let fresh = |_: &Architecture| visitor.clone();
+        let finish = |visitor: PartialVisitor, loss| (Arc::new(visitor.finish()), loss);
+        let rows = workbench.visit(candidates, fresh, finish, progress, cancel)?;
+        // One network, one row.
+        let [(partials, loss)] = &rows[..] else {
+            unreachable!("as many rows as networks");
+        };
+        let (partials, loss) = (Arc::clone(partials), *loss);
+        Ok(Restricted {
+            partials,
+            blocks,
+            proxies: proxies.to_vec(),
+            added,
+            loss,
+        })
+    }
+
+    /// What each option of each block adds to a proxy's score and to a cost; `None`
+    /// where the proxy does not add over sites.
+    ///
+    /// # Errors
+    /// Where an option is no architecture.
+    pub fn choices(
+        &self,
+        restricted: &Restricted,
+        proxy: usize,
+        bound: &Bound,
+        batch: (usize, usize),
+    ) -> Result<Option<BlockChoices>, Error> {
+        let Some(scores) = restricted.contributions(proxy) else {
+            return Ok(None);
+        };
+        let depth = self.blocks.len();
+        let cost = |options: &[usize]| -> Result<f64, Error> {
+            let (_, architecture) = self.sub_network(options)?;
+            let costs = Costs::count(&architecture, batch, None);
+            Ok(costs.get(bound.cost).unwrap_or(f64::NAN))
+        };
+        let base = cost(&vec![0; depth])?;
+        let mut costs = Vec::with_capacity(depth);
+        for layer in 0..depth {
+            let mut options = vec![0; depth];
+            let mut of_layer = Vec::with_capacity(self.options.len());
+            for option in 0..self.options.len() {
+                options[layer] = option;
+                of_layer.push(cost(&options)? - base);
+            }
+            costs.push(of_layer);
+        }
+        // What all have together goes to the first block.
+        for added in &mut costs[0] {
+            *added += base;
+        }
+        let scores = self.blocks.iter().enumerate().map(|(layer, options)| {
+            let option = |block: &Block| {
+                let known = restricted.blocks[layer].iter();
+                let position = known.clone().position(|known| *known == bare(block));
+                position.map_or(f64::NAN, |position| scores[layer][position])
+            };
+            options.iter().map(option).collect()
+        });
+        Ok(Some(BlockChoices {
+            scores: scores.collect(),
+            costs,
+        }))
+    }
+}
+
+impl Restricted {
+    /// Scores of a sub-network by every proxy, as formulas give them: the signs are
+    /// the proxies'. NaN where it is not of the space.
+    pub fn scores(&self, architecture: &Architecture) -> Vec<f64> {
+        let choice = |(block, known): (&Block, &Vec<Block>)| {
+            let block = bare(block);
+            known.iter().position(|known| *known == block)
+        };
+        let blocks = architecture.blocks.iter().zip(&self.blocks);
+        let choices: Option<Vec<usize>> = blocks.map(choice).collect();
+        let mut scores = match choices {
+            Some(choices) => {
+                let mut scalars = Trace::data_free(architecture).scalars;
+                scalars[NetworkScalar::Loss as usize] = self.loss;
+                self.partials.scores(&choices, &scalars)
+            }
+            None => vec![f64::NAN; self.proxies.len()],
+        };
+        scores.truncate(self.proxies.len());
+        scores
+    }
+
+    /// Whether a proxy adds over sites, so that the best choice can be solved for.
+    pub fn adds(&self, proxy: usize) -> bool {
+        self.added.get(proxy).is_some_and(Option::is_some)
+    }
+
+    /// What each different block adds to a proxy, larger being better, by layer.
+    fn contributions(&self, proxy: usize) -> Option<Vec<Vec<f64>>> {
+        let sign = f64::from(self.proxies.get(proxy)?.sign);
+        let mut sums: Vec<Vec<f64>> = (self.blocks.iter())
+            .map(|blocks| vec![0.0; blocks.len()])
+            .collect();
+        for (formula, aggregate) in self.added.get(proxy)?.as_ref()? {
+            let more = self.partials.contributions(*formula, aggregate.is_mean)?;
+            let factor = sign * aggregate.coefficient;
+            for (sum, value) in sums.iter_mut().flatten().zip(more.iter().flatten()) {
+                *sum += factor * value;
+            }
+        }
+        Some(sums)
+    }
+}
+
+/// Scores sub-networks by a proxy: restricted, or with the weights that they inherit.
+pub struct SubNetworkScorer<'a> {
+    /// With what networks are run.
+    pub workbench: &'a Workbench,
+    /// Whose sub-networks.
+    pub supernet: &'a Supernet<'a>,
+    /// Restricted scores of one proxy, where these are wanted.
+    pub restricted: Option<&'a Restricted>,
+    /// What scores; turned so that larger is better.
+    pub proxy: &'a Proxy,
+    /// Set from elsewhere to stop.
+    pub cancel: &'a AtomicBool,
+}
+
+impl Scorer for SubNetworkScorer<'_> {
+    type Error = Error;
+
+    fn scores(
+        &mut self,
+        ids: &[String],
+        architectures: &[Architecture],
+    ) -> Result<Vec<f64>, Error> {
+        crate::architecture_search::check(self.cancel, ids.len())?;
+        let sign = f64::from(self.proxy.sign);
+        if let Some(restricted) = self.restricted {
+            let scores = architectures.iter();
+            return Ok(scores.map(|a| sign * restricted.scores(a)[0]).collect());
+        }
+        let weights = vec![Some(self.supernet.weights()); ids.len()];
+        let candidates = Candidates {
+            ids,
+            architectures,
+            weights: &weights,
+        };
+        let proxies = std::slice::from_ref(self.proxy);
+        let scores = self
+            .workbench
+            .scores(candidates, proxies, &|_| (), self.cancel)?;
+        Ok(scores.into_iter().flatten().map(|s| sign * s).collect())
+    }
+
+    fn latency(&mut self, id: &str, architecture: &Architecture) -> Result<f64, Error> {
+        crate::latency(self.workbench, id, architecture)
+    }
+}
+
+/// A block without its adapters.
+fn bare(block: &Block) -> Block {
+    Block {
+        adapters: Adapters::NONE,
+        ..block.clone()
+    }
+}
+
+fn objective(workbench: &Workbench, architecture: &Architecture) -> Objective {
+    let chosen = workbench.pass().objective;
+    chosen.unwrap_or_else(|| Objective::default_for(architecture))
+}
+
+/// The one cost that a budget is about, where it adds over blocks.
+///
+/// # Errors
+/// [`lpzero_nas::Error::Setting`] where there is none, several, or one that is measured.
+pub fn one_budget(bounds: &[Bound]) -> Result<&Bound, Error> {
+    let wrong = |value: String| {
+        Error::from(lpzero_nas::Error::Setting {
+            name: "bounds",
+            value,
+            expected: "exactly one of --max-params, --max-decoder-params, --max-flops and --max-memory",
+        })
+    };
+    match bounds {
+        [bound] if bound.least <= 0.0 && !matches!(bound.cost, Cost::Latency | Cost::Table) => {
+            Ok(bound)
+        }
+        _ => {
+            let names: Vec<&str> = bounds.iter().map(|bound| bound.cost.name()).collect();
+            Err(wrong(match names.is_empty() {
+                true => "none".into(),
+                false => names.join(", "),
+            }))
+        }
+    }
+}
+
+impl Supernet<'_> {
+    /// The sub-networks of the highest restricted scores within a budget, best first,
+    /// at most `count`; `None` where the proxy does not add over sites. Exact: no other
+    /// sub-network within the budget has a higher restricted score than the first.
+    ///
+    /// # Errors
+    /// [`lpzero_nas::Error::Infeasible`] where nothing is within the budget.
+    pub fn solve(
+        &self,
+        restricted: &Restricted,
+        proxy: usize,
+        bound: &Bound,
+        batch: (usize, usize),
+        count: usize,
+    ) -> Result<Option<Vec<Candidate>>, Error> {
+        let Some(choices) = self.choices(restricted, proxy, bound, batch)? else {
+            return Ok(None);
+        };
+        let solutions = choices.best(bound.most, count);
+        if solutions.is_empty() {
+            let cheapest = choices.costs.iter().map(|costs| {
+                let costs = costs.iter().copied();
+                costs.fold(f64::INFINITY, f64::min)
+            });
+            return Err(Error::from(lpzero_nas::Error::Infeasible {
+                space: self.space.name.clone(),
+                cost: bound.cost.name(),
+                found: cheapest.sum::<f64>().to_string(),
+                bound: format!("more than {}", bound.most),
+            }));
+        }
+        let sign = restricted
+            .proxies
+            .get(proxy)
+            .map_or(1.0, |p| f64::from(p.sign));
+        let candidate = |solution: Solution| -> Result<Candidate, Error> {
+            let (genotype, architecture) = self.sub_network(&solution.choices)?;
+            Ok(Candidate {
+                id: architecture_id(&architecture),
+                genotype,
+                costs: Costs::count(&architecture, batch, None),
+                violation: 0.0,
+                score: sign * restricted.scores(&architecture)[proxy],
+                architecture,
+            })
+        };
+        let candidates = solutions.into_iter().map(candidate);
+        Ok(Some(candidates.collect::<Result<_, _>>()?))
+    }
+}

@@ -1,0 +1,139 @@
+//! Weights as transformers stores them, written tensor by tensor.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write as _};
+use std::path::Path;
+
+use half::{bf16, f16};
+use lpzero_arch::Architecture;
+
+use super::layout::{Layout, Piece};
+use super::{Fill, Request, Source};
+use crate::kernels::threads::Threads;
+use crate::network::declared;
+use crate::{Error, Objective};
+
+/// In what precision weights are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Precision {
+    /// IEEE single precision.
+    F32,
+    /// IEEE half precision.
+    F16,
+    /// The upper half of single precision.
+    Bf16,
+}
+
+impl Precision {
+    /// In safetensors files, and behind `torch.` in a `config.json`.
+    pub const fn names(self) -> (&'static str, &'static str) {
+        match self {
+            Precision::F32 => ("F32", "float32"),
+            Precision::F16 => ("F16", "float16"),
+            Precision::Bf16 => ("BF16", "bfloat16"),
+        }
+    }
+
+    const fn size(self) -> u64 {
+        match self {
+            Precision::F32 => 4,
+            Precision::F16 | Precision::Bf16 => 2,
+        }
+    }
+
+    fn write(self, numbers: &[f32], out: &mut impl io::Write) -> io::Result<()> {
+        numbers.iter().try_for_each(|&x| match self {
+            Precision::F32 => out.write_all(&x.to_le_bytes()),
+            Precision::F16 => out.write_all(&f16::from_f32(x).to_le_bytes()),
+            Precision::Bf16 => out.write_all(&bf16::from_f32(x).to_le_bytes()),
+        })
+    }
+}
+
+/// Writes the weights that a source has of a network as a `model.safetensors` under
+/// the names of a layout, one tensor in memory at a time; what `path` held before
+/// is kept until all is on the disk.
+///
+/// # Errors
+/// Where the network cannot be built, the layout packs several maps in one tensor or has
+/// no name for one, a tensor cannot be read, or the file not be written.
+pub fn export_weights(
+    path: &Path,
+    architecture: &Architecture,
+    objective: Objective,
+    source: &dyn Source<f32>,
+    layout: &Layout,
+    precision: Precision,
+) -> Result<(), Error> {
+    let malformed = |reason: String| Error::Malformed {
+        path: path.to_owned(),
+        reason,
+    };
+    let tensors = declared(architecture, objective)?;
+    let mut header = serde_json::Map::new();
+    header.insert("__metadata__".into(), serde_json::json!({"format": "pt"}));
+    let mut end = 0;
+    for (name, shape, initial) in &tensors {
+        let request = Request {
+            name,
+            shape,
+            within: shape,
+            initial: *initial,
+        };
+        source.check(&request)?;
+        let (theirs, Piece::Whole) = layout
+            .theirs(layout.body(), name)
+            .ok_or_else(|| malformed(format!("this model type has no tensor for `{name}`")))?
+        else {
+            return Err(malformed(format!(
+                "`{name}` is a part of a packed tensor, which is not written"
+            )));
+        };
+        let elements = shape
+            .iter()
+            .fold(1u64, |all, &n| all.saturating_mul(n as u64));
+        let start = end;
+        end += elements * precision.size();
+        header.insert(
+            theirs,
+            serde_json::json!({
+                "dtype": precision.names().0,
+                "shape": shape,
+                "data_offsets": [start, end],
+            }),
+        );
+    }
+    let failed = |source| Error::File {
+        path: path.to_owned(),
+        source,
+    };
+    let mut text = serde_json::Value::Object(header).to_string();
+    // Data begin at a multiple of 8 bytes.
+    text.push_str(&" ".repeat((8 - text.len() % 8) % 8));
+    let part = path.with_extension("part");
+    let file = File::create(&part).map_err(failed)?;
+    let mut out = BufWriter::with_capacity(1 << 20, file);
+    let length = (text.len() as u64).to_le_bytes();
+    let begun = out
+        .write_all(&length)
+        .and_then(|()| out.write_all(text.as_bytes()));
+    begun.map_err(failed)?;
+    let mut numbers = Vec::new();
+    for (name, shape, initial) in &tensors {
+        numbers.clear();
+        numbers.resize(shape.iter().product(), 0.0);
+        let request = Request {
+            name,
+            shape,
+            within: shape,
+            initial: *initial,
+        };
+        source.fill(&request, Fill(Threads::ONE), &mut numbers)?;
+        precision.write(&numbers, &mut out).map_err(failed)?;
+    }
+    let finished = out.into_inner().map_err(io::IntoInnerError::into_error);
+    let finished = finished.and_then(|file| file.sync_all());
+    finished
+        .and_then(|()| fs::rename(&part, path))
+        .map_err(failed)
+}
