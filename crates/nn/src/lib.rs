@@ -53,12 +53,14 @@ pub use dual::Dual;
 pub use error::Error;
 pub use kernels::dispatch::InstructionSet;
 pub use kernels::matrix::add_inner_products;
-pub use network::{Curvature, MAX_ACTIVATIONS, Network, rademacher, streamed_weights};
+pub use network::{
+    Curvature, MAX_ACTIVATIONS, Network, evaluation_activations, rademacher, streamed_weights,
+};
 pub use objective::Objective;
 pub use optimiser::{AdamW, Gradients, clip_factor};
 pub use parameters::{MAX_WEIGHTS, Parameter, Tensors};
 pub use real::Real;
 pub use site::{Role, Site, Symbol};
-pub use source::{Fill, Initial, Layout, Prefixes, Request, Seeded, Source, Stored};
+pub use source::{Adapted, Fill, Initial, Layout, Prefixes, Request, Seeded, Source, Stored};
 pub use visitor::{NoVisitor, TensorRows, TensorView, Visitor};
 pub use workspace::Workspace;

@@ -53,7 +53,7 @@ mod spec;
 mod trace;
 
 pub use build::{
-    DEFAULT_MEMORY, Progress, Resources, Weights, build_traces, memory_estimate, visit_networks,
+    DEFAULT_MEMORY, Need, Progress, Resources, Weights, build_traces, memory_estimate, visit_networks,
     visit_passes,
 };
 pub use cache::{ArchitectureKey, TraceCache};

@@ -5,6 +5,7 @@
 //! and one that has those of a block only while it is visited
 //! ([`Network::streamed`](crate::Network::streamed)).
 
+mod adapter;
 mod file;
 mod layout;
 mod slice;
@@ -15,6 +16,7 @@ use std::fmt::Debug;
 use crate::kernels::threads::Threads;
 use crate::{Error, Real, random};
 
+pub use adapter::Adapted;
 pub use layout::Layout;
 pub use slice::Prefixes;
 pub(crate) use slice::copy_prefix;
