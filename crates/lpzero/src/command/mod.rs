@@ -5,6 +5,7 @@ mod ablate;
 pub mod arguments;
 mod audit;
 mod build;
+mod eval;
 mod failure;
 mod fetch;
 mod folder;
@@ -22,6 +23,7 @@ mod search;
 mod session;
 mod train;
 mod truth;
+mod weights;
 
 use std::process::ExitCode;
 
@@ -51,6 +53,7 @@ fn dispatch(session: &Session, command: Command) -> Result<()> {
         Command::Ablate(arguments) => ablate::run(session, arguments),
         Command::Rank(arguments) => rank::run(session, &arguments),
         Command::Score(arguments) => score::run(session, &arguments),
+        Command::Eval(arguments) => eval::run(session, &arguments),
         Command::Nas(arguments) => nas::run(session, &arguments),
         Command::Train(arguments) => train::run(session, arguments),
         Command::Proxies(arguments) => proxies::run(session, &arguments),

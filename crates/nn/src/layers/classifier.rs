@@ -74,7 +74,12 @@ pub(super) fn cross_entropy<F: Real>(
         }
         let into = if has_bias { Into::Sum } else { Into::Fresh };
         for_each_class(classes, features, |first, some| {
-            let own = MatrixMut::strided(&mut logits[first..], targets.len(), classes_of(some), scores);
+            let own = MatrixMut::strided(
+                &mut logits[first..],
+                targets.len(),
+                classes_of(some),
+                scores,
+            );
             let weight = Matrix::new(some.weight.0, features);
             product(pass.threads, own, into, F::one(), x, weight.transposed());
         });

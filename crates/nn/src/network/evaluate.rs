@@ -69,15 +69,13 @@ impl<F: Real> Network<F> {
 /// About how many activations [`Network::log_likelihoods`] has at once, from above:
 /// those of the block that has most of them, its input and output, and a slice of
 /// the logits.
-pub fn evaluation_activations(
-    architecture: &Architecture,
-    batch: usize,
-    positions: usize,
-) -> u128 {
+pub fn evaluation_activations(architecture: &Architecture, batch: usize, positions: usize) -> u128 {
     /// Most rows of a slice of logits, and most logits of one with more rows.
     const SLICE: (u128, u128) = (256, 1 << 22);
     let tokens = batch as u128 * positions as u128;
-    let largest = block_activations(architecture, positions).max().unwrap_or(0);
+    let largest = block_activations(architecture, positions)
+        .max()
+        .unwrap_or(0);
     let logits = (architecture.vocabulary as u128).saturating_mul(tokens.min(SLICE.0));
     let most = logits.max(SLICE.1);
     let around = 4 * architecture.width as u128;
