@@ -29,7 +29,7 @@ const fn off(key: &'static str, otherwise: &'static str) -> Fixed {
     }
 }
 
-const FIXED: [Fixed; 14] = [
+const FIXED: [Fixed; 15] = [
     Fixed {
         key: "bias",
         accepted: &[Accepted::Text("none")],
@@ -50,6 +50,7 @@ const FIXED: [Fixed; 14] = [
     off("arrow_config", "Arrow routing is not read"),
     off("velora_config", "VeLoRA is not read"),
     off("kasa_config", "KaSA is not read"),
+    off("monteclora_config", "MonteCLoRA is not read"),
     Fixed {
         key: "init_lora_weights",
         accepted: &[
