@@ -76,10 +76,13 @@ fn a_training_is_evaluated_from_its_folder_and_from_its_export() {
     let folder = tempfile::tempdir().unwrap();
     let out: PathBuf = folder.path().join("run");
     let out = out.to_str().unwrap();
+    let text = folder.path().join("long.txt");
+    let once = std::fs::read_to_string(fixture("text.txt")).unwrap();
+    std::fs::write(&text, once.repeat(8)).unwrap();
     let line = format!(
         "train --layers 1 --width 16 --heads 2 --steps 3 --positions 16 --hugging-face --out {out} \
          --text {} --tokenizer {}",
-        fixture("text.txt"),
+        text.display(),
         fixture("tokenizer.json")
     );
     let arguments: Vec<&str> = line.split_whitespace().collect();
@@ -170,7 +173,7 @@ fn wrong_input_is_named() {
         (
             &llama,
             &format!("--items {long}"),
-            &["long.json", "item 0", "is 16 tokens"],
+            &["long.json", "item 0", "is 16 of 17 tokens"],
         ),
         (
             &llama,

@@ -82,7 +82,7 @@ impl Folder {
     fn refusal(&self, case: &str) -> String {
         let model = self.path("model");
         let mut line = vec!["score", model.to_str().unwrap()];
-        line.extend("--proxy snip --batch 1 --positions 4".split(' '));
+        line.extend("--proxy snip --batch 1 --positions 4 --quiet".split(' '));
         let adapter = self.path("adapter");
         if self.adapted {
             line.extend(["--adapter", adapter.to_str().unwrap()]);
@@ -256,12 +256,16 @@ fn a_file_of_weights() {
             (
                 "whole numbers of eight bytes",
                 &|f| {
+                    let bytes = f.read(MODEL);
+                    let length = u64::from_le_bytes(bytes[..8].try_into().unwrap());
+                    let end = bytes.len() - 8 - length as usize;
+                    f.write(MODEL, [bytes, vec![0; 64]].concat());
                     f.header(MODEL, |header| {
                         header[NORM]["dtype"] = json!("I64");
-                        header[NORM]["shape"] = json!([4]);
+                        header[NORM]["data_offsets"] = json!([end, end + 64]);
                     });
                 },
-                &["model.safetensors", NORM, "shape [4]", "[8]"],
+                &["model.safetensors", NORM, "element type I64"],
             ),
             (
                 "an unknown type",
@@ -295,7 +299,7 @@ fn a_file_of_weights() {
                 },
                 &[
                     "model.safetensors",
-                    "mlp.gate_proj.weight",
+                    "mlp.up_proj.weight",
                     "[12, 8]",
                     "[11, 8]",
                 ],

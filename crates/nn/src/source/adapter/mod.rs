@@ -87,16 +87,19 @@ impl<F: Real> Adapted<F> {
         }
         let file = StoredFile::open(&path)?;
         let ours = maps_of(layout, architecture)?;
+        let modules = pairs(&file)?.into_iter().map(|(module, pair)| {
+            let file = &file;
+            let adapter = Module { file, module, pair };
+            let pieces = ours.get(module);
+            let pieces =
+                pieces.ok_or_else(|| adapter.wrong("", "the model has no such linear map"))?;
+            config.check_target(module)?;
+            Ok((adapter, pieces))
+        });
+        let modules: Result<Vec<_>, Error> = modules.collect();
         let mut maps = HashMap::new();
-        for (module, pair) in pairs(&file)? {
-            let adapter = Module {
-                file: &file,
-                module,
-                pair,
-            };
-            let Some(pieces) = ours.get(module) else {
-                return Err(adapter.wrong("", "the model has no such linear map"));
-            };
+        for (adapter, pieces) in modules? {
+            let module = adapter.module;
             let (alpha, ranks) = config.of(module);
             let (down, up) = adapter.tensors(pieces, ranks)?;
             let scale = config.scale(alpha, ranks);
@@ -112,7 +115,6 @@ impl<F: Real> Adapted<F> {
                 };
                 maps.insert(piece.name.clone(), map);
             }
-            config.check_target(module).map_err(Error::from)?;
         }
         match maps.is_empty() {
             true => Err(Error::Malformed {
