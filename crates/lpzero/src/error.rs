@@ -79,6 +79,26 @@ pub enum Error {
     /// The ground truth cannot be audited; the sentence says why.
     #[error("{0}")]
     Audit(String),
+    /// A token with nothing before it that it could be predicted from.
+    #[error(
+        "sequence {index}: {scored} of its {tokens} tokens are to be scored, and none is left before them"
+    )]
+    NothingBefore {
+        /// Which sequence.
+        index: usize,
+        /// How many tokens were asked for.
+        scored: usize,
+        /// How many there are.
+        tokens: usize,
+    },
+    /// An evaluation was cancelled.
+    #[error("interrupted after {finished} of {total} sequences")]
+    Interrupted {
+        /// Sequences that were done.
+        finished: usize,
+        /// All.
+        total: usize,
+    },
     /// The system gives no threads.
     #[error("cannot start the threads: {0}")]
     Threads(#[from] rayon::ThreadPoolBuildError),
@@ -95,7 +115,9 @@ impl Error {
             Self::Search(lpzero_search::Error::Journal(error)) => error.is_input(),
             Self::Train(error) => error.is_input(),
             Self::ArchitectureSearch(error) => error.is_input(),
-            Self::Trace(_) | Self::Threads(_) | Self::Recount { .. } => false,
+            Self::Trace(_) | Self::Threads(_) | Self::Recount { .. } | Self::Interrupted { .. } => {
+                false
+            }
             _ => true,
         }
     }
@@ -106,6 +128,7 @@ impl Error {
             self,
             Self::Trace(lpzero_trace::Error::Cancelled { .. })
                 | Self::Train(lpzero_train::Error::Cancelled)
+                | Self::Interrupted { .. }
         )
     }
 

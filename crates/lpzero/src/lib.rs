@@ -12,6 +12,7 @@ pub mod audit;
 mod error;
 mod exact;
 mod finding;
+pub mod likelihood;
 mod proxy;
 mod ranking;
 mod repeats;

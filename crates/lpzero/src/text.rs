@@ -2,8 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use tokenizers::Tokenizer;
-
 /// Why text could not be turned into tokens.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -23,6 +21,22 @@ pub enum TextError {
         path: PathBuf,
         /// What its reader said.
         message: String,
+    },
+    /// An answer that cannot be scored behind its prompt.
+    #[error(
+        "item {index}: the answer {choice:?} is {tokens} of {all} tokens, but needs 1 at least, one before it, and no more than {positions} together"
+    )]
+    Answer {
+        /// Number of the item, from 0.
+        index: usize,
+        /// The answer.
+        choice: String,
+        /// Its tokens.
+        tokens: usize,
+        /// With those of the prompt.
+        all: usize,
+        /// Most tokens of a sequence.
+        positions: usize,
     },
     /// The text is too short for one minibatch.
     #[error(
@@ -44,11 +58,71 @@ pub enum TextError {
 ///
 /// Where the file cannot be read.
 pub fn vocabulary(tokenizer: &Path) -> Result<usize, TextError> {
-    Ok(read(tokenizer)?.get_vocab_size(true))
+    Ok(Tokenizer::read(tokenizer)?.inner.get_vocab_size(true))
 }
 
-fn read(path: &Path) -> Result<Tokenizer, TextError> {
-    Tokenizer::from_file(path).map_err(|error| failed(path, &error))
+/// A `tokenizer.json`, read.
+pub struct Tokenizer {
+    path: PathBuf,
+    inner: tokenizers::Tokenizer,
+}
+
+impl Tokenizer {
+    /// Reads a file. What it says of cutting and filling up texts is left out.
+    ///
+    /// # Errors
+    ///
+    /// Where it is not of the Hugging Face tokenizers library.
+    pub fn read(path: &Path) -> Result<Self, TextError> {
+        let inner = tokenizers::Tokenizer::from_file(path);
+        let mut inner = inner.map_err(|error| failed(path, &error))?;
+        inner
+            .with_truncation(None)
+            .map_err(|error| failed(path, &error))?
+            .with_padding(None);
+        let path = path.to_owned();
+        Ok(Self { path, inner })
+    }
+
+    /// The tokens of a text, without special ones.
+    ///
+    /// # Errors
+    ///
+    /// What the library says.
+    pub fn tokens(&self, text: &str) -> Result<Vec<u32>, TextError> {
+        let encoding = self.inner.encode(text, false);
+        let encoding = encoding.map_err(|error| failed(&self.path, &error))?;
+        Ok(encoding.get_ids().to_vec())
+    }
+
+    /// The tokens of a prompt and what follows it, tokenized as one text, with special
+    /// tokens before them as the file says; and how many of the last ones reach behind
+    /// the prompt.
+    ///
+    /// # Errors
+    ///
+    /// What the library says.
+    pub fn continuation(
+        &self,
+        prompt: &str,
+        continuation: &str,
+    ) -> Result<(Vec<u32>, usize), TextError> {
+        let encoding = self.inner.encode(format!("{prompt}{continuation}"), true);
+        let encoding = encoding.map_err(|error| failed(&self.path, &error))?;
+        let mut ids = encoding.get_ids().to_vec();
+        // Special tokens stand nowhere in the text, at (0, 0).
+        let behind = |(_, end): &(usize, usize)| *end > prompt.len();
+        let offsets = encoding.get_offsets();
+        let (first, last) = (
+            offsets.iter().position(behind),
+            offsets.iter().rposition(behind),
+        );
+        let (Some(first), Some(last)) = (first, last) else {
+            return Ok((ids, 0));
+        };
+        ids.truncate(last + 1);
+        Ok((ids, last + 1 - first))
+    }
 }
 
 fn failed(tokenizer: &Path, error: &tokenizers::Error) -> TextError {
@@ -94,9 +168,7 @@ fn encode(path: &Path, tokenizer: &Path, limit: usize) -> Result<Vec<u32>, TextE
         source,
     })?;
     let text = String::from_utf8_lossy(&bytes[..bytes.len().min(limit)]);
-    let encoding = read(tokenizer)?.encode(text.as_ref(), false);
-    let encoding = encoding.map_err(|error| failed(tokenizer, &error))?;
-    Ok(encoding.get_ids().to_vec())
+    Tokenizer::read(tokenizer)?.tokens(text.as_ref())
 }
 
 #[cfg(test)]
@@ -125,6 +197,17 @@ mod tests {
         std::fs::write(&text, "the cat sat the dog").unwrap();
         assert_eq!(tokens(&text, &tokenizer, 5).unwrap(), [0, 1, 2, 0, 3]);
         assert_eq!(tokens(&text, &tokenizer, 2).unwrap(), [0, 1]);
+    }
+
+    #[test]
+    fn a_continuation_is_what_reaches_behind_the_prompt() {
+        let folder = tempfile::tempdir().unwrap();
+        let tokenizer = Tokenizer::read(&word_tokenizer(folder.path())).unwrap();
+        let of = |prompt, text| tokenizer.continuation(prompt, text).unwrap();
+        assert_eq!(of("the cat", " sat the"), (vec![0, 1, 2, 0], 2));
+        assert_eq!(of("the ca", "t sat"), (vec![0, 1, 2], 2));
+        assert_eq!(of("", "the"), (vec![0], 1));
+        assert_eq!(of("the", " "), (vec![0], 0));
     }
 
     #[test]

@@ -38,6 +38,7 @@ fn the_command_line_reference_follows_from_the_command() {
         &["ablate"],
         &["rank"],
         &["score"],
+        &["eval"],
         &["nas"],
         &["train"],
         &["proxies"],

@@ -55,7 +55,9 @@ pub use error::Error;
 pub use kernels::dispatch::InstructionSet;
 pub use kernels::matrix::add_inner_products;
 pub use kernels::reduce::Sums;
-pub use network::{Curvature, MAX_ACTIVATIONS, Network, rademacher, streamed_weights};
+pub use network::{
+    Curvature, MAX_ACTIVATIONS, Network, evaluation_activations, rademacher, streamed_weights,
+};
 pub use objective::Objective;
 pub use optimiser::{AdamW, Gradients, clip_factor};
 pub use parameters::{MAX_WEIGHTS, Parameter, Tensors};
@@ -63,7 +65,8 @@ pub use prefix::BlockPrefix;
 pub use real::Real;
 pub use site::{Role, Site, Symbol};
 pub use source::{
-    Fill, Initial, Layout, Precision, Prefixes, Request, Seeded, Source, Stored, export_weights,
+    Adapted, Fill, Initial, Layout, Precision, Prefixes, Request, Seeded, Source, Stored,
+    export_weights,
 };
 pub use visitor::{NoVisitor, TensorRows, TensorView, Visitor};
 pub use workspace::Workspace;

@@ -6,6 +6,7 @@ mod jacobian;
 mod stream;
 mod synflow;
 
+pub use evaluate::evaluation_activations;
 pub use hessian::{Curvature, rademacher};
 pub use stream::streamed_weights;
 
@@ -330,7 +331,7 @@ impl<F: Real> Network<F> {
         };
         check_activations(&self.architecture, rows)?;
         let pass = Pass::new(&self.parameters, visitor, workspace);
-        on_threads(pass, |pass| self.run(pass, rows, batch))
+        on_threads(pass, |pass| self.run(pass, rows, batch, &mut Vec::new()))
     }
 
     /// What the network is shown, and the positions that are masked in it.
@@ -346,7 +347,15 @@ impl<F: Real> Network<F> {
         (tokens, masked)
     }
 
-    fn run(&self, pass: &mut Pass<'_, F>, rows: Rows, batch: &Batch) -> Result<f64, Error> {
+    /// Forward, and backward where there is such a half; `losses` becomes the
+    /// cross-entropy of every next token.
+    fn run(
+        &self,
+        pass: &mut Pass<'_, F>,
+        rows: Rows,
+        batch: &Batch,
+        losses: &mut Vec<f64>,
+    ) -> Result<f64, Error> {
         let embedding = &self.layers.embedding;
         let (tokens, masked) = self.input(batch);
         let (x, embedded) =
@@ -354,7 +363,7 @@ impl<F: Real> Network<F> {
         let (x, caches) = self.forward_blocks(pass, rows, x)?;
         let mut shared = SharedGradients::new(embedding.clusters());
         let (loss, d) = self.at_end(pass, rows, x, |pass, hidden| {
-            self.loss(pass, batch, &masked, hidden, &mut shared)
+            self.loss(pass, (batch, &masked), hidden, losses, &mut shared)
         })?;
         if !pass.is_differentiated() {
             let unused = embedded.into_buffers().into_iter();
@@ -445,9 +454,9 @@ impl<F: Real> Network<F> {
     fn loss(
         &self,
         pass: &mut Pass<'_, F>,
-        batch: &Batch,
-        masked: &[usize],
+        (batch, masked): (&Batch, &[usize]),
         hidden: &[F],
+        losses: &mut Vec<f64>,
         shared: &mut SharedGradients<F>,
     ) -> (f64, Vec<F>) {
         match &self.layers.goal {
@@ -460,8 +469,9 @@ impl<F: Real> Network<F> {
                     batch: batch.batch,
                     positions: batch.positions - 1,
                 };
+                losses.resize(targets.len(), 0.0);
                 self.on_rows(pass, hidden, &predicting, |pass, picked| {
-                    head.loss(pass, rows, picked, &targets, shared)
+                    head.loss(pass, rows, picked, (&targets, losses), shared)
                 })
             }
             Goal::MaskedToken(objective) => {
@@ -547,7 +557,10 @@ fn on_threads<F: Real, T: Send>(
 
 /// Refuses what would need too much memory.
 fn check_activations(architecture: &Architecture, rows: Rows) -> Result<(), Error> {
-    let elements = activations(architecture, rows);
+    check_count(activations(architecture, rows))
+}
+
+fn check_count(elements: u128) -> Result<(), Error> {
     match elements <= MAX_ACTIVATIONS {
         true => Ok(()),
         false => Err(Error::TooLarge {
@@ -561,10 +574,19 @@ fn check_activations(architecture: &Architecture, rows: Rows) -> Result<(), Erro
 /// About how many activations a pass keeps at once, from above: what every
 /// layer leaves for its backward pass, and twice the largest logits.
 fn activations(architecture: &Architecture, rows: Rows) -> u128 {
+    let blocks: u128 = block_activations(architecture, rows.positions).sum();
     let tokens = rows.batch as u128 * rows.positions as u128;
+    tokens.saturating_mul(blocks + 2 * architecture.vocabulary as u128)
+}
+
+/// Of every block, about how many activations it has at once for a token.
+fn block_activations(
+    architecture: &Architecture,
+    positions: usize,
+) -> impl Iterator<Item = u128> + '_ {
     let width = architecture.width as u128;
-    let scores = |heads: usize| heads as u128 * rows.positions as u128;
-    let block = |block: &lpzero_arch::Block| {
+    let scores = move |heads: usize| heads as u128 * positions as u128;
+    let block = move |block: &lpzero_arch::Block| {
         let hidden: u128 = (block.feed_forward.hidden.iter()).map(|&h| h as u128).sum();
         let mixer = match block.mixer {
             Mixer::Attention { heads, .. } => 6 * width + scores(heads),
@@ -586,6 +608,5 @@ fn activations(architecture: &Architecture, rows: Rows) -> u128 {
         let copies = if block.feed_forward.gated { 5 } else { 2 };
         mixer + 4 * width + copies * hidden
     };
-    let blocks: u128 = architecture.blocks.iter().map(block).sum();
-    tokens.saturating_mul(blocks + 2 * architecture.vocabulary as u128)
+    architecture.blocks.iter().map(block)
 }

@@ -9,7 +9,10 @@ use std::{
 };
 
 use lpzero_arch::Architecture;
-use lpzero_nn::{Batch, Network, Objective, Seeded, Source, Visitor, Workspace, streamed_weights};
+use lpzero_nn::{
+    Batch, Network, Objective, Seeded, Source, Visitor, Workspace, evaluation_activations,
+    streamed_weights,
+};
 use rayon::ThreadPool;
 
 use crate::{
@@ -286,10 +289,12 @@ fn with_network(
 }
 
 /// How a network is run, and what it takes.
-#[derive(Clone, Copy, Debug)]
-struct Need {
-    bytes: u64,
-    streamed: bool,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Need {
+    /// Bytes in memory at once, on the safe side.
+    pub bytes: u64,
+    /// Whether its weights are read part by part.
+    pub streamed: bool,
 }
 
 impl Need {
@@ -305,15 +310,42 @@ impl Need {
             streamed: true,
         }
     }
+
+    /// Of log-likelihoods of so many sequences at once: no gradient, and nothing kept
+    /// from one block to the next. Streamed where it would not fit otherwise.
+    pub fn of_evaluation(
+        architecture: &Architecture,
+        (batch, positions): (usize, usize),
+        memory: u64,
+    ) -> Self {
+        let float = size_of::<f32>() as u128;
+        let activations = evaluation_activations(architecture, batch, positions);
+        let activations = activations.saturating_mul(float);
+        let weights = architecture.parameters().total().saturating_mul(float);
+        let whole = Need::from_bytes(weights.saturating_add(activations), false);
+        if whole.bytes <= memory {
+            return whole;
+        }
+        let weights = streamed_bytes(architecture, Objective::NextToken);
+        Need::from_bytes(weights.saturating_add(activations), true)
+    }
+
+    fn from_bytes(bytes: u128, streamed: bool) -> Self {
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        Need { bytes, streamed }
+    }
+}
+
+/// What a streamed network has in memory of its weights.
+fn streamed_bytes(architecture: &Architecture, objective: Objective) -> u128 {
+    // What cannot be built is refused when it is built, with the reason.
+    let weights = streamed_weights(architecture, objective).unwrap_or(0);
+    weights.saturating_mul(size_of::<f32>() as u128)
 }
 
 /// Bytes that one pass takes where the weights are streamed, on the safe side.
 pub fn streamed_estimate(architecture: &Architecture, spec: &TraceSpec) -> u64 {
-    // What cannot be built is refused when it is built, with the reason.
-    let weights = streamed_weights(architecture, spec.objective_for(architecture));
-    let weights = weights
-        .unwrap_or(0)
-        .saturating_mul(size_of::<f32>() as u128);
+    let weights = streamed_bytes(architecture, spec.objective_for(architecture));
     // Gradients and what a visitor keeps: of a block, not of all as above.
     let activations = architecture.activation_memory(spec.batch, spec.positions);
     let of_block = activations / (architecture.blocks.len() as u128).max(1);

@@ -53,8 +53,8 @@ mod spec;
 mod trace;
 
 pub use build::{
-    DEFAULT_MEMORY, Progress, Resources, Weights, build_traces, memory_estimate, streamed_estimate,
-    visit_networks, visit_passes,
+    DEFAULT_MEMORY, Need, Progress, Resources, Weights, build_traces, memory_estimate,
+    streamed_estimate, visit_networks, visit_passes,
 };
 pub use cache::{ArchitectureKey, TraceCache};
 pub use error::{CacheWarning, Error};

@@ -98,12 +98,13 @@ const DIALECTS: [Dialect; 6] = [
 ];
 
 /// Names of the file that holds an architecture, in a folder of one.
-const FOLDER_FILES: [&str; 2] = ["model_config.yaml", "config.json"];
+const FOLDER_FILES: [&str; 3] = ["model_config.yaml", "config.json", "architecture.json"];
 
 /// Reads one architecture: the project's own file, a FlexiBERT config or
 /// record (in the given reading), a LiteTransformerSearch `model_config.yaml` or
 /// a Hugging Face `config.json` (gpt2, bert, electra, llama, mistral, qwen2, qwen3),
-/// or the folder of one of the latter two. The result is valid.
+/// or the folder of one of the latter two or of a finished training. The result is
+/// valid.
 ///
 /// # Errors
 /// [`Error`], naming file and key.

@@ -1,6 +1,7 @@
 //! The command line as typed: names, defaults and help, nothing resolved yet.
 
 mod ablate;
+mod eval;
 mod nas;
 mod search;
 mod train;
@@ -11,6 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
 
 pub use ablate::*;
+pub use eval::*;
 pub use nas::*;
 pub use search::*;
 use search::{parse_budget, parse_split};
@@ -52,6 +54,8 @@ pub enum Command {
     Rank(Rank),
     /// Score architectures, one row each.
     Score(Score),
+    /// How well a trained decoder predicts: perplexity of a text, multiple choice.
+    Eval(Eval),
     /// Search a space for the best architectures by a proxy, under constraints.
     Nas(Nas),
     /// Write a sub-network of a Hugging Face folder as a folder of its own.
@@ -275,7 +279,7 @@ pub enum RankFormatArgument {
 pub struct Score {
     /// Architectures: lpzero specs, FlexiBERT configs, LiteTransformerSearch
     /// model_config.yaml files (GPT-2, Transformer-XL), Hugging Face folders (gpt2, bert,
-    /// electra, llama, mistral, qwen2, qwen3).
+    /// electra, llama, mistral, qwen2, qwen3), folders that `train` wrote.
     #[arg(
         value_name = "ARCH",
         conflicts_with = "truth",
@@ -306,6 +310,11 @@ pub struct Score {
     /// shards, where there are any, or seeded ones as for all other architectures.
     #[arg(long, value_enum, default_value_t = WeightsArgument::Stored, conflicts_with = "truth")]
     pub weights: WeightsArgument,
+
+    /// A folder with a LoRA adapter of PEFT (adapter_config.json,
+    /// adapter_model.safetensors), merged into the weights of every Hugging Face folder.
+    #[arg(long, value_name = "DIR", conflicts_with = "truth")]
+    pub adapter: Option<PathBuf>,
 
     /// Most memory that networks may take together: 4GB, 500MB [default: 4GB]. The
     /// weights of one that would take more are read, or drawn, block by block whenever

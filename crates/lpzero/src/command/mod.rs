@@ -5,6 +5,7 @@ mod ablate;
 pub mod arguments;
 mod audit;
 mod build;
+mod eval;
 mod export;
 mod failure;
 mod fetch;
@@ -23,6 +24,7 @@ mod search;
 mod session;
 mod train;
 mod truth;
+mod weights;
 
 use std::process::ExitCode;
 
@@ -52,6 +54,7 @@ fn dispatch(session: &Session, command: Command) -> Result<()> {
         Command::Ablate(arguments) => ablate::run(session, arguments),
         Command::Rank(arguments) => rank::run(session, &arguments),
         Command::Score(arguments) => score::run(session, &arguments),
+        Command::Eval(arguments) => eval::run(session, &arguments),
         Command::Nas(arguments) => nas::run(session, &arguments),
         Command::Train(arguments) => train::run(session, arguments),
         Command::Export(arguments) => export::run(session, &arguments),

@@ -1,11 +1,7 @@
 //! `lpzero score`: one row per architecture, exact.
 
-use std::path::Path;
-use std::sync::Arc;
-
 use anyhow::Result;
 use lpzero::arch::read_architecture;
-use lpzero::nn::Stored;
 use lpzero::trace::{Progress, Weights};
 use lpzero::{Candidates, PassMoments};
 
@@ -13,10 +9,11 @@ use super::arguments::{FormatArgument, Score, WeightsArgument};
 use super::failure::Failure;
 use super::score_table::{ScoreTable, Spread};
 use super::session::{Session, columns, failed, proxies, reading, repeats};
+use super::weights;
 
 pub fn run(session: &Session, arguments: &Score) -> Result<()> {
     let proxies = proxies(&arguments.proxies)?;
-    let mut weights: Vec<Option<Weights>> = Vec::new();
+    let mut sources: Vec<Option<Weights>> = Vec::new();
     let (ids, architectures) = if arguments.truth.truth.is_some() {
         columns(&session.truth(&arguments.truth)?)
     } else {
@@ -25,16 +22,30 @@ pub fn run(session: &Session, arguments: &Score) -> Result<()> {
         let mut architectures = Vec::new();
         for path in &arguments.architectures {
             let architecture = read_architecture(path, reading);
-            architectures.push(architecture.map_err(|error| failed(error.into()))?);
-            ids.push(path.display().to_string());
-            weights.push(match arguments.weights {
-                WeightsArgument::Stored => stored(path)?,
+            let architecture = architecture.map_err(|error| failed(error.into()))?;
+            let base = match arguments.weights {
+                WeightsArgument::Stored => weights::stored(path)?,
                 WeightsArgument::Seeded => None,
+            };
+            sources.push(match (base, &arguments.adapter) {
+                (Some(base), Some(adapter)) => {
+                    Some(weights::adapted(base, path, adapter, &architecture)?)
+                }
+                (None, Some(adapter)) => {
+                    return Err(Failure::input(format_args!(
+                        "--adapter {}: {} has no weights that it could be merged into",
+                        adapter.display(),
+                        path.display()
+                    )));
+                }
+                (base, None) => base,
             });
+            architectures.push(architecture);
+            ids.push(path.display().to_string());
         }
         (ids, architectures)
     };
-    let found = weights.iter().flatten().count();
+    let found = sources.iter().flatten().count();
     if found > 0 {
         session.report.note(format_args!(
             "{found} of {} with the weights in their folders; --weights seeded draws them",
@@ -50,7 +61,7 @@ pub fn run(session: &Session, arguments: &Score) -> Result<()> {
     let candidates = Candidates {
         ids: &ids,
         architectures: &architectures,
-        weights: &weights,
+        weights: &sources,
     };
     let bar = session.report.bar("scoring", 1000);
     let (mut columns, mut moments) = (Vec::new(), PassMoments::default());
@@ -87,13 +98,4 @@ pub fn run(session: &Session, arguments: &Score) -> Result<()> {
     } else {
         arguments.format
     })
-}
-
-/// The weights beside an architecture: those of a folder of transformers.
-fn stored(path: &Path) -> Result<Option<Weights>> {
-    if !path.is_dir() {
-        return Ok(None);
-    }
-    let stored = Stored::open_folder(path).map_err(Failure::input)?;
-    Ok(stored.map(|stored| Arc::new(stored) as Weights))
 }

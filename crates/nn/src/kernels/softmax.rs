@@ -46,25 +46,25 @@ pub(crate) fn softmax_rows_backward<F: Real>(
 }
 
 /// Cross-entropy in nats of every row of logits against its target class,
-/// summed. Logits become the gradient of `weight` times that sum.
+/// a loss a row; returns their sum. Logits become the gradient of `weight` times
+/// that sum.
 pub(crate) fn cross_entropy_rows<F: Real>(
     threads: Threads,
     logits: &mut [F],
     width: usize,
-    targets: &[u32],
+    (targets, losses): (&[u32], &mut [f64]),
     weight: F,
 ) -> f64 {
-    let mut losses = vec![0.0; targets.len()];
     let tensors = (
         Write(logits, width),
         Read(targets, 1),
-        Write(&mut losses, 1),
+        Write(&mut *losses, 1),
     );
     let cost = COST * width;
     threads.for_rows(targets.len(), cost, tensors, |(logits, targets, losses)| {
         cross_entropy_rows_here(logits.0, width, targets.0, weight, losses.0);
     });
-    losses.into_iter().sum()
+    losses.iter().sum()
 }
 
 vectorised! {
@@ -147,8 +147,11 @@ mod tests {
     #[test]
     fn uniform_logits_cost_the_logarithm_of_the_number_of_classes() {
         let mut logits = vec![7.0f64; 20];
-        let loss = cross_entropy_rows(Threads::ONE, &mut logits, 10, &[3, 9], 0.5);
+        let mut losses = [0.0; 2];
+        let targets = (&[3, 9][..], &mut losses[..]);
+        let loss = cross_entropy_rows(Threads::ONE, &mut logits, 10, targets, 0.5);
         assert!((loss - 2.0 * 10f64.ln()).abs() < 1e-12);
+        assert!((losses[0] - 10f64.ln()).abs() < 1e-12 && losses[0] == losses[1]);
         assert!((logits[0] - 0.05).abs() < 1e-15);
         assert!((logits[3] + 0.45).abs() < 1e-15);
     }

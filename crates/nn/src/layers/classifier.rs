@@ -15,7 +15,8 @@ const SLICE: usize = 1 << 21;
 /// would take too long beside computing it.
 const FEWEST_ROWS: usize = 128;
 
-/// Some of the classes. Their scores for features x are `x W^T + b`.
+/// Some of the classes. Their scores for features x are `x W^T + b`. Gradients are
+/// not touched in a pass without a backward half, and may be empty then.
 pub(super) struct Classes<'a, F> {
     /// W, (classes, features), and where its gradient is written.
     pub(super) weight: (&'a [F], &'a mut [F]),
@@ -24,8 +25,9 @@ pub(super) struct Classes<'a, F> {
 }
 
 /// Summed cross-entropy in nats of one target class per row of `x` (rows,
-/// features), and the gradient of `share` times it with respect to `x`.
-/// Classes count through `classes`. Shows X, A and D of the scores.
+/// features), and the gradient of `share` times it with respect to `x`; that of
+/// each row is written to `losses`. Classes count through `classes`. Shows X, A and
+/// D of the scores.
 ///
 /// Rows are scored slice by slice, so that logits are never whole in memory
 /// unless a visitor has to see them so. In a pass without gradients these are
@@ -36,10 +38,11 @@ pub(super) fn cross_entropy<F: Real>(
     (x, features): (&[F], usize),
     classes: &mut [Classes<'_, F>],
     (targets, share): (&[u32], f64),
+    losses: &mut [f64],
 ) -> (f64, Vec<F>) {
     pass.show(site, Symbol::X, rows, x);
-    let count = |some: &Classes<'_, F>| some.weight.0.len() / features;
-    let scores: usize = classes.iter().map(count).sum();
+    let classes_of = |some: &Classes<'_, F>| some.weight.0.len() / features;
+    let scores: usize = classes.iter().map(classes_of).sum();
     let seen = pass.wants(site, Symbol::A) || pass.wants(site, Symbol::D);
     let whole = seen && !pass.visitor.takes_rows();
     let slices = match whole {
@@ -62,7 +65,8 @@ pub(super) fn cross_entropy<F: Real>(
     let slices = x
         .chunks(slice * features)
         .zip(dx.chunks_mut(slice * features));
-    for (i, ((x, dx), targets)) in slices.zip(targets.chunks(slice)).enumerate() {
+    let targets = targets.chunks(slice).zip(losses.chunks_mut(slice));
+    for (i, ((x, dx), (targets, losses))) in slices.zip(targets).enumerate() {
         let x = Matrix::new(x, features);
         let logits = &mut logits[..targets.len() * scores];
         if has_bias {
@@ -70,20 +74,27 @@ pub(super) fn cross_entropy<F: Real>(
         }
         let into = if has_bias { Into::Sum } else { Into::Fresh };
         for_each_class(classes, features, |first, some| {
-            let own = MatrixMut::strided(&mut logits[first..], targets.len(), count(some), scores);
+            let own = MatrixMut::strided(
+                &mut logits[first..],
+                targets.len(),
+                classes_of(some),
+                scores,
+            );
             let weight = Matrix::new(some.weight.0, features);
             product(pass.threads, own, into, F::one(), x, weight.transposed());
         });
         let first = i * slice * scores;
         pass.show_rows(site, Symbol::A, rows, (first, logits), scores);
-        loss += cross_entropy_rows(pass.threads, logits, scores, targets, F::of(share));
+        let (count, share) = (targets.len(), F::of(share));
+        let targets = (targets, losses);
+        loss += cross_entropy_rows(pass.threads, logits, scores, targets, share);
         if !pass.is_differentiated() {
             continue;
         }
         pass.show_rows(site, Symbol::D, rows, (first, logits), scores);
         let into = if i == 0 { Into::Fresh } else { Into::Sum };
         for_each_class(classes, features, |first, some| {
-            let d = Matrix::strided(&logits[first..], targets.len(), count(some), scores);
+            let d = Matrix::strided(&logits[first..], count, classes_of(some), scores);
             let dweight = MatrixMut::new(some.weight.1, features);
             product(pass.threads, dweight, into, F::one(), d.transposed(), x);
             let into = if first == 0 { Into::Fresh } else { Into::Sum };

@@ -143,14 +143,15 @@ impl Head {
     }
 
     /// Mean cross-entropy of one target token per row of `hidden` (rows, C),
-    /// and its gradient with respect to `hidden`. Shows every tensor of the
-    /// head; gradients of shared weights go to `shared`.
+    /// and its gradient with respect to `hidden`; that of each is written to
+    /// `losses`. Shows every tensor of the head; gradients of shared weights go to
+    /// `shared`.
     pub(crate) fn loss<F: Real>(
         &self,
         pass: &mut Pass<'_, F>,
         rows: Rows,
         hidden: &[F],
-        targets: &[u32],
+        (targets, losses): (&[u32], &mut [f64]),
         shared: &mut SharedGradients<F>,
     ) -> (f64, Vec<F>) {
         let mut dbias = self.bias.map(|bias| pass.zero_gradient(bias));
@@ -158,21 +159,27 @@ impl Head {
             pass,
             (0, rows),
             (hidden, &self.entries_of(targets), targets.len()),
+            losses,
             dbias.as_deref_mut(),
             shared,
         );
         for i in 1..self.clusters.len() {
             let (members, classes) = self.members(targets, i);
             let mut inputs = pass.take(members.len() * self.width);
+            let mut of_members = vec![0.0; members.len()];
             gather(hidden, &members, &mut inputs);
             let (cluster_loss, dinputs) = self.cluster_loss(
                 pass,
                 (i, Rows::picked(members.len())),
                 (&inputs, &classes, targets.len()),
+                &mut of_members,
                 dbias.as_deref_mut(),
                 shared,
             );
             loss += cluster_loss;
+            for (&member, loss) in members.iter().zip(of_members) {
+                losses[member] += loss;
+            }
             scatter_add(&dinputs, &members, &mut dhidden);
             pass.give([inputs, dinputs]);
         }
@@ -218,6 +225,7 @@ impl Head {
         pass: &mut Pass<'_, F>,
         (i, rows): (usize, Rows),
         (inputs, targets, predictions): (&[F], &[u32], usize),
+        losses: &mut [f64],
         dbias: Option<&mut [F]>,
         shared: &mut SharedGradients<F>,
     ) -> (f64, Vec<F>) {
@@ -229,11 +237,18 @@ impl Head {
 
         // The clusters' rows together are the whole table, so that its
         // gradient needs no zeros to begin with.
+        // It is as large as a block of a large network, and a pass without a backward
+        // half has none.
         let table = self.tables[cluster.table];
-        let mut free = self.free.then(|| pass.gradient(table));
+        let differentiated = pass.is_differentiated();
+        let mut gradient = || match differentiated {
+            true => pass.gradient(table),
+            false => Vec::new(),
+        };
+        let mut free = self.free.then(&mut gradient);
         let dtable = match &mut free {
             Some(gradient) => gradient,
-            None => shared.tables[cluster.table].get_or_insert_with(|| pass.gradient(table)),
+            None => shared.tables[cluster.table].get_or_insert_with(gradient),
         };
         let own = cluster.row * cluster.width..;
         let size = (cluster.end - cluster.first) * cluster.width;
@@ -241,7 +256,10 @@ impl Head {
         let mut classes = vec![Classes {
             weight: (
                 &pass.weight(table)[own.clone()][..size],
-                &mut dtable[own][..size],
+                match differentiated {
+                    true => &mut dtable[own][..size],
+                    false => &mut [],
+                },
             ),
             bias: (self.bias.zip(dbias)).map(|(bias, dbias)| {
                 let own = cluster.first..cluster.end;
@@ -260,8 +278,9 @@ impl Head {
             (narrow, cluster.width),
             &mut classes,
             (targets, 1.0 / predictions as f64),
+            losses,
         );
-        if let Some(gradient) = free {
+        if let Some(gradient) = free.filter(|_| differentiated) {
             pass.show_gradient(table, Some(site), gradient);
         }
         if let (Some((weight, bias)), Some([dweight, dbias])) = (entries, dentries) {

@@ -83,6 +83,7 @@ impl MaskedToken {
             (&x, self.width),
             &mut tokens,
             (targets, share),
+            &mut vec![0.0; targets.len()],
         );
         shared.tables[0] = Some(dtable);
         pass.show_gradient(self.bias, None, dbias);

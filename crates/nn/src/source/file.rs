@@ -71,6 +71,20 @@ pub(super) struct Stored {
     start: u64,
 }
 
+impl Stored {
+    /// The same tensor of two dimensions without its first rows.
+    pub(super) fn from_row(&self, row: usize) -> Self {
+        let size = self.element.map_or(0, Element::size);
+        let columns = self.shape.get(1).copied().unwrap_or(1);
+        let mut rest = self.clone();
+        rest.start += (row * columns * size) as u64;
+        if let Some(rows) = rest.shape.first_mut() {
+            *rows = rows.saturating_sub(row);
+        }
+        rest
+    }
+}
+
 /// A file, open.
 #[derive(Debug)]
 pub(super) struct StoredFile {

@@ -3,6 +3,15 @@
 //! One table per model type, read in both directions: to load weights, and to write
 //! a folder that `from_pretrained` takes.
 
+use std::path::Path;
+
+use lpzero_arch::Document;
+
+use crate::Error;
+
+/// The file that says of what class a model is.
+pub(super) const CONFIG: &str = "config.json";
+
 /// How one of our tensors stands in one of theirs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Piece {
@@ -188,6 +197,20 @@ impl Layout {
         layouts.find(|layout| layout.model_types.contains(&model_type))
     }
 
+    /// The layout of a folder's `config.json`.
+    ///
+    /// # Errors
+    /// Where it cannot be read, or is of a model type without a layout.
+    pub fn of_folder(folder: &Path) -> Result<&'static Layout, Error> {
+        let config = Document::read(&folder.join(CONFIG))?;
+        let root = config.root();
+        let model_type = root.get("model_type", "a model type of transformers")?;
+        let layout = Layout::of(model_type.text()?);
+        Ok(layout.ok_or_else(|| {
+            model_type.unexpected(format!("one of {}", Layout::model_types().join(", ")))
+        })?)
+    }
+
     /// Every model type that there is a layout for.
     pub fn model_types() -> Vec<&'static str> {
         let types = LAYOUTS.iter().flat_map(|layout| layout.model_types);
@@ -197,6 +220,11 @@ impl Layout {
     /// The prefix that a class with a head gives its body.
     pub(crate) fn body(&self) -> &'static str {
         self.prefixes.first().copied().unwrap_or("")
+    }
+
+    /// What may stand before names.
+    pub(crate) fn prefixes(&self) -> &'static [&'static str] {
+        self.prefixes
     }
 
     /// Which prefix a set of names has, told by the table of tokens.

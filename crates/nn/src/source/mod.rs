@@ -5,6 +5,7 @@
 //! and one that has those of a block only while it is visited
 //! ([`Network::streamed`](crate::Network::streamed)).
 
+mod adapter;
 mod export;
 mod file;
 mod layout;
@@ -16,6 +17,7 @@ use std::fmt::Debug;
 use crate::kernels::threads::Threads;
 use crate::{Error, Real, random};
 
+pub use adapter::Adapted;
 pub use export::{Precision, export_weights};
 pub use layout::Layout;
 pub use slice::Prefixes;

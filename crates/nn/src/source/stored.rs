@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use lpzero_arch::{Document, Problem};
 
 use super::file::{Block, Stored as StoredTensor, StoredFile};
-use super::layout::{Layout, OWN, Piece};
+use super::layout::{CONFIG, Layout, OWN, Piece};
 use super::{Fill, Request, Source};
 use crate::kernels::threads::Threads;
 use crate::parameters::Tensors;
@@ -16,8 +16,9 @@ use crate::{Error, Real};
 const WHOLE: &str = "model.safetensors";
 /// The file that says which of several files has which tensor.
 const INDEX: &str = "model.safetensors.index.json";
-/// The file that says of what class a model is.
-const CONFIG: &str = "config.json";
+/// The file of a folder that says of what architecture its weights are, under our
+/// own names.
+const ARCHITECTURE: &str = "architecture.json";
 
 /// Stored weights, read tensor by tensor. Half precision becomes what the network
 /// computes in.
@@ -41,7 +42,8 @@ impl Stored {
     }
 
     /// A folder with a `config.json` of transformers, and `model.safetensors` or its
-    /// index; `None` where there are no weights in it.
+    /// index, or one that a training has left, with an `architecture.json`; `None`
+    /// where there are no weights in it.
     ///
     /// # Errors
     /// As [`open`](Self::open); where the model type is not known, or the index names
@@ -58,13 +60,11 @@ impl Stored {
                 false => Ok(None),
             };
         }
-        let config = Document::read(&folder.join(CONFIG))?;
-        let root = config.root();
-        let model_type = root.get("model_type", "a model type of transformers")?;
-        let layout = Layout::of(model_type.text()?);
-        let layout = layout.ok_or_else(|| {
-            model_type.unexpected(format!("one of {}", Layout::model_types().join(", ")))
-        })?;
+        let own = !folder.join(CONFIG).exists() && folder.join(ARCHITECTURE).exists();
+        let layout = match own {
+            true => &OWN,
+            false => Layout::of_folder(folder)?,
+        };
         let files = match whole.exists() {
             true => vec![StoredFile::open(&whole)?],
             false => open_shards(folder, &index)?,

@@ -1,0 +1,17 @@
+//! The header and the data of a safetensors file.
+#![no_main]
+
+mod model;
+
+use std::sync::OnceLock;
+
+use libfuzzer_sys::fuzz_target;
+use model::Model;
+
+static MODEL: OnceLock<Model> = OnceLock::new();
+
+fuzz_target!(|bytes: &[u8]| {
+    let model = Model::of(&MODEL, &["checkpoints/llama"]);
+    model.write("model.safetensors", bytes);
+    let _ = model.run();
+});
