@@ -7,7 +7,7 @@ use lpzero_arch::{Document, Genotype, Space};
 #[test]
 fn built_in_spaces_are_what_was_published() {
     let space = |name: &str| Space::read(name.as_ref()).unwrap();
-    assert_eq!(BUILT_IN.len(), 3);
+    assert_eq!(BUILT_IN.len(), 4);
     let tiny = space("tiny");
     assert_eq!(tiny.combinations(), 576.0);
     let flexibert = space("flexibert");

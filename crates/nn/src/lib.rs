@@ -59,6 +59,6 @@ pub use optimiser::{AdamW, Gradients, clip_factor};
 pub use parameters::{MAX_WEIGHTS, Parameter, Tensors};
 pub use real::Real;
 pub use site::{Role, Site, Symbol};
-pub use source::{Fill, Initial, Layout, Prefixes, Request, Seeded, Source, Stored};
+pub use source::{Fill, Initial, Layout, Prefixes, Request, Resident, Seeded, Source, Stored};
 pub use visitor::{NoVisitor, TensorRows, TensorView, Visitor};
 pub use workspace::Workspace;

@@ -17,6 +17,7 @@
 //! # Ok::<(), lpzero_arch::Error>(())
 //! ```
 
+mod elastic;
 mod template;
 
 use std::path::{Path, PathBuf};
@@ -35,8 +36,12 @@ pub const FORMAT: &str = "lpzero-space";
 pub const VERSION: usize = 1;
 
 /// The spaces that are built in: name and file.
-pub const BUILT_IN: [(&str, &str); 3] = [
+pub const BUILT_IN: [(&str, &str); 4] = [
     ("tiny", include_str!("../spaces/tiny.json")),
+    (
+        "tiny-elastic",
+        include_str!("../spaces/tiny-elastic.json"),
+    ),
     ("lts-gpt2", include_str!("../spaces/lts-gpt2.json")),
     ("flexibert", include_str!("../spaces/flexibert.json")),
 ];
@@ -133,13 +138,20 @@ impl Space {
     /// # Errors
     /// [`Error`], naming file and key.
     pub fn read(path: &Path) -> Result<Self, Error> {
+        Self::of(&Self::document(path)?.root())
+    }
+
+    /// The document that [`read`](Self::read) reads, for whoever keeps it.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub fn document(path: &Path) -> Result<Document, Error> {
         let mut built_in = BUILT_IN.iter();
         let built_in = built_in.find(|(name, _)| Path::new(name) == path && !path.exists());
-        let document = match built_in {
+        match built_in {
             Some((name, text)) => Document::parse_json(format!("{name}.json"), text),
             None => Document::read(path),
-        };
-        Self::of(&document?.root())
+        }
     }
 
     /// Reads a space from the contents of its file.

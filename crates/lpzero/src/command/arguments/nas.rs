@@ -15,7 +15,7 @@ use super::{BudgetArgument, PassArguments, parse_budget};
     Every architecture of the front is counted a second time, from its tensors and from the \
     shapes of a pass; docs/nas.md says how, and how a space of your own is declared.")]
 pub struct Nas {
-    /// The space: tiny, lts-gpt2, flexibert, or a file of format lpzero-space.
+    /// The space: tiny, tiny-elastic, lts-gpt2, flexibert, or a file of format lpzero-space.
     #[arg(long, default_value = "tiny", value_name = "S")]
     pub space: PathBuf,
 
