@@ -5,7 +5,7 @@
 #
 # OUT is a new folder; what is finished in it is kept, what was stopped goes on.
 # `python benches/supernet.py OUT` tabulates it. LPZERO names the command (by default
-# one is built), STEPS (2000) the updates of the super-network and of the networks
+# one is built), STEPS (1000) the updates of the super-network and of the networks
 # that are trained from scratch for comparison, SCRATCH (12) how many of those.
 set -euo pipefail
 out=$1
@@ -15,7 +15,7 @@ if [ -z "${LPZERO:-}" ]; then
   cargo build --release --locked -p lpzero
   LPZERO="${CARGO_TARGET_DIR:-target}/release/lpzero"
 fi
-steps=${STEPS:-2000}
+steps=${STEPS:-1000}
 mkdir -p "$out"
 
 # OUT FINISHED COMMAND...: runs a command with --out, unless it is finished.
@@ -37,7 +37,7 @@ run() {
 }
 
 run "$out/supernet" report.json train --space tiny-elastic --steps "$steps" --batch 8 \
-  --learning-rate 0.01 --validation-batches 64 --validate-every "$steps"
+  --learning-rate 0.01 --validation-batches 32 --validate-every "$steps"
 run "$out/losses" truth.json truth build --supernet "$out/supernet" --architectures 200
 run "$out/fresh" truth.json truth build --supernet "$out/supernet" --architectures 200 --seed 1
 truth=$out/losses/truth.json

@@ -101,8 +101,14 @@ fn a_killed_super_network_goes_on_bit_for_bit() {
 fn what_is_no_super_network_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     for (line, expected) in [
-        ("train --space nowhere", "--space nowhere: expected tiny-elastic"),
-        ("train --space tiny", "space.blocks: expected one number of blocks"),
+        (
+            "train --space nowhere",
+            "--space nowhere: expected tiny-elastic",
+        ),
+        (
+            "train --space tiny",
+            "space.blocks: expected one number of blocks",
+        ),
         (
             "train --space tiny-elastic --samples 5000",
             "samples: found 5000, expected at most 1000",

@@ -242,6 +242,9 @@ pub fn ground_truth(
 
 /// A hash of everything that inherited losses are a function of: `training` is what
 /// the super-network was trained by, `weights` what came of it.
+///
+/// # Errors
+/// Weights that cannot be read.
 pub fn inherited_inputs(
     training: &str,
     weights: &Path,

@@ -105,7 +105,8 @@ impl Elastic {
             let (genotype, architecture) = self.draw(&mut generator)?;
             let id = self.id(&genotype);
             if seen.insert(id.clone()) {
-                (misses, _) = (0, drawn.push((id, architecture)));
+                drawn.push((id, architecture));
+                misses = 0;
                 continue;
             }
             misses += 1;
@@ -136,8 +137,9 @@ impl Elastic {
 
     fn draw(&self, generator: &mut random::Stream) -> Result<(Genotype, Architecture), Error> {
         let depth = self.largest.blocks.len();
-        let mut last = None;
-        for _ in 0..MOST_DRAWS {
+        let mut draws = 0;
+        loop {
+            draws += 1;
             let mut choose = |per_block| -> Vec<usize> {
                 let variables = self.space.variables_of(per_block);
                 variables
@@ -150,18 +152,15 @@ impl Elastic {
             };
             self.space.raise(&mut genotype);
             match self.space.architecture(&genotype) {
+                // What the reader refuses is no part of the space.
+                Err(_) if draws < MOST_DRAWS => {}
+                Err(error) => return Err(lpzero_truth::Error::from(error).into()),
                 Ok(_) => {
                     let network = self.space.sub_network(&genotype, &self.largest);
-                    let network = network.map_err(lpzero_truth::Error::from)?;
-                    return Ok((genotype, network));
+                    return Ok((genotype, network.map_err(lpzero_truth::Error::from)?));
                 }
-                Err(error) => last = Some(error),
             }
         }
-        Err(match last {
-            Some(error) => lpzero_truth::Error::from(error).into(),
-            None => Error::Cancelled,
-        })
     }
 }
 

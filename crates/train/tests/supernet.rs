@@ -70,7 +70,10 @@ impl<F: Real> Visitor<F> for Shown {
     ) {
         let data = gradient.data.iter().map(|x| x.to_f64());
         let shown = (gradient.shape.to_vec(), data.collect());
-        assert!(self.0.insert(name.to_owned(), shown).is_none(), "{name} twice");
+        assert!(
+            self.0.insert(name.to_owned(), shown).is_none(),
+            "{name} twice"
+        );
     }
 }
 
@@ -101,7 +104,10 @@ fn updates_are_those_of_summed_gradients_of_networks_loaded_one_by_one() {
             moments: [(); 2].map(|()| vec![0.0; parameter.data.len()]),
         })
         .collect();
-    let initial: Vec<Vec<f64>> = by_hand.iter().map(|tensor| tensor.weights.clone()).collect();
+    let initial: Vec<Vec<f64>> = by_hand
+        .iter()
+        .map(|tensor| tensor.weights.clone())
+        .collect();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("weights.safetensors");
     let mut sizes = Vec::new();
@@ -237,10 +243,9 @@ fn a_space_of_one_network_is_trained_as_that_network_is() {
 fn an_interrupted_training_of_a_super_network_ends_with_the_same_bits() {
     let (elastic, recipe, batches) = (elastic(2), recipe(), Synthetic::new(2));
     let begin = |folder: &Path| {
-        let mut training =
-            Training::new(elastic.largest(), &recipe, &batches, 2, Workspace::new())
-                .unwrap()
-                .with_sub_networks(&elastic);
+        let mut training = Training::new(elastic.largest(), &recipe, &batches, 2, Workspace::new())
+            .unwrap()
+            .with_sub_networks(&elastic);
         training.resume(folder).unwrap();
         training
     };
@@ -302,7 +307,9 @@ fn an_inherited_loss_is_that_of_a_network_of_the_leading_weights() {
     let network = Network::from_tensors(part, objective, cut.collect()).unwrap();
     let losses = (0..recipe.validation_batches).map(|number| {
         let batch = batches.validation(number, (recipe.batch, recipe.positions));
-        network.evaluate_with(&batch, &mut Workspace::new()).unwrap()
+        network
+            .evaluate_with(&batch, &mut Workspace::new())
+            .unwrap()
     });
     let expected = losses.sum::<f64>() / recipe.validation_batches as f64;
     assert!(part.parameters().total() < largest.parameters().total());
@@ -324,7 +331,11 @@ fn draws_are_distinct_and_a_function_of_seed_and_update() {
     let heads = network.blocks.iter().map(|b| b.mixer.heads().to_string());
     let hidden = network.blocks.iter();
     let hidden = hidden.map(|b| b.feed_forward.hidden[0].to_string());
-    let expected = format!("heads:{},hidden:{}", of(heads.collect()), of(hidden.collect()));
+    let expected = format!(
+        "heads:{},hidden:{}",
+        of(heads.collect()),
+        of(hidden.collect())
+    );
     assert_eq!(*id, expected);
     assert_eq!(elastic.others(7).unwrap(), elastic.others(7).unwrap());
     assert_ne!(elastic.others(7).unwrap(), elastic.others(8).unwrap());

@@ -246,18 +246,12 @@ mod tests {
             activation.contains("space.variables: hidden: expected numbers"),
             "{activation}"
         );
-        let keys = complaint(&[(
-            r#""key_value_heads": "$heads""#,
-            r#""key_value_heads": 1"#,
-        )]);
+        let keys = complaint(&[(r#""key_value_heads": "$heads""#, r#""key_value_heads": 1"#)]);
         assert!(keys.contains("vary both together"), "{keys}");
         let width = complaint(&[
             ("[1, 2, 3, 4]", "[2, 4]"),
             (r#""heads": "$heads""#, r#""heads": 2"#),
-            (
-                r#""key_value_heads": "$heads""#,
-                r#""key_value_heads": 2"#,
-            ),
+            (r#""key_value_heads": "$heads""#, r#""key_value_heads": 2"#),
             (r#""head_width": 16"#, r#""head_width": "$heads""#),
         ]);
         assert!(width.contains("head_width varies"), "{width}");

@@ -38,10 +38,7 @@ pub const VERSION: usize = 1;
 /// The spaces that are built in: name and file.
 pub const BUILT_IN: [(&str, &str); 4] = [
     ("tiny", include_str!("../spaces/tiny.json")),
-    (
-        "tiny-elastic",
-        include_str!("../spaces/tiny-elastic.json"),
-    ),
+    ("tiny-elastic", include_str!("../spaces/tiny-elastic.json")),
     ("lts-gpt2", include_str!("../spaces/lts-gpt2.json")),
     ("flexibert", include_str!("../spaces/flexibert.json")),
 ];

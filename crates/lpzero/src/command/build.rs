@@ -194,8 +194,11 @@ fn training(folder: &Path) -> Result<(train::Configuration, train::Supernet)> {
     let file = folder.join(CONFIGURATION);
     let text = std::fs::read_to_string(&file)
         .map_err(|error| wrong(format!("{CONFIGURATION} cannot be read: {error}")))?;
-    let mut training: train::Configuration = serde_json::from_str(&text)
-        .map_err(|error| wrong(format!("{CONFIGURATION} is not that of a training: {error}")))?;
+    let mut training: train::Configuration = serde_json::from_str(&text).map_err(|error| {
+        wrong(format!(
+            "{CONFIGURATION} is not that of a training: {error}"
+        ))
+    })?;
     let Some(supernet) = training.supernet.take() else {
         return Err(wrong("the network was not trained over a space".into()));
     };
@@ -259,7 +262,10 @@ fn measured(
             Failure::Stopped { message, next }.into()
         }
     })?;
-    let seconds = journal.records().iter().map(|record| record.trained.seconds);
+    let seconds = journal
+        .records()
+        .iter()
+        .map(|record| record.trained.seconds);
     Ok((entries, seconds.sum::<f64>().round()))
 }
 

@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use lpzero::arch::{
-    Activation, Architecture, Block, Document, Embedding, FeedForward, Head, Initialisation, Kind, Mixer,
-    NormKind, NormPlacement, PositionWidth, Space, read_architecture, spec,
+    Activation, Architecture, Block, Document, Embedding, FeedForward, Head, Initialisation, Kind,
+    Mixer, NormKind, NormPlacement, PositionWidth, Space, read_architecture, spec,
 };
 use lpzero::nn::{Workspace, write_safetensors};
 use lpzero::train::{
-    Batches, CHECKPOINT, CURVE, Control, Elastic, Error, Recipe, Synthetic, Text, Training, hugging_face,
-    language, validation_floor,
+    Batches, CHECKPOINT, CURVE, Control, Elastic, Error, Recipe, Synthetic, Text, Training,
+    hugging_face, language, validation_floor,
 };
 use serde::{Deserialize, Serialize};
 
@@ -321,7 +321,9 @@ fn train(session: &Session, configuration: &Configuration, folder: Option<&Folde
     })?;
     let batches = configuration.batches()?;
     let elastic = configuration.supernet.as_ref();
-    let elastic = elastic.map(|supernet| supernet.elastic(*seed)).transpose()?;
+    let elastic = elastic
+        .map(|supernet| supernet.elastic(*seed))
+        .transpose()?;
     let workspace = match session.threads() {
         1 => Workspace::new(),
         _ => Workspace::on(Arc::new(session.pool()?)),

@@ -16,8 +16,8 @@ use crate::kernels::threads::Threads;
 use crate::{Error, Real, random};
 
 pub use layout::Layout;
-pub(crate) use slice::{copy_prefix, is_leading, run_length, runs};
 pub use slice::{Prefixes, Resident};
+pub(crate) use slice::{copy_prefix, is_leading, run_length, runs};
 pub use stored::Stored;
 
 /// What a tensor holds before training.

@@ -66,7 +66,8 @@ impl<'a, F: Real> Resident<'a, F> {
     /// Those of a network that is not streamed.
     pub fn of(network: &'a Network<F>) -> Self {
         let tensors = network.parameters().iter();
-        let whole = tensors.filter(|tensor| tensor.data.len() == tensor.shape.iter().product::<usize>());
+        let whole =
+            tensors.filter(|tensor| tensor.data.len() == tensor.shape.iter().product::<usize>());
         Resident(whole.map(|tensor| (&tensor.name[..], tensor)).collect())
     }
 
