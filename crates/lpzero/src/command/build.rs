@@ -33,7 +33,7 @@ struct Configuration {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Of {
-    Plan(Plan),
+    Plan(Box<Plan>),
     Supernet(Supernet),
 }
 
@@ -103,7 +103,7 @@ fn of(arguments: &Build) -> Result<Of> {
         plan.recipe.steps = steps;
     }
     plan.check().map_err(trained)?;
-    Ok(Of::Plan(plan))
+    Ok(Of::Plan(plan.into()))
 }
 
 fn of_plan(session: &Session, seed: u64, plan: &Plan, folder: &Folder) -> Result<GroundTruth> {
@@ -208,13 +208,16 @@ fn training(folder: &Path) -> Result<(train::Configuration, train::Supernet)> {
     Ok((training, supernet))
 }
 
+/// What is done beside a journal.
+type Work<'a> = dyn Fn(&mut Journal, &Resources<'_>) -> Result<Vec<Entry>, Error> + 'a;
+
 /// Does what the journal in a folder does not hold; entries, and the seconds that
 /// all pieces of work took.
 fn measured(
     session: &Session,
     folder: &Folder,
     inputs: &str,
-    work: &dyn Fn(&mut Journal, &Resources<'_>) -> Result<Vec<Entry>, Error>,
+    work: &Work<'_>,
 ) -> Result<(Vec<Entry>, f64)> {
     let path = folder.path().join(JOURNAL);
     let (mut journal, torn) =
