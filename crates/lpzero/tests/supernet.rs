@@ -1,191 +1,141 @@
-//! Sub-networks of a super-network: scores from one pass, and the best choice of them.
+//! `lpzero train --space` and `lpzero truth build --supernet`: a super-network, and a
+//! ground truth of its parts.
 #![allow(clippy::unwrap_used)]
 
-use std::sync::atomic::AtomicBool;
+mod support;
 
-use lpzero::arch::{Architecture, Document, Space};
-use lpzero::nas::{Bound, Cost, Scorer};
-use lpzero::{Pass, Proxy, Restricted, SubNetworkScorer, Supernet, Workbench};
+use std::fs;
+use std::path::Path;
 
-const SPACE: &str = r#"{"format": "lpzero-space", "version": 1, "space": {
-    "name": "mini", "blocks": [3],
-    "variables": [
-        {"name": "heads", "per": "block", "choices": [4, 1, 2]},
-        {"name": "hidden", "per": "block", "choices": [8, 24, 16]},
-        {"name": "rank", "per": "block", "choices": [2, 1]}],
-    "template": {
-        "model_type": "llama", "hidden_size": 24, "num_hidden_layers": "$blocks",
-        "num_attention_heads": {"$each": "$heads"}, "num_key_value_heads": {"$each": "$heads"},
-        "head_dim": 6, "intermediate_size": {"$each": "$hidden"}, "vocab_size": 60,
-        "max_position_embeddings": 32, "initializer_range": 0.2,
-        "lora_ranks": {"q_proj": {"$each": "$rank"}, "down_proj": 3}}}}"#;
+use serde_json::Value;
+use support::{Run, lpzero};
 
-const NEVER: AtomicBool = AtomicBool::new(false);
+const TRAIN: &str =
+    "train --space tiny-elastic --batch 2 --positions 16 --validation-batches 2 --seed 3 --json";
 
-fn space() -> Space {
-    let document = Document::parse_json("mini.json", SPACE).unwrap();
-    Space::of(&document.root()).unwrap()
+fn run(folder: &Path, line: &str) -> Run {
+    lpzero(folder, &line.split(' ').collect::<Vec<_>>())
 }
 
-fn workbench() -> Workbench {
-    let pass = Pass {
-        batch: 2,
-        positions: 12,
-        ..Pass::default()
-    };
-    Workbench::new(2, None, 1, pass).unwrap()
-}
-
-fn proxies(texts: &[&str]) -> Vec<Proxy> {
-    texts
-        .iter()
-        .map(|text| Proxy::parse(text).unwrap())
-        .collect()
-}
-
-fn restricted(supernet: &Supernet<'_>, workbench: &Workbench, proxies: &[Proxy]) -> Restricted {
-    (supernet.restricted(workbench, proxies, &|_| (), &NEVER)).unwrap()
-}
-
-/// Some sub-networks: options of blocks by number.
-fn some() -> Vec<Vec<usize>> {
-    let number = |i: usize| [i * 7 % 18, i * 5 % 18, (i * 11 + 3) % 18];
-    (0..40).map(|i| number(i).to_vec()).collect()
-}
-
-fn direct(
-    workbench: &Workbench,
-    supernet: &Supernet<'_>,
-    proxy: &Proxy,
-    architectures: &[Architecture],
-) -> Vec<f64> {
-    let mut scorer = SubNetworkScorer {
-        workbench,
-        supernet,
-        restricted: None,
-        proxy,
-        cancel: &NEVER,
-    };
-    let ids: Vec<String> = (0..architectures.len()).map(|i| i.to_string()).collect();
-    let scores = scorer.scores(&ids, architectures).unwrap();
-    scores.iter().map(|s| s * f64::from(proxy.sign)).collect()
+fn document(path: &Path) -> Value {
+    serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
 }
 
 #[test]
-fn a_restricted_score_of_weights_is_the_direct_one() {
-    let (space, workbench) = (space(), workbench());
-    let supernet = Supernet::new(&space, None, &workbench).unwrap();
-    let proxies = proxies(&[
-        "sum(l2(W))",
-        "sum[ffn](mean(abs(W))) / params",
-        "max[attn](std(W))",
-        "sum(mean(sigmoid(W))) * layers",
-        "sum(nuclear(W))",
-    ]);
-    let restricted = restricted(&supernet, &workbench, &proxies);
-    let networks: Vec<Architecture> = (some().iter())
-        .map(|options| supernet.sub_network(options).unwrap().1)
-        .collect();
-    let rows: Vec<Vec<f64>> = networks.iter().map(|a| restricted.scores(a)).collect();
-    for (number, proxy) in proxies.iter().enumerate() {
-        let direct = direct(&workbench, &supernet, proxy, &networks);
-        for (row, direct) in rows.iter().zip(direct) {
-            let found = row[number];
-            assert!(
-                (found - direct).abs() <= 1e-4 * direct.abs(),
-                "{}: {found} for {direct}",
-                proxy.name
-            );
-        }
+fn parts_of_a_trained_super_network_make_a_ground_truth() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let net = path("net").display().to_string();
+    let report = run(folder.path(), &format!("{TRAIN} --steps 8 --out {net}")).json();
+    // Six blocks of four heads of 16 and of hidden width 192, width 48.
+    let largest = 128 * 48 + 6 * (4 * 48 * 64 + 3 * 48 * 192 + 2 * 48) + 48;
+    assert_eq!(report["parameters"], largest);
+
+    let [whole, killed] = ["whole", "killed"].map(|name| path(name).display().to_string());
+    let build = format!("truth build --supernet {net} --architectures 12 --json --out");
+    let built = run(folder.path(), &format!("{build} {whole}")).json();
+    assert_eq!(built["n"], 12);
+    // Killed in the middle of a line.
+    assert_eq!(run(folder.path(), &format!("{build} {killed}")).status, 0);
+    let journal = path("killed").join("trainings");
+    let text = fs::read(&journal).unwrap();
+    fs::write(&journal, &text[..text.len() / 2]).unwrap();
+    fs::remove_file(path("killed").join("truth.json")).unwrap();
+    let resumed = run(
+        folder.path(),
+        &format!("truth build --resume {killed} --json"),
+    );
+    assert_eq!(resumed.status, 0, "{}", resumed.stderr);
+    let truths = ["whole", "killed"].map(|name| document(&path(name).join("truth.json")));
+    assert_eq!(truths[0]["entries"], truths[1]["entries"]);
+    let provenance = &truths[0]["provenance"];
+    assert_eq!(provenance["supernet"]["samples"], 2);
+    assert_eq!(provenance["supernet"]["recipe"]["steps"], 8);
+
+    // Other commands read it, and an entry can be trained from scratch as long.
+    let truth = format!("{whole}/truth.json");
+    let ranked = run(
+        folder.path(),
+        &format!("rank --json --no-cache --proxy params --truth {truth}"),
+    );
+    assert_eq!(ranked.json()["n"], 12);
+    let entry = &truths[0]["entries"][0];
+    let id = entry["id"].as_str().unwrap();
+    let line = format!("train --json --truth {truth} --entry {id}");
+    let scratch = run(folder.path(), &line).json();
+    assert_eq!(scratch["steps"], 8);
+    assert!(scratch["parameters"].as_u64().unwrap() < largest);
+
+    // Weights of another training are other inputs.
+    fs::remove_dir_all(path("net")).unwrap();
+    let other = format!("{TRAIN} --steps 9 --out {net}");
+    assert_eq!(run(folder.path(), &other).status, 0);
+    let refused = run(folder.path(), &format!("truth build --resume {killed}"));
+    assert_eq!(refused.status, 2);
+    assert!(
+        refused.stderr.contains("of a build with other inputs"),
+        "{}",
+        refused.stderr
+    );
+}
+
+#[test]
+fn a_killed_super_network_goes_on_bit_for_bit() {
+    let folder = tempfile::tempdir().unwrap();
+    let [whole, stopped] = ["whole", "stopped"].map(|name| folder.path().join(name));
+    let line = |out: &Path| format!("{TRAIN} --steps 400 --out {}", out.display());
+    assert_eq!(run(folder.path(), &line(&whole)).status, 0);
+    let signalled = support::interrupted(folder.path(), &line(&stopped), || {
+        stopped.join("configuration.json").exists()
+    });
+    assert_eq!(signalled.status, 130, "{}", signalled.stderr);
+    let resume = format!("train --resume {}", stopped.display());
+    assert_eq!(run(folder.path(), &resume).status, 0);
+    for name in ["model.safetensors", "curve.csv", "space.json"] {
+        let same = fs::read(whole.join(name)).unwrap() == fs::read(stopped.join(name)).unwrap();
+        assert!(same, "{name} differs");
     }
 }
 
 #[test]
-fn the_whole_network_has_its_own_scores() {
-    let (space, workbench) = (space(), workbench());
-    let supernet = Supernet::new(&space, None, &workbench).unwrap();
-    let proxies = proxies(&[
-        "snip",
-        "grad_norm",
-        "sum[attn](mean(S))",
-        "sum(mean(abs(X * 2)))",
-        "loss * sum[ffn](sqrt(mean(abs(D))))",
-        "sum[norm](std(A))",
-        "sum(mean(abs(A * D)))",
-    ]);
-    let restricted = restricted(&supernet, &workbench, &proxies);
-    let whole = [supernet.whole().clone()];
-    let scores = restricted.scores(&whole[0]);
-    for (proxy, score) in proxies.iter().zip(scores) {
-        let direct = direct(&workbench, &supernet, proxy, &whole)[0];
+fn what_is_no_super_network_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    for (line, expected) in [
+        (
+            "train --space nowhere",
+            "--space nowhere: expected tiny-elastic",
+        ),
+        (
+            "train --space tiny",
+            "space.blocks: expected one number of blocks",
+        ),
+        (
+            "train --space tiny-elastic --samples 5000",
+            "samples: found 5000, expected at most 1000",
+        ),
+        (
+            "truth build --supernet nowhere --out run",
+            "expected the folder of a finished `lpzero train --space`",
+        ),
+        (
+            "truth build --supernet plain --out run",
+            "was not trained over a space",
+        ),
+    ] {
+        let plain = folder.path().join("plain");
+        if line.contains("plain") {
+            let line = "train --layers 1 --width 8 --heads 1 --batch 1 --positions 8 --steps 1";
+            let out = format!("{line} --validation-batches 1 --out {}", plain.display());
+            assert_eq!(run(folder.path(), &out).status, 0);
+        }
+        let line = line.replace("plain", &plain.display().to_string());
+        let refused = run(folder.path(), &line);
+        assert_eq!(refused.status, 2, "{line}: {}", refused.stderr);
         assert!(
-            (score - direct).abs() <= 1e-6 * direct.abs(),
-            "{}: {score} for {direct}",
-            proxy.name
+            refused.stderr.contains(expected),
+            "{line}: {}",
+            refused.stderr
         );
     }
-}
-
-#[test]
-fn the_best_under_a_budget_is_the_best_of_all() {
-    let (space, workbench) = (space(), workbench());
-    let supernet = Supernet::new(&space, None, &workbench).unwrap();
-    let all: Vec<Vec<usize>> = (0..18 * 18 * 18)
-        .map(|i| vec![i % 18, i / 18 % 18, i / 324])
-        .collect();
-    let networks: Vec<Architecture> = (all.iter())
-        .map(|options| supernet.sub_network(options).unwrap().1)
-        .collect();
-    let proxies = proxies(&[
-        "snip",
-        "-3 * mean(l2(G))",
-        "sum(l2(W)) - 2 * sum[ffn](l1(G))",
-    ]);
-    let restricted = restricted(&supernet, &workbench, &proxies);
-    for (cost, most) in [(Cost::Params, 7_000.0), (Cost::Flops, 160_000.0)] {
-        let bound = Bound {
-            cost,
-            least: f64::NEG_INFINITY,
-            most,
-        };
-        let affordable = |network: &&Architecture| match cost {
-            Cost::Params => network.parameters().total() as f64 <= most,
-            _ => network.flops(12) as f64 <= most,
-        };
-        let affordable: Vec<&Architecture> = networks.iter().filter(affordable).collect();
-        assert!(!affordable.is_empty() && affordable.len() < networks.len());
-        for (number, proxy) in proxies.iter().enumerate() {
-            assert!(restricted.adds(number));
-            let solved = supernet.solve(&restricted, number, &bound, (2, 12), 3);
-            let solved = solved.unwrap().unwrap();
-            let scores = affordable.iter().map(|a| restricted.scores(a)[number]);
-            let best = scores.fold(f64::NEG_INFINITY, f64::max);
-            let found = solved[0].score;
-            assert!(
-                (found - best).abs() <= 1e-12 * best.abs(),
-                "{}: {found} for {best}",
-                proxy.name
-            );
-            assert!(solved[0].costs.get(cost).unwrap() <= most);
-            assert!(solved.windows(2).all(|pair| pair[0].score >= pair[1].score));
-        }
-    }
-}
-
-#[test]
-fn what_does_not_add_is_not_solved_for_and_what_needs_more_passes_is_refused() {
-    let (space, workbench) = (space(), workbench());
-    let supernet = Supernet::new(&space, None, &workbench).unwrap();
-    let products = proxies(&["sum(l2(W)) * sum(l2(G))", "max(l2(W))"]);
-    let restricted = restricted(&supernet, &workbench, &products);
-    assert!(!restricted.adds(0) && !restricted.adds(1));
-    for (formula, reason) in [
-        ("grasp", "further pass"),
-        ("synflow", "further pass"),
-        ("sum(mean(W / sum(l2(W))))", "whole network"),
-    ] {
-        let refused = supernet.restricted(&workbench, &proxies(&[formula]), &|_| (), &NEVER);
-        let error = refused.err().unwrap().to_string();
-        assert!(error.contains(reason), "{formula}: {error}");
-    }
+    assert!(!Path::new("run").exists());
 }

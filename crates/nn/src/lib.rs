@@ -65,7 +65,7 @@ pub use prefix::BlockPrefix;
 pub use real::Real;
 pub use site::{Role, Site, Symbol};
 pub use source::{
-    Adapted, Fill, Initial, Layout, Precision, Prefixes, Request, Seeded, Source, Stored,
+    Adapted, Fill, Initial, Layout, Precision, Prefixes, Request, Resident, Seeded, Source, Stored,
     export_weights,
 };
 pub use visitor::{NoVisitor, TensorRows, TensorView, Visitor};

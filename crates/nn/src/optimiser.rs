@@ -5,15 +5,19 @@ use std::collections::HashMap;
 use crate::kernels::elementwise::add;
 use crate::kernels::optimiser::{AdamWUpdate, adamw, sum_of_squares};
 use crate::kernels::threads::Threads;
+use crate::source::{is_leading, run_length, runs};
 use crate::{Network, Real, Site, TensorView, Visitor, Workspace};
 
 /// The sum of the gradients of passes, a tensor for every parameter of one
-/// network. It is the visitor of those passes.
+/// network. It is the visitor of those passes. Where a pass is of a sub-network,
+/// whose tensors are leading blocks of that network's, its gradients are added to
+/// those blocks.
 #[derive(Clone, Debug)]
 pub struct Gradients<F> {
     /// Numbers of the parameters by name.
     index: HashMap<String, usize>,
     sums: Vec<Vec<F>>,
+    shapes: Vec<Vec<usize>>,
     passes: u32,
 }
 
@@ -29,6 +33,7 @@ impl<F: Real> Gradients<F> {
             sums: (parameters.iter())
                 .map(|parameter| vec![F::zero(); parameter.data.len()])
                 .collect(),
+            shapes: parameters.iter().map(|p| p.shape.clone()).collect(),
             passes: 0,
         }
     }
@@ -72,8 +77,18 @@ impl<F: Real> Visitor<F> for Gradients<F> {
         _: TensorView<'_, F>,
         gradient: TensorView<'_, F>,
     ) {
-        if let Some(&i) = self.index.get(name) {
-            add(Threads::ONE, &mut self.sums[i], gradient.data);
+        let Some(&i) = self.index.get(name) else {
+            return;
+        };
+        let (sum, within) = (&mut self.sums[i], &self.shapes[i]);
+        if sum.len() == gradient.data.len() {
+            add(Threads::ONE, sum, gradient.data);
+        } else if is_leading(gradient.shape, within) {
+            let length = run_length(within, gradient.shape).max(1);
+            let rows = gradient.data.chunks(length);
+            for (first, row) in runs(within, gradient.shape).zip(rows) {
+                add(Threads::ONE, &mut sum[first..first + row.len()], row);
+            }
         }
     }
 }

@@ -5,8 +5,11 @@
 
 mod checkpoint;
 
+use std::sync::Arc;
+
 use checkpoint::{compare, fixture, open};
-use lpzero_nn::{Layout, Network, Stored, Workspace, read_safetensors};
+use lpzero_arch::{Reading, read_architecture};
+use lpzero_nn::{Layout, Network, Prefixes, Stored, Workspace, read_safetensors};
 
 fn check(name: &str) {
     let folder = fixture(name);
@@ -24,6 +27,16 @@ macro_rules! checkpoints {
 }
 
 checkpoints! { llama llama_scaled_biased llama_sharded mistral qwen2 qwen3 gpt2 bert electra }
+
+/// By `tools/dump_sub_network.py`: what transformers made of an exported folder.
+#[test]
+fn a_part_of_a_folder_is_what_transformers_loads_of_its_export() {
+    let (whole, objective, source) = open(&fixture("llama"));
+    let folder = fixture("llama_part");
+    let part = read_architecture(&folder, Reading::AsTrained).unwrap();
+    let source = Prefixes::of(source, &whole, objective).unwrap();
+    compare(&part, Arc::new(source), &folder.join("expected"));
+}
 
 #[test]
 fn what_is_written_is_what_was_read() {

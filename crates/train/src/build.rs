@@ -1,5 +1,6 @@
 //! Building a ground truth: every architecture of a plan, trained with every seed,
-//! side by side.
+//! side by side; or every one of some sub-networks, with the weights of their
+//! super-network.
 
 use std::path::Path;
 use std::sync::Mutex;
@@ -11,7 +12,8 @@ use lpzero_nn::Workspace;
 use lpzero_truth::{Entry, GroundTruth, Trained};
 
 use crate::journal::{Journal, Record};
-use crate::training::Control;
+use crate::supernet::Inheritance;
+use crate::training::{Control, rounded};
 use crate::{Batches, Error, Plan, Recipe, Synthetic, Training, validation_floor};
 
 /// What the score is: nats per token, on documents that were not trained on.
@@ -59,21 +61,74 @@ pub fn train_one(
         checkpoints: None,
     })?;
     let loss = training.curve().validation().unwrap_or(f64::NAN);
-    Ok(Trained {
-        seed,
-        metric: (loss * 1e6).round() / 1e6,
-        seconds: (start.elapsed().as_secs_f64() * 100.0).round() / 100.0,
-    })
+    Ok(rounded(seed, loss, start.elapsed()))
 }
 
-/// Trains whatever the journal does not hold, and makes the ground truth, with
-/// `provenance`. It is the same on any number of threads, but for the seconds.
+/// Trains whatever the journal does not hold, and makes the entries of the ground
+/// truth. They are the same on any number of threads, but for the seconds.
 ///
 /// # Errors
 /// A training or the journal that fails, or [`Error::Cancelled`].
 pub fn build(
     plan: &Plan,
     drawn: &[(String, Architecture)],
+    journal: &mut Journal,
+    resources: &Resources<'_>,
+) -> Result<Vec<Entry>, Error> {
+    let train = |architecture: &Architecture, seed: u64, (): &mut ()| {
+        train_one(architecture, &plan.recipe, seed, resources.cancel)
+    };
+    let seeds: Vec<u64> = (0..plan.seeds).collect();
+    let of = (drawn, &seeds[..], plan.recipe.positions);
+    measure(of, &train, || (), journal, resources)
+}
+
+/// The super-network and the recipe of [`inherit`].
+pub struct Inherited<'a> {
+    /// Its weights.
+    pub weights: &'a Inheritance,
+    /// Of which validation is measured.
+    pub recipe: &'a Recipe,
+    /// Where the validation batches come from.
+    pub batches: &'a dyn Batches,
+    /// The seed that it was trained with.
+    pub seed: u64,
+}
+
+/// Evaluates whatever sub-networks the journal does not hold, with inherited
+/// weights, and makes the entries of the ground truth.
+///
+/// # Errors
+/// As [`build`].
+pub fn inherit(
+    from: &Inherited<'_>,
+    drawn: &[(String, Architecture)],
+    journal: &mut Journal,
+    resources: &Resources<'_>,
+) -> Result<Vec<Entry>, Error> {
+    let evaluate = |architecture: &Architecture, seed: u64, workspace: &mut Workspace<f32>| {
+        if resources.cancel.load(Ordering::Relaxed) {
+            return Err(Error::Cancelled);
+        }
+        let recipe = (from.recipe, seed);
+        let weights = from.weights;
+        weights.loss(architecture, recipe, from.batches, workspace)
+    };
+    let of = (drawn, &[from.seed][..], from.recipe.positions);
+    let mut entries = measure(of, &evaluate, Workspace::new, journal, resources)?;
+    // They were trained together, not each.
+    entries
+        .iter_mut()
+        .for_each(|entry| entry.trainings = Vec::new());
+    Ok(entries)
+}
+
+/// Measures every architecture with every seed, a piece of work a thread, and
+/// records each. A thread has something of its own to work with, `T`.
+fn measure<T>(
+    (drawn, seeds, positions): (&[(String, Architecture)], &[u64], usize),
+    work: &(dyn Fn(&Architecture, u64, &mut T) -> Result<Trained, Error> + Sync),
+    of_thread: impl Fn() -> T + Sync,
     journal: &mut Journal,
     resources: &Resources<'_>,
 ) -> Result<Vec<Entry>, Error> {
@@ -85,10 +140,10 @@ pub fn build(
     };
     let all = drawn
         .iter()
-        .flat_map(|(id, a)| (0..plan.seeds).map(move |seed| (id, a, seed)));
+        .flat_map(|(id, a)| seeds.iter().map(move |&seed| (id, a, seed)));
     let all: Vec<_> = all.collect();
-    let cost = |architecture: &Architecture| architecture.flops(plan.recipe.positions) as f64;
-    let work: f64 = all
+    let cost = |architecture: &Architecture| architecture.flops(positions) as f64;
+    let all_work: f64 = all
         .iter()
         .map(|(_, architecture, _)| cost(architecture))
         .sum();
@@ -102,7 +157,7 @@ pub fn build(
         (resources.progress)(Progress {
             finished,
             total: all.len(),
-            work: done / work,
+            work: done / all_work,
         });
     };
     show(done.len(), done_work);
@@ -112,10 +167,11 @@ pub fn build(
     std::thread::scope(|scope| {
         for _ in 0..resources.threads.clamp(1, left.len().max(1)) {
             scope.spawn(|| {
+                let mut own = of_thread();
                 while let Some((id, architecture, seed)) =
                     left.get(next.fetch_add(1, Ordering::Relaxed))
                 {
-                    let trained = train_one(architecture, &plan.recipe, *seed, resources.cancel);
+                    let trained = work(architecture, *seed, &mut own);
                     let Ok(mut shared) = shared.lock() else {
                         return;
                     };
@@ -147,7 +203,8 @@ pub fn build(
         return Err(error);
     }
     let entry = |(id, architecture): &(String, Architecture)| {
-        let trainings = (0..plan.seeds).filter_map(|seed| known(id, seed, journal.records()));
+        let trainings = seeds.iter();
+        let trainings = trainings.filter_map(|&seed| known(id, seed, journal.records()));
         let trainings: Vec<Trained> = trainings.collect();
         let mean = trainings
             .iter()
@@ -164,15 +221,15 @@ pub fn build(
     Ok(drawn.iter().map(entry).collect())
 }
 
-/// The ground truth of entries that [`build`] made.
+/// The ground truth of entries that [`build`] or [`inherit`] made.
 pub fn ground_truth(
-    plan: &Plan,
+    name: &str,
     path: &Path,
     entries: Vec<Entry>,
     provenance: serde_json::Value,
 ) -> GroundTruth {
     GroundTruth {
-        name: plan.name.clone(),
+        name: name.to_owned(),
         path: path.to_owned(),
         metric: METRIC.into(),
         lower_is_better: true,
@@ -181,6 +238,29 @@ pub fn ground_truth(
         provenance: Some(provenance),
         entries,
     }
+}
+
+/// A hash of everything that inherited losses are a function of: `training` is what
+/// the super-network was trained by, `weights` what came of it.
+///
+/// # Errors
+/// Weights that cannot be read.
+pub fn inherited_inputs(
+    training: &str,
+    weights: &Path,
+    drawn: &[(String, Architecture)],
+) -> Result<String, Error> {
+    let bytes = std::fs::read(weights).map_err(Error::read(weights))?;
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(b"lpzero inherited 1\n");
+    hasher.update(blake3::hash(&bytes).as_bytes());
+    // Plain data with finite numbers: this cannot fail.
+    let drawn = serde_json::to_string(drawn).unwrap_or_default();
+    for part in [training, &drawn] {
+        hasher.update(part.as_bytes());
+        hasher.update(b"\n");
+    }
+    Ok(hasher.finalize().to_hex()[..32].to_owned())
 }
 
 /// Cross-entropy of a plan's validation documents under the language itself.

@@ -19,6 +19,7 @@ pub mod language;
 mod plan;
 mod random;
 mod recipe;
+mod supernet;
 mod training;
 
 pub use batches::{Batches, Synthetic, Text};
@@ -28,4 +29,5 @@ pub use error::Error;
 pub use journal::{Journal, JournalKind, Record};
 pub use plan::{Plan, Space};
 pub use recipe::Recipe;
+pub use supernet::{Elastic, Inheritance};
 pub use training::{Control, Training, validation_floor};

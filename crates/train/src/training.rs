@@ -1,12 +1,15 @@
 //! The loop.
 
+use std::iter;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use lpzero_arch::Architecture;
 use lpzero_nn::{AdamW, Gradients, Network, Objective, Workspace, clip_factor};
+use lpzero_truth::Trained;
 
+use crate::supernet::{self, Elastic};
 use crate::{Batches, Curve, Error, Point, Recipe, checkpoint, random};
 
 /// A network on its way.
@@ -16,6 +19,8 @@ pub struct Training<'a> {
     pub(crate) curve: Curve,
     recipe: &'a Recipe,
     batches: &'a dyn Batches,
+    /// Whose sub-networks are trained with it, where it is a super-network.
+    elastic: Option<&'a Elastic>,
     gradients: Gradients<f32>,
     workspace: Workspace<f32>,
 }
@@ -81,8 +86,17 @@ impl<'a> Training<'a> {
             network,
             recipe,
             batches,
+            elastic: None,
             workspace,
         }
+    }
+
+    /// The training of a super-network: the network must be the largest of the
+    /// space, and networks of the space are trained with it.
+    #[must_use]
+    pub fn with_sub_networks(mut self, elastic: &'a Elastic) -> Self {
+        self.elastic = Some(elastic);
+        self
     }
 
     /// Goes on from the checkpoint in a folder, to the bit as if it had never
@@ -161,18 +175,26 @@ impl<'a> Training<'a> {
         let (step, shape) = (self.step(), (recipe.batch, recipe.positions));
         let passes = u64::from(recipe.accumulate);
         self.gradients.clear();
+        let parts = match self.elastic {
+            Some(elastic) => elastic.others(step)?,
+            None => Vec::new(),
+        };
+        let mut parts = supernet::copies(&self.network, &parts, &mut self.workspace)?;
+        let networks = 1 + parts.len() as u64;
         let mut loss = 0.0;
         for pass in 0..passes {
             let number = step * passes + pass;
             let batch = self.batches.training(number, shape);
-            self.network.reseed(self.batches.mask_seed(number));
-            let gradients = &mut self.gradients;
-            loss += self
-                .network
-                .pass_with(&batch, gradients, &mut self.workspace)?;
-            gradients.add_pass();
+            for network in iter::once(&mut self.network).chain(&mut parts) {
+                network.reseed(self.batches.mask_seed(number));
+                let gradients = &mut self.gradients;
+                loss += network.pass_with(&batch, gradients, &mut self.workspace)?;
+                gradients.add_pass();
+            }
         }
-        loss /= passes as f64;
+        let used = parts.into_iter();
+        used.for_each(|network| network.recycle(&mut self.workspace));
+        loss /= (passes * networks) as f64;
         let norm = self.gradients.norm(&self.workspace);
         if !(loss.is_finite() && norm.is_finite()) {
             return Err(Error::Diverged {
@@ -206,15 +228,34 @@ impl<'a> Training<'a> {
     /// # Errors
     /// What the engine refuses.
     pub fn validate(&mut self) -> Result<f64, Error> {
-        let shape = (self.recipe.batch, self.recipe.positions);
-        let mut loss = 0.0;
-        for number in 0..self.recipe.validation_batches {
-            let batch = self.batches.validation(number, shape);
-            self.network
-                .reseed(random::seed(0, "validation mask", number));
-            loss += self.network.evaluate_with(&batch, &mut self.workspace)?;
-        }
-        Ok(loss / self.recipe.validation_batches as f64)
+        let (network, workspace) = (&mut self.network, &mut self.workspace);
+        evaluate(network, self.recipe, self.batches, workspace)
+    }
+}
+
+/// The loss of a network on the validation batches of a recipe.
+pub(crate) fn evaluate(
+    network: &mut Network<f32>,
+    recipe: &Recipe,
+    batches: &dyn Batches,
+    workspace: &mut Workspace<f32>,
+) -> Result<f64, Error> {
+    let shape = (recipe.batch, recipe.positions);
+    let mut loss = 0.0;
+    for number in 0..recipe.validation_batches {
+        let batch = batches.validation(number, shape);
+        network.reseed(random::seed(0, "validation mask", number));
+        loss += network.evaluate_with(&batch, workspace)?;
+    }
+    Ok(loss / recipe.validation_batches as f64)
+}
+
+/// A loss as ground truths hold it, to six decimals.
+pub(crate) fn rounded(seed: u64, loss: f64, time: Duration) -> Trained {
+    Trained {
+        seed,
+        metric: (loss * 1e6).round() / 1e6,
+        seconds: (time.as_secs_f64() * 100.0).round() / 100.0,
     }
 }
 

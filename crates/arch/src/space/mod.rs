@@ -143,13 +143,20 @@ impl Space {
     /// # Errors
     /// [`Error`], naming file and key.
     pub fn read(path: &Path) -> Result<Self, Error> {
+        Self::of(&Self::document(path)?.root())
+    }
+
+    /// The document that [`read`](Self::read) reads, for whoever keeps it.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub fn document(path: &Path) -> Result<Document, Error> {
         let mut built_in = BUILT_IN.iter();
         let built_in = built_in.find(|(name, _)| Path::new(name) == path && !path.exists());
-        let document = match built_in {
+        match built_in {
             Some((name, text)) => Document::parse_json(format!("{name}.json"), text),
             None => Document::read(path),
-        };
-        Self::of(&document?.root())
+        }
     }
 
     /// Reads a space from the contents of its file.

@@ -429,7 +429,8 @@ pub enum TruthAction {
     /// What a ground truth can tell: which variables its scores respond to, how
     /// well they could be predicted at all, which records to distrust.
     Audit(Audit),
-    /// Build a ground truth: train small decoders drawn from a space, side by side.
+    /// Build a ground truth: train small decoders drawn from a space, side by side, or
+    /// evaluate sub-networks of a super-network.
     Build(Build),
     /// Download a published ground truth, checked against its pinned hash; then
     /// --truth takes its name.

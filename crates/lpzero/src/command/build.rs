@@ -1,72 +1,231 @@
-//! `lpzero truth build`: a ground truth by training.
+//! `lpzero truth build`: a ground truth by training, or by sub-networks of a trained
+//! super-network.
 
 use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::Result;
 use lpzero::search::statistics::rho;
-use lpzero::train::build::{self, Progress, Resources};
-use lpzero::train::{Error, Journal, JournalKind, Plan};
-use lpzero::truth::GroundTruth;
+use lpzero::train::build::{self, Inherited, Progress, Resources};
+use lpzero::train::{Error, Inheritance, Journal, JournalKind, Plan, validation_floor};
+use lpzero::truth::{Entry, GroundTruth};
 use serde::{Deserialize, Serialize};
 
 use super::arguments::Build;
 use super::failure::Failure;
-use super::folder::Folder;
+use super::folder::{CONFIGURATION, Folder};
 use super::output::print_json;
 use super::rank_table::number;
 use super::session::{Session, failed};
+use super::train;
 
 /// Everything that a build is a function of, as kept in its folder.
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Configuration {
     /// Of the draw.
     seed: u64,
-    plan: Plan,
+    #[serde(flatten)]
+    of: Of,
+}
+
+/// What is built.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Of {
+    Plan(Box<Plan>),
+    Supernet(Supernet),
+}
+
+/// Sub-networks of a super-network.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Supernet {
+    /// What `lpzero train --space` left.
+    folder: PathBuf,
+    /// How many are drawn.
+    architectures: usize,
 }
 
 const JOURNAL: &str = "trainings";
 const TRUTH: &str = "truth.json";
+/// Sub-networks of a super-network where no option says.
+const ARCHITECTURES: usize = 200;
+/// The most of them.
+const MOST: usize = 100_000;
 
 pub fn run(session: &Session, arguments: &Build) -> Result<()> {
-    let trained = |error: Error| failed(error.into());
     let (configuration, folder) = match (&arguments.resume, &arguments.out) {
         (Some(path), _) => Folder::open(path, "a build")?,
         (None, Some(path)) => {
-            let mut plan = match &arguments.plan {
-                Some(file) => Plan::read(file),
-                None => Plan::tiny(),
-            }
-            .map_err(trained)?;
-            plan.architectures = arguments.architectures.unwrap_or(plan.architectures);
-            plan.seeds = arguments.seeds.unwrap_or(plan.seeds);
-            if let Some(steps) = arguments.steps {
-                plan.recipe.steps = steps;
-            }
-            plan.check().map_err(trained)?;
-            let seed = session.seed;
-            let configuration = Configuration { seed, plan };
+            let configuration = Configuration {
+                seed: session.seed,
+                of: of(arguments)?,
+            };
             let folder = Folder::create(path, &configuration)?;
             (configuration, folder)
         }
         (None, None) => return Err(Failure::input("--out is missing: expected a new folder")),
     };
-    let Configuration { seed, plan } = &configuration;
-    plan.check().map_err(trained)?;
     let start = Instant::now();
-    let drawn = plan.draw(*seed);
-    let inputs = build::inputs(plan, &drawn);
-    let (mut journal, torn) = Journal::open(
-        &folder.path().join(JOURNAL),
-        JournalKind::TRAININGS,
-        &inputs,
-    )
+    let truth = match &configuration.of {
+        Of::Plan(plan) => of_plan(session, configuration.seed, plan, &folder)?,
+        Of::Supernet(supernet) => of_supernet(session, configuration.seed, supernet, &folder)?,
+    };
+    (truth.write(&truth.path)).map_err(|error| failed(lpzero::Error::from(error)))?;
+    report(session, &truth, start.elapsed().as_secs_f64())
+}
+
+fn of(arguments: &Build) -> Result<Of> {
+    if let Some(folder) = &arguments.supernet {
+        let supernet = Supernet {
+            folder: std::path::absolute(folder).unwrap_or_else(|_| folder.clone()),
+            architectures: arguments.architectures.unwrap_or(ARCHITECTURES),
+        };
+        if !(1..=MOST).contains(&supernet.architectures) {
+            return Err(Failure::input(format_args!(
+                "--architectures {}: expected between 1 and {MOST}",
+                supernet.architectures
+            )));
+        }
+        // Before there is a folder.
+        training(&supernet.folder)?;
+        return Ok(Of::Supernet(supernet));
+    }
+    let mut plan = match &arguments.plan {
+        Some(file) => Plan::read(file),
+        None => Plan::tiny(),
+    }
     .map_err(trained)?;
+    plan.architectures = arguments.architectures.unwrap_or(plan.architectures);
+    plan.seeds = arguments.seeds.unwrap_or(plan.seeds);
+    if let Some(steps) = arguments.steps {
+        plan.recipe.steps = steps;
+    }
+    plan.check().map_err(trained)?;
+    Ok(Of::Plan(plan.into()))
+}
+
+fn of_plan(session: &Session, seed: u64, plan: &Plan, folder: &Folder) -> Result<GroundTruth> {
+    plan.check().map_err(trained)?;
+    let drawn = plan.draw(seed);
+    let inputs = build::inputs(plan, &drawn);
+    let build = |journal: &mut Journal, resources: &Resources<'_>| {
+        build::build(plan, &drawn, journal, resources)
+    };
+    let (entries, seconds) = measured(session, folder, &inputs, &build)?;
+    let provenance = serde_json::json!({
+        "command": command(seed, plan),
+        "version": env!("CARGO_PKG_VERSION"),
+        "data": "the synthetic language of lpzero, docs/tiny.md",
+        "entropy_floor": build::floor(plan).map(rounded),
+        "seed": seed,
+        "plan": plan,
+        "machine": machine(),
+        "training_seconds": seconds,
+    });
+    let path = folder.path().join(TRUTH);
+    Ok(build::ground_truth(&plan.name, &path, entries, provenance))
+}
+
+fn of_supernet(
+    session: &Session,
+    seed: u64,
+    supernet: &Supernet,
+    folder: &Folder,
+) -> Result<GroundTruth> {
+    let (training, declared) = training(&supernet.folder)?;
+    let elastic = declared.elastic(training.seed)?;
+    let count = supernet.architectures;
+    let drawn = elastic.sub_networks(count, seed).map_err(trained)?;
+    let weights = supernet.folder.join(train::MODEL);
+    let described = serde_json::to_string(&training)?;
+    let inputs = build::inherited_inputs(&described, &weights, &drawn).map_err(trained)?;
+    let batches = training.batches()?;
+    let from = Inherited {
+        weights: &Inheritance::open(&weights, elastic.largest()).map_err(trained)?,
+        recipe: &training.recipe,
+        batches: &*batches,
+        seed: training.seed,
+    };
+    let inherit = |journal: &mut Journal, resources: &Resources<'_>| {
+        build::inherit(&from, &drawn, journal, resources)
+    };
+    let (entries, seconds) = measured(session, folder, &inputs, &inherit)?;
+    let option = |seed: u64| match seed {
+        0 => String::new(),
+        seed => format!(" --seed {seed}"),
+    };
+    let provenance = serde_json::json!({
+        "command": format!(
+            "lpzero truth build --supernet DIR --architectures {count} --out OUT{}",
+            option(seed)
+        ),
+        "version": env!("CARGO_PKG_VERSION"),
+        "data": training.data(),
+        "entropy_floor": validation_floor(&training.recipe, &*batches).map(rounded),
+        "seed": seed,
+        "supernet": {
+            "command": format!("lpzero train --space SPACE --out DIR{}", option(training.seed)),
+            "space": declared.space,
+            "samples": declared.samples,
+            "recipe": training.recipe,
+            "seed": training.seed,
+        },
+        "losses": "with the weights that sub-networks inherit, without training them",
+        "inputs": inputs,
+        "machine": machine(),
+        "evaluation_seconds": seconds,
+    });
+    let name = declared.space.pointer("/space/name");
+    let name = name.and_then(|name| name.as_str()).unwrap_or("supernet");
+    let path = folder.path().join(TRUTH);
+    Ok(build::ground_truth(name, &path, entries, provenance))
+}
+
+/// What the super-network in a folder was trained by.
+fn training(folder: &Path) -> Result<(train::Configuration, train::Supernet)> {
+    let wrong = |what: String| {
+        Failure::input(format_args!(
+            "--supernet {}: {what}; expected the folder of a finished `lpzero train --space`",
+            folder.display()
+        ))
+    };
+    let file = folder.join(CONFIGURATION);
+    let text = std::fs::read_to_string(&file)
+        .map_err(|error| wrong(format!("{CONFIGURATION} cannot be read: {error}")))?;
+    let mut training: train::Configuration = serde_json::from_str(&text).map_err(|error| {
+        wrong(format!(
+            "{CONFIGURATION} is not that of a training: {error}"
+        ))
+    })?;
+    let Some(supernet) = training.supernet.take() else {
+        return Err(wrong("the network was not trained over a space".into()));
+    };
+    if !folder.join(train::MODEL).exists() {
+        return Err(wrong(format!("{} is missing", train::MODEL)));
+    }
+    Ok((training, supernet))
+}
+
+/// What is done beside a journal.
+type Work<'a> = dyn Fn(&mut Journal, &Resources<'_>) -> Result<Vec<Entry>, Error> + 'a;
+
+/// Does what the journal in a folder does not hold; entries, and the seconds that
+/// all pieces of work took.
+fn measured(
+    session: &Session,
+    folder: &Folder,
+    inputs: &str,
+    work: &Work<'_>,
+) -> Result<(Vec<Entry>, f64)> {
+    let path = folder.path().join(JOURNAL);
+    let (mut journal, torn) =
+        Journal::open(&path, JournalKind::TRAININGS, inputs).map_err(trained)?;
     if torn > 0 {
         session.report.warn(format_args!(
             "{}: the last line was not written to its end; its training is done again",
-            folder.path().join(JOURNAL).display()
+            path.display()
         ));
     }
     if !journal.records().is_empty() {
@@ -82,14 +241,14 @@ pub fn run(session: &Session, arguments: &Build) -> Result<()> {
                         work,
                     }| {
         bar.set_position((work * 1000.0) as u64);
-        bar.set_message(format!("{finished} of {total} trainings"));
+        bar.set_message(format!("{finished} of {total}"));
     };
     let resources = Resources {
         threads: session.threads(),
         cancel: &session.cancel,
         progress: &progress,
     };
-    let entries = build::build(plan, &drawn, &mut journal, &resources);
+    let entries = work(&mut journal, &resources);
     bar.finish_and_clear();
     let next = format!(
         "`lpzero truth build --resume {}` continues",
@@ -106,32 +265,33 @@ pub fn run(session: &Session, arguments: &Build) -> Result<()> {
             Failure::Stopped { message, next }.into()
         }
     })?;
-    let path = folder.path().join(TRUTH);
-    let trainings = journal.records().iter();
-    let provenance = serde_json::json!({
-        "command": command(&configuration),
-        "version": env!("CARGO_PKG_VERSION"),
-        "data": "the synthetic language of lpzero, docs/tiny.md",
-        "entropy_floor": build::floor(plan).map(|floor| (floor * 1e6).round() / 1e6),
-        "seed": seed,
-        "plan": plan,
-        "machine": format!(
-            "{} {}, {:?}",
-            std::env::consts::ARCH,
-            std::env::consts::OS,
-            lpzero::nn::InstructionSet::in_use()
-        ),
-        "training_seconds": trainings.map(|record| record.trained.seconds).sum::<f64>().round(),
-    });
-    let truth = build::ground_truth(plan, &path, entries, provenance);
-    (truth.write(&path)).map_err(|error| failed(lpzero::Error::from(error)))?;
-    report(session, &truth, start.elapsed().as_secs_f64())
+    let seconds = journal
+        .records()
+        .iter()
+        .map(|record| record.trained.seconds);
+    Ok((entries, seconds.sum::<f64>().round()))
+}
+
+fn trained(error: Error) -> anyhow::Error {
+    failed(error.into())
+}
+
+fn rounded(floor: f64) -> f64 {
+    (floor * 1e6).round() / 1e6
+}
+
+fn machine() -> String {
+    format!(
+        "{} {}, {:?}",
+        std::env::consts::ARCH,
+        std::env::consts::OS,
+        lpzero::nn::InstructionSet::in_use()
+    )
 }
 
 /// What one has to type to build the same.
-fn command(configuration: &Configuration) -> String {
-    let Configuration { seed, plan } = configuration;
-    let seed = if *seed == 0 {
+fn command(seed: u64, plan: &Plan) -> String {
+    let seed = if seed == 0 {
         String::new()
     } else {
         format!(" --seed {seed}")

@@ -1,19 +1,19 @@
 //! `lpzero train`: from an architecture to a network that has learned.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use lpzero::arch::{
-    Activation, Architecture, Block, Embedding, FeedForward, Head, Initialisation, Kind, Mixer,
-    NormKind, NormPlacement, PositionWidth, read_architecture, spec,
+    Activation, Architecture, Block, Document, Embedding, FeedForward, Head, Initialisation, Kind,
+    Mixer, NormKind, NormPlacement, PositionWidth, Space, read_architecture, spec,
 };
 use lpzero::nn::{Workspace, write_safetensors};
 use lpzero::train::{
-    Batches, CHECKPOINT, CURVE, Control, Error, Recipe, Synthetic, Text, Training, hugging_face,
-    language, validation_floor,
+    Batches, CHECKPOINT, CURVE, Control, Elastic, Error, Recipe, Synthetic, Text, Training,
+    hugging_face, language, validation_floor,
 };
 use serde::{Deserialize, Serialize};
 
@@ -26,14 +26,77 @@ use super::session::{Session, failed, reading};
 /// Everything that a training is a function of, as kept in its folder.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Configuration {
-    seed: u64,
-    architecture: Architecture,
-    recipe: Recipe,
+pub(super) struct Configuration {
+    pub(super) seed: u64,
+    pub(super) architecture: Architecture,
+    pub(super) recipe: Recipe,
     /// A text and its tokenizer.
     text: Option<(PathBuf, PathBuf)>,
     hugging_face: bool,
+    /// Of a super-network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) supernet: Option<Supernet>,
 }
+
+/// The space of which a super-network is the largest network.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Supernet {
+    /// Its file, so that the training depends on no other.
+    pub(super) space: serde_json::Value,
+    /// Random networks in every update.
+    pub(super) samples: usize,
+}
+
+impl Configuration {
+    /// Where the tokens come from.
+    pub(super) fn batches(&self) -> Result<Box<dyn Batches>> {
+        let Some((text, tokenizer)) = &self.text else {
+            return Ok(Box::new(Synthetic::new(self.seed)));
+        };
+        let tokens = lpzero::text::all_tokens(text, tokenizer);
+        let tokens = tokens.map_err(|error| failed(error.into()))?;
+        let batches = Text::new(tokens, self.recipe.positions, self.seed);
+        Ok(Box::new(batches.map_err(|error| {
+            Failure::input(format_args!("--text {}: {error}", text.display()))
+        })?))
+    }
+
+    /// What its tokens are, in words.
+    pub(super) fn data(&self) -> String {
+        match &self.text {
+            None => "the synthetic language of lpzero, docs/tiny.md".into(),
+            Some((text, _)) => format!("the text {}", text.display()),
+        }
+    }
+}
+
+impl Supernet {
+    fn read(path: &Path, samples: Option<usize>) -> Result<Self> {
+        let space = || Space::document(path)?.root().deserialize();
+        let space = space().map_err(|error: lpzero::arch::Error| match path.exists() {
+            true => failed(error.into()),
+            false => Failure::input(format_args!(
+                "--space {}: expected tiny-elastic, or a file of format lpzero-space",
+                path.display()
+            )),
+        })?;
+        let samples = samples.unwrap_or(SAMPLES);
+        Ok(Supernet { space, samples })
+    }
+
+    /// The networks of the space, for a training with this seed.
+    pub(super) fn elastic(&self, seed: u64) -> Result<Elastic> {
+        let text = serde_json::to_string(&self.space)?;
+        let read = || Space::of(&Document::parse_json("the space", &text)?.root());
+        let space = read().map_err(|error| failed(error.into()))?;
+        Elastic::new(space, self.samples, seed).map_err(|error| failed(error.into()))
+    }
+}
+
+/// Random networks in every update, beside the largest and the smallest: what BigNAS
+/// takes.
+const SAMPLES: usize = 2;
 
 /// The JSON document of a training.
 #[derive(Serialize)]
@@ -55,8 +118,9 @@ struct Report {
 }
 
 const REPORT: &str = "report.json";
-const MODEL: &str = "model.safetensors";
+pub(super) const MODEL: &str = "model.safetensors";
 const ARCHITECTURE: &str = "architecture.json";
+const SPACE: &str = "space.json";
 const PICTURE: &str = "curve.svg";
 const HUGGING_FACE: &str = "hugging-face";
 
@@ -108,6 +172,12 @@ fn configuration(session: &Session, arguments: &Train) -> Result<Configuration> 
     let text = arguments.text.as_ref().zip(arguments.tokenizer.as_ref());
     let mut defaults = None;
     let mut architecture = None;
+    let supernet = arguments.space.as_deref();
+    let supernet = supernet.map(|path| Supernet::read(path, arguments.samples));
+    let supernet = supernet.transpose()?;
+    if let Some(supernet) = &supernet {
+        architecture = Some(supernet.elastic(session.seed)?.largest().clone());
+    }
     if let Some(id) = &arguments.entry {
         let truth = session.truth(&arguments.truth)?;
         let entry = truth
@@ -122,11 +192,11 @@ fn configuration(session: &Session, arguments: &Train) -> Result<Configuration> 
                 ))
             })?;
         architecture = Some(entry.architecture.clone());
-        let plan = truth
-            .provenance
-            .as_ref()
-            .and_then(|provenance| provenance.get("plan"));
-        let recipe = plan.and_then(|plan| plan.get("recipe"));
+        let provenance = truth.provenance.as_ref();
+        let recipe = provenance.and_then(|provenance| {
+            let of = |key| provenance.get(key)?.get("recipe");
+            of("plan").or_else(|| of("supernet"))
+        });
         defaults = recipe.and_then(|recipe| Recipe::deserialize(recipe).ok());
     } else if arguments.truth.truth.is_some() {
         return Err(Failure::input(
@@ -160,6 +230,7 @@ fn configuration(session: &Session, arguments: &Train) -> Result<Configuration> 
         recipe,
         text: text.map(|(text, tokenizer)| (absolute(text), absolute(tokenizer))),
         hugging_face: arguments.hugging_face,
+        supernet,
     })
 }
 
@@ -249,23 +320,20 @@ fn train(session: &Session, configuration: &Configuration, folder: Option<&Folde
     (recipe.check()).map_err(|error| {
         Failure::input(format_args!("--{}", error.to_string().replace('_', "-")))
     })?;
-    let batches: Box<dyn Batches> = match &configuration.text {
-        None => Box::new(Synthetic::new(*seed)),
-        Some((text, tokenizer)) => {
-            let tokens = lpzero::text::all_tokens(text, tokenizer);
-            let tokens = tokens.map_err(|error| failed(error.into()))?;
-            let batches = Text::new(tokens, recipe.positions, *seed);
-            Box::new(batches.map_err(|error| {
-                Failure::input(format_args!("--text {}: {error}", text.display()))
-            })?)
-        }
-    };
+    let batches = configuration.batches()?;
+    let elastic = configuration.supernet.as_ref();
+    let elastic = elastic
+        .map(|supernet| supernet.elastic(*seed))
+        .transpose()?;
     let workspace = match session.threads() {
         1 => Workspace::new(),
         _ => Workspace::on(Arc::new(session.pool()?)),
     };
     let mut training =
         Training::new(architecture, recipe, &*batches, *seed, workspace).map_err(trained)?;
+    if let Some(elastic) = &elastic {
+        training = training.with_sub_networks(elastic);
+    }
     if let Some(folder) = folder {
         training.resume(folder.path()).map_err(trained)?;
         if training.step() > 0 {
@@ -360,6 +428,9 @@ fn write_results(
         path(PICTURE),
         training.curve().to_svg(&title, report.entropy_floor),
     )?;
+    if let Some(supernet) = &configuration.supernet {
+        folder.write(SPACE, &supernet.space)?;
+    }
     if configuration.hugging_face {
         std::fs::create_dir_all(path(HUGGING_FACE))?;
         hugging_face::write(&path(HUGGING_FACE), network).map_err(trained)?;

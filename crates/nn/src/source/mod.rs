@@ -20,8 +20,8 @@ use crate::{Error, Real, random};
 pub use adapter::Adapted;
 pub use export::{Precision, export_weights};
 pub use layout::Layout;
-pub use slice::Prefixes;
-pub(crate) use slice::copy_prefix;
+pub use slice::{Prefixes, Resident};
+pub(crate) use slice::{copy_prefix, is_leading, run_length, runs};
 pub use stored::Stored;
 
 /// What a tensor holds before training.

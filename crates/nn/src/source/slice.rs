@@ -7,7 +7,7 @@ use lpzero_arch::Architecture;
 
 use super::{Fill, Request, Source};
 use crate::network::requests;
-use crate::{Error, Objective, Real};
+use crate::{Error, Network, Objective, Parameter, Real};
 
 /// The weights of a sub-network: of each tensor the leading rows and columns of
 /// that of the super-network. Nothing is copied but what is asked for.
@@ -42,20 +42,8 @@ impl<F: Real> Prefixes<F> {
                 expected: request.shape.to_vec(),
             });
         };
-        let fits = within.len() == request.shape.len()
-            && request
-                .shape
-                .iter()
-                .zip(within)
-                .all(|(part, whole)| part <= whole);
-        match fits {
-            true => Ok(Request { within, ..*request }),
-            false => Err(Error::TensorShape {
-                name: request.name.to_owned(),
-                expected: request.shape.to_vec(),
-                found: within.clone(),
-            }),
-        }
+        check_fits(request, within)?;
+        Ok(Request { within, ..*request })
     }
 }
 
@@ -67,6 +55,60 @@ impl<F: Real> Source<F> for Prefixes<F> {
     fn fill(&self, request: &Request<'_>, threads: Fill, out: &mut [F]) -> Result<(), Error> {
         self.inner.fill(&self.within(request)?, threads, out)
     }
+}
+
+/// The weights of a network in memory, for sub-networks of it: of each tensor the
+/// leading rows and columns.
+#[derive(Debug)]
+pub struct Resident<'a, F>(HashMap<&'a str, &'a Parameter<F>>);
+
+impl<'a, F: Real> Resident<'a, F> {
+    /// Those of a network that is not streamed.
+    pub fn of(network: &'a Network<F>) -> Self {
+        let tensors = network.parameters().iter();
+        let whole =
+            tensors.filter(|tensor| tensor.data.len() == tensor.shape.iter().product::<usize>());
+        Resident(whole.map(|tensor| (&tensor.name[..], tensor)).collect())
+    }
+
+    fn find(&self, request: &Request<'_>) -> Result<&'a Parameter<F>, Error> {
+        let Some(&tensor) = self.0.get(request.name) else {
+            return Err(Error::MissingTensor {
+                name: request.name.to_owned(),
+                expected: request.shape.to_vec(),
+            });
+        };
+        check_fits(request, &tensor.shape)?;
+        Ok(tensor)
+    }
+}
+
+impl<F: Real> Source<F> for Resident<'_, F> {
+    fn check(&self, request: &Request<'_>) -> Result<(), Error> {
+        self.find(request).map(|_| ())
+    }
+
+    fn fill(&self, request: &Request<'_>, _: Fill, out: &mut [F]) -> Result<(), Error> {
+        let tensor = self.find(request)?;
+        copy_prefix(&tensor.data, &tensor.shape, request.shape, out);
+        Ok(())
+    }
+}
+
+fn check_fits(request: &Request<'_>, within: &[usize]) -> Result<(), Error> {
+    match is_leading(request.shape, within) {
+        true => Ok(()),
+        false => Err(Error::TensorShape {
+            name: request.name.to_owned(),
+            expected: request.shape.to_vec(),
+            found: within.to_vec(),
+        }),
+    }
+}
+
+/// Whether a tensor of one shape has a leading block of another.
+pub(crate) fn is_leading(part: &[usize], whole: &[usize]) -> bool {
+    part.len() == whole.len() && part.iter().zip(whole).all(|(part, whole)| part <= whole)
 }
 
 /// Copies the leading block of shape `shape` of a row-major tensor of shape

@@ -12,6 +12,18 @@ pub struct Train {
     #[arg(value_name = "ARCH", conflicts_with_all = ["layers", "width", "heads", "feed_forward", "entry"])]
     pub architecture: Option<PathBuf>,
 
+    /// Train the largest network of a space as a super-network: with it, in every
+    /// update, the smallest and --samples others on the same batch, whose weights are
+    /// the leading rows and columns of its tensors. A built-in space such as
+    /// tiny-elastic or a file of format lpzero-space, with one number of blocks and
+    /// with numbers to choose from.
+    #[arg(long, value_name = "SPACE", conflicts_with_all = ["architecture", "layers", "width", "heads", "feed_forward", "entry"])]
+    pub space: Option<PathBuf>,
+
+    /// Random networks of the space in every update [default: 2].
+    #[arg(long, value_name = "N", requires = "space")]
+    pub samples: Option<usize>,
+
     /// Take architecture and recipe from this entry of a ground truth that `lpzero
     /// truth build` made, to train it again.
     #[arg(long, value_name = "ID", conflicts_with_all = ["layers", "width", "heads", "feed_forward"])]
@@ -61,7 +73,7 @@ pub struct Train {
 
     /// Continue the training in this folder; it ends with the same bits.
     #[arg(long, value_name = "DIR", conflicts_with_all = [
-        "architecture", "entry", "truth", "score_column", "lower_is_better", "reading",
+        "architecture", "space", "samples", "entry", "truth", "score_column", "lower_is_better", "reading",
         "layers", "width", "heads", "feed_forward", "steps", "batch", "positions",
         "accumulate", "learning_rate", "warm_up", "weight_decay", "clip", "validate_every",
         "validation_batches",
@@ -123,7 +135,12 @@ pub struct Build {
     #[arg(long, value_name = "FILE")]
     pub plan: Option<PathBuf>,
 
-    /// Architectures to draw [default: what the plan says].
+    /// Train nothing: evaluate sub-networks, drawn at random, with the weights of the
+    /// super-network that `lpzero train --space` left in this folder.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["plan", "seeds", "steps"])]
+    pub supernet: Option<PathBuf>,
+
+    /// Architectures to draw [default: what the plan says; 200 of a super-network].
     #[arg(long, value_name = "N")]
     pub architectures: Option<usize>,
 
@@ -140,6 +157,6 @@ pub struct Build {
     pub out: Option<PathBuf>,
 
     /// Continue the build in this folder.
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["out", "plan", "architectures", "seeds", "steps"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["out", "plan", "supernet", "architectures", "seeds", "steps"])]
     pub resume: Option<PathBuf>,
 }
