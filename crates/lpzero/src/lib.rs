@@ -40,5 +40,5 @@ pub use ranking::{
     Contestant, Difference, PassScores, RankRow, Seconds, Stability, Subjects, rank, rank_passes,
 };
 pub use repeats::{PassMoments, Repeats, Repetition};
-pub use supernet::{Restricted, SubNetworkScorer, Supernet, one_budget};
+pub use supernet::{Restricted, SubNetworkScorer, Supernet, SupernetWeights, one_budget};
 pub use workbench::{Candidates, Pass, Traced, Workbench};

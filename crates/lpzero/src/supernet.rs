@@ -1,22 +1,72 @@
 //! Sub-networks of a super-network: scored one by one, or all from one pass.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use lpzero_arch::{Adapters, Architecture, Block, Genotype, Space};
 use lpzero_nas::{BlockChoices, Bound, Candidate, Cost, Costs, Scorer, Solution, architecture_id};
-use lpzero_nn::{BlockPrefix, Objective, Prefixes, Seeded};
+use lpzero_nn::{Adapted, BlockPrefix, Layout, Objective, Prefixes, Seeded};
 use lpzero_proxy::{AddedAggregate, Node, PartialVisitor, Partials, sum_over_sites};
 use lpzero_trace::{NetworkScalar, Progress, Trace, Weights};
 
 use crate::{Candidates, Error, Proxy, Workbench};
+
+/// Where the weights of a super-network come from.
+pub enum SupernetWeights {
+    /// Drawn by the seed of the workbench.
+    Seeded,
+    /// Stored ones.
+    Stored(Weights),
+    /// Stored ones, with a low-rank adapter merged into them: in a sub-network, at the
+    /// ranks that its blocks have.
+    Adapted {
+        /// Without the adapter.
+        base: Weights,
+        /// Under which names the base has them.
+        layout: &'static Layout,
+        /// The adapter's.
+        folder: PathBuf,
+    },
+}
+
+impl SupernetWeights {
+    /// Those of a network whose blocks have these adapters; `whole` is the largest.
+    fn of(
+        &self,
+        part: &Architecture,
+        whole: &Architecture,
+        workbench: &Workbench,
+    ) -> Result<Weights, lpzero_nn::Error> {
+        let (base, layout, folder) = match self {
+            SupernetWeights::Seeded => return Ok(Arc::new(Seeded(workbench.seed()))),
+            SupernetWeights::Stored(weights) => return Ok(Arc::clone(weights)),
+            SupernetWeights::Adapted {
+                base,
+                layout,
+                folder,
+            } => (base, layout, folder),
+        };
+        let adapted = Adapted::open(Arc::clone(base), layout, whole, folder)?;
+        let rank = |map: &str| {
+            let (layer, name) = map.strip_prefix("block.")?.split_once('.')?;
+            let adapters = part.blocks.get(layer.parse::<usize>().ok()?)?.adapters;
+            let mut ranks = adapters.ranks().into_iter();
+            let (_, rank) = ranks.find(|(known, _)| *known == name)?;
+            // A space that does not speak of the rank leaves it as it is.
+            (rank > 0).then_some(rank)
+        };
+        Ok(Arc::new(adapted.with_ranks(rank)))
+    }
+}
 
 /// A space whose every network is the leading part of its largest one, with the
 /// weights of that one.
 pub struct Supernet<'a> {
     space: &'a Space,
     whole: Architecture,
-    weights: Weights,
+    weights: SupernetWeights,
+    objective: Objective,
     /// The combinations of choices that a block may have.
     options: Vec<Vec<usize>>,
     /// By layer: the block that each option makes.
@@ -36,14 +86,13 @@ pub struct Restricted {
 }
 
 impl<'a> Supernet<'a> {
-    /// The super-network of an elastic space, with stored weights or seeded ones.
+    /// The super-network of an elastic space.
     ///
     /// # Errors
-    /// A space that is not elastic, or whose choices concern more than one block; weights
-    /// that are not those of its largest network.
+    /// A space that is not elastic, or whose choices concern more than one block.
     pub fn new(
         space: &'a Space,
-        weights: Option<Weights>,
+        weights: SupernetWeights,
         workbench: &Workbench,
     ) -> Result<Self, Error> {
         let options = space.block_options()?;
@@ -56,18 +105,11 @@ impl<'a> Supernet<'a> {
                 layer.push(block);
             }
         }
-        let objective = objective(workbench, &whole);
-        let seeded = || Arc::new(Seeded(workbench.seed())) as Weights;
-        let inner = weights.unwrap_or_else(seeded);
-        let engine = |source| Error::Engine {
-            id: space.name.clone(),
-            source,
-        };
-        let weights = Prefixes::of(inner, &whole, objective).map_err(engine)?;
         Ok(Supernet {
             space,
+            objective: objective(workbench, &whole),
             whole,
-            weights: Arc::new(weights),
+            weights,
             options,
             blocks,
         })
@@ -78,9 +120,18 @@ impl<'a> Supernet<'a> {
         &self.whole
     }
 
-    /// Weights of any sub-network: leading parts of those of the super-network.
-    pub fn weights(&self) -> Weights {
-        Arc::clone(&self.weights)
+    /// Weights of a sub-network: leading parts of those of the super-network.
+    ///
+    /// # Errors
+    /// Weights that are not those of the largest network of the space.
+    pub fn weights(&self, part: &Architecture, workbench: &Workbench) -> Result<Weights, Error> {
+        let source = self.weights.of(part, &self.whole, workbench);
+        let parts = source.and_then(|source| Prefixes::of(source, &self.whole, self.objective));
+        let parts = parts.map_err(|source| Error::Engine {
+            id: self.space.name.clone(),
+            source,
+        })?;
+        Ok(Arc::new(parts))
     }
 
     /// The sub-network with an option (a combination of choices) in every block.
@@ -146,7 +197,7 @@ impl<'a> Supernet<'a> {
             }
         })?;
         let ids = [self.space.name.clone()];
-        let weights = [Some(self.weights())];
+        let weights = [Some(self.weights(&self.whole, workbench)?)];
         let candidates = Candidates {
             ids: &ids,
             architectures: std::slice::from_ref(&self.whole),
@@ -292,7 +343,11 @@ impl Scorer for SubNetworkScorer<'_> {
             let scores = architectures.iter();
             return Ok(scores.map(|a| sign * restricted.scores(a)[0]).collect());
         }
-        let weights = vec![Some(self.supernet.weights()); ids.len()];
+        let weights = |part| (self.supernet.weights(part, self.workbench)).map(Some);
+        let weights: Vec<_> = architectures
+            .iter()
+            .map(weights)
+            .collect::<Result<_, _>>()?;
         let candidates = Candidates {
             ids,
             architectures,

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use lpzero::arch::{Architecture, Document, Space};
 use lpzero::nas::{Bound, Cost, Scorer};
-use lpzero::{Pass, Proxy, Restricted, SubNetworkScorer, Supernet, Workbench};
+use lpzero::{Pass, Proxy, Restricted, SubNetworkScorer, Supernet, SupernetWeights, Workbench};
 
 const SPACE: &str = r#"{"format": "lpzero-space", "version": 1, "space": {
     "name": "mini", "blocks": [3],
@@ -74,7 +74,7 @@ fn direct(
 #[test]
 fn a_restricted_score_of_weights_is_the_direct_one() {
     let (space, workbench) = (space(), workbench());
-    let supernet = Supernet::new(&space, None, &workbench).unwrap();
+    let supernet = Supernet::new(&space, SupernetWeights::Seeded, &workbench).unwrap();
     let proxies = proxies(&[
         "sum(l2(W))",
         "sum[ffn](mean(abs(W))) / params",
@@ -103,7 +103,7 @@ fn a_restricted_score_of_weights_is_the_direct_one() {
 #[test]
 fn the_whole_network_has_its_own_scores() {
     let (space, workbench) = (space(), workbench());
-    let supernet = Supernet::new(&space, None, &workbench).unwrap();
+    let supernet = Supernet::new(&space, SupernetWeights::Seeded, &workbench).unwrap();
     let proxies = proxies(&[
         "snip",
         "grad_norm",
@@ -129,7 +129,7 @@ fn the_whole_network_has_its_own_scores() {
 #[test]
 fn the_best_under_a_budget_is_the_best_of_all() {
     let (space, workbench) = (space(), workbench());
-    let supernet = Supernet::new(&space, None, &workbench).unwrap();
+    let supernet = Supernet::new(&space, SupernetWeights::Seeded, &workbench).unwrap();
     let all: Vec<Vec<usize>> = (0..18 * 18 * 18)
         .map(|i| vec![i % 18, i / 18 % 18, i / 324])
         .collect();
@@ -175,7 +175,7 @@ fn the_best_under_a_budget_is_the_best_of_all() {
 #[test]
 fn what_does_not_add_is_not_solved_for_and_what_needs_more_passes_is_refused() {
     let (space, workbench) = (space(), workbench());
-    let supernet = Supernet::new(&space, None, &workbench).unwrap();
+    let supernet = Supernet::new(&space, SupernetWeights::Seeded, &workbench).unwrap();
     let products = proxies(&["sum(l2(W)) * sum(l2(G))", "max(l2(W))"]);
     let restricted = restricted(&supernet, &workbench, &products);
     assert!(!restricted.adds(0) && !restricted.adds(1));

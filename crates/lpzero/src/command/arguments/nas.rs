@@ -47,6 +47,11 @@ pub struct Nas {
     #[arg(long, value_name = "DIR")]
     pub supernet: Option<PathBuf>,
 
+    /// A folder with a LoRA adapter of PEFT, merged into the super-network's weights: in a
+    /// sub-network at the ranks of its blocks, in --restricted scores at full rank.
+    #[arg(long, value_name = "DIR", requires = "supernet")]
+    pub adapter: Option<PathBuf>,
+
     /// Run the super-network once, and read the scores of all sub-networks off that
     /// pass: exact for proxies of weights alone, an approximation for others.
     #[arg(long, requires = "supernet")]
@@ -86,7 +91,7 @@ pub struct Nas {
 
     /// Continue the search in this folder with the configuration it was started with.
     #[arg(long, value_name = "DIR", conflicts_with_all = [
-        "out", "space", "proxy", "supernet", "restricted", "rerank", "method", "cost", "table", "budget", "population",
+        "out", "space", "proxy", "supernet", "adapter", "restricted", "rerank", "method", "cost", "table", "budget", "population",
         "max_params", "min_params", "max_decoder_params", "max_flops", "max_memory",
         "max_latency", "max_table", "batch", "positions", "objective", "text", "tokenizer",
     ])]

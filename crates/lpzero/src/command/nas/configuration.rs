@@ -1,14 +1,13 @@
 //! What an architecture search is a function of, as its folder keeps it.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use anyhow::Result;
 use lpzero::Proxy;
 use lpzero::arch::space::{BUILT_IN, LONAS};
 use lpzero::arch::{Document, Space};
 use lpzero::nas::{Bound, Cost, Table};
-use lpzero::nn::Stored;
+use lpzero::nn::Layout;
 use lpzero::trace::Weights;
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +17,7 @@ use crate::command::arguments::{
 use crate::command::failure::Failure;
 use crate::command::folder::CONFIGURATION;
 use crate::command::session::{failed, proxies};
+use crate::command::weights::stored;
 
 /// Everything that the user chose, with paths that mean the same in any folder.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -31,6 +31,8 @@ pub struct Configuration {
     pub pass: PassArguments,
     #[serde(default)]
     supernet: Option<PathBuf>,
+    #[serde(default)]
+    adapter: Option<PathBuf>,
     #[serde(default)]
     pub restricted: bool,
     #[serde(default)]
@@ -67,6 +69,12 @@ pub enum Weighted {
     Seeded,
     /// Those in a folder.
     Stored(Weights),
+    /// Those with a low-rank adapter.
+    Adapted {
+        base: Weights,
+        layout: &'static Layout,
+        folder: PathBuf,
+    },
 }
 
 const VERSION: u32 = 1;
@@ -75,14 +83,24 @@ const VERSION: u32 = 1;
 const SEEDED: &str = "seeded";
 
 /// The weights that --supernet names.
-fn weighted(path: &Path) -> Result<Weighted> {
+fn weighted(path: &Path, adapter: Option<&Path>) -> Result<Weighted> {
     if path == Path::new(SEEDED) {
-        return Ok(Weighted::Seeded);
+        return match adapter {
+            None => Ok(Weighted::Seeded),
+            Some(adapter) => Err(Failure::input(format_args!(
+                "--adapter {}: expected the folder that it belongs to as --supernet",
+                adapter.display()
+            ))),
+        };
     }
-    let stored = Stored::open_folder(path).map_err(Failure::input)?;
-    match stored {
-        Some(stored) => Ok(Weighted::Stored(Arc::new(stored))),
-        None => Err(Failure::input(format_args!(
+    match (stored(path)?, adapter) {
+        (Some(base), None) => Ok(Weighted::Stored(base)),
+        (Some(base), Some(adapter)) => Ok(Weighted::Adapted {
+            base,
+            layout: Layout::of_folder(path).map_err(Failure::input)?,
+            folder: adapter.to_owned(),
+        }),
+        (None, _) => Err(Failure::input(format_args!(
             "--supernet {}: expected a folder with model.safetensors, or `{SEEDED}`",
             path.display()
         ))),
@@ -126,6 +144,7 @@ impl Configuration {
                 // The best choice of every block is one of parts of one network.
                 None => (arguments.method == NasMethodArgument::Exact).then(|| SEEDED.into()),
             },
+            adapter: arguments.adapter.clone().map(absolute),
             restricted: arguments.restricted,
             rerank: arguments.rerank,
             method: arguments.method,
@@ -233,7 +252,10 @@ impl Configuration {
             },
             table,
             bounds: bounds.collect(),
-            supernet: self.supernet.as_deref().map(weighted).transpose()?,
+            supernet: match &self.supernet {
+                Some(path) => Some(weighted(path, self.adapter.as_deref())?),
+                None => None,
+            },
         })
     }
 

@@ -8,7 +8,9 @@ use std::time::Instant;
 use anyhow::Result;
 use lpzero::nas::{Candidate, Found, Problem, Record, Scorer, front};
 use lpzero::train::Journal;
-use lpzero::{Error, Restricted, SubNetworkScorer, Supernet, Workbench, one_budget};
+use lpzero::{
+    Error, Restricted, SubNetworkScorer, Supernet, SupernetWeights, Workbench, one_budget,
+};
 
 use super::configuration::{Configuration, Subject, Weighted};
 use super::report::{OfSupernet, Reranked};
@@ -38,8 +40,17 @@ impl<'a> Parts<'a> {
             return Ok(None);
         };
         let weights = match weighted {
-            Weighted::Seeded => None,
-            Weighted::Stored(weights) => Some(Arc::clone(weights)),
+            Weighted::Seeded => SupernetWeights::Seeded,
+            Weighted::Stored(weights) => SupernetWeights::Stored(Arc::clone(weights)),
+            Weighted::Adapted {
+                base,
+                layout,
+                folder,
+            } => SupernetWeights::Adapted {
+                base: Arc::clone(base),
+                layout,
+                folder: folder.clone(),
+            },
         };
         let exact = configuration.method == NasMethodArgument::Exact;
         if exact {
