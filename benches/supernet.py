@@ -60,6 +60,8 @@ print(
     f"floor {report['entropy_floor']:.4f}\n"
 )
 for folder in ("losses", "fresh"):
+    if not (out / folder / "truth.json").exists():
+        continue
     truth, losses = read(f"{folder}/truth.json"), [-e["score"] for e in entries(folder)]
     seconds = truth["provenance"]["evaluation_seconds"]
     print(
@@ -76,17 +78,25 @@ for folder in ("losses", "fresh"):
         ("hidden widths of the second half", lambda heads, hidden: sum(hidden[3:])),
     ]:
         print(f"  tau with {name}: {number(tau([(of(*x), y) for x, y in rows]))}")
-print("\nnamed proxies and baselines, and the found formulas, on fresh sub-networks\n")
-print("| proxy | tau | 95 % interval | over #Params | 95 % interval | given #Params |")
-print("| --- | ---: | --- | ---: | --- | ---: |")
-rows = read("fresh.json")["rows"] + read("found.json")["rows"]
-for row in sorted(rows, key=lambda row: -(row["tau"] or -1)):
-    over = row["over_params"] or {}
-    print(
-        f"| `{row['proxy']}` | {number(row['tau'])} | {ends(row['tau_ci'])} | "
-        f"{number(over.get('tau'))} | {ends(over.get('tau_ci'))} | "
-        f"{number(row['partial_tau_params'])} |"
-    )
+
+
+def ranking(title, rows):
+    print(f"\n{title}\n")
+    print("| proxy | tau | 95 % interval | over #Params | 95 % interval | given #Params |")
+    print("| --- | ---: | --- | ---: | --- | ---: |")
+    for row in sorted(rows, key=lambda row: -(row["tau"] or -1)):
+        over = row["over_params"] or {}
+        print(
+            f"| `{row['proxy']}` | {number(row['tau'])} | {ends(row['tau_ci'])} | "
+            f"{number(over.get('tau'))} | {ends(over.get('tau_ci'))} | "
+            f"{number(row['partial_tau_params'])} |"
+        )
+
+
+ranking("named proxies and baselines on all of losses", read("rank.json")["rows"])
+if (out / "found.json").exists():
+    rows = read("fresh.json")["rows"] + read("found.json")["rows"]
+    ranking("named proxies, baselines and found formulas on fresh", rows)
 print("\nsearches on one half of losses, tested on the other\n")
 print("| seed | test tau | 95 % interval | #Params there | difference | 95 % interval | formula |")
 print("| ---: | ---: | --- | ---: | ---: | --- | --- |")
