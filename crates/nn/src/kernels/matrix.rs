@@ -12,7 +12,7 @@ use gemm_common::simd::{V3, V4};
 #[cfg(target_arch = "x86_64")]
 use super::dispatch::InstructionSet;
 use super::threads::Threads;
-use crate::profile;
+use crate::{Real, profile};
 
 mod dual;
 
@@ -205,6 +205,39 @@ pub(crate) fn product<F: Multiply>(
         false => 1,
     };
     divide(parts, destination, into, scale, a, b);
+}
+
+/// Whether a map of so many weights has so few rows to map that packing the weights
+/// for a product takes as long as the product.
+pub(crate) fn is_lopsided(rows: usize, weights: usize) -> bool {
+    rows <= 128 && weights >= 1 << 22
+}
+
+/// `y = x weight^T` for few rows, by way of `turned = weight x^T`, which reads the
+/// weights, (outputs, inputs), as they lie. `turned` is as long as `y`.
+pub(crate) fn lopsided_product<F: Real>(
+    threads: Threads,
+    y: &mut [F],
+    x: &[F],
+    weight: &[F],
+    inputs: usize,
+    turned: &mut [F],
+) {
+    let (rows, outputs) = (x.len() / inputs, weight.len() / inputs);
+    let destination = MatrixMut::new(turned, rows);
+    let (a, b) = (Matrix::new(weight, inputs), Matrix::new(x, inputs));
+    product(
+        threads,
+        destination,
+        Into::Fresh,
+        F::one(),
+        a,
+        b.transposed(),
+    );
+    for (row, y) in y.chunks_exact_mut(outputs).enumerate() {
+        let column = turned.iter().skip(row).step_by(rows);
+        y.iter_mut().zip(column).for_each(|(y, &x)| *y = x);
+    }
 }
 
 /// Adds to `sums`, (rows of `a`, rows of `b`), the inner products of all rows of
@@ -468,6 +501,20 @@ mod tests {
         (0..x.len())
             .map(|i| x[(i % rows) * columns + i / rows])
             .collect()
+    }
+
+    #[test]
+    fn a_lopsided_product_is_the_product() {
+        let (rows, inputs, outputs) = (5, 130, 310);
+        let (x, weight) = (noise(rows * inputs, 0.1), noise(outputs * inputs, 0.2));
+        let expected = naive(&x, &transpose(&weight, inputs), rows, inputs, outputs);
+        let mut y = vec![1.0; rows * outputs];
+        let mut turned = vec![1.0; rows * outputs];
+        lopsided_product(Threads::ONE, &mut y, &x, &weight, inputs, &mut turned);
+        for (y, expected) in y.iter().zip(expected) {
+            assert!((y - expected).abs() < 1e-11);
+        }
+        assert!(is_lopsided(64, 4096 * 4096) && !is_lopsided(256, 4096 * 4096));
     }
 
     #[test]

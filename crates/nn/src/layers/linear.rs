@@ -1,7 +1,7 @@
 //! `y = x W^T + b`.
 
 use crate::kernels::elementwise::{add_column_sums, fill_rows};
-use crate::kernels::matrix::{Into, Matrix, MatrixMut, product};
+use crate::kernels::matrix::{Into, Matrix, MatrixMut, is_lopsided, lopsided_product, product};
 use crate::parameters::{Declarations, Initial, ParameterId};
 use crate::pass::{Pass, Rows};
 use crate::{Real, Site, Symbol};
@@ -52,6 +52,14 @@ impl Linear {
     pub(crate) fn forward<F: Real>(&self, pass: &mut Pass<'_, F>, rows: Rows, x: &[F]) -> Vec<F> {
         pass.show(self.site, Symbol::X, rows, x);
         let mut y = pass.take(rows.count() * self.outputs);
+        if self.bias.is_none() && is_lopsided(rows.count(), self.inputs * self.outputs) {
+            let mut turned = pass.take(y.len());
+            let weight = pass.weight(self.weight);
+            lopsided_product(pass.threads, &mut y, x, weight, self.inputs, &mut turned);
+            pass.give([turned]);
+            pass.show(self.site, Symbol::A, rows, &y);
+            return y;
+        }
         let into = match self.bias {
             Some(bias) => {
                 fill_rows(pass.threads, &mut y, pass.weight(bias));
