@@ -73,7 +73,7 @@ pub(super) struct Stored {
 
 impl Stored {
     /// The same tensor of two dimensions without its first rows.
-    pub(super) fn from_row(&self, row: usize) -> Self {
+    pub(super) fn below_row(&self, row: usize) -> Self {
         let size = self.element.map_or(0, Element::size);
         let columns = self.shape.get(1).copied().unwrap_or(1);
         let mut rest = self.clone();

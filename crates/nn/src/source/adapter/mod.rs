@@ -106,7 +106,7 @@ impl<F: Real> Adapted<F> {
             for piece in pieces {
                 let map = Map {
                     down: down.clone(),
-                    up: up.from_row(piece.index * piece.outputs),
+                    up: up.below_row(piece.index * piece.outputs),
                     inputs: piece.inputs,
                     outputs: piece.outputs,
                     ranks,
