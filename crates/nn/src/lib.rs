@@ -53,6 +53,7 @@ pub use dual::Dual;
 pub use error::Error;
 pub use kernels::dispatch::InstructionSet;
 pub use kernels::matrix::add_inner_products;
+pub use kernels::memory::return_large_buffers;
 pub use network::{Curvature, MAX_ACTIVATIONS, Network, rademacher, streamed_weights};
 pub use objective::Objective;
 pub use optimiser::{AdamW, Gradients, clip_factor};
