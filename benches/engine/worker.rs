@@ -14,7 +14,7 @@ use anyhow::{Context, bail};
 use lpzero_arch::{Architecture, Reading};
 use lpzero_nn::{
     AdamW, Batch, Gradients, Network, NoVisitor, Objective, Site, TensorView, Visitor, Workspace,
-    clip_factor,
+    clip_factor, return_large_buffers,
 };
 use lpzero_trace::{
     DEFAULT_MEMORY, Resources, Tokens, TraceSpec, build_traces, memory_estimate, visit_passes,
@@ -57,6 +57,8 @@ pub enum Prepared {
 
 /// Answers commands until `quit` or the end of the input.
 pub fn serve() -> anyhow::Result<()> {
+    // As the command does.
+    return_large_buffers();
     let mut memory = Memory::default();
     let mut prepared = None;
     for line in io::stdin().lock().lines() {

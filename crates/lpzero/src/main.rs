@@ -10,5 +10,6 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
+    lpzero_nn::return_large_buffers();
     command::run(command::arguments::Arguments::parse())
 }

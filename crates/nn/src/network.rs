@@ -1,5 +1,6 @@
 //! A network: an architecture with weights and an objective.
 
+mod blocks;
 mod evaluate;
 mod hessian;
 mod jacobian;
@@ -18,8 +19,8 @@ use crate::batch::mask_token;
 use crate::kernels::elementwise::{long_inner_product, scale};
 use crate::kernels::threads::Threads;
 use crate::layers::{
-    Embedding, Head, MaskedToken, Norm, SharedGradients, Sublayer, SublayerCache, gather,
-    norm_index, outer_site, scatter_add, unsupported,
+    Embedding, Head, MaskedToken, Norm, SharedGradients, Sublayer, norm_index, outer_site,
+    scatter_add, unsupported,
 };
 use crate::parameters::{Declarations, Initial, Parameter, Parameters, Part, Tensors};
 use crate::pass::{Pass, Rows};
@@ -378,47 +379,6 @@ impl<F: Real> Network<F> {
         Ok(loss)
     }
 
-    /// From the input of the first block to the output of the last, both (batch,
-    /// positions, width).
-    fn forward_blocks(
-        &self,
-        pass: &mut Pass<'_, F>,
-        rows: Rows,
-        mut x: Vec<F>,
-    ) -> Result<(Vec<F>, BlockCaches<F>), Error> {
-        let mut caches = Vec::with_capacity(self.layers.blocks.len());
-        for (layer, block) in self.layers.blocks.iter().enumerate() {
-            let (y, cache) = self.in_block(pass, layer, |pass| {
-                let [mixer, feed_forward] = block;
-                let (middle, of_mixer) = mixer.forward(pass, rows, x);
-                let (y, of_feed_forward) = feed_forward.forward(pass, rows, middle);
-                (y, [of_mixer, of_feed_forward])
-            })?;
-            caches.push(cache);
-            x = y;
-        }
-        Ok((x, caches))
-    }
-
-    /// From the gradient with respect to the output of the last block to that with
-    /// respect to the input of the first.
-    fn backward_blocks(
-        &self,
-        pass: &mut Pass<'_, F>,
-        rows: Rows,
-        caches: BlockCaches<F>,
-        mut d: Vec<F>,
-    ) -> Result<Vec<F>, Error> {
-        let blocks = self.layers.blocks.iter().zip(caches).enumerate();
-        for (layer, ([mixer, feed_forward], [of_mixer, of_feed_forward])) in blocks.rev() {
-            d = self.in_block(pass, layer, |pass| {
-                let d = feed_forward.backward(pass, rows, of_feed_forward, d);
-                mixer.backward(pass, rows, of_mixer, d)
-            })?;
-        }
-        Ok(d)
-    }
-
     /// The final norm and a loss of the last hidden state, which comes with its
     /// gradient; forward and, where there is a backward half, backward to the
     /// output of the last block.
@@ -427,17 +387,14 @@ impl<F: Real> Network<F> {
         pass: &mut Pass<'_, F>,
         rows: Rows,
         x: Vec<F>,
-        loss: impl FnOnce(&mut Pass<'_, F>, &[F]) -> (f64, Vec<F>),
+        loss: impl FnOnce(&mut Pass<'_, F>, Vec<F>) -> (f64, Vec<F>),
     ) -> Result<(f64, Vec<F>), Error> {
         self.in_end(pass, |pass| {
             let Some(norm) = self.layers.final_norm else {
-                let (loss, d) = loss(pass, &x);
-                pass.give([x]);
-                return (loss, d);
+                return loss(pass, x);
             };
             let (hidden, statistics) = norm.forward(pass, rows, &x);
-            let (loss, mut d) = loss(pass, &hidden);
-            pass.give([hidden]);
+            let (loss, mut d) = loss(pass, hidden);
             if pass.is_differentiated() {
                 let dx = norm.backward(pass, rows, &x, statistics, &d);
                 pass.give([std::mem::replace(&mut d, dx)]);
@@ -450,12 +407,12 @@ impl<F: Real> Network<F> {
     }
 
     /// The objective, and its gradient with respect to the last hidden state
-    /// (batch, positions, width).
+    /// (batch, positions, width), which goes back to the workspace.
     fn loss(
         &self,
         pass: &mut Pass<'_, F>,
         (batch, masked): (&Batch, &[usize]),
-        hidden: &[F],
+        hidden: Vec<F>,
         losses: &mut Vec<f64>,
         shared: &mut SharedGradients<F>,
     ) -> (f64, Vec<F>) {
@@ -485,39 +442,44 @@ impl<F: Real> Network<F> {
                 let name = "objective.projection";
                 random::fill_normal(pass.threads, (self.seed, name), 1.0, &mut d);
                 let share = 1.0 / hidden.len() as f64;
-                let loss = long_inner_product(hidden, &d) * share;
+                let loss = long_inner_product(&hidden, &d) * share;
                 scale(pass.threads, &mut d, F::of(share));
+                pass.give([hidden]);
                 (loss, d)
             }
             Goal::OutputSum => {
                 let mut d = pass.take(hidden.len());
                 d.fill(F::one());
-                (long_inner_product(hidden, &d), d)
+                let loss = long_inner_product(&hidden, &d);
+                pass.give([hidden]);
+                (loss, d)
             }
         }
     }
 
-    /// A loss of some rows of the hidden state, with its gradient spread back
-    /// over all of them.
+    /// A loss of some rows of the hidden state, in increasing order, with its
+    /// gradient spread back over all of them.
     fn on_rows(
         &self,
         pass: &mut Pass<'_, F>,
-        hidden: &[F],
+        mut hidden: Vec<F>,
         rows: &[usize],
         loss: impl FnOnce(&mut Pass<'_, F>, &[F]) -> (f64, Vec<F>),
     ) -> (f64, Vec<F>) {
-        let mut picked = pass.take(rows.len() * self.architecture.width);
-        gather(hidden, rows, &mut picked);
-        let (loss, dpicked) = loss(pass, &picked);
-        let mut d = pass.zeroed(hidden.len());
+        let (all, width) = (hidden.len(), self.architecture.width);
+        // In place: no row moves behind where it was.
+        for (to, &row) in rows.iter().enumerate() {
+            hidden.copy_within(row * width..(row + 1) * width, to * width);
+        }
+        hidden.truncate(rows.len() * width);
+        let (loss, dpicked) = loss(pass, &hidden);
+        pass.give([hidden]);
+        let mut d = pass.zeroed(all);
         scatter_add(&dpicked, rows, &mut d);
-        pass.give([picked, dpicked]);
+        pass.give([dpicked]);
         (loss, d)
     }
 }
-
-/// What every block leaves for its backward pass: its mixer, its feed-forward network.
-type BlockCaches<F> = Vec<[SublayerCache<F>; 2]>;
 
 /// Name, shape and initial values of every tensor that a network declares.
 ///

@@ -35,7 +35,7 @@ impl Rows {
 pub(crate) enum Keep {
     /// Whatever the backward half reads.
     All,
-    /// The input of every sublayer; the rest is computed again.
+    /// The input of every block; the rest is computed again.
     Inputs,
     /// Nothing: there is no backward half, and no gradient.
     Nothing,

@@ -54,10 +54,9 @@ impl<F: Real> Workspace<F> {
         }
     }
 
-    /// For networks that would not fit otherwise: a pass keeps of every half of
-    /// a block its input alone, and computes the rest again when the backward
-    /// pass comes by. That costs a third of its time; the results are the same
-    /// to the bit.
+    /// For networks that would not fit otherwise: a pass keeps of every block its
+    /// input alone, and computes the rest again when the backward pass comes by.
+    /// That costs less than a third of its time; the results are the same to the bit.
     #[must_use]
     pub fn frugal(self) -> Self {
         Workspace {

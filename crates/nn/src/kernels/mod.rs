@@ -12,6 +12,7 @@ pub(crate) mod convolution;
 pub(crate) mod elementwise;
 pub(crate) mod fourier;
 pub(crate) mod matrix;
+pub(crate) mod memory;
 pub(crate) mod norm;
 pub(crate) mod optimiser;
 pub(crate) mod reduce;

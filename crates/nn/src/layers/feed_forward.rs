@@ -77,22 +77,42 @@ impl FeedForward {
         rows: Rows,
         x: &[F],
     ) -> (Vec<F>, FeedForwardCache<F>) {
-        let mut cache = Vec::with_capacity(self.hidden.len());
-        let mut input: Option<Vec<F>> = None;
+        let cache = self.prepare(pass, rows, x);
+        let y = self.dense_forward(pass, rows, &self.last, (x, &cache));
+        (y, cache)
+    }
+
+    /// What [`backward`](Self::backward) needs, without the output.
+    pub(super) fn prepare<F: Real>(
+        &self,
+        pass: &mut Pass<'_, F>,
+        rows: Rows,
+        x: &[F],
+    ) -> FeedForwardCache<F> {
+        let mut cache = FeedForwardCache(Vec::with_capacity(self.hidden.len()));
         for dense in &self.hidden {
-            let before = dense.forward(pass, rows, input.as_deref().unwrap_or(x));
-            let mut after = pass.take(before.len());
-            activation::forward(pass.threads, self.activation, &before, &mut after);
-            cache.push(before);
-            if let Some(used) = input.replace(after) {
-                pass.give([used]);
-            }
+            let before = self.dense_forward(pass, rows, dense, (x, &cache));
+            cache.0.push(before);
         }
-        let y = self.last.forward(pass, rows, input.as_deref().unwrap_or(x));
-        if let Some(used) = input {
-            pass.give([used]);
-        }
-        (y, FeedForwardCache(cache))
+        cache
+    }
+
+    /// A dense layer of what the layers before it have left.
+    fn dense_forward<F: Real>(
+        &self,
+        pass: &mut Pass<'_, F>,
+        rows: Rows,
+        dense: &Linear,
+        (x, cache): (&[F], &FeedForwardCache<F>),
+    ) -> Vec<F> {
+        let Some(before) = cache.0.last() else {
+            return dense.forward(pass, rows, x);
+        };
+        let mut after = pass.take(before.len());
+        activation::forward(pass.threads, self.activation, before, &mut after);
+        let y = dense.forward(pass, rows, &after);
+        pass.give([after]);
+        y
     }
 
     pub(super) fn backward<F: Real>(
@@ -111,10 +131,10 @@ impl FeedForward {
         for (mut before, dense) in cache.0.into_iter().rev().zip(after) {
             let mut after = pass.take(before.len());
             activation::with_slope(pass.threads, self.activation, &mut before, &mut after);
-            let mut dinput = dense.backward_fresh(pass, rows, &after, d.as_deref().unwrap_or(dy));
-            multiply_by(pass.threads, &mut dinput, &before);
-            pass.give([before, after]);
-            if let Some(used) = d.replace(dinput) {
+            dense.backward_here(pass, rows, &mut after, d.as_deref().unwrap_or(dy));
+            multiply_by(pass.threads, &mut after, &before);
+            pass.give([before]);
+            if let Some(used) = d.replace(after) {
                 pass.give([used]);
             }
         }

@@ -63,14 +63,26 @@ impl GatedFeedForward {
         rows: Rows,
         x: &[F],
     ) -> (Vec<F>, GatedFeedForwardCache<F>) {
-        let up = self.up.forward(pass, rows, x);
-        let gate = self.gate.forward(pass, rows, x);
+        let cache = self.prepare(pass, rows, x);
+        let GatedFeedForwardCache { gate, up } = &cache;
         let mut hidden = pass.take(gate.len());
-        activation::forward(pass.threads, self.activation, &gate, &mut hidden);
-        multiply_by(pass.threads, &mut hidden, &up);
+        activation::forward(pass.threads, self.activation, gate, &mut hidden);
+        multiply_by(pass.threads, &mut hidden, up);
         let y = self.down.forward(pass, rows, &hidden);
         pass.give([hidden]);
-        (y, GatedFeedForwardCache { gate, up })
+        (y, cache)
+    }
+
+    /// What [`backward`](Self::backward) needs, without the output.
+    pub(super) fn prepare<F: Real>(
+        &self,
+        pass: &mut Pass<'_, F>,
+        rows: Rows,
+        x: &[F],
+    ) -> GatedFeedForwardCache<F> {
+        let up = self.up.forward(pass, rows, x);
+        let gate = self.gate.forward(pass, rows, x);
+        GatedFeedForwardCache { gate, up }
     }
 
     pub(super) fn backward<F: Real>(
@@ -86,12 +98,13 @@ impl GatedFeedForward {
         activation::with_slope(pass.threads, self.activation, &mut slope, &mut opened);
         let mut hidden = pass.take(up.len());
         multiply(pass.threads, &mut hidden, &opened, &up);
-        let dhidden = self.down.backward_fresh(pass, rows, &hidden, dy);
+        self.down.backward_here(pass, rows, &mut hidden, dy);
+        let dhidden = hidden;
         let (mut dup, mut dgate) = (opened, slope);
         multiply_by(pass.threads, &mut dup, &dhidden);
         multiply_by(pass.threads, &mut dgate, &up);
         multiply_by(pass.threads, &mut dgate, &dhidden);
-        pass.give([up, hidden, dhidden]);
+        pass.give([up, dhidden]);
         let mut dx = self.up.backward_fresh(pass, rows, x, &dup);
         self.gate
             .backward(pass, rows, x, &dgate, &mut dx, Into::Sum);

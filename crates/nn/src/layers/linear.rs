@@ -108,6 +108,19 @@ impl Linear {
         dx
     }
 
+    /// [`backward`](Self::backward) that puts the gradient where `x` was.
+    pub(crate) fn backward_here<F: Real>(
+        &self,
+        pass: &mut Pass<'_, F>,
+        rows: Rows,
+        x: &mut [F],
+        dy: &[F],
+    ) {
+        pass.show(self.site, Symbol::D, rows, dy);
+        self.backward_weights(pass, x, dy, None);
+        self.backward_input(pass, dy, x, Into::Fresh);
+    }
+
     /// [`backward_fresh`](Self::backward_fresh) for a weight that others use
     /// too; `shared` is the gradient that they have collected.
     pub(crate) fn backward_shared<F: Real>(

@@ -14,7 +14,7 @@ use super::relative::{RelativeAttention, RelativeAttentionCache};
 use super::transform::LinearTransform;
 use crate::kernels::elementwise::add;
 use crate::parameters::Declarations;
-use crate::pass::{Keep, Pass, Rows};
+use crate::pass::{Pass, Rows};
 use crate::{Real, Role, Site};
 
 /// What a sublayer computes.
@@ -71,6 +71,21 @@ impl Function {
             Function::Gated(layer) => {
                 let (y, cache) = layer.forward(pass, rows, x);
                 (y, FunctionCache::Gated(cache))
+            }
+        }
+    }
+
+    /// What `backward` needs, without the output where that saves work.
+    fn prepare<F: Real>(&self, pass: &mut Pass<'_, F>, rows: Rows, x: &[F]) -> FunctionCache<F> {
+        match self {
+            Function::FeedForward(layer) => {
+                FunctionCache::FeedForward(layer.prepare(pass, rows, x))
+            }
+            Function::Gated(layer) => FunctionCache::Gated(layer.prepare(pass, rows, x)),
+            _ => {
+                let (y, cache) = self.forward(pass, rows, x);
+                pass.give([y]);
+                cache
             }
         }
     }
@@ -139,8 +154,7 @@ impl<F> FunctionCache<F> {
 pub(crate) struct SublayerCache<F> {
     /// The sublayer's input.
     x: Vec<F>,
-    /// Nothing where the pass computes it again, or needs it no more.
-    kept: Option<Kept<F>>,
+    kept: Kept<F>,
 }
 
 /// What a sublayer computed on its way.
@@ -280,6 +294,7 @@ impl Sublayer {
         self.end
     }
 
+    /// The output, and what [`backward`](Self::backward) needs.
     pub(crate) fn forward<F: Real>(
         &self,
         pass: &mut Pass<'_, F>,
@@ -287,21 +302,38 @@ impl Sublayer {
         x: Vec<F>,
     ) -> (Vec<F>, SublayerCache<F>) {
         let (y, kept) = self.compute(pass, rows, &x);
-        if pass.keep == Keep::All {
-            let kept = Some(kept);
-            return (y, SublayerCache { x, kept });
-        }
+        (y, SublayerCache { x, kept })
+    }
+
+    /// The output alone.
+    pub(crate) fn apply<F: Real>(&self, pass: &mut Pass<'_, F>, rows: Rows, x: &[F]) -> Vec<F> {
+        let (y, kept) = self.compute(pass, rows, x);
         let buffers = kept.function.into_buffers().into_iter();
         buffers.for_each(|buffer| pass.give([buffer]));
         if let Some((sum, statistics)) = kept.norm {
             pass.give([sum, statistics]);
         }
-        if pass.keep == Keep::Nothing {
-            pass.give([x]);
-            let x = Vec::new();
-            return (y, SublayerCache { x, kept: None });
-        }
-        (y, SublayerCache { x, kept: None })
+        y
+    }
+
+    /// What [`backward`](Self::backward) needs alone.
+    pub(crate) fn prepare<F: Real>(
+        &self,
+        pass: &mut Pass<'_, F>,
+        rows: Rows,
+        x: Vec<F>,
+    ) -> SublayerCache<F> {
+        let Some((norm, NormPlacement::Pre | NormPlacement::PreWithoutFinal)) = &self.norm else {
+            let (y, cache) = self.forward(pass, rows, x);
+            pass.give([y]);
+            return cache;
+        };
+        let (inner, statistics) = norm.forward(pass, rows, &x);
+        let function = self.function.prepare(pass, rows, &inner);
+        pass.give([inner, statistics]);
+        let norm = None;
+        let kept = Kept { function, norm };
+        SublayerCache { x, kept }
     }
 
     fn compute<F: Real>(&self, pass: &mut Pass<'_, F>, rows: Rows, x: &[F]) -> (Vec<F>, Kept<F>) {
@@ -337,11 +369,7 @@ impl Sublayer {
         dy: Vec<F>,
     ) -> Vec<F> {
         let SublayerCache { x, kept } = cache;
-        let Kept { function, norm } = kept.unwrap_or_else(|| {
-            let (y, kept) = pass.unseen(|pass| self.compute(pass, rows, &x));
-            pass.give([y]);
-            kept
-        });
+        let Kept { function, norm } = kept;
         let dx = match (&self.norm, norm) {
             (Some((layer, NormPlacement::Post)), Some((sum, statistics))) => {
                 let dsum = layer.backward(pass, rows, &sum, statistics, &dy);

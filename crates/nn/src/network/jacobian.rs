@@ -60,8 +60,9 @@ impl<F: Real> Network<F> {
         let (x, caches) = self.forward_blocks(pass, rows, x)?;
         pass.give([x]);
         let blocks = self.layers.blocks.iter().zip(caches).enumerate();
-        for (layer, (block, caches)) in blocks.rev() {
+        for (layer, (block, cache)) in blocks.rev() {
             self.in_block(pass, layer, |pass| {
+                let caches = cache.restored(pass, rows, block);
                 let halves = block.iter().zip(caches).enumerate();
                 for (half, (sublayer, cache)) in halves.rev() {
                     let name = format!("signs.{}", 2 * layer + half);

@@ -77,7 +77,9 @@ impl<F: Real> Network<F> {
         let (loss, d) = self.at_end(pass, rows, x, |pass, hidden| {
             let mut d = pass.take(hidden.len());
             d.fill(F::one());
-            (long_inner_product(hidden, &d), d)
+            let loss = long_inner_product(&hidden, &d);
+            pass.give([hidden]);
+            (loss, d)
         })?;
         let d = self.backward_blocks(pass, rows, caches, d)?;
         for symbol in [Symbol::D, Symbol::J] {

@@ -1,0 +1,33 @@
+//! What the system does with memory that is given back.
+
+/// Lets large buffers that are freed go back to the system at once, in the whole
+/// process: for applications to call before their first pass, from `main`.
+///
+/// Buffers of a network have many sizes. The C library of GNU/Linux takes memory for
+/// the first large ones from the system, learns from the first that are freed to keep
+/// them in lists of its own, and then loses what lies between those that are in use,
+/// up to a quarter of what a pass needs. With a fixed limit it does not. Elsewhere this does
+/// nothing; results never depend on it.
+pub fn return_large_buffers() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    {
+        use std::ffi::c_int;
+
+        /// Of `mallopt(3)`: the fewest bytes of a buffer that has pages of its own.
+        const M_MMAP_THRESHOLD: c_int = -3;
+
+        /// More than a matrix product packs at once: such buffers come and go with
+        /// every product.
+        const LARGE: c_int = 3_000_000;
+
+        // SAFETY: the signature is that of the C library, which takes a lock of its
+        // own; a value that it refuses changes nothing.
+        #[allow(unsafe_code)]
+        unsafe {
+            unsafe extern "C" {
+                fn mallopt(parameter: c_int, value: c_int) -> c_int;
+            }
+            mallopt(M_MMAP_THRESHOLD, LARGE);
+        }
+    }
+}
