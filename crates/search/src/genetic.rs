@@ -108,7 +108,7 @@ fn evolve<S: Space>(
         run.tick();
     }
     let mut wanted = Wanted::ANY;
-    let mut iteration = 0;
+    let mut iteration = 0_usize;
     let beside = (S::NEIGHBOURS * settings.offspring as f64) as usize;
     while !run.finished() {
         let mut batch = Vec::with_capacity(settings.offspring);
@@ -122,7 +122,7 @@ fn evolve<S: Space>(
             batch.extend(attempts.find_map(|_| breeder.breed(&population, &mut run, &mut random)));
         }
         let worst = population.worst();
-        if iteration % FORESIGHT == 0 {
+        if iteration.is_multiple_of(FORESIGHT) {
             let members = &population.members;
             wanted = Wanted::foreseen(worst, members, &run.problem, &run.fitness);
         }

@@ -148,7 +148,11 @@ impl Products {
         let mut attainable = vec![1.0; truths.len()];
         let search = |design: &Design| {
             let sets = control.pool.install(|| design.beam(&factors, longest));
-            (!control.cancelled()).then_some(sets).unwrap_or_default()
+            if control.cancelled() {
+                Vec::new()
+            } else {
+                sets
+            }
         };
         for target in [Target::Scores, Target::NormalScores] {
             let targets = truths.iter().map(|truth| target.of(truth));
