@@ -1,6 +1,7 @@
 //! What a search maximises: the strength of a rank correlation with the truth
 //! on the search split.
 
+use crate::assess::Drift;
 use crate::pruning;
 use crate::statistics::{Correlation, Workspace, rank};
 use crate::{Error, Problem};
@@ -19,13 +20,16 @@ pub struct Fitness {
 struct Target {
     truth: Vec<f64>,
     ranks: Vec<f64>,
+    /// What counts as a correlation of 1.
+    attainable: f64,
 }
 
 /// How well one formula does.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Measured {
     /// Absolute correlation, 0 to 1; where there are several ground truths, the
-    /// weakest one, and 0 where the signs disagree.
+    /// weakest one of their shares of what is attainable, and 0 where the signs
+    /// disagree.
     pub strength: f64,
     /// Whether larger scores go with smaller truths.
     pub reversed: bool,
@@ -62,13 +66,37 @@ impl Fitness {
                     n: truth.len(),
                 });
             }
-            Ok(Target { truth, ranks })
+            Ok(Target {
+                truth,
+                ranks,
+                attainable: 1.0,
+            })
         };
         let targets = truths.into_iter().map(target).collect::<Result<_, _>>()?;
         Ok(Self {
             correlation,
             targets,
         })
+    }
+
+    /// The same, with correlations by ground truth as shares of what is attainable
+    /// there. Noisy scores allow no correlation of 1: without this, the weakest of
+    /// several ground truths is the noisiest one, however little is left to gain
+    /// on it.
+    #[must_use]
+    pub(crate) fn relative_to(mut self, attainable: &[f64]) -> Self {
+        for (target, attainable) in self.targets.iter_mut().zip(attainable) {
+            target.attainable = *attainable;
+        }
+        self
+    }
+
+    /// What counts as a correlation of 1, by ground truth.
+    pub(crate) fn attainable(&self) -> Vec<f64> {
+        self.targets
+            .iter()
+            .map(|target| target.attainable)
+            .collect()
     }
 
     /// The fitness for the search splits of a problem.
@@ -88,14 +116,19 @@ impl Fitness {
         workspace: &mut Workspace,
     ) -> Option<Measured> {
         let correlations = self.correlations(columns, workspace)?;
-        Some(Measured::weakest(correlations.into_iter()))
+        let shares = correlations.iter().zip(&self.targets);
+        Some(Measured::weakest(
+            shares.map(|(c, target)| c / target.attainable),
+        ))
     }
 
     /// Upper confidence bound of what the strength on all architectures can be,
-    /// given scores of the first ones; 0 where a correlation is undefined.
+    /// given scores of the first ones and, where it is known, the drift of each
+    /// ground truth from there; 0 where a correlation is undefined.
     pub(crate) fn upper_bound<C: AsRef<[f64]>>(
         &self,
         columns: &[C],
+        drifts: &[Drift],
         workspace: &mut Workspace,
     ) -> f64 {
         let Some(correlations) = self.correlations(columns, workspace) else {
@@ -104,8 +137,14 @@ impl Fitness {
         let with = |sign: f64| {
             let targets = correlations.iter().zip(columns).zip(&self.targets);
             targets
-                .map(|((c, column), target)| {
-                    pruning::upper_bound(sign * c, column.as_ref().len(), target.truth.len())
+                .enumerate()
+                .map(|(index, ((c, column), target))| {
+                    let (seen, all) = (column.as_ref().len(), target.truth.len());
+                    let bound = match drifts.get(index) {
+                        Some(drift) => drift.upper_bound(sign * c),
+                        None => pruning::upper_bound(sign * c, seen, all),
+                    };
+                    bound / target.attainable
                 })
                 .fold(f64::INFINITY, f64::min)
         };
@@ -113,7 +152,7 @@ impl Fitness {
     }
 
     /// One correlation per ground truth, of those that have a column.
-    fn correlations<C: AsRef<[f64]>>(
+    pub(crate) fn correlations<C: AsRef<[f64]>>(
         &self,
         columns: &[C],
         workspace: &mut Workspace,

@@ -134,7 +134,7 @@ fn covariance(rows: &[&[f64]], weights: &[f64], noise: f64) -> Vec<f64> {
 
 /// The lower factor L of a positive definite matrix L L^T, in place; `None`
 /// where it is not positive definite.
-fn cholesky(mut matrix: Vec<f64>, n: usize) -> Option<Vec<f64>> {
+pub(crate) fn cholesky(mut matrix: Vec<f64>, n: usize) -> Option<Vec<f64>> {
     for i in 0..n {
         let (above, row) = matrix.split_at_mut(i * n);
         for j in 0..i {
@@ -150,7 +150,7 @@ fn cholesky(mut matrix: Vec<f64>, n: usize) -> Option<Vec<f64>> {
     Some(matrix)
 }
 
-fn solve_lower(factor: &[f64], mut y: Vec<f64>) -> Vec<f64> {
+pub(crate) fn solve_lower(factor: &[f64], mut y: Vec<f64>) -> Vec<f64> {
     let n = y.len();
     for i in 0..n {
         y[i] = (y[i] - dot(&factor[i * n..i * n + i], &y[..i])) / factor[i * n + i];
@@ -158,7 +158,7 @@ fn solve_lower(factor: &[f64], mut y: Vec<f64>) -> Vec<f64> {
     y
 }
 
-fn solve_upper(factor: &[f64], mut y: Vec<f64>) -> Vec<f64> {
+pub(crate) fn solve_upper(factor: &[f64], mut y: Vec<f64>) -> Vec<f64> {
     let n = y.len();
     for i in (0..n).rev() {
         y[i] /= factor[i * n + i];

@@ -16,8 +16,10 @@ use lpzero_proxy::Node;
 use rand::Rng;
 
 use crate::archive::{Archive, Individual};
+use crate::assess::Wanted;
 use crate::budget::Control;
 use crate::generate::{Generator, Grammar, pick};
+use crate::powers::Products;
 use crate::run::{Found, Run, Settings};
 use crate::seed::Stream;
 use crate::space::{Formulas, Space, Trees};
@@ -29,6 +31,9 @@ const ALIKE: f64 = 0.995;
 
 /// Probability that a parent comes from the archive.
 const FROM_ARCHIVE: f64 = 0.2;
+
+/// Batches after which it is seen anew how correlations of members have moved.
+const FORESIGHT: usize = 8;
 
 /// Attempts at one offspring before its place in the batch stays empty.
 const ATTEMPTS: usize = 8;
@@ -51,7 +56,7 @@ pub fn search(
     let limits = &settings.limits;
     if let Some(template) = &settings.template {
         let space = Templates::new(template, generator, limits)?;
-        return evolve(&space, &[], problem, settings, control);
+        return evolve(&space, &[], false, problem, settings, control);
     }
     match settings.grammar {
         Grammar::Aggregates => {
@@ -60,11 +65,11 @@ pub fn search(
             let scalars = scalars.map(|scalar| Node::Scalar(*scalar));
             let known: Vec<Node> = problem.seeds.iter().cloned().chain(scalars).collect();
             let space = Formulas { generator, limits };
-            evolve(&space, &known, problem, settings, control)
+            evolve(&space, &known, settings.powers, problem, settings, control)
         }
         Grammar::Paper { unary } => {
             let space = Trees { generator, unary };
-            evolve(&space, &[], problem, settings, control)
+            evolve(&space, &[], false, problem, settings, control)
         }
     }
 }
@@ -73,6 +78,7 @@ pub fn search(
 fn evolve<S: Space>(
     space: &S,
     known: &[Node],
+    powers: bool,
     problem: Problem<'_>,
     settings: &Settings,
     control: &mut Control<'_>,
@@ -86,17 +92,23 @@ fn evolve<S: Space>(
         visited: HashSet::new(),
         neighbours: VecDeque::new(),
     };
+    // First, because they tell what is attainable on each ground truth.
+    if powers {
+        population.settle_all(Products::of(&mut run)?.evaluate(&mut run)?);
+    }
     for chunk in known.chunks(settings.offspring) {
         let batch = chunk.iter().filter_map(|formula| run.admit(formula));
         let batch = batch.collect();
-        population.settle_all(run.evaluate(batch, 0.0)?);
+        population.settle_all(run.evaluate(batch, &Wanted::ANY)?);
     }
     while !population.is_full() && !run.finished() {
         let drawn = (0..settings.offspring).filter_map(|_| breeder.draw(&mut run, &mut random));
         let batch = drawn.collect();
-        population.settle_all(run.evaluate(batch, 0.0)?);
+        population.settle_all(run.evaluate(batch, &Wanted::ANY)?);
         run.tick();
     }
+    let mut wanted = Wanted::ANY;
+    let mut iteration = 0_usize;
     let beside = (S::NEIGHBOURS * settings.offspring as f64) as usize;
     while !run.finished() {
         let mut batch = Vec::with_capacity(settings.offspring);
@@ -110,7 +122,12 @@ fn evolve<S: Space>(
             batch.extend(attempts.find_map(|_| breeder.breed(&population, &mut run, &mut random)));
         }
         let worst = population.worst();
-        population.settle_all(run.evaluate(batch, worst)?);
+        if iteration.is_multiple_of(FORESIGHT) {
+            let members = &population.members;
+            wanted = Wanted::foreseen(worst, members, &run.problem, &run.fitness);
+        }
+        population.settle_all(run.evaluate(batch, &wanted.raised(worst))?);
+        iteration += 1;
         run.tick();
     }
     run.finish()

@@ -68,6 +68,10 @@ pub fn upper_bound(correlation: f64, seen: usize, all: usize) -> f64 {
     let (seen, all) = (seen as f64, all as f64);
     let finite_population = (1.0 - seen / all).sqrt();
     let error = (1.06 / (seen - 3.0)).sqrt() * finite_population;
-    let z = correlation.clamp(-1.0 + 1e-9, 1.0 - 1e-9).atanh();
-    (z + CONFIDENCE * error).tanh()
+    (fisher(correlation) + CONFIDENCE * error).tanh()
+}
+
+/// Fisher's z of a correlation, which is finite for perfect ones too.
+pub(crate) fn fisher(correlation: f64) -> f64 {
+    correlation.clamp(-1.0 + 1e-9, 1.0 - 1e-9).atanh()
 }

@@ -1,6 +1,7 @@
 //! Random search: the same generator, rules and archive without evolution, to
 //! compare with.
 
+use crate::assess::Wanted;
 use crate::budget::Control;
 use crate::generate::Generator;
 use crate::run::{Found, Run, Settings};
@@ -34,8 +35,8 @@ pub fn search(
         let drawn = (0..settings.offspring).filter_map(|_| run.admit(&draw(&mut random)?));
         let batch = drawn.collect();
         // As selective as a population of this size would be.
-        let worst = run.archive.fitness_at(settings.population - 1);
-        run.evaluate(batch, worst)?;
+        let wanted = Wanted::above(run.archive.fitness_at(settings.population - 1));
+        run.evaluate(batch, &wanted)?;
         run.tick();
     }
     run.finish()

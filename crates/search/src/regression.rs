@@ -68,6 +68,12 @@ impl Basis {
         leverages
     }
 
+    /// Of the squared length of `y`, what the model explains.
+    pub fn explained(&self, y: &[f64]) -> f64 {
+        let along = self.columns.iter().map(|column| dot(column, y));
+        along.map(|along| along * along).sum()
+    }
+
     fn project_out(&self, y: &mut [f64]) {
         for column in &self.columns {
             let along = dot(column, y);

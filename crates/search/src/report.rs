@@ -11,7 +11,7 @@ use crate::pruning::Counts;
 use crate::run::{Found, Settings};
 use crate::select::{self, Candidate, Correlations, Performance};
 use crate::statistics::{Correlation, compare, tau_within_groups, ties};
-use crate::{Baseline, Benchmark, Error, Problem, genetic, language, random};
+use crate::{Baseline, Benchmark, Error, Problem, genetic, language, powers, random};
 
 /// A way to search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize)]
@@ -26,14 +26,18 @@ pub enum Method {
     /// [`exhaustive::search`].
     #[serde(rename = "exhaustive")]
     Exhaustive,
+    /// [`powers::search`].
+    #[serde(rename = "powers")]
+    Powers,
 }
 
 impl Method {
     /// Every method with the name that commands and reports use.
-    pub const ALL: [(Method, &'static str); 3] = [
+    pub const ALL: [(Method, &'static str); 4] = [
         (Method::Genetic, "gp"),
         (Method::Random, "random"),
         (Method::Exhaustive, "exhaustive"),
+        (Method::Powers, "powers"),
     ];
 
     /// The method's name.
@@ -56,6 +60,7 @@ impl Method {
             Method::Genetic => genetic::search(problem, settings, control),
             Method::Random => random::search(problem, settings, control),
             Method::Exhaustive => exhaustive::search(problem, settings, control),
+            Method::Powers => powers::search(problem, settings, control),
         }
     }
 

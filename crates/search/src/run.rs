@@ -9,7 +9,7 @@ use lpzero_proxy::{Node, simplify};
 use rayon::prelude::*;
 
 use crate::archive::{Archive, Individual};
-use crate::assess::assess;
+use crate::assess::{Wanted, assess};
 use crate::budget::{Budget, Control, Meter, Progress};
 use crate::exhaustive::Space;
 use crate::fitness::Fitness;
@@ -54,6 +54,9 @@ pub struct Settings {
     pub offspring: usize,
     /// Formulas kept per complexity, from which the winner is chosen.
     pub per_niche: usize,
+    /// Whether products of powers with fitted exponents are among the formulas
+    /// that genetic programming starts from.
+    pub powers: bool,
     /// Whether formulas are discarded by the rules of the operator table
     /// before they are evaluated.
     pub rules: bool,
@@ -78,6 +81,7 @@ impl Default for Settings {
             tournament: 2,
             offspring: 16,
             per_niche: 8,
+            powers: true,
             rules: true,
             prediction: true,
         }
@@ -135,6 +139,9 @@ pub struct Found {
     pub interrupted: bool,
     /// What the whole space is like, if all of it was searched.
     pub space: Option<Space>,
+    /// By ground truth, the correlation that the search took for attainable there;
+    /// 1 where there is nothing to weigh it against.
+    pub(crate) attainable: Vec<f64>,
 }
 
 /// Batches in a row without a formula that is new, after which a space counts
@@ -230,19 +237,18 @@ impl<'a, 'c> Run<'a, 'c> {
     }
 
     /// Evaluates admitted formulas side by side; those with a new rank vector
-    /// enter the archive and are returned, in the order given. `worst` is the
-    /// fitness below which nothing is wanted.
+    /// enter the archive and are returned, in the order given.
     ///
     /// # Errors
     /// A journal that belongs to another search or cannot be written.
     pub(crate) fn evaluate(
         &mut self,
         batch: Vec<Node>,
-        worst: f64,
+        wanted: &Wanted,
     ) -> Result<Vec<Individual>, Error> {
         self.idle = if batch.is_empty() { self.idle + 1 } else { 0 };
         let mut new = Vec::new();
-        for outcome in self.outcomes(&batch, worst)? {
+        for outcome in self.outcomes(&batch, wanted)? {
             match outcome {
                 Outcome::Pruned(rule) => self.counts.prune(rule),
                 Outcome::Evaluated(individual) => {
@@ -260,19 +266,19 @@ impl<'a, 'c> Run<'a, 'c> {
 
     /// The outcomes of a batch: from the journal as far as it goes, and into
     /// it from there on. A batch that was cancelled is incomplete and not kept.
-    fn outcomes(&mut self, batch: &[Node], worst: f64) -> Result<Vec<Outcome>, Error> {
+    fn outcomes(&mut self, batch: &[Node], wanted: &Wanted) -> Result<Vec<Outcome>, Error> {
         if batch.is_empty() {
             return Ok(Vec::new());
         }
         let Some(journal) = &mut self.control.journal else {
-            return Ok(self.measure(batch, worst));
+            return Ok(self.measure(batch, wanted));
         };
         let ranks = self.problem.searched().sum();
         if let Some((outcomes, elapsed)) = journal.replay(batch, ranks)? {
             self.meter.replayed(elapsed, journal.batches_left() > 0);
             return Ok(outcomes);
         }
-        let outcomes = self.measure(batch, worst);
+        let outcomes = self.measure(batch, wanted);
         let complete = outcomes.len() == batch.len();
         if let Some(journal) = self.control.journal.as_mut().filter(|_| complete) {
             journal.append(batch, self.meter.elapsed(), &outcomes)?;
@@ -281,7 +287,7 @@ impl<'a, 'c> Run<'a, 'c> {
     }
 
     /// Evaluates a batch, as far as it is not cancelled.
-    fn measure(&self, batch: &[Node], worst: f64) -> Vec<Outcome> {
+    fn measure(&self, batch: &[Node], wanted: &Wanted) -> Vec<Outcome> {
         let (problem, fitness, archive) = (&self.problem, &self.fitness, &self.archive);
         let (pool, cancel) = (self.control.pool, self.control.cancel);
         let prediction = self.settings.prediction;
@@ -293,8 +299,8 @@ impl<'a, 'c> Run<'a, 'c> {
                 let complexity = formula.complexity();
                 // A simple formula is wanted for the front even where the
                 // population is fitter.
-                let threshold = prediction.then(|| worst.min(archive.front_at(complexity)));
-                let assessed = assess(problem, fitness, formula, threshold, workspace);
+                let wanted = prediction.then(|| wanted.or(archive.front_at(complexity)));
+                let assessed = assess(problem, fitness, formula, wanted.as_ref(), workspace);
                 Some(assessed.map_or_else(Outcome::Pruned, Outcome::Evaluated))
             };
             let batch = batch.par_iter().with_max_len(1);
@@ -303,7 +309,7 @@ impl<'a, 'c> Run<'a, 'c> {
         })
     }
 
-    /// What the journal has about a piece of an enumeration.
+    /// What the journal has about a piece of work that is no batch.
     pub(crate) fn recorded<T>(
         &mut self,
         key: Key,
@@ -320,7 +326,7 @@ impl<'a, 'c> Run<'a, 'c> {
         Ok(Some(known))
     }
 
-    /// Records what came of a piece of an enumeration, where there is a journal.
+    /// Records what came of a piece of work that is no batch, where there is a journal.
     pub(crate) fn record(&mut self, key: Key, body: &[u8]) -> Result<(), Error> {
         let elapsed = self.meter.elapsed();
         if let Some(journal) = &mut self.control.journal {
@@ -329,9 +335,19 @@ impl<'a, 'c> Run<'a, 'c> {
         Ok(())
     }
 
+    /// From now on, correlations are shares of what is attainable on each ground truth.
+    pub(crate) fn weigh(&mut self, attainable: &[f64]) {
+        self.fitness = self.fitness.clone().relative_to(attainable);
+    }
+
     /// Ends an iteration: counts it and reports.
     pub(crate) fn tick(&mut self) {
         self.meter.tick();
+        self.show();
+    }
+
+    /// Reports.
+    pub(crate) fn show(&mut self) {
         let best = self.archive.best();
         (self.control.progress)(Progress {
             part: "",
@@ -355,6 +371,7 @@ impl<'a, 'c> Run<'a, 'c> {
             archive: self.archive,
             counts: self.counts,
             space: self.space,
+            attainable: self.fitness.attainable(),
         })
     }
 }

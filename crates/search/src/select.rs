@@ -61,7 +61,7 @@ pub struct Performance {
     pub search: Correlations,
     /// On the validation split.
     pub validation: Correlations,
-    /// On both together, by [`Settings::fitness`].
+    /// On both together, by [`Settings::fitness`], as a share of what is attainable.
     pub merit: Option<f64>,
     /// Scores of the search split, then of the validation split.
     scores: Vec<f64>,
@@ -110,18 +110,21 @@ pub fn candidates(
     found: &Found,
 ) -> Result<Vec<Candidate>, Error> {
     let ranked = found.archive.ranked().into_iter();
-    let candidates = ranked.map(|individual| candidate(problem, settings.fitness, individual));
+    let attainable = &found.attainable;
+    let candidates =
+        ranked.map(|individual| candidate(problem, settings.fitness, attainable, individual));
     candidates.filter_map(Result::transpose).collect()
 }
 
 fn candidate(
     problem: &Problem<'_>,
     fitness: Correlation,
+    attainable: &[f64],
     individual: &Individual,
 ) -> Result<Option<Candidate>, Error> {
     let sign = if individual.reversed { -1.0 } else { 1.0 };
     let mut performances = Vec::with_capacity(problem.benchmarks.len());
-    for benchmark in problem.benchmarks {
+    for (benchmark, attainable) in problem.benchmarks.iter().zip(attainable) {
         let seen = benchmark.seen();
         let Some(scores) = benchmark.finite_scores(&individual.formula, &seen) else {
             return Ok(None);
@@ -132,7 +135,9 @@ fn candidate(
         performances.push(Performance {
             search: Correlations::of(&scores[..searched], &truth[..searched])?,
             validation: Correlations::of(&scores[searched..], &truth[searched..])?,
-            merit: Workspace::new().correlate(fitness, &scores, &truth)?,
+            merit: Workspace::new()
+                .correlate(fitness, &scores, &truth)?
+                .map(|correlation| correlation / attainable),
             scores,
         });
     }

@@ -117,6 +117,30 @@ fn genetic_programming_finds_a_planted_formula() {
 }
 
 #[test]
+fn regression_alone_finds_a_planted_product_of_powers() {
+    for seed in 0..3 {
+        let report = run(Method::Powers, &settings(seed), &[], 1);
+        assert!(report.verdict.test.rho.unwrap() > 0.98, "{report:?}");
+        let products = report.counts.evaluated;
+        assert!((1..1000).contains(&products), "{products}");
+    }
+}
+
+#[test]
+fn without_powers_a_search_has_to_find_products_by_itself() {
+    let evaluations = |powers| {
+        let budget = Budget::Evaluations(300);
+        let settings = Settings {
+            budget,
+            powers,
+            ..settings(0)
+        };
+        run(Method::Genetic, &settings, &[], 1).verdict.search.rho
+    };
+    assert!(evaluations(true) > evaluations(false));
+}
+
+#[test]
 fn evolution_beats_random_search_with_the_same_budget() {
     let evolved = run(Method::Genetic, &settings(0), &[], 1);
     let drawn = run(Method::Random, &settings(0), &[], 1);
@@ -126,7 +150,7 @@ fn evolution_beats_random_search_with_the_same_budget() {
 
 #[test]
 fn the_report_depends_on_the_seed_and_not_on_the_threads() {
-    for method in [Method::Genetic, Method::Random] {
+    for method in [Method::Genetic, Method::Random, Method::Powers] {
         let json = |seed, threads| {
             let report = run(method, &settings(seed), &[], threads);
             serde_json::to_string(&report).unwrap()

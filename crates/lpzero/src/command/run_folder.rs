@@ -47,6 +47,7 @@ pub struct Configuration {
     pub template: Option<String>,
     pub rules: bool,
     pub prediction: bool,
+    pub powers: bool,
 }
 
 const VERSION: u32 = 3;
@@ -77,6 +78,7 @@ impl Configuration {
             template: arguments.template.clone(),
             rules: !arguments.no_rules,
             prediction: !arguments.no_prediction,
+            powers: !arguments.no_powers,
         })
     }
 }

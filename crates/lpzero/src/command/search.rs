@@ -149,12 +149,14 @@ fn search(
         template: template.transpose()?,
         rules: configuration.rules,
         prediction: configuration.prediction,
+        powers: configuration.powers,
         ..Settings::default()
     };
     let method = match configuration.method {
         MethodArgument::Gp => Method::Genetic,
         MethodArgument::Random => Method::Random,
         MethodArgument::Exhaustive => Method::Exhaustive,
+        MethodArgument::Powers => Method::Powers,
     };
     let bar = session.report.bar("searching", 1000);
     let mut front = Front::new(folder);

@@ -21,6 +21,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use lpzero_proxy::{Node, Symbol, known};
 use serde::Serialize;
 
+use crate::assess::Wanted;
 use crate::budget::{Control, Progress};
 use crate::generate::{Generator, Grammar};
 use crate::record::{Key, truncated};
@@ -223,7 +224,7 @@ pub fn search(
     let done = work.share_done();
     let journal = run.control.journal.take_if(|_| done < 1.0);
     run.control.cancel = &NEVER;
-    run.evaluate(best, 0.0)?;
+    run.evaluate(best, &Wanted::ANY)?;
     (run.control.cancel, run.counts) = (cancel, counts);
     run.control.journal = run.control.journal.take().or(journal);
     let optimum = run.archive.best().map(|best| Optimum {

@@ -62,6 +62,11 @@ pub struct Search {
     #[arg(long)]
     pub no_prediction: bool,
 
+    /// Start without products of powers whose exponents are fitted by regression,
+    /// to see what they are worth.
+    #[arg(long)]
+    pub no_powers: bool,
+
     /// What a formula is judged by.
     #[arg(long, value_enum, default_value_t = FitnessArgument::Spearman, value_name = "F")]
     pub fitness: FitnessArgument,
@@ -85,7 +90,7 @@ pub struct Search {
     /// Continue the run in this folder with the configuration it was started with.
     #[arg(long, value_name = "DIR", conflicts_with_all = [
         "out", "truths", "score_column", "lower_is_better", "reading", "method", "grammar",
-        "n_unary", "from", "template", "no_rules", "no_prediction", "fitness", "splits",
+        "n_unary", "from", "template", "no_rules", "no_prediction", "no_powers", "fitness", "splits",
         "budget", "batch", "positions",
         "objective", "text", "tokenizer",
     ])]
@@ -102,6 +107,9 @@ pub enum MethodArgument {
     Random,
     /// Every formula of the paper's grammar; there is no budget.
     Exhaustive,
+    /// Products of powers of aggregates whose exponents are fitted by regression,
+    /// as `gp` starts from, and nothing else; there is no budget.
+    Powers,
 }
 
 /// Spaces of formulas.
@@ -133,7 +141,10 @@ impl Search {
     pub fn idle_option(&self) -> Option<(&'static str, &'static str)> {
         let exhaustive = self.method == MethodArgument::Exhaustive;
         let paper = exhaustive || self.grammar == GrammarArgument::Paper;
+        let fitted = !paper && self.template.is_none() && self.method == MethodArgument::Gp;
+        let powers = self.method == MethodArgument::Powers;
         let every = "an exhaustive search evaluates every formula";
+        let fit = "fitted products are all evaluated";
         [
             (
                 self.n_unary.is_some() && !paper,
@@ -158,6 +169,19 @@ impl Search {
             (exhaustive && self.budget.is_some(), "--budget", every),
             (exhaustive && self.no_rules, "--no-rules", every),
             (exhaustive && self.no_prediction, "--no-prediction", every),
+            (powers && paper, "--grammar", "products are of aggregates"),
+            (
+                powers && self.template.is_some(),
+                "--template",
+                "products have a shape of their own",
+            ),
+            (powers && self.budget.is_some(), "--budget", fit),
+            (powers && self.no_prediction, "--no-prediction", fit),
+            (
+                self.no_powers && !fitted,
+                "--no-powers",
+                "only genetic programming over aggregates fits products of powers",
+            ),
         ]
         .into_iter()
         .find_map(|(idle, option, reason)| idle.then_some((option, reason)))

@@ -1,0 +1,226 @@
+//! What a product of powers is made of: positive numbers per architecture.
+//!
+//! Every reduction of a symbol that is worth a power is aggregated over every
+//! group of roles and every single role, as it is and under a few functions;
+//! network scalars come with them. Their logarithms on the search split are the
+//! columns that [`powers`](crate::powers) regresses on.
+
+use std::collections::HashSet;
+use std::sync::atomic::Ordering;
+
+use lpzero_proxy::{Kind, Node, OperatorId, ROLE_GROUPS, RoleSet, known};
+use lpzero_trace::Symbol;
+use rayon::prelude::*;
+
+use crate::budget::Control;
+use crate::{Problem, Vocabulary};
+
+/// Reductions of a tensor, each after a function of its elements. All but
+/// those of attention probabilities follow from the moments in a trace, so that
+/// what is fitted to them is exact.
+const REDUCTIONS: [(OperatorId, &[OperatorId]); 8] = [
+    (known::R_L1, &[]),
+    (known::R_L2, &[]),
+    (known::R_STD, &[]),
+    (known::R_MAX, &[]),
+    (known::R_SUM, &[known::ABS]),
+    (known::R_SUM, &[known::SQUARE]),
+    (known::R_MEAN, &[known::SQUARE]),
+    (known::R_MEAN, &[known::ABS, known::SQRT]),
+];
+
+/// Reductions of a bare symbol.
+const OF_SYMBOLS: [(OperatorId, &[Symbol]); 2] = [
+    (
+        OperatorId::named("confidence", Kind::SymbolReduction),
+        &[Symbol::A, Symbol::H, Symbol::S],
+    ),
+    (
+        OperatorId::named("code_agreement", Kind::SymbolReduction),
+        &[Symbol::A],
+    ),
+];
+
+/// Functions of the number of a site, tried under the aggregators that are not
+/// indifferent to them and are no order statistic.
+const FUNCTIONS: [OperatorId; 4] = [
+    known::SQRT,
+    known::SQUARE,
+    known::RECIPROCAL,
+    OperatorId::named("log", Kind::Elementwise),
+];
+
+/// Relative difference below which the logarithms of two factors, brought to one
+/// length, are the same column.
+const SAME: f64 = 1e-6;
+
+/// Factors on the search splits of all ground truths.
+pub(crate) struct Factors {
+    /// Positive on every architecture, simplest first, no two with the same
+    /// logarithms up to an exponent and a constant factor.
+    pub(crate) formulas: Vec<Node>,
+    /// By factor, then ground truth: logarithms less their mean, one per
+    /// architecture of the search split.
+    pub(crate) logarithms: Vec<Vec<Vec<f64>>>,
+}
+
+impl Factors {
+    /// Evaluates all factors that a vocabulary allows; a cancelled search gets
+    /// some of them.
+    pub(crate) fn of(problem: &Problem<'_>, control: &Control<'_>) -> Self {
+        let formulas = formulas(problem.vocabulary);
+        let cancel = control.cancel;
+        let evaluated: Vec<Option<Vec<Vec<f64>>>> = control.pool.install(|| {
+            let evaluate = |formula: &Node| {
+                if cancel.load(Ordering::Relaxed) {
+                    return None;
+                }
+                logarithms(problem, formula)
+            };
+            formulas.par_iter().map(evaluate).collect()
+        });
+        let mut met = HashSet::new();
+        let mut factors = Self {
+            formulas: Vec::new(),
+            logarithms: Vec::new(),
+        };
+        for (formula, columns) in formulas.into_iter().zip(evaluated) {
+            if let Some(columns) = columns.filter(|columns| met.insert(direction(columns))) {
+                factors.formulas.push(formula);
+                factors.logarithms.push(columns);
+            }
+        }
+        factors
+    }
+}
+
+/// Every factor, simplest first.
+fn formulas(vocabulary: &Vocabulary) -> Vec<Node> {
+    let scalars = vocabulary.scalars().iter().copied().map(Node::Scalar);
+    let mut formulas: Vec<Node> = scalars.collect();
+    let mut tensors: Vec<(Node, Symbol)> = Vec::new();
+    for (symbol, _) in vocabulary.symbols() {
+        tensors.push((Node::Symbol(*symbol), *symbol));
+        if *symbol == Symbol::G {
+            let saliency = [Symbol::W, Symbol::G].map(Node::Symbol);
+            let [weight, gradient] = saliency;
+            tensors.push((Node::binary(known::MUL, weight, gradient), *symbol));
+        }
+    }
+    for (tensor, symbol) in tensors {
+        let filters = filters(vocabulary.roles(&[symbol]));
+        let chained = REDUCTIONS.iter().map(|(reduction, chain)| {
+            let inner = chain.iter().fold(tensor.clone(), |inner, operator| {
+                Node::unary(*operator, inner)
+            });
+            Node::unary(*reduction, inner)
+        });
+        let bare = OF_SYMBOLS
+            .iter()
+            .filter(|(_, symbols)| tensor == Node::Symbol(symbol) && symbols.contains(&symbol))
+            .map(|(reduction, _)| Node::unary(*reduction, tensor.clone()));
+        for reduced in chained.chain(bare) {
+            for filter in &filters {
+                formulas.extend(aggregates(&reduced, *filter));
+            }
+        }
+    }
+    formulas.sort_by_cached_key(|formula| (formula.complexity(), formula.to_string()));
+    formulas
+}
+
+/// A site's number under every aggregator, and under functions of it.
+fn aggregates(reduced: &Node, filter: Option<RoleSet>) -> Vec<Node> {
+    let aggregators = OperatorId::all().filter(|id| id.row().kind == Kind::Aggregator);
+    let mut aggregates: Vec<Node> = aggregators
+        .map(|aggregator| Node::aggregate(aggregator, filter, reduced.clone()))
+        .collect();
+    for aggregator in [known::SUM, known::MEAN] {
+        aggregates.extend(FUNCTIONS.map(|function| {
+            Node::aggregate(aggregator, filter, Node::unary(function, reduced.clone()))
+        }));
+    }
+    aggregates
+}
+
+/// No filter, every group and every single role, those that let the same roles
+/// through once.
+fn filters(found: RoleSet) -> Vec<Option<RoleSet>> {
+    let met = |filter: RoleSet| found.difference(found.difference(filter));
+    let groups = ROLE_GROUPS.iter().map(|(_, group)| *group);
+    let roles = found.iter().map(|role| RoleSet::of(&[role]));
+    let mut seen = vec![met(RoleSet::DEFAULT)];
+    let mut filters = vec![None];
+    for filter in groups.chain(roles) {
+        let through = met(filter);
+        if !through.is_empty() && !seen.contains(&through) {
+            seen.push(through);
+            filters.push(Some(filter));
+        }
+    }
+    filters
+}
+
+/// Centred logarithms by ground truth, unless the formula is somewhere not
+/// positive, or the same everywhere.
+fn logarithms(problem: &Problem<'_>, formula: &Node) -> Option<Vec<Vec<f64>>> {
+    let columns = problem.benchmarks.iter().map(|benchmark| {
+        let searched = &benchmark.split.search;
+        let mut column = benchmark.finite_scores(formula, searched)?;
+        for score in &mut column {
+            *score = (*score > 0.0).then(|| score.ln())?;
+        }
+        let mean = column.iter().sum::<f64>() / column.len() as f64;
+        column.iter_mut().for_each(|x| *x -= mean);
+        // What remains of a constant is rounding.
+        let constant = column.iter().all(|x| x.abs() <= SAME * (1.0 + mean.abs()));
+        if constant {
+            column.fill(0.0);
+        }
+        Some(column)
+    });
+    let columns = columns.collect::<Option<Vec<_>>>()?;
+    let varies = columns.iter().flatten().any(|x| *x != 0.0);
+    varies.then_some(columns)
+}
+
+/// What factors share that are powers of one another times a constant, up to
+/// [`SAME`]. Columns of several ground truths need not differ by one exponent
+/// only to be apart.
+fn direction(columns: &[Vec<f64>]) -> Vec<i64> {
+    let values = || columns.iter().flatten();
+    let length = values().map(|x| x * x).sum::<f64>().sqrt();
+    let sign = values().find(|x| x.abs() > SAME * length);
+    let scale = sign.map_or(1.0, |x| x.signum()) / (length * SAME);
+    values().map(|x| (x * scale).round() as i64).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use lpzero_proxy::check_score;
+
+    use super::*;
+
+    #[test]
+    fn factors_are_scores_over_what_the_vocabulary_has() {
+        let vocabulary = Vocabulary::everything();
+        let formulas = formulas(&vocabulary);
+        assert!(formulas.len() > 1000);
+        for formula in &formulas {
+            check_score(formula).unwrap();
+            assert!(vocabulary.covers(formula));
+        }
+        let texts: HashSet<String> = formulas.iter().map(ToString::to_string).collect();
+        assert_eq!(texts.len(), formulas.len());
+    }
+
+    #[test]
+    fn powers_and_multiples_of_one_factor_have_one_direction() {
+        let column = vec![vec![0.5, -0.25, -0.25]];
+        let power = vec![column[0].iter().map(|x| -3.0 * x).collect()];
+        assert_eq!(direction(&column), direction(&power));
+        assert_ne!(direction(&column), direction(&[vec![0.5, -0.5, 0.0]]));
+    }
+}
