@@ -264,17 +264,14 @@ impl Workbench {
     /// # Errors
     ///
     /// As [`traces`](Self::traces).
-    pub fn visit<V: Send, T: Clone + Send>(
+    pub fn visit<V: Visitor<f32>, T: Clone + Send>(
         &self,
         candidates: Candidates<'_>,
         visitor: impl Fn(&Architecture) -> V + Sync,
         finish: impl Fn(V, f64) -> T + Sync,
         progress: &(dyn Fn(Progress) + Sync),
         cancel: &AtomicBool,
-    ) -> Result<Vec<T>, Error>
-    where
-        V: Visitor<f32>,
-    {
+    ) -> Result<Vec<T>, Error> {
         let rows = visit_passes(
             candidates.architectures,
             &self.spec("exact"),

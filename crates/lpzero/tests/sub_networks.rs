@@ -20,7 +20,7 @@ const SPACE: &str = r#"{"format": "lpzero-space", "version": 1, "space": {
         "max_position_embeddings": 32, "initializer_range": 0.2,
         "lora_ranks": {"q_proj": {"$each": "$rank"}, "down_proj": 3}}}}"#;
 
-const NEVER: AtomicBool = AtomicBool::new(false);
+static NEVER: AtomicBool = AtomicBool::new(false);
 
 fn space() -> Space {
     let document = Document::parse_json("mini.json", SPACE).unwrap();

@@ -8,7 +8,7 @@ use crate::{Error, Real};
 /// What a block leaves for its backward pass.
 pub(super) enum BlockCache<F> {
     /// What its halves keep: mixer, feed-forward network.
-    Halves([SublayerCache<F>; 2]),
+    Halves(Box<[SublayerCache<F>; 2]>),
     /// Its input alone, from which all else is computed again.
     Input(Vec<F>),
 }
@@ -22,7 +22,7 @@ impl<F: Real> BlockCache<F> {
         [mixer, feed_forward]: &[Sublayer; 2],
     ) -> [SublayerCache<F>; 2] {
         match self {
-            BlockCache::Halves(halves) => halves,
+            BlockCache::Halves(halves) => *halves,
             BlockCache::Input(x) => pass.unseen(|pass| {
                 let (middle, of_mixer) = mixer.forward(pass, rows, x);
                 [of_mixer, feed_forward.prepare(pass, rows, middle)]
@@ -46,7 +46,7 @@ impl<F: Real> Network<F> {
                 if pass.keep == Keep::All {
                     let (middle, of_mixer) = mixer.forward(pass, rows, x);
                     let (y, of_feed_forward) = feed_forward.forward(pass, rows, middle);
-                    return (y, BlockCache::Halves([of_mixer, of_feed_forward]));
+                    return (y, BlockCache::Halves(Box::new([of_mixer, of_feed_forward])));
                 }
                 let middle = mixer.apply(pass, rows, &x);
                 if pass.keep == Keep::Nothing {
