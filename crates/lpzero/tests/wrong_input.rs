@@ -326,7 +326,7 @@ fn an_option_without_effect_is_refused() {
         (exhaustive, &["--budget", "100"], "every formula"),
         (exhaustive, &["--no-rules"], "every formula"),
         (exhaustive, &["--no-prediction"], "every formula"),
-        (exhaustive, &["--no-powers"], "genetic programming"),
+        (exhaustive, &["--powers"], "genetic programming"),
         (exhaustive, &["--from", "snip"], "genetic programming"),
         (
             &["--method", "powers"],

@@ -81,7 +81,7 @@ impl Default for Settings {
             tournament: 2,
             offspring: 16,
             per_niche: 8,
-            powers: true,
+            powers: false,
             rules: true,
             prediction: true,
         }

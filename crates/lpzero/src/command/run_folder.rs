@@ -78,7 +78,7 @@ impl Configuration {
             template: arguments.template.clone(),
             rules: !arguments.no_rules,
             prediction: !arguments.no_prediction,
-            powers: !arguments.no_powers,
+            powers: arguments.powers,
         })
     }
 }

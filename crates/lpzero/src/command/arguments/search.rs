@@ -62,10 +62,10 @@ pub struct Search {
     #[arg(long)]
     pub no_prediction: bool,
 
-    /// Start without products of powers whose exponents are fitted by regression,
-    /// to see what they are worth.
+    /// Start genetic programming from what --method powers finds: products of powers
+    /// whose exponents are fitted by regression.
     #[arg(long)]
-    pub no_powers: bool,
+    pub powers: bool,
 
     /// What a formula is judged by.
     #[arg(long, value_enum, default_value_t = FitnessArgument::Spearman, value_name = "F")]
@@ -90,7 +90,7 @@ pub struct Search {
     /// Continue the run in this folder with the configuration it was started with.
     #[arg(long, value_name = "DIR", conflicts_with_all = [
         "out", "truths", "score_column", "lower_is_better", "reading", "method", "grammar",
-        "n_unary", "from", "template", "no_rules", "no_prediction", "no_powers", "fitness", "splits",
+        "n_unary", "from", "template", "no_rules", "no_prediction", "powers", "fitness", "splits",
         "budget", "batch", "positions",
         "objective", "text", "tokenizer",
     ])]
@@ -178,9 +178,9 @@ impl Search {
             (powers && self.budget.is_some(), "--budget", fit),
             (powers && self.no_prediction, "--no-prediction", fit),
             (
-                self.no_powers && !fitted,
-                "--no-powers",
-                "only genetic programming over aggregates fits products of powers",
+                self.powers && !fitted,
+                "--powers",
+                "only genetic programming over aggregates starts from products of powers",
             ),
         ]
         .into_iter()
