@@ -253,7 +253,7 @@ pub struct AddedAggregate {
 /// ```
 /// use lpzero_proxy::{parse, sum_over_sites};
 ///
-/// assert!(sum_over_sites(&parse("log(sum(sum(abs(W * G))))").unwrap()).is_some());
+/// assert!(sum_over_sites(&parse("sqrt(sum(sum(abs(W * G))))").unwrap()).is_some());
 /// assert!(sum_over_sites(&parse("sum(l2(W)) - 2 * mean[ffn](l2(G))").unwrap()).is_some());
 /// assert!(sum_over_sites(&parse("sum(l2(W)) * sum(l2(G))").unwrap()).is_none());
 /// assert!(sum_over_sites(&parse("max(l2(W))").unwrap()).is_none());
