@@ -121,7 +121,8 @@ pub fn latency(workbench: &Workbench, id: &str, architecture: &Architecture) -> 
     Ok(seconds[LATENCY_PASSES / 2])
 }
 
-/// Counts an architecture of a front once more, from a network and a pass.
+/// Counts an architecture of a front once more, from a network and, if it is `run`, from
+/// its passes, without which there are only parameters.
 ///
 /// # Errors
 /// [`Error::Recount`] where the second count differs from the first, which is a
@@ -131,21 +132,24 @@ pub fn verify(
     id: &str,
     architecture: &Architecture,
     costs: &Costs,
+    run: bool,
 ) -> Result<Recount, Error> {
     fits(workbench, id, architecture, streamed_estimate)?;
     let pass = workbench.pass();
     let mut workspace = Workspace::on(Arc::clone(workbench.pool()));
-    let again = recount(architecture, (pass.batch, pass.positions), &mut workspace);
+    let minibatch = run.then_some((pass.batch, pass.positions));
+    let again = recount(architecture, minibatch, &mut workspace);
     let again = again.map_err(|source| Error::Engine {
         id: id.to_owned(),
         source,
     })?;
     for (cost, second) in [
-        (Cost::Params, again.params),
-        (Cost::DecoderParams, again.decoder_params),
+        (Cost::Params, Some(again.params)),
+        (Cost::DecoderParams, Some(again.decoder_params)),
         (Cost::Flops, again.flops),
         (Cost::Memory, again.memory),
     ] {
+        let Some(second) = second else { continue };
         let first = costs.get(cost).unwrap_or(f64::NAN);
         if first != second as f64 {
             return Err(Error::Recount {

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use lpzero_arch::{Block, Mixer};
 use lpzero_nn::{
-    Batch, Curvature, Error, Network, Parameter, Site, Symbol, TensorView, Visitor, Workspace,
+    Batch, Curvature, Error, Network, Parameter, Site, Symbol, TensorRows, TensorView, Visitor,
+    Workspace,
 };
 use lpzero_proxy::ExactVisitor;
 
@@ -100,6 +101,19 @@ impl Visitor<f32> for WithGradients<'_> {
                 .insert(name.to_owned(), gradient.data.to_vec());
         }
         self.inner.parameter(name, site, weight, gradient);
+    }
+
+    fn takes_parameter_rows(&self, site: Site) -> bool {
+        !self.keep && self.inner.takes_parameter_rows(site)
+    }
+
+    fn parameter_rows(
+        &mut self,
+        site: Site,
+        weight: TensorRows<'_, f32>,
+        gradient: TensorRows<'_, f32>,
+    ) {
+        self.inner.parameter_rows(site, weight, gradient);
     }
 }
 

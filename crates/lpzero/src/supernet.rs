@@ -385,7 +385,7 @@ fn objective(workbench: &Workbench, architecture: &Architecture) -> Objective {
 pub fn one_budget(bounds: &[Bound]) -> Result<&Bound, Error> {
     let wrong = |value: String| {
         Error::from(lpzero_nas::Error::Setting {
-            name: "bounds",
+            name: "--method exact with",
             value,
             expected: "exactly one of --max-params, --max-decoder-params, --max-flops and --max-memory",
         })
@@ -397,7 +397,7 @@ pub fn one_budget(bounds: &[Bound]) -> Result<&Bound, Error> {
         _ => {
             let names: Vec<&str> = bounds.iter().map(|bound| bound.cost.name()).collect();
             Err(wrong(match names.is_empty() {
-                true => "none".into(),
+                true => "no bound".into(),
                 false => names.join(", "),
             }))
         }

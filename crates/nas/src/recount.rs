@@ -22,20 +22,21 @@ pub struct Recount {
     pub params: u128,
     /// Elements of the tensors of blocks, but for norms.
     pub decoder_params: u128,
-    /// Of one sequence.
-    pub flops: u128,
-    /// Bytes, of the whole minibatch.
-    pub memory: u128,
+    /// Of one sequence, where it was run.
+    pub flops: Option<u128>,
+    /// Bytes, of the whole minibatch, where it was run.
+    pub memory: Option<u128>,
 }
 
-/// Builds the network and runs it, on one sequence and on `batch` sequences of
-/// `positions` tokens, all of them of the first cluster as the definitions have it.
+/// Builds the network and, given a minibatch, runs it: on one sequence and on `batch`
+/// sequences of `positions` tokens, all of them of the first cluster as the definitions
+/// have it. Without one there are neither FLOPs nor memory, and no pass is spent.
 ///
 /// # Errors
 /// What the engine says.
 pub fn recount(
     architecture: &Architecture,
-    (batch, positions): (usize, usize),
+    minibatch: Option<(usize, usize)>,
     workspace: &mut Workspace<f32>,
 ) -> Result<Recount, Error> {
     // An objective whose own tensors do not count, and which uses the head.
@@ -70,14 +71,20 @@ pub fn recount(
     let blocks = architecture.blocks.iter().enumerate();
     let params = params + blocks.map(adapter).sum::<u128>();
     let first = architecture.embedding.cluster_rows(0);
-    let mut pass = |sequences: usize| -> Result<Shapes, Error> {
+    let mut pass = |sequences: usize, positions: usize| -> Result<Shapes, Error> {
         let mut shapes = Shapes::default();
         let batch = Batch::zipf(first, sequences, positions, 0);
         network.pass_with(&batch, &mut shapes, workspace)?;
         Ok(shapes)
     };
-    let flops = pass(1)?.flops(architecture);
-    let memory = pass(batch)?.floats() * size_of::<f32>() as u128;
+    let (flops, memory) = match minibatch {
+        Some((batch, positions)) => {
+            let flops = pass(1, positions)?.flops(architecture);
+            let floats = pass(batch, positions)?.floats();
+            (Some(flops), Some(floats * size_of::<f32>() as u128))
+        }
+        None => (None, None),
+    };
     network.recycle(workspace);
     Ok(Recount {
         params,

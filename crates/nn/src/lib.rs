@@ -55,7 +55,7 @@ pub use error::Error;
 pub use kernels::dispatch::InstructionSet;
 pub use kernels::matrix::add_inner_products;
 pub use kernels::memory::return_large_buffers;
-pub use kernels::reduce::Sums;
+pub use kernels::reduce::{Sums, Wanted};
 pub use network::{
     Curvature, MAX_ACTIVATIONS, Network, evaluation_activations, rademacher, streamed_weights,
 };

@@ -207,4 +207,30 @@ impl<'a, F: Real> Pass<'a, F> {
         );
         self.workspace.give(gradient);
     }
+
+    /// Whether the visitor takes a gradient in blocks of rows.
+    pub(crate) fn takes_gradient_rows(&self, site: Site) -> bool {
+        self.visitor.takes_parameter_rows(site)
+    }
+
+    /// Shows some rows of a parameter and its complete gradient; `first` is the number
+    /// of elements before them.
+    pub(crate) fn show_gradient_rows(
+        &mut self,
+        id: ParameterId,
+        site: Site,
+        first: usize,
+        gradient: &[F],
+    ) {
+        let parameter = self.parameters.get(id);
+        let rows = |data| TensorRows {
+            data,
+            shape: &parameter.shape,
+            first,
+        };
+        let weight = &parameter.data[first..first + gradient.len()];
+        let _span = profile::span("visitor");
+        self.visitor
+            .parameter_rows(site, rows(weight), rows(gradient));
+    }
 }

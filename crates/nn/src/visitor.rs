@@ -88,6 +88,25 @@ pub trait Visitor<F: Real>: Send {
     ) {
         let _ = (name, site, weight, gradient);
     }
+
+    /// Whether it takes the weight of a site and its gradient in blocks of rows, by
+    /// [`parameter_rows`](Self::parameter_rows): a gradient of many millions is then
+    /// read while it is in the cache, and is never whole.
+    fn takes_parameter_rows(&self, site: Site) -> bool {
+        let _ = site;
+        false
+    }
+
+    /// Some rows of a weight and of its gradient, those before them having been shown.
+    /// Only called where [`takes_parameter_rows`](Self::takes_parameter_rows).
+    fn parameter_rows(
+        &mut self,
+        site: Site,
+        weight: TensorRows<'_, F>,
+        gradient: TensorRows<'_, F>,
+    ) {
+        let _ = (site, weight, gradient);
+    }
 }
 
 /// Sees nothing: a bare forward and backward pass.

@@ -8,6 +8,7 @@ use rayon::ThreadPool;
 
 use crate::Real;
 use crate::kernels::fourier::Spectrum;
+use crate::kernels::memory::prefer_large_pages;
 
 /// What passes one after the other share, whatever the architecture: buffers,
 /// and the threads that they run on.
@@ -94,7 +95,9 @@ impl<F: Real> Workspace<F> {
                 {
                     self.held -= oldest.capacity();
                 }
-                vec![F::zero(); length]
+                let mut buffer = vec![F::zero(); length];
+                prefer_large_pages(&mut buffer);
+                buffer
             }
         };
         self.live += buffer.capacity();

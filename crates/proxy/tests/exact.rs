@@ -7,6 +7,7 @@ mod networks;
 
 use common::{Random, score};
 use lpzero_arch::Architecture;
+use lpzero_nn::{Site, TensorView, Visitor};
 use lpzero_proxy::{Evaluator, ExactVisitor, NetworkScalar, Node, Trace, named, parse};
 use networks::{decoder, pass, trace};
 
@@ -158,5 +159,45 @@ fn a_formula_scores_alone_as_it_does_among_others() {
             close(alone[0], *score, 1e-6),
             "{formula}: {alone:?}, {score}"
         );
+    }
+}
+
+/// Shows an exact visitor every gradient whole.
+struct Whole(ExactVisitor);
+
+impl Visitor<f32> for Whole {
+    fn parameter(
+        &mut self,
+        name: &str,
+        site: Option<Site>,
+        weight: TensorView<'_, f32>,
+        gradient: TensorView<'_, f32>,
+    ) {
+        self.0.parameter(name, site, weight, gradient);
+    }
+}
+
+#[test]
+fn gradients_in_blocks_of_rows_give_what_whole_ones_give() {
+    // Maps of 4.3 million weights.
+    let mut architecture = decoder(1, 16_500);
+    architecture.width = 260;
+    architecture.embedding.width = 260;
+    let formulas = [
+        "sum(sum(abs(W * G)))",
+        "sum(l2(G))",
+        "max(max(W)) - min(min(G))",
+        "sum(mean(sqrt(abs(W * G))))",
+    ]
+    .map(|source| parse(source).unwrap());
+    let visitor = ExactVisitor::new(&formulas).unwrap();
+    let [mut in_rows, mut whole] = [visitor.clone(), visitor].map(Whole);
+    pass(&architecture, 1, &mut in_rows.0);
+    pass(&architecture, 1, &mut whole);
+    let scalars = Trace::data_free(&architecture).scalars;
+    let [in_rows, whole] = [in_rows, whole].map(|visitor| visitor.0.finish(&scalars));
+    for (a, b) in in_rows.iter().zip(whole) {
+        // Sums of 512 elements at a time start anew in every block of rows.
+        assert!(close(*a, b, 1e-8) && a.is_finite(), "{a} {b}");
     }
 }

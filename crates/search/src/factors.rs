@@ -54,6 +54,11 @@ const FUNCTIONS: [OperatorId; 4] = [
 /// length, are the same column.
 const SAME: f64 = 1e-6;
 
+/// Standard deviation of logarithms from which a factor varies enough to be worth an
+/// exponent. What varies by less, such as a mean of initial weights, mostly tells how many
+/// were drawn, and would take exponents of a hundred.
+const SPREAD: f64 = 0.03;
+
 /// Factors on the search splits of all ground truths.
 pub(crate) struct Factors {
     /// Positive on every architecture, simplest first, no two with the same
@@ -162,7 +167,7 @@ fn filters(found: RoleSet) -> Vec<Option<RoleSet>> {
 }
 
 /// Centred logarithms by ground truth, unless the formula is somewhere not
-/// positive, or the same everywhere.
+/// positive, or hardly varies anywhere.
 fn logarithms(problem: &Problem<'_>, formula: &Node) -> Option<Vec<Vec<f64>>> {
     let columns = problem.benchmarks.iter().map(|benchmark| {
         let searched = &benchmark.split.search;
@@ -172,15 +177,13 @@ fn logarithms(problem: &Problem<'_>, formula: &Node) -> Option<Vec<Vec<f64>>> {
         }
         let mean = column.iter().sum::<f64>() / column.len() as f64;
         column.iter_mut().for_each(|x| *x -= mean);
-        // What remains of a constant is rounding.
-        let constant = column.iter().all(|x| x.abs() <= SAME * (1.0 + mean.abs()));
-        if constant {
-            column.fill(0.0);
-        }
         Some(column)
     });
     let columns = columns.collect::<Option<Vec<_>>>()?;
-    let varies = columns.iter().flatten().any(|x| *x != 0.0);
+    let varies = columns.iter().any(|column| {
+        let squares = column.iter().map(|x| x * x).sum::<f64>();
+        squares > SPREAD * SPREAD * column.len() as f64
+    });
     varies.then_some(columns)
 }
 

@@ -174,7 +174,7 @@ impl Products {
                 let parts = (0..truths.len()).map(|index| (index, slope.powi(index as i32)));
                 let design = Design::new(&factors, &targets, &parts.collect::<Vec<_>>());
                 let sets = search(&design);
-                formulas.extend(sets.iter().map(|set| design.formula(&factors, set)));
+                formulas.extend(sets.iter().filter_map(|set| design.formula(&factors, set)));
             }
         }
         Ok(Self {
@@ -358,8 +358,8 @@ impl Design {
     }
 
     /// The product of powers: the factor that moves most has no exponent, and the
-    /// others as few digits as do no harm.
-    fn formula(&self, factors: &Factors, set: &Set) -> Node {
+    /// others as few digits as do no harm. `None` where nothing moves.
+    fn formula(&self, factors: &Factors, set: &Set) -> Option<Node> {
         let weights: Vec<f64> = (set.members.iter().zip(&set.coefficients))
             .map(|(&member, coefficient)| coefficient / self.lengths[member])
             .collect();
@@ -368,6 +368,9 @@ impl Design {
         let lead = all.max_by(|a, b| moves(a).total_cmp(&moves(b)));
         let lead = lead.unwrap_or_default();
         let exact: Vec<f64> = weights.iter().map(|w| w / weights[lead]).collect();
+        if !exact.iter().all(|exponent| exponent.is_finite()) {
+            return None;
+        }
         let unexplained = |exponents: &[f64]| 1.0 - self.explained(set, exponents);
         let enough = unexplained(&exact) * (1.0 + ROUNDING);
         let shorter = (0..3).map(|digits| {
@@ -381,9 +384,9 @@ impl Design {
             power(base, exponents[index])
         };
         let others = (0..exponents.len()).filter(|index| *index != lead);
-        others.fold(factor(lead), |product, index| {
+        Some(others.fold(factor(lead), |product, index| {
             Node::binary(known::MUL, product, factor(index))
-        })
+        }))
     }
 
     /// Share of the target that a product with these exponents explains.

@@ -58,6 +58,7 @@ pub use build::{
 };
 pub use cache::{ArchitectureKey, TraceCache};
 pub use error::{CacheWarning, Error};
+pub use moments::PairSums;
 pub use recorder::Recorder;
 pub use scalar::ScalarRow;
 pub use sketch::{MOST_FIBRE_ROWS, POINTS, Sketch};

@@ -8,7 +8,7 @@
 
 use std::ops::Range;
 
-use lpzero_nn::Sums;
+use lpzero_nn::{Sums, Wanted};
 use rayon::prelude::*;
 
 use crate::trace::Moments;
@@ -23,7 +23,11 @@ const LANES: usize = 8;
 
 /// Elements of a piece of a large tensor, which threads share. Pieces do not depend
 /// on the number of threads, and are added in their order.
-const PIECE: usize = 1 << 20;
+const PIECE: usize = 1 << 18;
+
+/// Elements of a part of a piece, of which several statistics are taken in turn: two
+/// tensors of them stay in the second-level cache.
+const CACHED: usize = 1 << 14;
 
 impl Moments {
     /// Reduces a row-major tensor of this shape.
@@ -53,20 +57,12 @@ impl Moments {
         accumulators.map(Accumulator::finish)
     }
 
-    /// The moments that do not look at the shape, of any tensor; those that do are
-    /// NaN. Large ones are divided among the threads of the pool that this is called in.
-    pub fn sums_of(data: &[f32]) -> Moments {
-        Self::of_sums(in_pieces(data.len(), |sums, piece| {
-            sums.push(&data[piece]);
-        }))
-    }
-
-    /// The same of the elementwise product of two tensors of one shape.
-    pub fn sums_of_product(left: &[f32], right: &[f32]) -> Moments {
-        let length = left.len().min(right.len());
-        Self::of_sums(in_pieces(length, |sums, piece| {
-            sums.push_products(&left[piece.clone()], &right[piece]);
-        }))
+    /// The moments that do not look at the shape, of any tensor; those that do, or are
+    /// not wanted, are NaN. Large ones are divided among the threads of the pool that this
+    /// is called in.
+    pub fn sums_of(data: &[f32], wanted: Wanted) -> Moments {
+        let [sums] = in_pieces(data.len(), |[sums], piece| sums.push(&data[piece], wanted));
+        Self::of_sums(sums)
     }
 
     fn of_sums(sums: Sums) -> Moments {
@@ -113,22 +109,80 @@ impl Moments {
     };
 }
 
+/// The moments that do not look at the shape, of a weight, its gradient, and the saliency
+/// between them, as far as they are wanted: each is read once.
+#[derive(Clone, Debug)]
+pub struct PairSums {
+    tensors: [bool; 3],
+    wanted: Wanted,
+    sums: [Sums; 3],
+}
+
+impl PairSums {
+    /// Of nothing yet: of these tensors, what is wanted of them.
+    pub fn new(tensors: [bool; 3], wanted: Wanted) -> Self {
+        PairSums {
+            tensors,
+            wanted,
+            sums: [Sums::EMPTY; 3],
+        }
+    }
+
+    /// The next elements. Many are divided among the threads of the pool that this is
+    /// called in.
+    pub fn push(&mut self, weight: &[f32], gradient: &[f32]) {
+        let ([of_weight, of_gradient, of_saliency], wanted) = (self.tensors, self.wanted);
+        let length = weight.len().min(gradient.len());
+        let more = in_pieces(length, |[left, right, product], piece| {
+            let (weight, gradient) = (&weight[piece.clone()], &gradient[piece]);
+            if of_weight {
+                left.push(weight, wanted);
+            }
+            if of_gradient {
+                right.push(gradient, wanted);
+            }
+            if of_saliency {
+                product.push_products(weight, gradient, wanted);
+            }
+        });
+        for (sums, more) in self.sums.iter_mut().zip(&more) {
+            sums.merge(more);
+        }
+    }
+
+    /// The moments of everything pushed; what looks at the shape or is not wanted is NaN.
+    pub fn finish(self) -> [Option<Moments>; 3] {
+        let mut sums = self.sums.into_iter();
+        let next = |wanted| sums.next().filter(|_| wanted).map(Moments::of_sums);
+        self.tensors.map(next)
+    }
+}
+
 /// Sums over pieces, on the threads of the pool that this is called in, if any.
-fn in_pieces(length: usize, push: impl Fn(&mut Sums, Range<usize>) + Sync) -> Sums {
+fn in_pieces<const N: usize>(
+    length: usize,
+    push: impl Fn(&mut [Sums; N], Range<usize>) + Sync,
+) -> [Sums; N] {
     let piece = |number: usize| {
-        let first = number * PIECE;
-        let mut sums = Sums::EMPTY;
-        push(&mut sums, first..length.min(first + PIECE));
+        let (first, end) = (number * PIECE, length.min((number + 1) * PIECE));
+        let mut sums = [Sums::EMPTY; N];
+        for start in (first..end).step_by(CACHED) {
+            push(&mut sums, start..end.min(start + CACHED));
+        }
         sums
     };
     let count = length.div_ceil(PIECE);
     // Outside of a pool, the global one would be made.
-    let pieces: Vec<Sums> = match count > 1 && rayon::current_thread_index().is_some() {
+    let pieces: Vec<[Sums; N]> = match count > 1 && rayon::current_thread_index().is_some() {
         true => (0..count).into_par_iter().map(piece).collect(),
         false => (0..count).map(piece).collect(),
     };
-    let mut sums = Sums::EMPTY;
-    pieces.iter().for_each(|piece| sums.merge(piece));
+    let mut sums = [Sums::EMPTY; N];
+    for piece in &pieces {
+        for (sums, piece) in sums.iter_mut().zip(piece) {
+            sums.merge(piece);
+        }
+    }
     sums
 }
 
@@ -156,7 +210,7 @@ impl Accumulator {
     }
 
     fn push_block(&mut self, block: &[f32]) {
-        self.sums.push(block);
+        self.sums.push(block, Wanted::ALL);
         self.confidence.push(block);
         self.codes.push(block);
     }

@@ -65,6 +65,11 @@ impl<'a, F> Matrix<'a, F> {
         }
     }
 
+    /// Elements in a row.
+    pub(crate) fn width(&self) -> usize {
+        self.columns
+    }
+
     /// The transpose, without moving an element.
     pub(crate) fn transposed(self) -> Self {
         Self {
@@ -77,7 +82,7 @@ impl<'a, F> Matrix<'a, F> {
     }
 
     /// Some of the rows.
-    fn rows(self, rows: Range<usize>) -> Self {
+    pub(crate) fn rows(self, rows: Range<usize>) -> Self {
         assert!(rows.start <= rows.end && rows.end <= self.rows);
         // A matrix without elements may start behind the slice.
         let start = (rows.start * self.row_stride).min(self.data.len());
@@ -207,38 +212,46 @@ pub(crate) fn product<F: Multiply>(
     divide(parts, destination, into, scale, a, b);
 }
 
-/// Whether a map of so many weights has so few rows to map that packing the weights
+/// Whether a map has so many weights, and so few rows to map, that packing the weights
 /// for a product takes as long as the product.
-pub(crate) fn is_lopsided(rows: usize, weights: usize) -> bool {
-    rows <= 128 && weights >= 1 << 22
+pub(crate) fn is_lopsided<F>(x: Matrix<'_, F>, weight: Matrix<'_, F>) -> bool {
+    x.rows <= 128 && weight.rows * weight.columns >= 1 << 22
 }
 
-/// `y = x weight^T` for few rows, by way of `turned = weight x^T`, which reads the
-/// weights, (outputs, inputs), as they lie. `turned` is as long as `y`.
+/// `y = x weight`, or `+=`, for few rows, by way of `turned = weight^T x^T`, which reads
+/// the weights as they lie. `turned` is as long as `y`.
 pub(crate) fn lopsided_product<F: Real>(
     threads: Threads,
     y: &mut [F],
-    x: &[F],
-    weight: &[F],
-    inputs: usize,
+    into: Into,
+    x: Matrix<'_, F>,
+    weight: Matrix<'_, F>,
     turned: &mut [F],
 ) {
-    let (rows, outputs) = (x.len() / inputs, weight.len() / inputs);
-    let destination = MatrixMut::new(turned, rows);
-    let (a, b) = (Matrix::new(weight, inputs), Matrix::new(x, inputs));
+    let (rows, outputs) = (x.rows, weight.columns);
     product(
         threads,
-        destination,
+        MatrixMut::new(turned, rows),
         Into::Fresh,
         F::one(),
-        a,
-        b.transposed(),
+        weight.transposed(),
+        x.transposed(),
     );
-    for (row, y) in y.chunks_exact_mut(outputs).enumerate() {
-        let column = turned.iter().skip(row).step_by(rows);
-        y.iter_mut().zip(column).for_each(|(y, &x)| *y = x);
+    // In bands that a cache holds, since either side lies across the other.
+    for (band, turned) in turned.chunks(BAND * rows).enumerate() {
+        for (row, y) in y.chunks_exact_mut(outputs).enumerate() {
+            let column = turned.iter().skip(row).step_by(rows);
+            let places = y[band * BAND..].iter_mut().zip(column);
+            match into {
+                Into::Fresh => places.for_each(|(y, &x)| *y = x),
+                Into::Sum => places.for_each(|(y, &x)| *y += x),
+            }
+        }
     }
 }
+
+/// Outputs that are turned at once.
+const BAND: usize = 64;
 
 /// Adds to `sums`, (rows of `a`, rows of `b`), the inner products of all rows of
 /// two matrices over some of their columns, on the calling thread. Rows are
@@ -508,13 +521,20 @@ mod tests {
         let (rows, inputs, outputs) = (5, 130, 310);
         let (x, weight) = (noise(rows * inputs, 0.1), noise(outputs * inputs, 0.2));
         let expected = naive(&x, &transpose(&weight, inputs), rows, inputs, outputs);
-        let mut y = vec![1.0; rows * outputs];
-        let mut turned = vec![1.0; rows * outputs];
-        lopsided_product(Threads::ONE, &mut y, &x, &weight, inputs, &mut turned);
-        for (y, expected) in y.iter().zip(expected) {
-            assert!((y - expected).abs() < 1e-11);
+        let matrix = |data, columns| Matrix::new(data, columns);
+        for (into, before) in [(Into::Fresh, 0.0), (Into::Sum, 1.0)] {
+            let mut y = vec![1.0; rows * outputs];
+            let mut turned = vec![1.0; rows * outputs];
+            let (x, weight) = (matrix(&x, inputs), matrix(&weight, inputs).transposed());
+            lopsided_product(Threads::ONE, &mut y, into, x, weight, &mut turned);
+            for (y, expected) in y.iter().zip(&expected) {
+                assert!((y - expected - before).abs() < 1e-11);
+            }
         }
-        assert!(is_lopsided(64, 4096 * 4096) && !is_lopsided(256, 4096 * 4096));
+        let (weight, x) = (vec![0.0f32; 1 << 22], vec![0.0f32; 256 << 11]);
+        let weight = Matrix::new(&weight[..], 1 << 11);
+        assert!(is_lopsided(Matrix::new(&x[..64 << 11], 1 << 11), weight));
+        assert!(!is_lopsided(Matrix::new(&x[..], 1 << 11), weight));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What the system does with memory that is given back.
+//! What the system does with large buffers.
 
 /// Lets large buffers that are freed go back to the system at once, in the whole
 /// process: for applications to call before their first pass, from `main`.
@@ -30,4 +30,38 @@ pub fn return_large_buffers() {
             mallopt(M_MMAP_THRESHOLD, LARGE);
         }
     }
+}
+
+/// Asks for large pages behind a buffer that has not been touched yet: the system then
+/// hands out 2 MiB at a time, and not 4 KiB. Only whole large pages inside the buffer
+/// are asked for, so that it takes no more memory. Elsewhere than on Linux this does
+/// nothing.
+pub(crate) fn prefer_large_pages<F>(buffer: &mut [F]) {
+    #[cfg(target_os = "linux")]
+    {
+        use std::ffi::{c_int, c_void};
+
+        /// Of `madvise(2)`.
+        const MADV_HUGEPAGE: c_int = 14;
+
+        const PAGE: usize = 1 << 21;
+
+        let start = buffer.as_mut_ptr().cast::<u8>();
+        let before = start.align_offset(PAGE);
+        let length = size_of_val(buffer).saturating_sub(before) / PAGE * PAGE;
+        if length == 0 {
+            return;
+        }
+        // SAFETY: the signature is that of the C library, and the range lies in the
+        // buffer. It is advice, which changes no contents; a refusal is no harm.
+        #[allow(unsafe_code)]
+        unsafe {
+            unsafe extern "C" {
+                fn madvise(address: *mut c_void, length: usize, advice: c_int) -> c_int;
+            }
+            madvise(start.wrapping_add(before).cast(), length, MADV_HUGEPAGE);
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = buffer;
 }

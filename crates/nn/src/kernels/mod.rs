@@ -14,6 +14,7 @@ pub(crate) mod fourier;
 pub(crate) mod matrix;
 pub(crate) mod memory;
 pub(crate) mod norm;
+pub(crate) mod normal;
 pub(crate) mod optimiser;
 pub(crate) mod reduce;
 pub(crate) mod relative;

@@ -13,6 +13,9 @@ pub struct Threads(usize);
 /// Fewest elements that are worth another thread: a few microseconds of work.
 const GRAIN: usize = 1 << 14;
 
+/// Elements of work that takes milliseconds.
+const LARGE: usize = 1 << 22;
+
 impl Threads {
     /// The calling thread only.
     pub(crate) const ONE: Threads = Threads(1);
@@ -43,7 +46,10 @@ impl Threads {
         tensors: R,
         work: impl Fn(R) + Sync,
     ) {
-        let pieces = (rows * cost / GRAIN).min(2 * self.0).min(rows);
+        let elements = rows * cost;
+        // Small pieces of large work, since threads are not equally fast.
+        let each = if elements >= LARGE { 8 } else { 2 };
+        let pieces = (elements / GRAIN).min(each * self.0).min(rows);
         match self.0 > 1 && pieces > 1 {
             true => divide(pieces, rows, tensors, &work),
             false => work(tensors),

@@ -6,6 +6,10 @@ use crate::parameters::{Declarations, Initial, ParameterId};
 use crate::pass::{Pass, Rows};
 use crate::{Real, Site, Symbol};
 
+/// Elements of a gradient that is shown in blocks of rows, in one of them: the third-level
+/// cache has room for it, and products are still large.
+const BAND: usize = 1 << 22;
+
 /// A linear map with its site.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Linear {
@@ -52,14 +56,6 @@ impl Linear {
     pub(crate) fn forward<F: Real>(&self, pass: &mut Pass<'_, F>, rows: Rows, x: &[F]) -> Vec<F> {
         pass.show(self.site, Symbol::X, rows, x);
         let mut y = pass.take(rows.count() * self.outputs);
-        if self.bias.is_none() && is_lopsided(rows.count(), self.inputs * self.outputs) {
-            let mut turned = pass.take(y.len());
-            let weight = pass.weight(self.weight);
-            lopsided_product(pass.threads, &mut y, x, weight, self.inputs, &mut turned);
-            pass.give([turned]);
-            pass.show(self.site, Symbol::A, rows, &y);
-            return y;
-        }
         let into = match self.bias {
             Some(bias) => {
                 fill_rows(pass.threads, &mut y, pass.weight(bias));
@@ -67,13 +63,13 @@ impl Linear {
             }
             None => Into::Fresh,
         };
-        product(
-            pass.threads,
-            MatrixMut::new(&mut y, self.outputs),
+        let weight = Matrix::new(pass.weight(self.weight), self.inputs);
+        mapped(
+            pass,
+            &mut y,
             into,
-            F::one(),
             Matrix::new(x, self.inputs),
-            Matrix::new(pass.weight(self.weight), self.inputs).transposed(),
+            weight.transposed(),
         );
         pass.show(self.site, Symbol::A, rows, &y);
         y
@@ -171,19 +167,39 @@ impl Linear {
         dy: &[F],
         shared: Option<Vec<F>>,
     ) {
-        let (mut gradient, into) = match shared {
-            Some(shared) => (shared, Into::Sum),
-            None => (pass.take(self.inputs * self.outputs), Into::Fresh),
-        };
-        product(
-            pass.threads,
-            MatrixMut::new(&mut gradient, self.inputs),
-            into,
-            F::one(),
+        let elements = self.inputs * self.outputs;
+        let (left, right) = (
             Matrix::new(dy, self.outputs).transposed(),
             Matrix::new(x, self.inputs),
         );
-        pass.show_gradient(self.weight, Some(self.site), gradient);
+        let in_bands = shared.is_none() && elements > BAND && pass.takes_gradient_rows(self.site);
+        if in_bands {
+            let rows = (BAND / self.inputs).max(1);
+            let mut gradient = pass.take(rows * self.inputs);
+            for first in (0..self.outputs).step_by(rows) {
+                let rows = first..self.outputs.min(first + rows);
+                let gradient = &mut gradient[..rows.len() * self.inputs];
+                let band = MatrixMut::new(gradient, self.inputs);
+                product(
+                    pass.threads,
+                    band,
+                    Into::Fresh,
+                    F::one(),
+                    left.rows(rows),
+                    right,
+                );
+                pass.show_gradient_rows(self.weight, self.site, first * self.inputs, gradient);
+            }
+            pass.give([gradient]);
+        } else {
+            let (mut gradient, into) = match shared {
+                Some(shared) => (shared, Into::Sum),
+                None => (pass.take(elements), Into::Fresh),
+            };
+            let whole = MatrixMut::new(&mut gradient, self.inputs);
+            product(pass.threads, whole, into, F::one(), left, right);
+            pass.show_gradient(self.weight, Some(self.site), gradient);
+        }
         if let Some(bias) = self.bias {
             let mut gradient = pass.zeroed(self.outputs);
             add_column_sums(pass.threads, &mut gradient, dy);
@@ -191,14 +207,26 @@ impl Linear {
         }
     }
 
-    fn backward_input<F: Real>(&self, pass: &Pass<'_, F>, dy: &[F], dx: &mut [F], into: Into) {
-        product(
-            pass.threads,
-            MatrixMut::new(dx, self.inputs),
-            into,
-            F::one(),
-            Matrix::new(dy, self.outputs),
-            Matrix::new(pass.weight(self.weight), self.inputs),
-        );
+    fn backward_input<F: Real>(&self, pass: &mut Pass<'_, F>, dy: &[F], dx: &mut [F], into: Into) {
+        let weight = Matrix::new(pass.weight(self.weight), self.inputs);
+        mapped(pass, dx, into, Matrix::new(dy, self.outputs), weight);
+    }
+}
+
+/// `y = x weight`, or `+=`.
+fn mapped<F: Real>(
+    pass: &mut Pass<'_, F>,
+    y: &mut [F],
+    into: Into,
+    x: Matrix<'_, F>,
+    weight: Matrix<'_, F>,
+) {
+    if is_lopsided(x, weight) {
+        let mut turned = pass.take(y.len());
+        lopsided_product(pass.threads, y, into, x, weight, &mut turned);
+        pass.give([turned]);
+    } else {
+        let y = MatrixMut::new(y, weight.width());
+        product(pass.threads, y, into, F::one(), x, weight);
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use lpzero_nn::{TensorView, Visitor};
-use lpzero_trace::{Moments, NetworkScalar, Site, Symbol};
+use lpzero_nn::{TensorRows, TensorView, Visitor, Wanted};
+use lpzero_trace::{Moments, NetworkScalar, PairSums, Site, Symbol};
 
 use super::finite;
 use super::moments::Tensor;
@@ -60,6 +60,8 @@ pub(super) struct Job {
     roles: RoleSet,
     argument: Arc<Plan>,
     pub(super) needs: Vec<Need>,
+    /// Which of the costly moments it reads.
+    costly: Wanted,
 }
 
 /// What is known about one site so far.
@@ -67,6 +69,8 @@ pub(super) struct Job {
 struct Store {
     moments: Vec<(Tensor, Moments)>,
     elements: Vec<(Symbol, Elements)>,
+    /// Of a parameter that comes in blocks of rows, those so far.
+    rows: Option<PairSums>,
     /// Jobs that wait for something at this site.
     pending: Vec<usize>,
 }
@@ -100,6 +104,7 @@ impl ExactVisitor {
                     roles: sites.roles,
                     argument: Arc::clone(&sites.argument),
                     needs: sites.argument.needs(),
+                    costly: sites.argument.costly(),
                 });
                 job.roles = job.roles.union(sites.roles);
             });
@@ -203,7 +208,14 @@ impl ExactVisitor {
             .collect()
     }
 
+    /// Which of the costly moments jobs at this site read.
+    fn costly(&self, site: Site) -> Wanted {
+        let here = self.jobs.iter().filter(|job| job.roles.contains(site.role));
+        here.map(|job| job.costly).fold(Wanted::CHEAP, Wanted::or)
+    }
+
     fn keep(&mut self, site: Site, symbol: Symbol, tensor: TensorView<'_, f32>, wanted: &[Need]) {
+        let costly = self.costly(site);
         let Some(store) = self.stores.get_mut(&site) else {
             return;
         };
@@ -212,7 +224,9 @@ impl ExactVisitor {
             let value = Moments::of(tensor.data, tensor.shape);
             store.moments.push((moments, value));
         } else if wanted.contains(&Need::Moments(moments)) {
-            store.moments.push((moments, Moments::sums_of(tensor.data)));
+            store
+                .moments
+                .push((moments, Moments::sums_of(tensor.data, costly)));
         }
         if wanted.contains(&Need::Elements(symbol)) {
             let elements = Elements {
@@ -222,6 +236,13 @@ impl ExactVisitor {
             };
             store.elements.push((symbol, elements));
         }
+    }
+
+    fn keep_sums(&mut self, site: Site, sums: PairSums) {
+        let store = self.stores.entry(site).or_default();
+        let known = PAIR.into_iter().zip(sums.finish());
+        let known = known.filter_map(|(tensor, sums)| Some((tensor, sums?)));
+        store.moments.extend(known);
     }
 
     /// Evaluates what is complete at a site and frees what nothing waits for.
@@ -328,15 +349,68 @@ impl Visitor<f32> for ExactVisitor {
             return;
         }
         let wanted = self.wanted(site);
-        if wanted.contains(&Need::Moments(Tensor::Saliency)) {
-            let saliency = Moments::sums_of_product(weight.data, gradient.data);
-            let store = self.stores.entry(site).or_default();
-            store.moments.push((Tensor::Saliency, saliency));
-        }
-        self.keep(site, Symbol::W, weight, &wanted);
-        self.keep(site, Symbol::G, gradient, &wanted);
+        let mut sums = PairSums::new(sums_wanted(&wanted), self.costly(site));
+        sums.push(weight.data, gradient.data);
+        self.keep_sums(site, sums);
+        let others: Vec<Need> = wanted
+            .into_iter()
+            .filter(|need| !matches!(need, Need::Moments(_)))
+            .collect();
+        self.keep(site, Symbol::W, weight, &others);
+        self.keep(site, Symbol::G, gradient, &others);
         self.run(site);
     }
+
+    /// Where sums are all that is wanted.
+    fn takes_parameter_rows(&self, site: Site) -> bool {
+        let mut here = self.jobs.iter().filter(|job| job.roles.contains(site.role));
+        here.all(|job| {
+            job.needs.iter().all(|need| match need {
+                Need::Elements(symbol) | Need::AllMoments(symbol) => {
+                    !matches!(symbol, Symbol::W | Symbol::G)
+                }
+                Need::Moments(_) | Need::Network => true,
+            })
+        })
+    }
+
+    fn parameter_rows(
+        &mut self,
+        site: Site,
+        weight: TensorRows<'_, f32>,
+        gradient: TensorRows<'_, f32>,
+    ) {
+        let wanted = self.wanted(site);
+        let new = PairSums::new(sums_wanted(&wanted), self.costly(site));
+        let store = self.stores.entry(site).or_default();
+        let mut sums = store.rows.take().unwrap_or(new);
+        sums.push(weight.data, gradient.data);
+        let all: usize = weight.shape.iter().product();
+        if weight.first + weight.data.len() < all {
+            store.rows = Some(sums);
+            return;
+        }
+        self.keep_sums(site, sums);
+        self.run(site);
+    }
+}
+
+/// A weight, its gradient, and the saliency between them.
+const PAIR: [Tensor; 3] = [
+    Tensor::Symbol(Symbol::W),
+    Tensor::Symbol(Symbol::G),
+    Tensor::Saliency,
+];
+
+/// Of which of them sums are wanted, and not all moments.
+fn sums_wanted(wanted: &[Need]) -> [bool; 3] {
+    PAIR.map(|tensor| {
+        let all = match tensor {
+            Tensor::Symbol(symbol) => wanted.contains(&Need::AllMoments(symbol)),
+            _ => false,
+        };
+        wanted.contains(&Need::Moments(tensor)) && !all
+    })
 }
 
 impl Store {

@@ -1,5 +1,6 @@
 //! Which reductions follow exactly from the moments of a whole tensor.
 
+use lpzero_nn::Wanted;
 use lpzero_trace::{Moments, Symbol};
 
 use crate::operator::known;
@@ -53,6 +54,25 @@ impl MomentReduction {
     pub(crate) fn value(&self, moments: &Moments) -> f64 {
         let value = (self.moments)(moments, self.form).unwrap_or(f64::NAN);
         self.factor * value
+    }
+}
+
+impl MomentReduction {
+    /// Which of the costly moments it reads: those that change its value.
+    pub(crate) fn reads(&self) -> Wanted {
+        let changed =
+            |moments| (self.moments)(&moments, self.form) != (self.moments)(&ANY, self.form);
+        Wanted {
+            roots: changed(Moments {
+                sum_sqrt_abs: 7.0,
+                ..ANY
+            }),
+            extremes: changed(Moments {
+                min: -5.0,
+                max: 5.0,
+                ..ANY
+            }),
+        }
     }
 }
 

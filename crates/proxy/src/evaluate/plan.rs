@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use lpzero_nn::Wanted;
 use lpzero_trace::{NetworkScalar, Symbol};
 
 use super::cache::Column;
@@ -194,6 +195,19 @@ impl Plan {
         let mut needs = Vec::new();
         self.collect_needs(&mut needs);
         needs
+    }
+
+    /// Which of the costly moments it reads, of whatever tensor.
+    pub(crate) fn costly(&self) -> Wanted {
+        match self {
+            Plan::Moments(reduction) => reduction.reads(),
+            Plan::Apply(_, parts) => {
+                let parts = parts.iter().map(Plan::costly);
+                parts.fold(Wanted::CHEAP, Wanted::or)
+            }
+            Plan::Reduce { argument, .. } | Plan::Whole(_, argument) => argument.costly(),
+            _ => Wanted::CHEAP,
+        }
     }
 
     fn collect_needs(&self, needs: &mut Vec<Need>) {

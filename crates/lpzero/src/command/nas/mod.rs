@@ -31,6 +31,10 @@ const EVALUATED: &str = "evaluated.csv";
 const PICTURE: &str = "front.svg";
 const ARCHITECTURES: &str = "architectures";
 
+/// Parameters up to which every architecture of a front is run to count it again, and
+/// beyond which only the best is: two passes of billions take a minute.
+const RUN_AGAIN: f64 = 1e9;
+
 pub fn run(session: &Session, arguments: &Nas) -> Result<()> {
     let (configuration, folder) = match &arguments.resume {
         Some(path) => {
@@ -228,7 +232,9 @@ fn returned(
             }
             None => (None, architecture.clone()),
         };
-        let recount = verify(workbench, id, &architecture, costs).map_err(failed)?;
+        // The front is in the order of scores.
+        let run = costs.params <= RUN_AGAIN || members.len() + 1 == found.front.len();
+        let recount = verify(workbench, id, &architecture, costs, run).map_err(failed)?;
         let again = costs.latency.map(|_| latency(workbench, id, &architecture));
         let looked_up = subject.table.as_ref();
         let looked_up = looked_up.map(|table| table.cost(&subject.space, &candidate.genotype));
