@@ -224,13 +224,13 @@ fn measured(
         Journal::open(&path, JournalKind::TRAININGS, inputs).map_err(trained)?;
     if torn > 0 {
         session.report.warn(format_args!(
-            "{}: the last line was not written to its end; its training is done again",
+            "{}: the last line was not written to its end; its loss is measured again",
             path.display()
         ));
     }
     if !journal.records().is_empty() {
         session.report.note(format_args!(
-            "continuing after {} finished trainings",
+            "continuing after {} recorded losses",
             journal.records().len()
         ));
     }
@@ -256,7 +256,7 @@ fn measured(
     );
     let entries = entries.map_err(|error| match error {
         Error::Cancelled => anyhow::Error::from(Failure::Interrupted {
-            message: format!("interrupted after {} trainings", journal.records().len()),
+            message: format!("interrupted after {} recorded losses", journal.records().len()),
             next,
         }),
         error if error.is_input() => trained(error),

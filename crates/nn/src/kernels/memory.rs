@@ -16,9 +16,9 @@ pub fn return_large_buffers() {
         /// Of `mallopt(3)`: the fewest bytes of a buffer that has pages of its own.
         const M_MMAP_THRESHOLD: c_int = -3;
 
-        /// More than a matrix product packs at once: such buffers come and go with
-        /// every product.
-        const LARGE: c_int = 3_000_000;
+        /// The residual stream of small networks is larger; what a matrix product packs
+        /// at once, which comes and goes with every product, is mostly smaller.
+        const LARGE: c_int = 1_500_000;
 
         // SAFETY: the signature is that of the C library, which takes a lock of its
         // own; a value that it refuses changes nothing.
