@@ -256,7 +256,10 @@ fn measured(
     );
     let entries = entries.map_err(|error| match error {
         Error::Cancelled => anyhow::Error::from(Failure::Interrupted {
-            message: format!("interrupted after {} recorded losses", journal.records().len()),
+            message: format!(
+                "interrupted after {} recorded losses",
+                journal.records().len()
+            ),
             next,
         }),
         error if error.is_input() => trained(error),
