@@ -21,3 +21,4 @@ pub(crate) mod relative;
 pub(crate) mod rotary;
 pub(crate) mod softmax;
 pub(crate) mod threads;
+pub(crate) mod widen;

@@ -8,13 +8,14 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read as _, Seek, SeekFrom};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use half::{bf16, f16};
 use lpzero_arch::{Cursor, Document, Node, Problem};
 
-use crate::kernels::threads::{Read, Threads, Write};
+use crate::kernels::threads::{Threads, Write};
+use crate::kernels::widen::{widen_double, widen_half, widen_single, widen_upper_half};
 use crate::{Error, Real};
 
 /// Largest header that is read, in bytes, as in the safetensors library.
@@ -183,37 +184,50 @@ impl StoredFile {
             unreachable!("the element type has been checked");
         };
         let row_bytes = block.whole_columns * element.size();
-        let at_once = (CHUNK * threads.count() / row_bytes.max(1)).clamp(1, block.rows.max(1));
-        let mut bytes = vec![0; at_once * row_bytes];
-        for first in (0..block.rows).step_by(at_once) {
-            let rows = at_once.min(block.rows - first);
-            let bytes = &mut bytes[..rows * row_bytes];
-            let start = tensor.start + (first * row_bytes) as u64;
-            self.read_at(start, bytes).map_err(|source| Error::File {
-                path: self.path.clone(),
-                source,
-            })?;
-            let wanted = |row: &[u8]| {
-                let from = block.first_column * element.size();
-                from..(from + block.columns * element.size()).min(row.len())
-            };
-            if block.transposed {
-                for (row, bytes) in bytes.chunks_exact(row_bytes).enumerate() {
-                    let column = out.iter_mut().skip(first + row).step_by(block.rows);
-                    element.decode(&bytes[wanted(bytes)], column);
+        let at_once = (CHUNK / row_bytes.max(1)).clamp(1, block.rows.max(1));
+        // The bytes of some rows, of which each thread reads its own.
+        let each = |rows: Range<usize>, work: &mut dyn FnMut(usize, &[u8])| -> io::Result<()> {
+            let mut bytes = vec![0; at_once.min(rows.len()) * row_bytes];
+            for first in rows.clone().step_by(at_once) {
+                let bytes = &mut bytes[..at_once.min(rows.end - first) * row_bytes];
+                self.read_at(tensor.start + (first * row_bytes) as u64, bytes)?;
+                for (row, bytes) in bytes.chunks_exact(row_bytes.max(1)).enumerate() {
+                    let from = (block.first_column * element.size()).min(bytes.len());
+                    let wanted = from..(from + block.columns * element.size()).min(bytes.len());
+                    work(first + row, &bytes[wanted]);
                 }
-                continue;
             }
-            let out = &mut out[first * block.columns..][..rows * block.columns];
-            let tensors = (Read(bytes, row_bytes), Write(out, block.columns));
-            threads.for_rows(rows, block.columns, tensors, |(bytes, out)| {
-                let rows = bytes.0.chunks_exact(row_bytes);
-                for (bytes, out) in rows.zip(out.0.chunks_exact_mut(block.columns)) {
-                    element.decode(&bytes[wanted(bytes)], out.iter_mut());
+            Ok(())
+        };
+        let outcome = if block.transposed {
+            let mut decoded = vec![F::zero(); block.columns];
+            each(0..block.rows, &mut |row, bytes| {
+                element.decode(bytes, &mut decoded);
+                let column = out.iter_mut().skip(row).step_by(block.rows);
+                column.zip(&decoded).for_each(|(x, decoded)| *x = *decoded);
+            })
+        } else {
+            let failed = Mutex::new(None);
+            let tensors = (0..block.rows, Write(out, block.columns));
+            threads.for_rows(block.rows, block.columns, tensors, |(rows, out)| {
+                let start = rows.start;
+                let outcome = each(rows, &mut |row, bytes| {
+                    let out = &mut out.0[(row - start) * block.columns..][..block.columns];
+                    element.decode(bytes, out);
+                });
+                if let Err(error) = outcome {
+                    *failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
                 }
             });
-        }
-        Ok(())
+            let failed = failed.into_inner();
+            failed
+                .unwrap_or_else(PoisonError::into_inner)
+                .map_or(Ok(()), Err)
+        };
+        outcome.map_err(|source| Error::File {
+            path: self.path.clone(),
+            source,
+        })
     }
 
     fn read_at(&self, start: u64, bytes: &mut [u8]) -> io::Result<()> {
@@ -233,24 +247,14 @@ impl Element {
         }
     }
 
-    /// Little-endian numbers.
-    fn decode<'a, F: Real>(self, bytes: &[u8], out: impl Iterator<Item = &'a mut F>) {
+    /// Numbers in the engine's precision, as many as there is room for.
+    fn decode<F: Real>(self, bytes: &[u8], out: &mut [F]) {
         match self {
-            Element::F16 => each(bytes, out, |x| f16::from_le_bytes(x).to_f64()),
-            Element::Bf16 => each(bytes, out, |x| bf16::from_le_bytes(x).to_f64()),
-            Element::F32 => each(bytes, out, |x| f64::from(f32::from_le_bytes(x))),
-            Element::F64 => each(bytes, out, f64::from_le_bytes),
+            Element::F16 => widen_half(bytes, out),
+            Element::Bf16 => widen_upper_half(bytes, out),
+            Element::F32 => widen_single(bytes, out),
+            Element::F64 => widen_double(bytes, out),
         }
-    }
-}
-
-fn each<'a, F: Real, const N: usize>(
-    bytes: &[u8],
-    out: impl Iterator<Item = &'a mut F>,
-    decode: impl Fn([u8; N]) -> f64,
-) {
-    for (x, &bytes) in out.zip(bytes.as_chunks::<N>().0) {
-        *x = F::of(decode(bytes));
     }
 }
 
