@@ -215,7 +215,7 @@ pub(crate) fn product<F: Multiply>(
 /// Whether a map has so many weights, and so few rows to map, that packing the weights
 /// for a product takes as long as the product.
 pub(crate) fn is_lopsided<F>(x: Matrix<'_, F>, weight: Matrix<'_, F>) -> bool {
-    x.rows <= 128 && weight.rows * weight.columns >= 1 << 22
+    (1..=128).contains(&x.rows) && weight.rows * weight.columns >= 1 << 22
 }
 
 /// `y = x weight`, or `+=`, for few rows, by way of `turned = weight^T x^T`, which reads
@@ -535,6 +535,8 @@ mod tests {
         let weight = Matrix::new(&weight[..], 1 << 11);
         assert!(is_lopsided(Matrix::new(&x[..64 << 11], 1 << 11), weight));
         assert!(!is_lopsided(Matrix::new(&x[..], 1 << 11), weight));
+        // A cluster that no token of the batch fell into.
+        assert!(!is_lopsided(Matrix::new(&x[..0], 1 << 11), weight));
     }
 
     #[test]
