@@ -212,8 +212,9 @@ impl<F: Real> Network<F> {
 
     /// A network that holds no weights: those of the embedding, of each block, and
     /// of what follows are read from the source whenever a pass visits them, which
-    /// it does twice, and are gone when it has left. A pass needs the memory of the
-    /// largest part, of its largest gradient, and of the activations. The results
+    /// it does twice, and are gone when it has left; those of the last block stay until
+    /// the backward half has begun. A pass needs the memory of the largest part, of its
+    /// largest gradient, and of the activations. The results
     /// are those of [`loaded`](Self::loaded), to the bit.
     ///
     /// Hessian products and synaptic flow need all weights at once and refuse such a
@@ -359,6 +360,7 @@ impl<F: Real> Network<F> {
     ) -> Result<f64, Error> {
         let embedding = &self.layers.embedding;
         let (tokens, masked) = self.input(batch);
+        self.prepare(pass, rows);
         let (x, embedded) =
             self.in_embedding(pass, |pass| embedding.forward(pass, rows, &tokens))?;
         let (x, caches) = self.forward_blocks(pass, rows, x)?;

@@ -1,13 +1,19 @@
 //! What every layer needs while a pass runs.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use lpzero_arch::Transform;
 
 use crate::kernels::fourier::Spectrum;
+use crate::kernels::matrix::{Into, Matrix, MatrixMut, product};
 use crate::kernels::threads::Threads;
-use crate::parameters::{ParameterId, Parameters};
+use crate::parameters::{Parameter, ParameterId, Parameters};
 use crate::{Real, Site, Symbol, TensorRows, TensorView, Visitor, Workspace, profile};
+
+/// Elements of a gradient that is shown in blocks of rows, in one of them: the third-level
+/// cache has room for it, and products are still large.
+const BAND: usize = 1 << 22;
 
 /// The leading dimensions of an activation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -208,29 +214,47 @@ impl<'a, F: Real> Pass<'a, F> {
         self.workspace.give(gradient);
     }
 
-    /// Whether the visitor takes a gradient in blocks of rows.
-    pub(crate) fn takes_gradient_rows(&self, site: Site) -> bool {
-        self.visitor.takes_parameter_rows(site)
+    /// Whether the gradient of a weight is large, and the visitor would take it in bands.
+    pub(crate) fn takes_bands(&self, id: ParameterId, site: Site) -> bool {
+        self.weight(id).len() > BAND && self.visitor.takes_parameter_rows(site)
     }
 
-    /// Shows some rows of a parameter and its complete gradient; `first` is the number
-    /// of elements before them.
-    pub(crate) fn show_gradient_rows(
+    /// Shows a weight of so many columns and its gradient, one block of rows after the
+    /// other; `fill` writes that of some rows.
+    pub(crate) fn show_in_bands(
         &mut self,
         id: ParameterId,
         site: Site,
-        first: usize,
-        gradient: &[F],
+        columns: usize,
+        mut fill: impl FnMut(Threads, Range<usize>, &mut [F]),
     ) {
-        let parameter = self.parameters.get(id);
-        let rows = |data| TensorRows {
-            data,
-            shape: &parameter.shape,
-            first,
-        };
-        let weight = &parameter.data[first..first + gradient.len()];
-        let _span = profile::span("visitor");
-        self.visitor
-            .parameter_rows(site, rows(weight), rows(gradient));
+        let Parameter { data, shape, .. } = self.parameters.get(id);
+        let mut band = self.take((BAND / columns).max(1) * columns);
+        for first in (0..data.len()).step_by(band.len()) {
+            let end = data.len().min(first + band.len());
+            let gradient = &mut band[..end - first];
+            fill(self.threads, first / columns..end / columns, gradient);
+            let rows = |data| TensorRows { data, shape, first };
+            let weight = &data[first..end];
+            let _span = profile::span("visitor");
+            self.visitor
+                .parameter_rows(site, rows(weight), rows(gradient));
+        }
+        self.give([band]);
+    }
+
+    /// The same for a gradient that is the product of two matrices.
+    pub(crate) fn show_product_in_bands(
+        &mut self,
+        id: ParameterId,
+        site: Site,
+        left: Matrix<'_, F>,
+        right: Matrix<'_, F>,
+    ) {
+        let columns = right.width();
+        self.show_in_bands(id, site, columns, |threads, rows, band| {
+            let (into, band) = (Into::Fresh, MatrixMut::new(band, columns));
+            product(threads, band, into, F::one(), left.rows(rows), right);
+        });
     }
 }

@@ -13,7 +13,8 @@ use crate::kernels::memory::prefer_large_pages;
 /// What passes one after the other share, whatever the architecture: buffers,
 /// and the threads that they run on.
 ///
-/// It never holds more memory than the largest pass it has served needed.
+/// It never holds more memory than the largest pass it has served needed, or was said
+/// to need.
 #[derive(Debug, Default)]
 pub struct Workspace<F> {
     /// Free buffers, longest unused first.
@@ -74,6 +75,12 @@ impl<F: Real> Workspace<F> {
     /// The threads that passes share.
     pub(crate) fn pool(&self) -> Option<Arc<ThreadPool>> {
         self.pool.clone()
+    }
+
+    /// Says that a pass will need this many elements at once: until then, buffers of
+    /// its earlier parts are kept for its later ones.
+    pub(crate) fn expect(&mut self, elements: usize) {
+        self.peak = self.peak.max(elements);
     }
 
     /// A buffer with unspecified contents.

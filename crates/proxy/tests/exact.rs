@@ -6,7 +6,7 @@ mod common;
 mod networks;
 
 use common::{Random, score};
-use lpzero_arch::Architecture;
+use lpzero_arch::{Architecture, Head};
 use lpzero_nn::{Site, TensorView, Visitor};
 use lpzero_proxy::{Evaluator, ExactVisitor, NetworkScalar, Node, Trace, named, parse};
 use networks::{decoder, pass, trace};
@@ -179,15 +179,20 @@ impl Visitor<f32> for Whole {
 
 #[test]
 fn gradients_in_blocks_of_rows_give_what_whole_ones_give() {
-    // Maps of 4.3 million weights.
+    // Maps of 4.3 million weights, an embedding, and a head that shares nothing with it.
     let mut architecture = decoder(1, 16_500);
     architecture.width = 260;
     architecture.embedding.width = 260;
+    architecture.vocabulary = 16_500;
+    architecture.embedding.cutoffs = vec![16_500];
+    architecture.head = Head::Free;
     let formulas = [
         "sum(sum(abs(W * G)))",
         "sum(l2(G))",
         "max(max(W)) - min(min(G))",
         "sum(mean(sqrt(abs(W * G))))",
+        "sum[embed](l2(G))",
+        "sum[output](l1(W * G))",
     ]
     .map(|source| parse(source).unwrap());
     let visitor = ExactVisitor::new(&formulas).unwrap();

@@ -82,39 +82,77 @@ impl Xoshiro {
 
 /// A standard normal number where the first attempt did not fall inside a layer: a
 /// second number, a height between those of the density at the two edges, decides whether
-/// it lies below the density. The density is concave up to 1 and convex beyond, so that
-/// the chord between the edges decides half of the cases; the others, and the tail, are
-/// left to `rand_distr`.
+/// it lies below the density. The chord between the edges is so near the density that it
+/// decides nearly always; the few other cases, and the tail, are left to `rand_distr`.
 #[cold]
 #[inline(never)]
 fn draw(a: u64, b: u64, c: u64, d: u64) -> (f64, Xoshiro) {
-    /// More than the rounding of what is compared.
-    const MARGIN: f64 = 1e-9;
-
-    let edges = &*EDGES;
+    let (edges, chords) = (&*EDGES, &*CHORDS);
     let mut generator = Xoshiro([a, b, c, d]);
     loop {
         let (bits, next) = generator.step();
         let layer = (bits & 0xff) as usize;
         let sample = uniform(bits) * edges[layer];
-        let (outer, inner) = (edges[layer], edges[layer + 1]);
+        let inner = edges[layer + 1];
         if sample.abs() < inner {
             return (sample, next);
         }
         let (bits, after) = next.step();
+        let chord = &chords[layer];
         // Both from 0 at the inner edge to 1 at the outer one.
         let descent = (bits >> 11) as f64 * 2.0f64.powi(-53);
-        let distance = (sample.abs() - inner) / (outer - inner);
-        if outer <= 1.0 && descent > distance + MARGIN {
+        let beyond = descent - (sample.abs() - inner) * chord.steepness;
+        if beyond > chord.above {
             return (sample, after);
         }
-        if inner >= 1.0 && layer > 0 && descent < distance - MARGIN {
+        if beyond < -chord.below {
             generator = after;
             continue;
         }
         return (StandardNormal.sample(&mut generator), generator);
     }
 }
+
+/// The chord of the density between the two edges of a layer.
+struct Chord {
+    /// One over the distance of the edges.
+    steepness: f64,
+    /// How far the chord lies above the density at most, as a share of its descent.
+    above: f64,
+    /// How far below.
+    below: f64,
+}
+
+/// Those of all layers. A chord differs from a function by at most an eighth of its
+/// second derivative times the square of their distance; where that is positive, the
+/// chord is above.
+static CHORDS: LazyLock<[Chord; 256]> = LazyLock::new(|| {
+    /// More than the rounding of what is compared.
+    const MARGIN: f64 = 1e-9;
+
+    let density = |x: f64| (-x * x / 2.0).exp();
+    let second_derivative = |x: f64| (x * x - 1.0) * density(x);
+    std::array::from_fn(|layer| {
+        let (outer, inner) = (EDGES[layer], EDGES[layer + 1]);
+        // The outermost layer is a box and the tail beyond it.
+        if layer == 0 {
+            return Chord {
+                steepness: 0.0,
+                above: f64::INFINITY,
+                below: f64::INFINITY,
+            };
+        }
+        // The second derivative has its extremes at 0 and at the root of 3.
+        let largest = 3.0f64.sqrt().clamp(inner, outer);
+        let ends = [inner, outer, largest].map(second_derivative);
+        let scale = (outer - inner).powi(2) / 8.0 / (density(inner) - density(outer));
+        Chord {
+            steepness: 1.0 / (outer - inner),
+            above: ends.into_iter().fold(0.0, f64::max) * scale + MARGIN,
+            below: -ends.into_iter().fold(0.0, f64::min) * scale + MARGIN,
+        }
+    })
+});
 
 impl RngCore for Xoshiro {
     fn next_u64(&mut self) -> u64 {

@@ -4,6 +4,7 @@
 use crate::kernels::elementwise::{add_column_sums, fill_rows};
 use crate::kernels::matrix::{Into, Matrix, MatrixMut, product};
 use crate::kernels::softmax::cross_entropy_rows;
+use crate::parameters::ParameterId;
 use crate::pass::{Pass, Rows};
 use crate::{Real, Site, Symbol};
 
@@ -18,10 +19,38 @@ const FEWEST_ROWS: usize = 128;
 /// Some of the classes. Their scores for features x are `x W^T + b`. Gradients are
 /// not touched in a pass without a backward half, and may be empty then.
 pub(super) struct Classes<'a, F> {
-    /// W, (classes, features), and where its gradient is written.
-    pub(super) weight: (&'a [F], &'a mut [F]),
+    /// W, (classes, features), and where its gradient goes.
+    pub(super) weight: (&'a [F], Gradient<'a, F>),
     /// b, and where its gradient is written. All have one, or none has.
     pub(super) bias: Option<(&'a [F], &'a mut [F])>,
+}
+
+/// What becomes of the gradient of a table.
+pub(super) enum Gradient<'a, F> {
+    /// It is written here, and shown by the caller.
+    Whole(&'a mut [F]),
+    /// It is shown in bands and never whole: where [`is_one_slice`] only.
+    Bands(ParameterId),
+}
+
+/// How many slices the rows are scored in.
+fn slices<F: Real>(pass: &Pass<'_, F>, (site, rows): (Site, Rows), scores: usize) -> usize {
+    let seen = pass.wants(site, Symbol::A) || pass.wants(site, Symbol::D);
+    match seen && !pass.visitor.takes_rows() {
+        true => 1,
+        false => (rows.count() * scores / SLICE)
+            .min(rows.count() / FEWEST_ROWS)
+            .max(1),
+    }
+}
+
+/// Whether all rows are scored at once, for so many classes.
+pub(super) fn is_one_slice<F: Real>(
+    pass: &Pass<'_, F>,
+    place: (Site, Rows),
+    scores: usize,
+) -> bool {
+    place.1.count() > 0 && slices(pass, place, scores) == 1
 }
 
 /// Summed cross-entropy in nats of one target class per row of `x` (rows,
@@ -43,13 +72,8 @@ pub(super) fn cross_entropy<F: Real>(
     pass.show(site, Symbol::X, rows, x);
     let classes_of = |some: &Classes<'_, F>| some.weight.0.len() / features;
     let scores: usize = classes.iter().map(classes_of).sum();
-    let seen = pass.wants(site, Symbol::A) || pass.wants(site, Symbol::D);
-    let whole = seen && !pass.visitor.takes_rows();
-    let slices = match whole {
-        true => 1,
-        false => (rows.count() * scores / SLICE).min(rows.count() / FEWEST_ROWS),
-    };
-    let slice = rows.count().div_ceil(slices.max(1)).max(1);
+    let slices = slices(pass, (site, rows), scores);
+    let slice = rows.count().div_ceil(slices).max(1);
     let mut biases = pass.take(scores);
     let mut bias_sums = pass.zeroed(scores);
     let mut logits = pass.take(rows.count().min(slice) * scores);
@@ -95,8 +119,15 @@ pub(super) fn cross_entropy<F: Real>(
         let into = if i == 0 { Into::Fresh } else { Into::Sum };
         for_each_class(classes, features, |first, some| {
             let d = Matrix::strided(&logits[first..], count, classes_of(some), scores);
-            let dweight = MatrixMut::new(some.weight.1, features);
-            product(pass.threads, dweight, into, F::one(), d.transposed(), x);
+            match &mut some.weight.1 {
+                Gradient::Whole(dweight) => {
+                    let dweight = MatrixMut::new(dweight, features);
+                    product(pass.threads, dweight, into, F::one(), d.transposed(), x);
+                }
+                Gradient::Bands(table) => {
+                    pass.show_product_in_bands(*table, site, d.transposed(), x);
+                }
+            }
             let into = if first == 0 { Into::Fresh } else { Into::Sum };
             let dx = MatrixMut::new(dx, features);
             let weight = Matrix::new(some.weight.0, features);
@@ -107,7 +138,11 @@ pub(super) fn cross_entropy<F: Real>(
         }
     }
     if x.is_empty() {
-        for_each_class(classes, features, |_, some| some.weight.1.fill(F::zero()));
+        for_each_class(classes, features, |_, some| {
+            if let Gradient::Whole(dweight) = &mut some.weight.1 {
+                dweight.fill(F::zero());
+            }
+        });
     }
     for_each_class(classes, features, |first, some| {
         if let Some((_, dbias)) = &mut some.bias {

@@ -6,7 +6,7 @@ use lpzero_arch::{Architecture, PositionWidth};
 use super::linear::Linear;
 use super::norm::Norm;
 use super::{SharedGradients, gather, norm_index, outer_site, scatter_add};
-use crate::kernels::elementwise::{add, add_column_sums, scale};
+use crate::kernels::elementwise::{add, add_column_sums, add_here, scale};
 use crate::kernels::threads::Threads;
 use crate::parameters::{Declarations, Initial, ParameterId};
 use crate::pass::{Pass, Rows};
@@ -431,6 +431,16 @@ impl Cluster {
         shared: Option<Vec<F>>,
     ) {
         pass.show(self.site, Symbol::D, cache.rows(rows), d);
+        if shared.is_none() && pass.takes_bands(self.table, self.site) {
+            let tokens = || d.chunks_exact(self.width).zip(&cache.ids);
+            pass.show_in_bands(self.table, self.site, self.width, |_, rows, band| {
+                band.fill(F::zero());
+                for (d, id) in tokens().filter(|(_, id)| rows.contains(id)) {
+                    add_here(&mut band[(id - rows.start) * self.width..][..self.width], d);
+                }
+            });
+            return;
+        }
         let mut gradient = shared.unwrap_or_else(|| pass.zero_gradient(self.table));
         scatter_add(d, &cache.ids, &mut gradient);
         pass.show_gradient(self.table, Some(self.site), gradient);

@@ -4,7 +4,7 @@
 
 use lpzero_arch::{Architecture, Head as Description};
 
-use super::classifier::{Classes, cross_entropy};
+use super::classifier::{Classes, Gradient, cross_entropy, is_one_slice};
 use super::{Embedding, SharedGradients, gather, outer_site, scatter_add};
 use crate::kernels::matrix::{Into, Matrix, MatrixMut, product};
 use crate::parameters::{Declarations, Initial, ParameterId};
@@ -237,11 +237,16 @@ impl Head {
 
         // The clusters' rows together are the whole table, so that its
         // gradient needs no zeros to begin with.
-        // It is as large as a block of a large network, and a pass without a backward
-        // half has none.
+        // It is as large as a block of a large network: one that others add nothing to
+        // need not be whole, and a pass without a backward half has none.
         let table = self.tables[cluster.table];
         let differentiated = pass.is_differentiated();
-        let mut gradient = || match differentiated {
+        let scores = cluster.end - cluster.first;
+        let in_bands = self.free
+            && differentiated
+            && pass.takes_bands(table, site)
+            && is_one_slice(pass, (site, rows), scores);
+        let mut gradient = || match differentiated && !in_bands {
             true => pass.gradient(table),
             false => Vec::new(),
         };
@@ -251,14 +256,15 @@ impl Head {
             None => shared.tables[cluster.table].get_or_insert_with(gradient),
         };
         let own = cluster.row * cluster.width..;
-        let size = (cluster.end - cluster.first) * cluster.width;
+        let size = scores * cluster.width;
         let mut dentries = entries.map(|(weight, bias)| [weight, bias].map(|id| pass.gradient(id)));
         let mut classes = vec![Classes {
             weight: (
                 &pass.weight(table)[own.clone()][..size],
-                match differentiated {
-                    true => &mut dtable[own][..size],
-                    false => &mut [],
+                match (in_bands, differentiated) {
+                    (true, _) => Gradient::Bands(table),
+                    (false, true) => Gradient::Whole(&mut dtable[own][..size]),
+                    (false, false) => Gradient::Whole(&mut []),
                 },
             ),
             bias: (self.bias.zip(dbias)).map(|(bias, dbias)| {
@@ -268,7 +274,7 @@ impl Head {
         }];
         if let (Some((weight, bias)), Some([dweight, dbias])) = (entries, &mut dentries) {
             classes.push(Classes {
-                weight: (pass.weight(weight), dweight),
+                weight: (pass.weight(weight), Gradient::Whole(dweight)),
                 bias: Some((pass.weight(bias), dbias)),
             });
         }
@@ -280,7 +286,7 @@ impl Head {
             (targets, 1.0 / predictions as f64),
             losses,
         );
-        if let Some(gradient) = free.filter(|_| differentiated) {
+        if let Some(gradient) = free.filter(|_| differentiated && !in_bands) {
             pass.show_gradient(table, Some(site), gradient);
         }
         if let (Some((weight, bias)), Some([dweight, dbias])) = (entries, dentries) {

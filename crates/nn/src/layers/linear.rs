@@ -6,10 +6,6 @@ use crate::parameters::{Declarations, Initial, ParameterId};
 use crate::pass::{Pass, Rows};
 use crate::{Real, Site, Symbol};
 
-/// Elements of a gradient that is shown in blocks of rows, in one of them: the third-level
-/// cache has room for it, and products are still large.
-const BAND: usize = 1 << 22;
-
 /// A linear map with its site.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Linear {
@@ -167,34 +163,16 @@ impl Linear {
         dy: &[F],
         shared: Option<Vec<F>>,
     ) {
-        let elements = self.inputs * self.outputs;
         let (left, right) = (
             Matrix::new(dy, self.outputs).transposed(),
             Matrix::new(x, self.inputs),
         );
-        let in_bands = shared.is_none() && elements > BAND && pass.takes_gradient_rows(self.site);
-        if in_bands {
-            let rows = (BAND / self.inputs).max(1);
-            let mut gradient = pass.take(rows * self.inputs);
-            for first in (0..self.outputs).step_by(rows) {
-                let rows = first..self.outputs.min(first + rows);
-                let gradient = &mut gradient[..rows.len() * self.inputs];
-                let band = MatrixMut::new(gradient, self.inputs);
-                product(
-                    pass.threads,
-                    band,
-                    Into::Fresh,
-                    F::one(),
-                    left.rows(rows),
-                    right,
-                );
-                pass.show_gradient_rows(self.weight, self.site, first * self.inputs, gradient);
-            }
-            pass.give([gradient]);
+        if shared.is_none() && pass.takes_bands(self.weight, self.site) {
+            pass.show_product_in_bands(self.weight, self.site, left, right);
         } else {
             let (mut gradient, into) = match shared {
                 Some(shared) => (shared, Into::Sum),
-                None => (pass.take(elements), Into::Fresh),
+                None => (pass.gradient(self.weight), Into::Fresh),
             };
             let whole = MatrixMut::new(&mut gradient, self.inputs);
             product(pass.threads, whole, into, F::one(), left, right);

@@ -3,7 +3,7 @@
 
 use lpzero_arch::{Activation, Architecture, NormKind};
 
-use super::classifier::{Classes, cross_entropy};
+use super::classifier::{Classes, Gradient, cross_entropy};
 use super::linear::Linear;
 use super::norm::Norm;
 use super::{Embedding, SharedGradients, norm_index, outer_site};
@@ -73,7 +73,7 @@ impl MaskedToken {
         let site = outer_site(Role::Head, 1);
         let [mut dtable, mut dbias] = [self.table, self.bias].map(|id| pass.gradient(id));
         let mut tokens = [Classes {
-            weight: (pass.weight(self.table), &mut dtable),
+            weight: (pass.weight(self.table), Gradient::Whole(&mut dtable)),
             bias: Some((pass.weight(self.bias), &mut dbias)),
         }];
         let share = 1.0 / targets.len() as f64;

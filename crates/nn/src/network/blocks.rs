@@ -1,6 +1,7 @@
 //! All blocks, forward and backward, and what they keep in between.
 
 use super::Network;
+use super::stream::Visited;
 use crate::layers::{Sublayer, SublayerCache};
 use crate::pass::{Keep, Pass, Rows};
 use crate::{Error, Real};
@@ -31,6 +32,14 @@ impl<F: Real> BlockCache<F> {
     }
 }
 
+/// What all blocks leave.
+pub(super) struct BlockCaches<F> {
+    blocks: Vec<BlockCache<F>>,
+    /// The weights of the last block, which is visited next by the backward pass: of a
+    /// streamed network they need not be read twice.
+    last: Option<Visited<F>>,
+}
+
 impl<F: Real> Network<F> {
     /// From the input of the first block to the output of the last, both (batch,
     /// positions, width).
@@ -39,10 +48,14 @@ impl<F: Real> Network<F> {
         pass: &mut Pass<'_, F>,
         rows: Rows,
         mut x: Vec<F>,
-    ) -> Result<(Vec<F>, Vec<BlockCache<F>>), Error> {
-        let mut caches = Vec::with_capacity(self.layers.blocks.len());
+    ) -> Result<(Vec<F>, BlockCaches<F>), Error> {
+        let mut caches = BlockCaches {
+            blocks: Vec::with_capacity(self.layers.blocks.len()),
+            last: None,
+        };
         for (layer, [mixer, feed_forward]) in self.layers.blocks.iter().enumerate() {
-            let (y, cache) = self.in_block(pass, layer, |pass| {
+            let weights = self.read_block(pass, layer)?;
+            let (y, cache) = weights.during(pass, |pass| {
                 if pass.keep == Keep::All {
                     let (middle, of_mixer) = mixer.forward(pass, rows, x);
                     let (y, of_feed_forward) = feed_forward.forward(pass, rows, middle);
@@ -55,11 +68,35 @@ impl<F: Real> Network<F> {
                 let y = feed_forward.apply(pass, rows, &middle);
                 pass.give([middle]);
                 (y, BlockCache::Input(x))
-            })?;
-            caches.push(cache);
+            });
+            caches.blocks.push(cache);
             x = y;
+            if pass.is_differentiated() && layer + 1 == self.layers.blocks.len() {
+                caches.last = Some(weights);
+            } else {
+                weights.recycle(pass);
+            }
         }
         Ok((x, caches))
+    }
+
+    /// From the last block to the first: its layers, its number, and what it kept.
+    pub(super) fn visit_back(
+        &self,
+        pass: &mut Pass<'_, F>,
+        mut caches: BlockCaches<F>,
+        mut visit: impl FnMut(&mut Pass<'_, F>, usize, &[Sublayer; 2], BlockCache<F>),
+    ) -> Result<(), Error> {
+        let blocks = self.layers.blocks.iter().zip(caches.blocks).enumerate();
+        for (layer, (block, cache)) in blocks.rev() {
+            let weights = match caches.last.take() {
+                Some(weights) => weights,
+                None => self.read_block(pass, layer)?,
+            };
+            weights.during(pass, |pass| visit(pass, layer, block, cache));
+            weights.recycle(pass);
+        }
+        Ok(())
     }
 
     /// From the gradient with respect to the output of the last block to that with
@@ -68,18 +105,15 @@ impl<F: Real> Network<F> {
         &self,
         pass: &mut Pass<'_, F>,
         rows: Rows,
-        caches: Vec<BlockCache<F>>,
+        caches: BlockCaches<F>,
         mut d: Vec<F>,
     ) -> Result<Vec<F>, Error> {
-        let blocks = self.layers.blocks.iter().zip(caches).enumerate();
-        for (layer, (block, cache)) in blocks.rev() {
-            d = self.in_block(pass, layer, |pass| {
-                let [mixer, feed_forward] = block;
-                let [of_mixer, of_feed_forward] = cache.restored(pass, rows, block);
-                let d = feed_forward.backward(pass, rows, of_feed_forward, d);
-                mixer.backward(pass, rows, of_mixer, d)
-            })?;
-        }
+        self.visit_back(pass, caches, |pass, _, block, cache| {
+            let [mixer, feed_forward] = block;
+            let [of_mixer, of_feed_forward] = cache.restored(pass, rows, block);
+            let middle = feed_forward.backward(pass, rows, of_feed_forward, std::mem::take(&mut d));
+            d = mixer.backward(pass, rows, of_mixer, middle);
+        })?;
         Ok(d)
     }
 }

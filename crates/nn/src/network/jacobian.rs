@@ -59,18 +59,14 @@ impl<F: Real> Network<F> {
         (embedded.into_buffers().into_iter()).for_each(|buffer| pass.give([buffer]));
         let (x, caches) = self.forward_blocks(pass, rows, x)?;
         pass.give([x]);
-        let blocks = self.layers.blocks.iter().zip(caches).enumerate();
-        for (layer, (block, cache)) in blocks.rev() {
-            self.in_block(pass, layer, |pass| {
-                let caches = cache.restored(pass, rows, block);
-                let halves = block.iter().zip(caches).enumerate();
-                for (half, (sublayer, cache)) in halves.rev() {
-                    let name = format!("signs.{}", 2 * layer + half);
-                    self.sign_jacobian(pass, rows, (sublayer, cache), &name, visit);
-                }
-            })?;
-        }
-        Ok(())
+        self.visit_back(pass, caches, |pass, layer, block, cache| {
+            let caches = cache.restored(pass, rows, block);
+            let halves = block.iter().zip(caches).enumerate();
+            for (half, (sublayer, cache)) in halves.rev() {
+                let name = format!("signs.{}", 2 * layer + half);
+                self.sign_jacobian(pass, rows, (sublayer, cache), &name, visit);
+            }
+        })
     }
 
     /// One sublayer; the signs are those of `name`.

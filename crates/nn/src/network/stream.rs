@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use lpzero_arch::Architecture;
 
-use super::{Layers, Network, Parts};
-use crate::parameters::{Declarations, Part};
-use crate::pass::Pass;
+use super::{Layers, Network, Parts, activations};
+use crate::parameters::{Declarations, Parameters, Part};
+use crate::pass::{Keep, Pass, Rows};
 use crate::source::Source;
 use crate::{Error, Objective, Real};
 
@@ -28,7 +28,7 @@ impl Parts {
 
 /// How many numbers a streamed network has in memory at once beside activations, at
 /// most: the weights of a part, the largest gradient in it, and what a visitor may
-/// keep of both while it looks at them.
+/// keep of both while it looks at them; behind the last block, those of that block too.
 ///
 /// # Errors
 /// Where the network cannot be built.
@@ -43,10 +43,14 @@ pub fn streamed_weights(architecture: &Architecture, objective: Objective) -> Re
         let (sum, largest) = declarations.sizes(parts);
         sum.saturating_add(largest.saturating_mul(3))
     };
+    let (kept, _) = declarations.sizes(blocks.last().map_or(&[], std::slice::from_ref));
     let blocks = blocks
         .iter()
         .map(|block| needs(std::slice::from_ref(block)));
-    let outer = [needs(std::slice::from_ref(embedding)), needs(end)];
+    let outer = [
+        needs(std::slice::from_ref(embedding)),
+        needs(end).saturating_add(kept),
+    ];
     Ok(blocks.chain(outer).max().unwrap_or(0))
 }
 
@@ -64,6 +68,26 @@ impl<F: Real> Network<F> {
         }
     }
 
+    /// Tells the workspace what the pass of a streamed network will need, so that the
+    /// buffers of one part become those of the next: memory that is new to the process
+    /// takes longer to touch than to fill.
+    pub(super) fn prepare(&self, pass: &mut Pass<'_, F>, rows: Rows) {
+        let Some(Stream { declarations, .. }) = &self.stream else {
+            return;
+        };
+        let Parts { blocks, end, .. } = &self.layers.parts;
+        let sum = |parts: &[Part]| declarations.sizes(parts).0;
+        let blocks = blocks.iter().map(std::slice::from_ref).map(sum);
+        let last = blocks.clone().last().unwrap_or(0);
+        let largest = blocks.max().unwrap_or(0).max(last.saturating_add(sum(end)));
+        let kept = match pass.keep {
+            Keep::All => activations(&self.architecture, rows),
+            Keep::Inputs | Keep::Nothing => 0,
+        };
+        let most = usize::try_from(largest.saturating_add(kept));
+        pass.workspace.expect(most.unwrap_or_default());
+    }
+
     /// Work on the embedding, with its weights in memory.
     pub(super) fn in_embedding<T>(
         &self,
@@ -73,20 +97,6 @@ impl<F: Real> Network<F> {
         self.with(
             pass,
             std::slice::from_ref(&self.layers.parts.embedding),
-            work,
-        )
-    }
-
-    /// The same for a block.
-    pub(super) fn in_block<T>(
-        &self,
-        pass: &mut Pass<'_, F>,
-        layer: usize,
-        work: impl FnOnce(&mut Pass<'_, F>) -> T,
-    ) -> Result<T, Error> {
-        self.with(
-            pass,
-            std::slice::from_ref(&self.layers.parts.blocks[layer]),
             work,
         )
     }
@@ -106,20 +116,56 @@ impl<F: Real> Network<F> {
         parts: &[Part],
         work: impl FnOnce(&mut Pass<'_, F>) -> T,
     ) -> Result<T, Error> {
+        let weights = self.read(pass, parts)?;
+        let result = weights.during(pass, work);
+        weights.recycle(pass);
+        Ok(result)
+    }
+
+    /// The weights of a block.
+    pub(super) fn read_block(
+        &self,
+        pass: &mut Pass<'_, F>,
+        layer: usize,
+    ) -> Result<Visited<F>, Error> {
+        self.read(pass, std::slice::from_ref(&self.layers.parts.blocks[layer]))
+    }
+
+    fn read(&self, pass: &mut Pass<'_, F>, parts: &[Part]) -> Result<Visited<F>, Error> {
         let Some(Stream {
             source,
             declarations,
         }) = &self.stream
         else {
-            return Ok(work(pass));
+            return Ok(Visited(None));
         };
-        let read = {
-            let _span = crate::profile::span("weights");
-            declarations.part(parts, pass.threads, &**source, pass.workspace)
-        };
-        let parameters = read?;
-        let result = work(&mut pass.over(&parameters));
-        parameters.recycle(pass.workspace);
-        Ok(result)
+        let _span = crate::profile::span("weights");
+        let parameters = declarations.part(parts, pass.threads, &**source, pass.workspace)?;
+        Ok(Visited(Some(parameters)))
+    }
+}
+
+/// The weights that are in memory while a part of a network is visited; nothing where
+/// those of all parts are.
+pub(super) struct Visited<F>(Option<Parameters<F>>);
+
+impl<F: Real> Visited<F> {
+    /// Work on the part.
+    pub(super) fn during<T>(
+        &self,
+        pass: &mut Pass<'_, F>,
+        work: impl FnOnce(&mut Pass<'_, F>) -> T,
+    ) -> T {
+        match &self.0 {
+            Some(parameters) => work(&mut pass.over(parameters)),
+            None => work(pass),
+        }
+    }
+
+    /// After the visit.
+    pub(super) fn recycle(self, pass: &mut Pass<'_, F>) {
+        if let Some(parameters) = self.0 {
+            parameters.recycle(pass.workspace);
+        }
     }
 }
