@@ -2,8 +2,8 @@
 //!
 //! Every reduction of a symbol that is worth a power is aggregated over every
 //! group of roles and every single role, as it is and under a few functions;
-//! network scalars come with them. Their logarithms on the search split are the
-//! columns that [`powers`](crate::powers) regresses on.
+//! network scalars come with them. Their logarithms are the columns that
+//! [`powers`](crate::powers) regresses on.
 
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;
@@ -59,13 +59,13 @@ const SAME: f64 = 1e-6;
 /// were drawn, and would take exponents of a hundred.
 const SPREAD: f64 = 0.03;
 
-/// Factors on the search splits of all ground truths.
+/// Factors on the architectures of all ground truths.
 pub(crate) struct Factors {
     /// Positive on every architecture, simplest first, no two with the same
     /// logarithms up to an exponent and a constant factor.
     pub(crate) formulas: Vec<Node>,
     /// By factor, then ground truth: logarithms less their mean, one per
-    /// architecture of the search split.
+    /// architecture, those of the search split first and those of the test split last.
     pub(crate) logarithms: Vec<Vec<Vec<f64>>>,
 }
 
@@ -170,8 +170,7 @@ fn filters(found: RoleSet) -> Vec<Option<RoleSet>> {
 /// positive, or hardly varies anywhere.
 fn logarithms(problem: &Problem<'_>, formula: &Node) -> Option<Vec<Vec<f64>>> {
     let columns = problem.benchmarks.iter().map(|benchmark| {
-        let searched = &benchmark.split.search;
-        let mut column = benchmark.finite_scores(formula, searched)?;
+        let mut column = benchmark.finite_scores(formula, &benchmark.all())?;
         for score in &mut column {
             *score = (*score > 0.0).then(|| score.ln())?;
         }

@@ -1,7 +1,7 @@
 //! What a search maximises: the strength of a rank correlation with the truth
 //! on the search split.
 
-use crate::assess::Drift;
+use crate::foresight::Drift;
 use crate::pruning;
 use crate::statistics::{Correlation, Workspace, rank};
 use crate::{Error, Problem};

@@ -11,6 +11,7 @@
 //! each a small step away, are tried one after the other. That fits constants.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
 
 use lpzero_proxy::Node;
 use rand::Rng;
@@ -18,16 +19,15 @@ use rand::Rng;
 use crate::archive::{Archive, Individual};
 use crate::assess::Wanted;
 use crate::budget::Control;
+use crate::foresight::Foresight;
 use crate::generate::{Generator, Grammar, pick};
 use crate::powers::Products;
+use crate::pruning::ALIKE;
 use crate::run::{Found, Run, Settings};
 use crate::seed::Stream;
 use crate::space::{Formulas, Space, Trees};
 use crate::template::Templates;
 use crate::{Error, Problem, seed};
-
-/// Rank correlation from which two formulas count as one kind.
-const ALIKE: f64 = 0.995;
 
 /// Probability that a parent comes from the archive.
 const FROM_ARCHIVE: f64 = 0.2;
@@ -107,7 +107,7 @@ fn evolve<S: Space>(
         population.settle_all(run.evaluate(batch, &Wanted::ANY)?);
         run.tick();
     }
-    let mut wanted = Wanted::ANY;
+    let mut foresight = None;
     let mut iteration = 0_usize;
     let beside = (S::NEIGHBOURS * settings.offspring as f64) as usize;
     while !run.finished() {
@@ -124,9 +124,10 @@ fn evolve<S: Space>(
         let worst = population.worst();
         if iteration.is_multiple_of(FORESIGHT) {
             let members = &population.members;
-            wanted = Wanted::foreseen(worst, members, &run.problem, &run.fitness);
+            foresight = Foresight::of(members, &run.problem, &run.fitness).map(Arc::new);
         }
-        population.settle_all(run.evaluate(batch, &wanted.raised(worst))?);
+        let wanted = Wanted::above(worst, foresight.clone());
+        population.settle_all(run.evaluate(batch, &wanted)?);
         iteration += 1;
         run.tick();
     }

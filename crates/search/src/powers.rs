@@ -3,17 +3,23 @@
 //! The logarithm of a product of powers is linear in the exponents, so that the
 //! exponents of given factors are a regression and no search at all. Which
 //! factors is forward selection with a beam: the best few sets of k factors are
-//! each extended by the factors that explain most of what they leave. What is
-//! explained is the truth on the search split, as it is or as normal scores of
-//! its ranks. Where there are several ground truths, one set of exponents has to
-//! explain all of them, each with a slope of its own.
+//! each extended by the factors that explain most of what they leave.
+//!
+//! What is explained is not the truth itself, of which few noisy scores are known, but
+//! what all factors together say of it, of every architecture: the consensus. A handful
+//! out of ten thousand factors that fits a hundred noisy scores fits the noise; one that
+//! agrees with all of them everywhere has nothing to gain from it. Truths of the search
+//! and validation splits decide what the consensus is, and none is left to judge by. Of
+//! the test split only the factors are read. Where there are several ground truths, one
+//! set of exponents has to explain the consensus on all of them, each with a slope of its
+//! own.
 //!
 //! Where a search of formulas of any shape starts from, and a quick search of its own:
 //! genetic programming would have to come upon three unlike factors at once, and
 //! then on their exponents: on LiteTransformerSearch's decoders, where embeddings,
 //! mixers and gradients all count, it does not.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lpzero_proxy::{Node, known, parse};
 use rayon::prelude::*;
@@ -27,9 +33,11 @@ use crate::gaussian_process::{cholesky, solve_lower, solve_upper};
 use crate::generate::power;
 use crate::record::truncated;
 use crate::regression::{Basis, dot};
+use crate::ridge;
 use crate::run::{Found, Run, Settings};
 use crate::statistics::{Correlation, Workspace, rank};
-use crate::{Error, Problem};
+use crate::vary::Limits;
+use crate::{Error, Problem, language};
 
 /// Fits products of powers and searches no further; there is no budget.
 ///
@@ -40,13 +48,22 @@ pub fn search(
     settings: &Settings,
     control: &mut Control<'_>,
 ) -> Result<Found, Error> {
+    let settings = &Settings {
+        limits: LIMITS,
+        ..settings.clone()
+    };
     let mut run = Run::start(problem, settings, control)?;
-    Products::of(&mut run)?.evaluate(&mut run)?;
+    let products = Products::of(&mut run)?;
+    let formulas: Vec<Node> = products.formulas.iter().map(language::canonical).collect();
+    products.evaluate(&mut run)?;
+    let kept = run.archive.ranked();
+    let is_kept = |formula: &Node| kept.iter().any(|kept| kept.formula == *formula);
+    run.preferred = formulas.into_iter().find(is_kept);
     run.finish()
 }
 
 /// Factors of the largest products.
-const FACTORS: usize = 5;
+const FACTORS: usize = 8;
 
 /// Sets of factors of one size that are kept.
 const WIDTH: usize = 20;
@@ -65,22 +82,20 @@ const NEW: f64 = 1e-3;
 /// the second and so on: how much a logarithm is worth on either is not known.
 const SLOPES: [f64; 5] = [0.25, 0.5, 1.0, 2.0, 4.0];
 
+/// The largest products of a search that breeds nothing from them.
+const LIMITS: Limits = Limits {
+    complexity: 60,
+    depth: 24,
+};
+
 /// Of what a product leaves unexplained, how much more it may be for shorter
 /// exponents.
 const ROUNDING: f64 = 0.01;
 
-/// What a product explains of each ground truth.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Target {
-    /// The scores themselves.
-    Scores,
-    /// Normal scores of their ranks (Blom 1958): no outlier counts for many.
-    NormalScores,
-}
-
 /// Products found.
 pub(crate) struct Products {
-    /// The products, best of each size and target first.
+    /// The products, the one to keep first: what says most of what all factors say, on
+    /// the ground truth of which it says least.
     pub(crate) formulas: Vec<Node>,
     /// By ground truth, the strongest correlation that a product has there which
     /// was fitted to it alone; 1 where there is only one, with nothing to be
@@ -131,8 +146,8 @@ impl Products {
         })
     }
 
-    /// Fits products on the search splits. One problem and settings give the same
-    /// products on any number of threads.
+    /// Fits products on the search and validation splits. One problem and settings give
+    /// the same products on any number of threads.
     fn fit(
         problem: &Problem<'_>,
         settings: &Settings,
@@ -141,44 +156,61 @@ impl Products {
         let factors = Factors::of(problem, control);
         let benchmarks = problem.benchmarks.iter();
         let truths: Vec<Vec<f64>> = benchmarks
-            .map(|benchmark| benchmark.truths(&benchmark.split.search))
+            .map(|benchmark| benchmark.truths(&benchmark.seen()))
             .collect();
-        let longest = settings.limits.complexity;
-        let mut formulas = Vec::new();
-        let mut attainable = vec![1.0; truths.len()];
-        let search = |design: &Design| {
+        let numbers = 0..truths.len();
+        let consensus: Vec<Vec<f64>> = numbers
+            .clone()
+            .map(|number| consensus(&factors, number, &truths[number]))
+            .collect::<Result<_, _>>()?;
+        let search = |parts: &[(usize, f64)]| {
+            let design = Design::new(&factors, &consensus, parts);
+            let longest = settings.limits.complexity;
             let sets = control.pool.install(|| design.beam(&factors, longest));
-            if control.cancelled() {
+            let sets = if control.cancelled() {
                 Vec::new()
             } else {
                 sets
-            }
-        };
-        for target in [Target::Scores, Target::NormalScores] {
-            let targets = truths.iter().map(|truth| target.of(truth));
-            let targets: Vec<Vec<f64>> = targets.collect::<Result<_, _>>()?;
-            if truths.len() > 1 {
-                for (index, truth) in truths.iter().enumerate() {
-                    let alone = Design::new(&factors, &targets, &[(index, 1.0)]);
-                    let best = strongest(&alone, &search(&alone), truth, settings.fitness)?;
-                    let known = &mut attainable[index];
-                    *known = if *known == 1.0 { best } else { known.max(best) };
-                }
-            }
-            let slopes = if truths.len() > 1 {
-                &SLOPES[..]
-            } else {
-                &[1.0]
             };
-            for slope in slopes {
-                let parts = (0..truths.len()).map(|index| (index, slope.powi(index as i32)));
-                let design = Design::new(&factors, &targets, &parts.collect::<Vec<_>>());
-                let sets = search(&design);
-                formulas.extend(sets.iter().filter_map(|set| design.formula(&factors, set)));
+            (design, sets)
+        };
+        let mut attainable = vec![1.0; truths.len()];
+        let mut slopes = &[1.0][..];
+        if truths.len() > 1 {
+            slopes = &SLOPES;
+            for number in numbers.clone() {
+                let (design, sets) = search(&[(number, 1.0)]);
+                attainable[number] = strongest(&design, &sets, &truths[number], settings.fitness)?;
             }
         }
+        let mut products: Vec<(Node, f64)> = Vec::new();
+        for slope in slopes {
+            let parts = numbers
+                .clone()
+                .map(|number| (number, f64::powi(*slope, number as i32)));
+            let (design, sets) = search(&parts.collect::<Vec<_>>());
+            let agreement = |set: &Set| {
+                let by_truth = consensus.iter().enumerate();
+                let shares = by_truth.map(|(number, target)| {
+                    explained(&design.logarithms(&factors, set, number), target)
+                });
+                shares.fold(1.0, f64::min)
+            };
+            products.extend(sets.iter().filter_map(|set| {
+                let formula = design.formula(&factors, set)?;
+                Some((formula, agreement(set)))
+            }));
+        }
+        products.sort_by(|a, b| b.1.total_cmp(&a.1));
+        // No more than the archive has room for, or it would judge them.
+        let mut niches: BTreeMap<u32, usize> = BTreeMap::new();
+        products.retain(|(formula, _)| {
+            let niche = niches.entry(formula.complexity()).or_default();
+            *niche += 1;
+            *niche <= settings.per_niche
+        });
         Ok(Self {
-            formulas,
+            formulas: products.into_iter().map(|(formula, _)| formula).collect(),
             attainable,
         })
     }
@@ -203,24 +235,25 @@ impl Products {
     }
 }
 
-impl Target {
-    /// The target, of mean 0 and length 1.
-    fn of(self, truth: &[f64]) -> Result<Vec<f64>, Error> {
-        let mut target = match self {
-            Target::Scores => truth.to_vec(),
-            Target::NormalScores => {
-                let n = truth.len() as f64;
-                let normal = Normal::standard();
-                let score = |rank: &f64| normal.inverse_cdf((rank - 0.375) / (n + 0.25));
-                rank(truth)?.iter().map(score).collect()
-            }
-        };
-        let mean = target.iter().sum::<f64>() / target.len() as f64;
-        target.iter_mut().for_each(|x| *x -= mean);
-        let length = length(&target);
-        target.iter_mut().for_each(|x| *x /= length);
-        Ok(target)
-    }
+/// What all factors together say of a ground truth, by number, and of every
+/// architecture, whether its truth is known or not: it, less most of its noise. Of mean
+/// 0 and length 1.
+fn consensus(factors: &Factors, number: usize, truth: &[f64]) -> Result<Vec<f64>, Error> {
+    let target = centred(normal_scores(truth)?);
+    let known = factors.logarithms.iter().map(|columns| &columns[number]);
+    let columns = known.map(|column| of_length_1(column.clone()));
+    let columns: Vec<Vec<f64>> = columns.collect();
+    // Without factors there is nothing to be fitted either.
+    let predicted = ridge::predicted(&columns, &target);
+    Ok(of_length_1(centred(predicted.unwrap_or(target))))
+}
+
+/// Normal scores of ranks (Blom 1958): no outlier counts for many.
+fn normal_scores(truth: &[f64]) -> Result<Vec<f64>, Error> {
+    let n = truth.len() as f64;
+    let normal = Normal::standard();
+    let score = |rank: &f64| normal.inverse_cdf((rank - 0.375) / (n + 0.25));
+    Ok(rank(truth)?.iter().map(score).collect())
 }
 
 /// A regression of targets on logarithms of factors, ground truths one after the
@@ -257,15 +290,10 @@ impl Design {
             });
             scaled.collect::<Vec<f64>>()
         });
-        let mut columns: Vec<Vec<f64>> = stacked.collect();
-        let lengths: Vec<f64> = columns.iter().map(|column| length(column)).collect();
-        for (column, length) in columns.iter_mut().zip(&lengths) {
-            if *length > 0.0 {
-                column.iter_mut().for_each(|x| *x /= length);
-            }
-        }
+        let columns: Vec<Vec<f64>> = stacked.collect();
+        let lengths = columns.iter().map(|column| length(column)).collect();
         Self {
-            columns,
+            columns: columns.into_iter().map(of_length_1).collect(),
             lengths,
             target: parts
                 .iter()
@@ -389,6 +417,18 @@ impl Design {
         }))
     }
 
+    /// The logarithms of a product on the architectures of one ground truth.
+    fn logarithms(&self, factors: &Factors, set: &Set, number: usize) -> Vec<f64> {
+        let columns = set.members.iter().map(|m| &factors.logarithms[*m][number]);
+        let mut sum = vec![0.0; columns.clone().next().map_or(0, Vec::len)];
+        for ((column, coefficient), member) in columns.zip(&set.coefficients).zip(&set.members) {
+            let exponent = coefficient / self.lengths[*member];
+            let places = sum.iter_mut().zip(column);
+            places.for_each(|(sum, x)| *sum += exponent * x);
+        }
+        sum
+    }
+
     /// Share of the target that a product with these exponents explains.
     fn explained(&self, set: &Set, exponents: &[f64]) -> f64 {
         let mut product = vec![0.0; self.target.len()];
@@ -398,13 +438,24 @@ impl Design {
                 *sum += scale * x;
             }
         }
-        let along = dot(&product, &self.target);
-        along * along / (dot(&product, &product) * dot(&self.target, &self.target))
+        explained(&product, &self.target)
     }
 }
 
-/// The strongest correlation of any of the products with the truth that they were
-/// fitted to.
+/// Share of the variation of one centred column that another explains, which is none
+/// where that does not vary.
+fn explained(column: &[f64], target: &[f64]) -> f64 {
+    let along = dot(column, target);
+    let whole = dot(column, column) * dot(target, target);
+    if whole > 0.0 {
+        along * along / whole
+    } else {
+        0.0
+    }
+}
+
+/// The strongest correlation of any of the products with the truth, on the
+/// architectures of which it is known.
 fn strongest(
     design: &Design,
     sets: &[Set],
@@ -415,8 +466,9 @@ fn strongest(
     let mut strongest: f64 = 0.0;
     for set in sets {
         let fitted = design.target.iter().zip(&set.residuals);
-        let fitted: Vec<f64> = fitted.map(|(target, residual)| target - residual).collect();
-        let found = workspace.correlate(correlation, &fitted, truth)?;
+        let fitted = fitted.map(|(target, residual)| target - residual);
+        let known: Vec<f64> = fitted.take(truth.len()).collect();
+        let found = workspace.correlate(correlation, &known, truth)?;
         strongest = strongest.max(found.unwrap_or(0.0).abs());
     }
     Ok(if strongest > 0.0 { strongest } else { 1.0 })
@@ -425,6 +477,21 @@ fn strongest(
 /// The nearest number of so many digits after the first.
 fn to_digits(value: f64, digits: usize) -> f64 {
     format!("{value:.digits$e}").parse().unwrap_or(value)
+}
+
+fn centred(mut x: Vec<f64>) -> Vec<f64> {
+    let mean = x.iter().sum::<f64>() / x.len() as f64;
+    x.iter_mut().for_each(|x| *x -= mean);
+    x
+}
+
+/// Scaled to length 1, unless it is 0 throughout.
+fn of_length_1(mut x: Vec<f64>) -> Vec<f64> {
+    let length = length(&x);
+    if length > 0.0 {
+        x.iter_mut().for_each(|x| *x /= length);
+    }
+    x
 }
 
 fn length(x: &[f64]) -> f64 {

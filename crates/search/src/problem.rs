@@ -124,4 +124,9 @@ impl Benchmark<'_> {
     pub(crate) fn seen(&self) -> Vec<usize> {
         [&self.split.search[..], &self.split.validation[..]].concat()
     }
+
+    /// All three, the test split last: for what asks for no truth.
+    pub(crate) fn all(&self) -> Vec<usize> {
+        [self.seen(), self.split.test.clone()].concat()
+    }
 }

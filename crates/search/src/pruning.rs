@@ -15,6 +15,9 @@ pub const CONSTANT: Rule = "constant";
 /// The best that the full correlation can plausibly become is below what the
 /// population already has.
 pub const UPPER_BOUND: Rule = "upper_bound";
+/// Ranks the first architectures as a member of the population does that is as simple
+/// and does no worse on them.
+pub const LIKE_MEMBER: Rule = "like_a_member";
 /// Equal, up to algebra or a monotone outermost function, to a formula already met.
 pub const DUPLICATE: Rule = "duplicate";
 /// Ranks the search split exactly as a formula already kept.
@@ -25,7 +28,7 @@ pub const TOO_LARGE: Rule = "too_large";
 pub const UNDEFINED: Rule = "undefined";
 
 /// The rules that discard a formula while it is evaluated.
-pub(crate) const MEASURED: [Rule; 4] = [NOT_FINITE, CONSTANT, UPPER_BOUND, UNDEFINED];
+pub(crate) const MEASURED: [Rule; 5] = [NOT_FINITE, CONSTANT, UPPER_BOUND, LIKE_MEMBER, UNDEFINED];
 
 /// Architectures on which a formula must be finite and not constant.
 pub const PROBE: usize = 8;
@@ -34,6 +37,9 @@ pub const PROBE: usize = 8;
 /// plausibly be on all: with a normal error, a formula that is just as good as
 /// what is wanted is given up about once in forty times.
 pub const CONFIDENCE: f64 = 2.0;
+
+/// Rank correlation from which two formulas count as one kind.
+pub(crate) const ALIKE: f64 = 0.995;
 
 /// Counters of one search.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]

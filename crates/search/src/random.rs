@@ -35,7 +35,7 @@ pub fn search(
         let drawn = (0..settings.offspring).filter_map(|_| run.admit(&draw(&mut random)?));
         let batch = drawn.collect();
         // As selective as a population of this size would be.
-        let wanted = Wanted::above(run.archive.fitness_at(settings.population - 1));
+        let wanted = Wanted::above(run.archive.fitness_at(settings.population - 1), None);
         run.evaluate(batch, &wanted)?;
         run.tick();
     }

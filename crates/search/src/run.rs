@@ -142,6 +142,8 @@ pub struct Found {
     /// By ground truth, the correlation that the search took for attainable there;
     /// 1 where there is nothing to weigh it against.
     pub(crate) attainable: Vec<f64>,
+    /// The formula to keep, where the method knows; else correlations decide.
+    pub(crate) preferred: Option<Node>,
 }
 
 /// Batches in a row without a formula that is new, after which a space counts
@@ -161,6 +163,8 @@ pub(crate) struct Run<'a, 'c> {
     idle: u32,
     /// Filled in by a search of the whole space.
     pub(crate) space: Option<Space>,
+    /// The formula to keep, where the method knows.
+    pub(crate) preferred: Option<Node>,
 }
 
 /// What becomes of a formula that was admitted.
@@ -194,6 +198,7 @@ impl<'a, 'c> Run<'a, 'c> {
             meter,
             idle: 0,
             space: None,
+            preferred: None,
         })
     }
 
@@ -372,6 +377,7 @@ impl<'a, 'c> Run<'a, 'c> {
             counts: self.counts,
             space: self.space,
             attainable: self.fitness.attainable(),
+            preferred: self.preferred,
         })
     }
 }

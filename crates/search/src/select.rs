@@ -52,6 +52,8 @@ pub struct Candidate {
     pub fitness: f64,
     /// On each ground truth.
     pub performances: Vec<Performance>,
+    /// Whether the search knows that it is the one to keep.
+    preferred: bool,
 }
 
 /// A formula on the splits of one ground truth that may be looked at.
@@ -111,8 +113,14 @@ pub fn candidates(
 ) -> Result<Vec<Candidate>, Error> {
     let ranked = found.archive.ranked().into_iter();
     let attainable = &found.attainable;
-    let candidates =
-        ranked.map(|individual| candidate(problem, settings.fitness, attainable, individual));
+    let candidates = ranked.map(|individual| {
+        let preferred = found.preferred.as_ref() == Some(&individual.formula);
+        let candidate = candidate(problem, settings.fitness, attainable, individual)?;
+        Ok(candidate.map(|candidate| Candidate {
+            preferred,
+            ..candidate
+        }))
+    });
     candidates.filter_map(Result::transpose).collect()
 }
 
@@ -146,13 +154,14 @@ fn candidate(
         complexity: individual.complexity,
         fitness: individual.fitness,
         performances,
+        preferred: false,
     }))
 }
 
-/// The candidates, the one to keep first: by [`Settings::fitness`], less
-/// [`PENALTY`] bootstrapped standard errors of it per unit of complexity, all
-/// of it where a formula does worst. Of
-/// equals, the fittest on the search split comes first.
+/// The candidates, the one to keep first: what the search itself prefers, then by
+/// [`Settings::fitness`], less [`PENALTY`] bootstrapped standard errors of it per unit of
+/// complexity, all of it where a formula does worst. Of equals, the fittest on the search
+/// split comes first.
 ///
 /// # Errors
 /// NaN among the truths.
@@ -179,7 +188,10 @@ pub fn ranked(
     let price = PENALTY * interval.map_or(0.0, |interval| interval.standard_error);
     let merit = |candidate: &Candidate| candidate.merit() - price * f64::from(candidate.complexity);
     // A stable sort: equals stay as they were.
-    candidates.sort_by(|a, b| compare(merit(b), merit(a)));
+    candidates.sort_by(|a, b| {
+        let preferred = b.preferred.cmp(&a.preferred);
+        preferred.then(compare(merit(b), merit(a)))
+    });
     Ok(candidates)
 }
 

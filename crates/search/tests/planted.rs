@@ -123,6 +123,11 @@ fn regression_alone_finds_a_planted_product_of_powers() {
         assert!(report.verdict.test.rho.unwrap() > 0.98, "{report:?}");
         let products = report.counts.evaluated;
         assert!((1..1000).contains(&products), "{products}");
+        // What all factors agree on has several of them, and is not the shortest.
+        assert!(
+            report.best.complexity > report.front[0].complexity,
+            "{report:?}"
+        );
     }
 }
 

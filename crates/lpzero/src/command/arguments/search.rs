@@ -63,7 +63,7 @@ pub struct Search {
     pub no_prediction: bool,
 
     /// Start genetic programming from what --method powers finds: products of powers
-    /// whose exponents are fitted by regression.
+    /// whose exponents are fitted by regression, on the validation split as well.
     #[arg(long)]
     pub powers: bool,
 
@@ -107,8 +107,8 @@ pub enum MethodArgument {
     Random,
     /// Every formula of the paper's grammar; there is no budget.
     Exhaustive,
-    /// Products of powers of aggregates whose exponents are fitted by regression,
-    /// as `gp` starts from, and nothing else; there is no budget.
+    /// The product of powers of aggregates that says most of what all aggregates
+    /// together say, fitted on the search and validation splits; there is no budget.
     Powers,
 }
 

@@ -1,0 +1,98 @@
+//! Ridge regression on far more columns than observations (Hoerl & Kennard 1970).
+//!
+//! On logarithms its prediction is a product of all factors at once, each with a little
+//! exponent: as much of noisy scores as the factors agree on.
+
+use crate::gaussian_process::{cholesky, solve_lower, solve_upper};
+use crate::regression::dot;
+
+/// The ridge, relative to the mean squared length of the observations. Leaving one out
+/// would choose it, but a hundred observations leave that to chance: now and then it
+/// takes a hundredth of this, and the noise with it. A third of it or three times as much
+/// predicts nearly as well on the published benchmarks.
+const RIDGE: f64 = 0.03;
+
+/// What `y`, of mean 0, is on all observations by columns of which it is known for the
+/// first ones only. `None` where no column varies.
+pub(crate) fn predicted(columns: &[Vec<f64>], y: &[f64]) -> Option<Vec<f64>> {
+    let n = y.len();
+    let rows = rows(columns, n);
+    let mut kernel = products(&rows[..n], &rows[..n]);
+    let mean = (0..n).map(|i| kernel[i * n + i]).sum::<f64>() / n as f64;
+    (0..n).for_each(|i| kernel[i * n + i] += RIDGE * mean);
+    let factor = cholesky(kernel, n).filter(|_| mean > 0.0)?;
+    let weights = solve_upper(&factor, solve_lower(&factor, y.to_vec()));
+    let across = products(&rows, &rows[..n]);
+    let predictions = across.chunks_exact(n).map(|row| dot(row, &weights));
+    Some(predictions.collect())
+}
+
+/// Observations as rows, less the mean of the first `n`.
+fn rows(columns: &[Vec<f64>], n: usize) -> Vec<Vec<f64>> {
+    let observations = columns.first().map_or(0, Vec::len);
+    let mut rows = vec![Vec::with_capacity(columns.len()); observations];
+    for column in columns {
+        let mean = column[..n].iter().sum::<f64>() / n as f64;
+        for (row, x) in rows.iter_mut().zip(column) {
+            row.push(x - mean);
+        }
+    }
+    rows
+}
+
+/// All inner products, row-major.
+fn products(a: &[Vec<f64>], b: &[Vec<f64>]) -> Vec<f64> {
+    let products = a.iter().flat_map(|a| b.iter().map(|b| dot(a, b)));
+    products.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn centred(mut x: Vec<f64>) -> Vec<f64> {
+        let mean = x.iter().sum::<f64>() / x.len() as f64;
+        x.iter_mut().for_each(|x| *x -= mean);
+        x
+    }
+
+    fn noise(n: usize, phase: f64) -> Vec<f64> {
+        (0..n).map(|i| (i as f64 * 12.9898 + phase).sin()).collect()
+    }
+
+    #[test]
+    fn what_columns_share_is_told_from_noise_and_carries_over() {
+        let (n, known) = (90, 60);
+        let shared: Vec<f64> = (0..n).map(|i| (i as f64 * 0.7).cos()).collect();
+        let column = |k: usize| {
+            let own = noise(n, k as f64 * 1.7);
+            shared.iter().zip(own).map(|(x, e)| x + 0.1 * e).collect()
+        };
+        let columns: Vec<Vec<f64>> = (0..40).map(column).collect();
+        // Noise of another kind than that of the columns.
+        let golden = (0..n).map(|i| (f64::from(i as u32) * 0.618_033_988_7).fract() - 0.5);
+        let noisy = shared.iter().zip(golden).map(|(x, e)| x + 0.6 * e);
+        let y = centred(noisy.take(known).collect());
+        let found = predicted(&columns, &y).unwrap();
+        let error = |x: &[f64], shared: &[f64]| {
+            let (x, shared) = (centred(x.to_vec()), centred(shared.to_vec()));
+            x.iter()
+                .zip(shared)
+                .map(|(x, s)| (x - s).powi(2))
+                .sum::<f64>()
+                / x.len() as f64
+        };
+        let noise = error(&y, &shared[..known]);
+        let (fitted, foretold) = (
+            error(&found[..known], &shared[..known]),
+            error(&found[known..], &shared[known..]),
+        );
+        assert!(
+            fitted < 0.3 * noise && foretold < 0.3 * noise,
+            "{noise} {fitted} {foretold}"
+        );
+        assert_eq!(predicted(&[vec![0.0; n]], &y), None);
+    }
+}
