@@ -203,7 +203,7 @@ mod tests {
     fn what_is_like_a_known_formula_has_to_do_better_or_be_simpler() {
         let truth: Vec<f64> = (0..60).map(f64::from).collect();
         let fitness = Fitness::new(Correlation::Spearman, [truth]).unwrap();
-        let mut standing = |scores: &dyn Fn(f64) -> f64| {
+        let standing = |scores: &dyn Fn(f64) -> f64| {
             let scores: Vec<f64> = (0..40).map(|i| scores(f64::from(i))).collect();
             Standing::of(&[scores], &fitness, &mut Workspace::new()).unwrap()
         };

@@ -234,7 +234,7 @@ fn measured(
             journal.records().len()
         ));
     }
-    let bar = session.report.bar("training", 1000);
+    let bar = session.report.bar("losses", 1000);
     let progress = |Progress {
                         finished,
                         total,

@@ -70,6 +70,11 @@ impl<'a, F> Matrix<'a, F> {
         self.columns
     }
 
+    /// Rows.
+    pub(crate) fn height(&self) -> usize {
+        self.rows
+    }
+
     /// The transpose, without moving an element.
     pub(crate) fn transposed(self) -> Self {
         Self {
@@ -219,10 +224,11 @@ pub(crate) fn is_lopsided<F>(x: Matrix<'_, F>, weight: Matrix<'_, F>) -> bool {
 }
 
 /// `y = x weight`, or `+=`, for few rows, by way of `turned = weight^T x^T`, which reads
-/// the weights as they lie. `turned` is as long as `y`.
+/// the weights as they lie. Rows of `y` start `stride` apart; `turned` has as many elements
+/// as they have.
 pub(crate) fn lopsided_product<F: Real>(
     threads: Threads,
-    y: &mut [F],
+    (y, stride): (&mut [F], usize),
     into: Into,
     x: Matrix<'_, F>,
     weight: Matrix<'_, F>,
@@ -239,9 +245,9 @@ pub(crate) fn lopsided_product<F: Real>(
     );
     // In bands that a cache holds, since either side lies across the other.
     for (band, turned) in turned.chunks(BAND * rows).enumerate() {
-        for (row, y) in y.chunks_exact_mut(outputs).enumerate() {
+        for (row, y) in y.chunks_mut(stride).take(rows).enumerate() {
             let column = turned.iter().skip(row).step_by(rows);
-            let places = y[band * BAND..].iter_mut().zip(column);
+            let places = y[band * BAND..outputs].iter_mut().zip(column);
             match into {
                 Into::Fresh => places.for_each(|(y, &x)| *y = x),
                 Into::Sum => places.for_each(|(y, &x)| *y += x),
@@ -523,12 +529,18 @@ mod tests {
         let expected = naive(&x, &transpose(&weight, inputs), rows, inputs, outputs);
         let matrix = |data, columns| Matrix::new(data, columns);
         for (into, before) in [(Into::Fresh, 0.0), (Into::Sum, 1.0)] {
-            let mut y = vec![1.0; rows * outputs];
-            let mut turned = vec![1.0; rows * outputs];
-            let (x, weight) = (matrix(&x, inputs), matrix(&weight, inputs).transposed());
-            lopsided_product(Threads::ONE, &mut y, into, x, weight, &mut turned);
-            for (y, expected) in y.iter().zip(&expected) {
-                assert!((y - expected - before).abs() < 1e-11);
+            for stride in [outputs, outputs + 3] {
+                let mut y = vec![1.0; rows * stride];
+                let mut turned = vec![1.0; rows * outputs];
+                let (x, weight) = (matrix(&x, inputs), matrix(&weight, inputs).transposed());
+                lopsided_product(Threads::ONE, (&mut y, stride), into, x, weight, &mut turned);
+                for (y, expected) in y.chunks(stride).zip(expected.chunks(outputs)) {
+                    let (own, between) = y.split_at(outputs);
+                    for (y, expected) in own.iter().zip(expected) {
+                        assert!((y - expected - before).abs() < 1e-11);
+                    }
+                    assert!(between.iter().all(|y| *y == 1.0));
+                }
             }
         }
         let (weight, x) = (vec![0.0f32; 1 << 22], vec![0.0f32; 256 << 11]);

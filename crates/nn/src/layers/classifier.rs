@@ -1,6 +1,7 @@
 //! Cross-entropy over the rows of tables: what every objective over a
 //! vocabulary ends in.
 
+use super::linear::mapped;
 use crate::kernels::elementwise::{add_column_sums, fill_rows};
 use crate::kernels::matrix::{Into, Matrix, MatrixMut, product};
 use crate::kernels::softmax::cross_entropy_rows;
@@ -98,14 +99,9 @@ pub(super) fn cross_entropy<F: Real>(
         }
         let into = if has_bias { Into::Sum } else { Into::Fresh };
         for_each_class(classes, features, |first, some| {
-            let own = MatrixMut::strided(
-                &mut logits[first..],
-                targets.len(),
-                classes_of(some),
-                scores,
-            );
+            let own = (&mut logits[first..], scores);
             let weight = Matrix::new(some.weight.0, features);
-            product(pass.threads, own, into, F::one(), x, weight.transposed());
+            mapped(pass, own, into, x, weight.transposed());
         });
         let first = i * slice * scores;
         pass.show_rows(site, Symbol::A, rows, (first, logits), scores);
@@ -129,9 +125,8 @@ pub(super) fn cross_entropy<F: Real>(
                 }
             }
             let into = if first == 0 { Into::Fresh } else { Into::Sum };
-            let dx = MatrixMut::new(dx, features);
             let weight = Matrix::new(some.weight.0, features);
-            product(pass.threads, dx, into, F::one(), d, weight);
+            mapped(pass, (&mut *dx, features), into, d, weight);
         });
         if has_bias {
             add_column_sums(pass.threads, &mut bias_sums, logits);

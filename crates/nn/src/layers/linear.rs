@@ -62,7 +62,7 @@ impl Linear {
         let weight = Matrix::new(pass.weight(self.weight), self.inputs);
         mapped(
             pass,
-            &mut y,
+            (&mut y, self.outputs),
             into,
             Matrix::new(x, self.inputs),
             weight.transposed(),
@@ -187,24 +187,26 @@ impl Linear {
 
     fn backward_input<F: Real>(&self, pass: &mut Pass<'_, F>, dy: &[F], dx: &mut [F], into: Into) {
         let weight = Matrix::new(pass.weight(self.weight), self.inputs);
-        mapped(pass, dx, into, Matrix::new(dy, self.outputs), weight);
+        let dy = Matrix::new(dy, self.outputs);
+        mapped(pass, (dx, self.inputs), into, dy, weight);
     }
 }
 
-/// `y = x weight`, or `+=`.
-fn mapped<F: Real>(
+/// `y = x weight`, or `+=`; rows of `y` start `stride` apart.
+pub(super) fn mapped<F: Real>(
     pass: &mut Pass<'_, F>,
-    y: &mut [F],
+    (y, stride): (&mut [F], usize),
     into: Into,
     x: Matrix<'_, F>,
     weight: Matrix<'_, F>,
 ) {
+    let (rows, outputs) = (x.height(), weight.width());
     if is_lopsided(x, weight) {
-        let mut turned = pass.take(y.len());
-        lopsided_product(pass.threads, y, into, x, weight, &mut turned);
+        let mut turned = pass.take(rows * outputs);
+        lopsided_product(pass.threads, (y, stride), into, x, weight, &mut turned);
         pass.give([turned]);
     } else {
-        let y = MatrixMut::new(y, weight.width());
+        let y = MatrixMut::strided(y, rows, outputs, stride);
         product(pass.threads, y, into, F::one(), x, weight);
     }
 }
