@@ -78,7 +78,7 @@ impl<F: Real> Network<F> {
         let Parts { blocks, end, .. } = &self.layers.parts;
         let sum = |parts: &[Part]| declarations.sizes(parts).0;
         let blocks = blocks.iter().map(std::slice::from_ref).map(sum);
-        let last = blocks.clone().last().unwrap_or(0);
+        let last = blocks.clone().next_back().unwrap_or(0);
         let largest = blocks.max().unwrap_or(0).max(last.saturating_add(sum(end)));
         let kept = match pass.keep {
             Keep::All => activations(&self.architecture, rows),
