@@ -147,10 +147,16 @@ fn without_powers_a_search_has_to_find_products_by_itself() {
 
 #[test]
 fn evolution_beats_random_search_with_the_same_budget() {
-    let evolved = run(Method::Genetic, &settings(0), &[], 1);
-    let drawn = run(Method::Random, &settings(0), &[], 1);
-    assert!(evolved.verdict.test.rho > drawn.verdict.test.rho);
-    assert!(drawn.counts.canonical >= 4000);
+    // A formula near the planted one is found either way; how near depends on the seed.
+    let [mut evolved, mut drawn] = [0.0; 2];
+    for seed in 0..5 {
+        let rho = |method| run(method, &settings(seed), &[], 1);
+        let (genetic, random) = (rho(Method::Genetic), rho(Method::Random));
+        assert!(random.counts.canonical >= 4000);
+        evolved += genetic.verdict.test.rho.unwrap();
+        drawn += random.verdict.test.rho.unwrap();
+    }
+    assert!(evolved > drawn, "{evolved} {drawn}");
 }
 
 #[test]
