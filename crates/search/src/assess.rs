@@ -9,6 +9,7 @@ use crate::archive::{Archive, Individual};
 use crate::fitness::{Fitness, Measured};
 use crate::foresight::{Foresight, STAGES, Standing, stages};
 use crate::pruning::{self, PROBE, Rule};
+use crate::rank_vector::doubled_ranks;
 use crate::run::{Found, Settings};
 use crate::statistics::Workspace;
 use crate::{Error, Problem};
@@ -108,13 +109,7 @@ pub(crate) fn assess(
     }
     let measured = fitness.measure(&columns, workspace);
     let Measured { strength, reversed } = measured.ok_or(pruning::CONSTANT)?;
-    let mut ranks = Vec::with_capacity(problem.searched().sum());
-    for scores in &columns {
-        let found = workspace.rank(scores).map_err(|_| pruning::NOT_FINITE)?;
-        let highest = scores.len() as f64 + 1.0;
-        let turned = |rank: &f64| if reversed { highest - rank } else { *rank };
-        ranks.extend(found.iter().map(|rank| (2.0 * turned(rank)) as u32));
-    }
+    let ranks = doubled_ranks(&columns, reversed, workspace).map_err(|_| pruning::NOT_FINITE)?;
     Ok(Individual::measured(formula, strength, reversed, ranks))
 }
 

@@ -13,6 +13,7 @@ use lpzero_trace::Symbol;
 use rayon::prelude::*;
 
 use crate::budget::Control;
+use crate::regression::centred;
 use crate::{Problem, Vocabulary};
 
 /// Reductions of a tensor, each after a function of its elements. All but
@@ -174,9 +175,7 @@ fn logarithms(problem: &Problem<'_>, formula: &Node) -> Option<Vec<Vec<f64>>> {
         for score in &mut column {
             *score = (*score > 0.0).then(|| score.ln())?;
         }
-        let mean = column.iter().sum::<f64>() / column.len() as f64;
-        column.iter_mut().for_each(|x| *x -= mean);
-        Some(column)
+        Some(centred(column))
     });
     let columns = columns.collect::<Option<Vec<_>>>()?;
     let varies = columns.iter().any(|column| {

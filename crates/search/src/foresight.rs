@@ -5,7 +5,7 @@ use crate::Problem;
 use crate::archive::Individual;
 use crate::fitness::{Fitness, Measured};
 use crate::pruning::{self, PROBE};
-use crate::regression::dot;
+use crate::rank_vector::{alike, doubled_ranks};
 use crate::statistics::Workspace;
 
 pub(crate) const STAGES: usize = 5;
@@ -25,6 +25,8 @@ pub(crate) struct Foresight {
     /// By stage, then ground truth.
     drifts: Vec<Vec<Drift>>,
     rivals: Vec<Rival>,
+    /// By stage, how many architectures of each ground truth are seen.
+    pieces: Vec<Vec<usize>>,
 }
 
 impl Foresight {
@@ -68,6 +70,7 @@ impl Foresight {
             truths.map(drift).collect()
         });
         let drifts = drifts.collect();
+        let pieces = |stage| problem.searched().map(|n| stages(n)[stage]).collect();
         let rivals = known.iter().zip(&columns).map(|(individual, columns)| {
             let standing = |stage| Standing::of(&upto(columns, stage), fitness, &mut workspace);
             Rival {
@@ -78,23 +81,25 @@ impl Foresight {
         Some(Self {
             rivals: rivals.collect(),
             drifts,
+            pieces: (0..STAGES).map(pieces).collect(),
         })
     }
 
     /// By ground truth, how correlations of a stage move until the end.
     pub(crate) fn drifts(&self, stage: usize) -> &[Drift] {
-        self.drifts.get(stage).map_or(&[], |drifts| &drifts[..])
+        &self.drifts[stage]
     }
 
     /// Whether a known formula, no larger than this one, ranks as it does and does no
     /// worse.
     pub(crate) fn has_rival(&self, stage: usize, standing: &Standing, complexity: u32) -> bool {
-        self.rivals.iter().any(|rival| {
-            let then = rival.stages.get(stage).and_then(Option::as_ref);
-            rival.complexity <= complexity
-                && then.is_some_and(|then| {
-                    then.strength >= standing.strength && then.is_like(standing)
-                })
+        let repeats = |then: &Standing| {
+            then.strength >= standing.strength
+                && alike(&then.ranks, &standing.ranks, &self.pieces[stage])
+        };
+        let mut rivals = self.rivals.iter();
+        rivals.any(|rival| {
+            rival.complexity <= complexity && rival.stages[stage].as_ref().is_some_and(repeats)
         })
     }
 }
@@ -150,9 +155,8 @@ struct Rival {
 #[derive(Clone, Debug)]
 pub(crate) struct Standing {
     strength: f64,
-    /// Ranks on all ground truths, one after the other, less their means, larger being
-    /// better; of length 1.
-    ranks: Vec<f64>,
+    /// As [`doubled_ranks`] has them.
+    ranks: Vec<u32>,
 }
 
 impl Standing {
@@ -163,20 +167,8 @@ impl Standing {
         workspace: &mut Workspace,
     ) -> Option<Self> {
         let Measured { strength, reversed } = fitness.measure(columns, workspace)?;
-        let sign = if reversed { -1.0 } else { 1.0 };
-        let mut ranks = Vec::new();
-        for column in columns {
-            let column = workspace.rank(column.as_ref()).ok()?;
-            let mean = (column.len() + 1) as f64 / 2.0;
-            ranks.extend(column.iter().map(|rank| sign * (rank - mean)));
-        }
-        let length = dot(&ranks, &ranks).sqrt();
-        ranks.iter_mut().for_each(|rank| *rank /= length);
+        let ranks = doubled_ranks(columns, reversed, workspace).ok()?;
         Some(Self { strength, ranks })
-    }
-
-    fn is_like(&self, other: &Standing) -> bool {
-        dot(&self.ranks, &other.ranks) >= pruning::ALIKE
     }
 }
 
@@ -213,6 +205,7 @@ mod tests {
         let other = standing(&|i| (i * 2.3).sin() + i / 10.0);
         let foresight = Foresight {
             drifts: Vec::new(),
+            pieces: vec![vec![8], vec![40]],
             rivals: vec![Rival {
                 stages: vec![None, Some(known.clone())],
                 complexity: 7,

@@ -22,7 +22,7 @@ use crate::budget::Control;
 use crate::foresight::Foresight;
 use crate::generate::{Generator, Grammar, pick};
 use crate::powers::Products;
-use crate::pruning::ALIKE;
+use crate::rank_vector::alike;
 use crate::run::{Found, Run, Settings};
 use crate::seed::Stream;
 use crate::space::{Formulas, Space, Trees};
@@ -286,23 +286,4 @@ impl Population {
         self.members.insert(at, individual);
         self.members.truncate(self.size);
     }
-}
-
-/// Whether two doubled rank vectors, in pieces of these lengths, correlate at
-/// [`ALIKE`] or more.
-fn alike(a: &[u32], b: &[u32], pieces: &[usize]) -> bool {
-    let (mut aa, mut bb, mut ab) = (0i64, 0i64, 0i64);
-    let mut start = 0;
-    for &length in pieces {
-        let mean = i64::try_from(length + 1).unwrap_or(i64::MAX);
-        let piece = start..start + length;
-        for (&a, &b) in a[piece.clone()].iter().zip(&b[piece]) {
-            let (a, b) = (i64::from(a) - mean, i64::from(b) - mean);
-            aa += a * a;
-            bb += b * b;
-            ab += a * b;
-        }
-        start += length;
-    }
-    ab as f64 >= ALIKE * (aa as f64 * bb as f64).sqrt()
 }

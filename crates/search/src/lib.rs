@@ -21,6 +21,7 @@ pub mod powers;
 mod problem;
 pub mod pruning;
 pub mod random;
+mod rank_vector;
 mod record;
 pub mod regression;
 mod report;

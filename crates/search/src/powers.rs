@@ -32,7 +32,7 @@ use crate::factors::Factors;
 use crate::gaussian_process::{cholesky, solve_lower, solve_upper};
 use crate::generate::power;
 use crate::record::truncated;
-use crate::regression::{Basis, dot};
+use crate::regression::{Basis, centred, dot, norm};
 use crate::ridge;
 use crate::run::{Found, Run, Settings};
 use crate::statistics::{Correlation, Workspace, rank};
@@ -189,16 +189,9 @@ impl Products {
                 .clone()
                 .map(|number| (number, f64::powi(*slope, number as i32)));
             let (design, sets) = search(&parts.collect::<Vec<_>>());
-            let agreement = |set: &Set| {
-                let by_truth = consensus.iter().enumerate();
-                let shares = by_truth.map(|(number, target)| {
-                    explained(&design.logarithms(&factors, set, number), target)
-                });
-                shares.fold(1.0, f64::min)
-            };
             products.extend(sets.iter().filter_map(|set| {
                 let formula = design.formula(&factors, set)?;
-                Some((formula, agreement(set)))
+                Some((formula, design.agreement(&factors, &consensus, set)))
             }));
         }
         products.sort_by(|a, b| b.1.total_cmp(&a.1));
@@ -243,9 +236,7 @@ fn consensus(factors: &Factors, number: usize, truth: &[f64]) -> Result<Vec<f64>
     let known = factors.logarithms.iter().map(|columns| &columns[number]);
     let columns = known.map(|column| of_length_1(column.clone()));
     let columns: Vec<Vec<f64>> = columns.collect();
-    // Without factors there is nothing to be fitted either.
-    let predicted = ridge::predicted(&columns, &target);
-    Ok(of_length_1(centred(predicted.unwrap_or(target))))
+    Ok(of_length_1(centred(ridge::predicted(&columns, &target))))
 }
 
 /// Normal scores of ranks (Blom 1958): no outlier counts for many.
@@ -291,7 +282,7 @@ impl Design {
             scaled.collect::<Vec<f64>>()
         });
         let columns: Vec<Vec<f64>> = stacked.collect();
-        let lengths = columns.iter().map(|column| length(column)).collect();
+        let lengths = columns.iter().map(|column| norm(column)).collect();
         Self {
             columns: columns.into_iter().map(of_length_1).collect(),
             lengths,
@@ -417,29 +408,42 @@ impl Design {
         }))
     }
 
-    /// The logarithms of a product on the architectures of one ground truth.
-    fn logarithms(&self, factors: &Factors, set: &Set, number: usize) -> Vec<f64> {
-        let columns = set.members.iter().map(|m| &factors.logarithms[*m][number]);
-        let mut sum = vec![0.0; columns.clone().next().map_or(0, Vec::len)];
-        for ((column, coefficient), member) in columns.zip(&set.coefficients).zip(&set.members) {
-            let exponent = coefficient / self.lengths[*member];
-            let places = sum.iter_mut().zip(column);
-            places.for_each(|(sum, x)| *sum += exponent * x);
-        }
-        sum
+    /// Share of the consensus that a product says, on the ground truth of which it says
+    /// least.
+    fn agreement(&self, factors: &Factors, consensus: &[Vec<f64>], set: &Set) -> f64 {
+        let shares = consensus.iter().enumerate().map(|(number, target)| {
+            let terms = set.members.iter().zip(&set.coefficients);
+            let terms = terms.map(|(&member, coefficient)| {
+                let column = &factors.logarithms[member][number][..];
+                (column, coefficient / self.lengths[member])
+            });
+            explained(&sum(target.len(), terms), target)
+        });
+        shares.fold(1.0, f64::min)
     }
 
     /// Share of the target that a product with these exponents explains.
     fn explained(&self, set: &Set, exponents: &[f64]) -> f64 {
-        let mut product = vec![0.0; self.target.len()];
-        for (&member, exponent) in set.members.iter().zip(exponents) {
-            let scale = exponent * self.lengths[member];
-            for (sum, x) in product.iter_mut().zip(&self.columns[member]) {
-                *sum += scale * x;
-            }
-        }
-        explained(&product, &self.target)
+        let terms = set
+            .members
+            .iter()
+            .zip(exponents)
+            .map(|(&member, exponent)| {
+                let column = &self.columns[member][..];
+                (column, exponent * self.lengths[member])
+            });
+        explained(&sum(self.target.len(), terms), &self.target)
     }
+}
+
+/// Columns of one length, each times a number.
+fn sum<'a>(length: usize, terms: impl Iterator<Item = (&'a [f64], f64)>) -> Vec<f64> {
+    let mut sum = vec![0.0; length];
+    for (column, weight) in terms {
+        let places = sum.iter_mut().zip(column);
+        places.for_each(|(sum, x)| *sum += weight * x);
+    }
+    sum
 }
 
 /// Share of the variation of one centred column that another explains, which is none
@@ -479,21 +483,11 @@ fn to_digits(value: f64, digits: usize) -> f64 {
     format!("{value:.digits$e}").parse().unwrap_or(value)
 }
 
-fn centred(mut x: Vec<f64>) -> Vec<f64> {
-    let mean = x.iter().sum::<f64>() / x.len() as f64;
-    x.iter_mut().for_each(|x| *x -= mean);
-    x
-}
-
 /// Scaled to length 1, unless it is 0 throughout.
 fn of_length_1(mut x: Vec<f64>) -> Vec<f64> {
-    let length = length(&x);
+    let length = norm(&x);
     if length > 0.0 {
         x.iter_mut().for_each(|x| *x /= length);
     }
     x
-}
-
-fn length(x: &[f64]) -> f64 {
-    dot(x, x).sqrt()
 }

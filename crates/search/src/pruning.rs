@@ -38,9 +38,6 @@ pub const PROBE: usize = 8;
 /// what is wanted is given up about once in forty times.
 pub const CONFIDENCE: f64 = 2.0;
 
-/// Rank correlation from which two formulas count as one kind.
-pub(crate) const ALIKE: f64 = 0.995;
-
 /// Counters of one search.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {

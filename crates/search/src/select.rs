@@ -112,27 +112,20 @@ pub fn candidates(
     found: &Found,
 ) -> Result<Vec<Candidate>, Error> {
     let ranked = found.archive.ranked().into_iter();
-    let attainable = &found.attainable;
-    let candidates = ranked.map(|individual| {
-        let preferred = found.preferred.as_ref() == Some(&individual.formula);
-        let candidate = candidate(problem, settings.fitness, attainable, individual)?;
-        Ok(candidate.map(|candidate| Candidate {
-            preferred,
-            ..candidate
-        }))
-    });
+    let candidates =
+        ranked.map(|individual| candidate(problem, settings.fitness, found, individual));
     candidates.filter_map(Result::transpose).collect()
 }
 
 fn candidate(
     problem: &Problem<'_>,
     fitness: Correlation,
-    attainable: &[f64],
+    found: &Found,
     individual: &Individual,
 ) -> Result<Option<Candidate>, Error> {
     let sign = if individual.reversed { -1.0 } else { 1.0 };
     let mut performances = Vec::with_capacity(problem.benchmarks.len());
-    for (benchmark, attainable) in problem.benchmarks.iter().zip(attainable) {
+    for (benchmark, attainable) in problem.benchmarks.iter().zip(&found.attainable) {
         let seen = benchmark.seen();
         let Some(scores) = benchmark.finite_scores(&individual.formula, &seen) else {
             return Ok(None);
@@ -154,7 +147,7 @@ fn candidate(
         complexity: individual.complexity,
         fitness: individual.fitness,
         performances,
-        preferred: false,
+        preferred: found.preferred.as_ref() == Some(&individual.formula),
     }))
 }
 
