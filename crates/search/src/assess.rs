@@ -7,7 +7,7 @@ use lpzero_proxy::Node;
 
 use crate::archive::{Archive, Individual};
 use crate::fitness::{Fitness, Measured};
-use crate::foresight::{Foresight, STAGES, Standing, stages};
+use crate::foresight::{Foresight, LIKENESS, STAGES, Standing, stages};
 use crate::pruning::{self, PROBE, Rule};
 use crate::rank_vector::doubled_ranks;
 use crate::run::{Found, Settings};
@@ -59,8 +59,9 @@ impl Wanted {
         if fitness.upper_bound(columns, drifts, workspace) < self.threshold {
             return Some(pruning::UPPER_BOUND);
         }
+        let foresight = foresight.filter(|_| stage >= LIKENESS)?;
         let standing = Standing::of(columns, fitness, workspace)?;
-        let repeats = foresight?.has_rival(stage, &standing, complexity);
+        let repeats = foresight.has_rival(stage, &standing, complexity);
         repeats.then_some(pruning::LIKE_MEMBER)
     }
 }

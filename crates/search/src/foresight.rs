@@ -16,6 +16,11 @@ pub(crate) fn stages(n: usize) -> [usize; STAGES] {
     [PROBE, n / 4, n / 2, 3 * n / 4, n].map(|stage| stage.min(n))
 }
 
+/// The first stage at which formulas are held to be alike. On a quarter of the
+/// architectures too many are that differ on the others, and a search that drops them
+/// misses the steps by which good formulas become better.
+pub(crate) const LIKENESS: usize = 2;
+
 /// Formulas below which their drift says too little.
 const ENOUGH: usize = 20;
 
