@@ -23,7 +23,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lpzero_proxy::{Node, known, parse};
 use rayon::prelude::*;
-use statrs::distribution::{ContinuousCDF, Normal};
 
 use crate::archive::Individual;
 use crate::assess::Wanted;
@@ -232,19 +231,13 @@ impl Products {
 /// architecture, whether its truth is known or not: it, less most of its noise. Of mean
 /// 0 and length 1.
 fn consensus(factors: &Factors, number: usize, truth: &[f64]) -> Result<Vec<f64>, Error> {
-    let target = centred(normal_scores(truth)?);
+    // Ranks, evenly spaced: which of the worst architectures is worst is mostly noise, and
+    // normal scores would have it weigh most.
+    let target = centred(rank(truth)?);
     let known = factors.logarithms.iter().map(|columns| &columns[number]);
     let columns = known.map(|column| of_length_1(column.clone()));
     let columns: Vec<Vec<f64>> = columns.collect();
     Ok(of_length_1(centred(ridge::predicted(&columns, &target))))
-}
-
-/// Normal scores of ranks (Blom 1958): no outlier counts for many.
-fn normal_scores(truth: &[f64]) -> Result<Vec<f64>, Error> {
-    let n = truth.len() as f64;
-    let normal = Normal::standard();
-    let score = |rank: &f64| normal.inverse_cdf((rank - 0.375) / (n + 0.25));
-    Ok(rank(truth)?.iter().map(score).collect())
 }
 
 /// A regression of targets on logarithms of factors, ground truths one after the
