@@ -206,7 +206,8 @@ fn a_journal_with_a_torn_end_is_repaired_and_one_with_a_damaged_middle_refused()
 fn an_exhaustive_search_goes_on_where_its_journal_ends() {
     let (folder, truth) = prepared();
     let run = folder.path().join("run");
-    let started = "search --split 10/6 --method exhaustive --n-unary 1 --batch 2 --positions 16";
+    let started = "search --split 10/6 --method exhaustive --n-unary 1 --aggregate mean \
+                   --aggregate sum[ffn] --batch 2 --positions 16";
     let started: Vec<&str> = started.split(' ').collect();
     let places = ["--truth", &truth, "--out", run.to_str().unwrap()];
     assert_eq!(

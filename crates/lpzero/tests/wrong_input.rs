@@ -323,6 +323,7 @@ fn an_option_without_effect_is_refused() {
     let exhaustive = &["--method", "exhaustive"][..];
     for (others, option, expected) in [
         (&[][..], &["--n-unary", "2"][..], "--grammar paper"),
+        (&[], &["--aggregate", "sum"], "--method exhaustive"),
         (exhaustive, &["--budget", "100"], "every formula"),
         (exhaustive, &["--no-rules"], "every formula"),
         (exhaustive, &["--no-prediction"], "every formula"),
@@ -342,6 +343,12 @@ fn an_option_without_effect_is_refused() {
         let arguments = [&["search", "--truth", &path], others, option].concat();
         refused(&folder, &arguments, &[option[0], expected]);
     }
+    let arguments = [
+        &["search", "--truth", &path, "--aggregate", "sum[fnn]"],
+        exhaustive,
+    ]
+    .concat();
+    refused(&folder, &arguments, &["aggregate", "sum[fnn]", "sum[ffn]"]);
     let arguments = ["search", "--truth", &path, "--from", "sum(l2(Q))"];
     refused(&folder, &arguments, &["`Q`", "column"]);
 }

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use crate::archive::{Archive, Individual};
 use crate::assess::{Wanted, assess};
 use crate::budget::{Budget, Control, Meter, Progress};
-use crate::exhaustive::Space;
+use crate::exhaustive::{Aggregate, Space};
 use crate::fitness::Fitness;
 use crate::generate::Grammar;
 use crate::pruning::{self, Counts, Rule};
@@ -34,6 +34,9 @@ pub struct Settings {
     pub fitness: Correlation,
     /// Which formulas are drawn.
     pub grammar: Grammar,
+    /// What makes one number of all sites in the paper's formulas. Only enumeration knows
+    /// others than the paper's mean.
+    pub aggregates: Vec<Aggregate>,
     /// What all of them look like; then the grammar has to be that of aggregates.
     pub template: Option<Template>,
     /// The largest formulas considered.
@@ -72,6 +75,7 @@ impl Default for Settings {
             seed: 0,
             fitness: Correlation::Spearman,
             grammar: Grammar::default(),
+            aggregates: vec![Aggregate::PAPER],
             template: None,
             limits: Limits::default(),
             budget: Budget::default(),

@@ -1,6 +1,7 @@
 //! Scores of formulas on architectures, as a search asks for them.
 
 use lpzero_proxy::{Evaluator, Node, SiteColumns};
+use lpzero_trace::Role;
 
 /// Gives a formula's score on architectures. Implementations must be pure:
 /// one formula and architecture, one score, whoever asks when.
@@ -15,6 +16,13 @@ pub trait Score: Sync {
     fn site_values(&self, expression: &Node, indices: &[usize]) -> Option<Vec<Vec<(usize, f64)>>> {
         let _ = (expression, indices);
         None
+    }
+
+    /// The role of every site of an architecture, by the index that the others give.
+    /// Only enumeration asks for them.
+    fn site_roles(&self, index: usize) -> Vec<Role> {
+        let _ = index;
+        Vec::new()
     }
 
     /// A tensor expression at every site of an architecture, see
@@ -32,6 +40,10 @@ impl Score for Evaluator<'_> {
 
     fn site_values(&self, expression: &Node, indices: &[usize]) -> Option<Vec<Vec<(usize, f64)>>> {
         Evaluator::site_values(self, expression, indices).ok()
+    }
+
+    fn site_roles(&self, index: usize) -> Vec<Role> {
+        Evaluator::site_roles(self, index)
     }
 
     fn site_columns(&self, expression: &Node, index: usize) -> Option<Vec<SiteColumns>> {

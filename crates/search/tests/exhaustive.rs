@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use lpzero_proxy::{Evaluator, Trace, parse};
 use lpzero_search::budget::{Budget, Control, Progress};
+use lpzero_search::exhaustive::Aggregate;
 use lpzero_search::generate::Grammar;
 use lpzero_search::split::Split;
 use lpzero_search::{Benchmark, Error, Journal, Method, Problem, Report, Settings, Vocabulary};
@@ -200,4 +201,30 @@ fn a_journal_of_another_space_is_refused() {
     };
     run(1).unwrap();
     assert!(matches!(run(2), Err(Error::Journal(_))));
+}
+
+#[test]
+fn sums_over_roles_are_a_larger_space_that_holds_the_papers() {
+    let benchmark = Planted::new();
+    let run = |aggregates: Vec<Aggregate>| {
+        let settings = Settings {
+            aggregates,
+            ..settings(1)
+        };
+        let report = benchmark.run(Method::Exhaustive, &settings, 2).unwrap();
+        report.space.unwrap()
+    };
+    let paper = run(vec![Aggregate::PAPER]);
+    let all = run(Aggregate::all());
+    assert_eq!(all.trees, paper.trees * Aggregate::all().len() as u64);
+    assert!(all.canonical > 2 * paper.canonical && all.measured > 2 * paper.measured);
+    assert!(all.rankings > paper.rankings);
+    assert!(all.optimum.fitness >= paper.optimum.fitness);
+    assert_eq!(all.histogram.iter().sum::<u64>(), all.measured);
+    let settings = Settings {
+        aggregates: Vec::new(),
+        ..settings(1)
+    };
+    let error = benchmark.run(Method::Exhaustive, &settings, 1).unwrap_err();
+    assert!(error.to_string().contains("aggregates"), "{error}");
 }

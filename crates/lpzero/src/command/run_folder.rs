@@ -11,6 +11,7 @@ use std::path::Path;
 use anyhow::Result;
 use lpzero::Proxy;
 use lpzero::search::Journal;
+use lpzero::search::exhaustive::Aggregate;
 use serde::{Deserialize, Serialize};
 
 use super::arguments::{
@@ -42,6 +43,8 @@ pub struct Configuration {
     pub budget: Option<BudgetArgument>,
     pub grammar: GrammarArgument,
     pub n_unary: u8,
+    /// One by one, also where all were asked for.
+    pub aggregates: Vec<String>,
     /// Formulas, also where a run was named: that may change.
     pub from: Vec<String>,
     pub template: Option<String>,
@@ -50,7 +53,7 @@ pub struct Configuration {
     pub powers: bool,
 }
 
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 
 /// The paper's default.
 const DEFAULT_UNARY: u8 = 2;
@@ -59,7 +62,8 @@ impl Configuration {
     /// The configuration that the command line describes.
     ///
     /// # Errors
-    /// What a search should start from is neither a formula nor a run.
+    /// What a search should start from is neither a formula nor a run, or an aggregate
+    /// is none.
     pub fn of(seed: u64, arguments: &Search) -> Result<Self> {
         let mut truth = arguments.truth.clone();
         truth.truths = truth.truths.into_iter().map(absolute_truth).collect();
@@ -74,6 +78,7 @@ impl Configuration {
             budget: arguments.budget,
             grammar: arguments.grammar,
             n_unary: arguments.n_unary.unwrap_or(DEFAULT_UNARY),
+            aggregates: aggregates(&arguments.aggregates)?,
             from: starts(&arguments.from)?,
             template: arguments.template.clone(),
             rules: !arguments.no_rules,
@@ -81,6 +86,26 @@ impl Configuration {
             powers: arguments.powers,
         })
     }
+}
+
+/// The aggregates that `--aggregate` names: the paper's where it names none.
+fn aggregates(texts: &[String]) -> Result<Vec<String>> {
+    let mut aggregates = Vec::new();
+    for text in texts {
+        let named = match &text[..] {
+            "all" => Aggregate::all(),
+            text => vec![Aggregate::parse(text).map_err(|error| failed(error.into()))?],
+        };
+        for aggregate in named {
+            if !aggregates.contains(&aggregate) {
+                aggregates.push(aggregate);
+            }
+        }
+    }
+    if aggregates.is_empty() {
+        aggregates.push(Aggregate::PAPER);
+    }
+    Ok(aggregates.iter().map(ToString::to_string).collect())
 }
 
 /// The formulas that `--from` names.

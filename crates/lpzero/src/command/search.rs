@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use lpzero::language::Node;
 use lpzero::search::budget::{Budget, Control};
-use lpzero::search::exhaustive::Space;
+use lpzero::search::exhaustive::{Aggregate, Space};
 use lpzero::search::generate::Grammar;
 use lpzero::search::split::Split;
 use lpzero::search::statistics::Correlation;
@@ -124,6 +124,8 @@ fn search(
     }
     let traced = start.elapsed();
 
+    let aggregates = configuration.aggregates.iter();
+    let aggregates = aggregates.map(|text| Aggregate::parse(text));
     let template = configuration.template.as_deref();
     let template = template.map(|text| Template::parse(text).map_err(|error| failed(error.into())));
     let settings = Settings {
@@ -146,6 +148,9 @@ fn search(
             },
             (GrammarArgument::Aggregates, _) => Grammar::Aggregates,
         },
+        aggregates: aggregates
+            .collect::<Result<_, _>>()
+            .map_err(|error| failed(error.into()))?,
         template: template.transpose()?,
         rules: configuration.rules,
         prediction: configuration.prediction,
@@ -444,7 +449,7 @@ fn print_partly(session: &Session, report: &Report, space: &Space) -> Result<()>
 fn print_space(space: &Space, out: &mut impl Write) -> Result<()> {
     writeln!(
         out,
-        "\nthe {} space, {} unary operations per branch: {} trees, {} formulas by algebra,\n\
+        "\nthe {} space, {} unary operations per branch under {}: {} trees, {} formulas by algebra,\n\
          {} of them measured, {}{} different rankings of the search split{}",
         if space.done < 1.0 {
             "searched part of the"
@@ -452,6 +457,10 @@ fn print_space(space: &Space, out: &mut impl Write) -> Result<()> {
             "whole"
         },
         space.unary,
+        match &space.aggregates[..] {
+            [aggregate] => aggregate.to_string(),
+            several => format!("{} aggregates", several.len()),
+        },
         space.trees,
         space.canonical,
         space.measured,

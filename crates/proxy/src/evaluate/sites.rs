@@ -5,6 +5,8 @@
 
 use std::collections::HashMap;
 
+use lpzero_trace::Role;
+
 use super::plan::{Compiler, Plan};
 use super::site::{Machine, repeats};
 use super::{Evaluator, TraceSource};
@@ -109,6 +111,14 @@ impl Evaluator<'_> {
             })
         });
         Ok(columns.collect())
+    }
+
+    /// The role of every site of one architecture, in the order of the sites; none
+    /// where there is no such architecture.
+    pub fn site_roles(&self, architecture: usize) -> Vec<Role> {
+        let sites = self.source(architecture).map(|source| &source.trace.sites);
+        let sites = sites.into_iter().flatten();
+        sites.map(|site| site.site.role).collect()
     }
 
     fn compile_at_sites(&self, node: &Node) -> Result<Plan, TypeError> {

@@ -3,8 +3,9 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use lpzero_proxy::{Class, Kind, Node, Symbol, Type, check, known, simplify, type_of};
+use lpzero_proxy::{Kind, Node, Symbol, Type, check, known, simplify, type_of};
 
+use super::aggregate::Aggregate;
 use super::products::{self, Sample};
 use crate::generate::Generator;
 use crate::language;
@@ -76,19 +77,28 @@ impl Branches {
         branches
     }
 
-    /// The shape classes of the tensors.
-    pub(super) fn classes(&self) -> BTreeSet<Class> {
-        let tensors = self.tensors.iter();
-        tensors.map(|tensor| Class::of(tensor.symbol)).collect()
+    /// Members of the space over the numbers of two symbols that differ by more than
+    /// algebra, signs and monotone outermost functions: one per number, three per pair
+    /// of numbers, one square.
+    pub(super) fn formulas(&self, symbols: [Symbol; 2]) -> u64 {
+        let of = |symbol| branches_of(&self.numbers, symbol);
+        let [left, right] = symbols.map(of);
+        if symbols[0] != symbols[1] {
+            return 3 * left * right;
+        }
+        let own = |(index, _): &&(usize, usize)| self.numbers[*index].symbol == symbols[0];
+        let redundant = self.redundant.iter().filter(own).count() as u64;
+        2 * left + 3 * pairs(left) - redundant
     }
 
-    /// Members of the space that differ by more than algebra, signs and
-    /// monotone outermost functions: one per number, three per pair of numbers,
-    /// one square, one matrix product per pair of tensors of one class.
-    pub(super) fn formulas(&self) -> u64 {
-        let n = self.numbers.len() as u64;
-        let products = self.products().into_iter().sum::<u64>();
-        2 * n + 3 * pairs(n) + products - self.redundant.len() as u64
+    /// Matrix products of the tensors of two symbols of one class.
+    pub(super) fn products(&self, symbols: [Symbol; 2]) -> u64 {
+        let [left, right] = symbols.map(|symbol| branches_of(&self.tensors, symbol));
+        if symbols[0] == symbols[1] {
+            pairs(left) + left
+        } else {
+            left * right
+        }
     }
 
     /// Bytes that measuring them takes at a time, on the safe side: the numbers
@@ -101,10 +111,6 @@ impl Branches {
             architectures,
             ..
         } = sample;
-        let count = |list: &[Branch], symbol| {
-            let own = list.iter().filter(|branch| branch.symbol == symbol);
-            own.count() as u64
-        };
         let sites = |symbol| {
             let number = reduced(Node::Symbol(symbol));
             let values = scorer.site_values(&number, architectures);
@@ -124,7 +130,7 @@ impl Branches {
         };
         let symbols: BTreeSet<Symbol> = self.numbers.iter().map(|b| b.symbol).collect();
         let numbers = symbols.iter().map(|&symbol| {
-            let bytes = 8 * sites(symbol) * count(&self.numbers, symbol);
+            let bytes = 8 * sites(symbol) * branches_of(&self.numbers, symbol);
             // Padding makes a block up to twice as large.
             [bytes, 2 * bytes]
         });
@@ -132,7 +138,7 @@ impl Branches {
         let block = numbers.iter().map(|[_, block]| *block).max().unwrap_or(0);
         let numbers = numbers.iter().map(|[bytes, _]| bytes).sum::<u64>() + 2 * block;
         let products = products::pairs(self).into_iter().map(|symbols| {
-            let [left, right] = symbols.map(|symbol| count(&self.tensors, symbol));
+            let [left, right] = symbols.map(|symbol| branches_of(&self.tensors, symbol));
             let [a, b] = symbols.map(longest);
             let scores = left * right * architectures.len() as u64;
             8 * scores + 4 * (left * a + right * b)
@@ -148,16 +154,12 @@ impl Branches {
         }
         truncated(&hasher)
     }
+}
 
-    /// Matrix products of each class of tensors.
-    fn products(&self) -> Vec<u64> {
-        let of = |class| {
-            let tensors = self.tensors.iter();
-            let n = tensors.filter(|t| Class::of(t.symbol) == class).count() as u64;
-            pairs(n) + n
-        };
-        self.classes().into_iter().map(of).collect()
-    }
+/// How many branches start from a symbol.
+fn branches_of(list: &[Branch], symbol: Symbol) -> u64 {
+    let own = list.iter().filter(|branch| branch.symbol == symbol);
+    own.count() as u64
 }
 
 /// Pairs of different ones among `n`.
@@ -165,9 +167,10 @@ fn pairs(n: u64) -> u64 {
     n * n.saturating_sub(1) / 2
 }
 
-/// A formula of the space around one number per site.
-pub(super) fn mean_of(site: Node) -> Node {
-    Node::aggregate(known::MEAN, None, site)
+/// A formula around one number per site, to tell which of them say the same. What
+/// algebra says of a mean it says of a sum.
+fn mean_of(site: Node) -> Node {
+    Aggregate::PAPER.of(site)
 }
 
 /// The canonical forms of a symbol under up to so many operations.

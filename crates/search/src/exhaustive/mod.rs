@@ -1,11 +1,12 @@
 //! The whole of the paper's space, formula by formula.
 //!
-//! A formula of LPZero's tree is two branches and an operation. There are a few
-//! thousand different branches; each is evaluated once, at every site. Millions
+//! A formula of LPZero's tree is two branches and an operation, under the mean over all
+//! sites or another [`Aggregate`]. There are a few thousand different branches; each is evaluated once, at every site. Millions
 //! of formulas are then arithmetic on those numbers, and what search methods
 //! look for, the best formula of the space, is known exactly, as is how rare
 //! good ones are.
 
+mod aggregate;
 mod branches;
 mod distinct;
 mod pairs;
@@ -27,7 +28,9 @@ use crate::generate::{Generator, Grammar};
 use crate::record::{Key, truncated};
 use crate::run::{Found, Run, Settings};
 use crate::{Error, Problem, Vocabulary, language};
-use branches::{Branches, mean_of};
+pub use aggregate::Aggregate;
+use aggregate::Numbered;
+use branches::Branches;
 use products::Sample;
 use ranking::Ranker;
 pub use tally::BINS;
@@ -51,7 +54,9 @@ pub const MOST_MEMORY: u64 = 8_000_000_000;
 pub struct Space {
     /// Unary operations per branch.
     pub unary: usize,
-    /// Trees as the paper counts them.
+    /// What makes one number of all sites.
+    pub aggregates: Vec<Aggregate>,
+    /// Trees as the paper counts them, under every aggregate.
     pub trees: u64,
     /// Operands of binary operations that differ by more than algebra and sign:
     /// those that are one number per site, and tensors.
@@ -93,11 +98,11 @@ pub struct Optimum {
 /// The budget is not looked at. The result does not depend on the number of
 /// threads. A search that is cancelled reports on what it has searched; with a
 /// journal it goes on after the last piece, all formulas of one kind over two
-/// symbols, that it had finished.
+/// symbols under one aggregate, that it had finished.
 ///
 /// # Errors
-/// Settings out of range, several ground truths, another grammar, no symbols, a
-/// constant truth, a space that needs more than [`MOST_MEMORY`], a journal of
+/// Settings out of range, several ground truths, another grammar, no symbols, no
+/// aggregate, a constant truth, a space that needs more than [`MOST_MEMORY`], a journal of
 /// another search, or nothing that could be evaluated.
 pub fn search(
     problem: Problem<'_>,
@@ -114,6 +119,14 @@ pub fn search(
             });
         }
     };
+    let aggregates = &settings.aggregates[..];
+    if aggregates.is_empty() {
+        return Err(Error::Setting {
+            name: "aggregates",
+            value: "empty".to_owned(),
+            expected: "at least one",
+        });
+    }
     let (pool, cancel) = (control.pool, control.cancel);
     let benchmark = problem.only()?;
     let architectures = &benchmark.split.search[..];
@@ -124,8 +137,11 @@ pub fn search(
     let ranker = Ranker::new(settings.fitness, &fitness, &truth)?;
 
     let branches = Branches::enumerate(&generator, unary);
-    run.counts.generated = branches.trees;
-    run.counts.canonical = branches.formulas();
+    let pieces = Piece::all(problem.vocabulary, aggregates, &branches);
+    let formulas = pieces.iter().map(|piece| piece.formulas(&branches)).sum();
+    let trees = branches.trees * aggregates.len() as u64;
+    run.counts.generated = trees;
+    run.counts.canonical = formulas;
     let sample = Sample {
         scorer: benchmark.scorer,
         architectures,
@@ -135,13 +151,12 @@ pub fn search(
     let bytes = branches.memory(sample);
     if bytes > MOST_MEMORY {
         return Err(Error::SpaceTooLarge {
-            formulas: branches.formulas(),
+            formulas,
             bytes,
             limit: MOST_MEMORY,
         });
     }
 
-    let pieces = Piece::all(problem.vocabulary, &branches);
     let key = branches.key();
     let mut work = Work::of(&pieces, &branches);
     let mut tally = Tally::default();
@@ -149,7 +164,8 @@ pub fn search(
     for piece in pieces {
         let decode = |body: &[u8]| {
             let known = Tally::decode(body)?;
-            let fits = known.fits(branches.numbers.len(), branches.tensors.len());
+            let [numbers, tensors] = [&branches.numbers, &branches.tensors].map(Vec::len);
+            let fits = known.fits(aggregates.len(), numbers, tensors);
             fits.then_some(known)
         };
         if let Some(known) = run.recorded(piece.key(&key), decode)? {
@@ -171,8 +187,11 @@ pub fn search(
                 archive: &run.archive,
             });
         };
-        let done = match piece {
-            Piece::Numbers(symbols) => {
+        let Piece {
+            aggregate, symbols, ..
+        } = piece;
+        let done = match piece.kind {
+            Kind::Numbers => {
                 let values = values.get_or_insert_with(|| {
                     pool.install(|| {
                         Values::of(&branches.numbers, benchmark.scorer, architectures, cancel)
@@ -182,7 +201,7 @@ pub fn search(
                 if cancel.load(Ordering::Relaxed) {
                     break;
                 }
-                let block = values.block(&branches.numbers, symbols);
+                let block = values.block(&branches.numbers, symbols, aggregate);
                 block.map_or(1.0, |block| {
                     pairs::measure(
                         &block,
@@ -195,10 +214,11 @@ pub fn search(
                     )
                 })
             }
-            Piece::Products(symbols) => {
+            Kind::Products => {
                 values = None;
                 let mut report = |share| report(&Tally::default(), share);
-                let measured = products::measure(symbols, &branches, sample, &ranker, &mut report);
+                let measured =
+                    products::measure(aggregate, symbols, &branches, sample, &ranker, &mut report);
                 let done = f64::from(u8::from(measured.is_some()));
                 part = measured.unwrap_or_default();
                 done
@@ -215,7 +235,10 @@ pub fn search(
         }
     }
 
-    let best: Vec<Node> = tally.best().map(|member| node(member, &branches)).collect();
+    let best: Vec<Node> = tally
+        .best()
+        .map(|member| node(member, aggregates, &branches))
+        .collect();
     tally.report(&mut run.counts);
     run.counts.evaluated = tally.measured;
     // The second evaluation is no part of the search, and takes a moment: it is
@@ -234,9 +257,10 @@ pub fn search(
     let (rankings, rankings_error) = tally.rankings.count();
     run.space = optimum.map(|optimum| Space {
         unary,
-        trees: branches.trees,
+        aggregates: aggregates.to_vec(),
+        trees,
         branches: [branches.numbers.len(), branches.tensors.len()],
-        canonical: branches.formulas(),
+        canonical: formulas,
         done,
         measured: tally.measured,
         rankings,
@@ -261,30 +285,47 @@ static NEVER: AtomicBool = AtomicBool::new(false);
 
 /// What is measured and recorded at one go.
 #[derive(Clone, Copy, Debug)]
-enum Piece {
+struct Piece {
+    kind: Kind,
+    symbols: [Symbol; 2],
+    aggregate: Numbered,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Kind {
     /// Sums, differences and products of the numbers of two symbols.
-    Numbers([Symbol; 2]),
+    Numbers,
     /// Matrix products of the tensors of two symbols.
-    Products([Symbol; 2]),
+    Products,
 }
 
 impl Piece {
-    fn all(vocabulary: &Vocabulary, branches: &Branches) -> Vec<Self> {
+    /// All pieces of a space; symbols that never meet where an aggregate looks have none.
+    fn all(vocabulary: &Vocabulary, aggregates: &[Aggregate], branches: &Branches) -> Vec<Self> {
         let symbols: Vec<Symbol> = vocabulary.symbols().iter().map(|(s, _)| *s).collect();
         let pairs = symbols.iter().enumerate().flat_map(|(place, &left)| {
             let rest = symbols[place..].iter();
             rest.map(move |&right| [left, right])
         });
-        let numbers = pairs.map(Self::Numbers);
-        let products = products::pairs(branches).into_iter().map(Self::Products);
-        numbers.chain(products).collect()
+        let numbers = pairs.map(|symbols| (Kind::Numbers, symbols));
+        let products = products::pairs(branches).into_iter();
+        let products = products.map(|symbols| (Kind::Products, symbols));
+        let pieces = numbers.chain(products).flat_map(|(kind, symbols)| {
+            let distinct = Aggregate::distinct(aggregates, vocabulary, symbols).into_iter();
+            distinct.map(move |aggregate| Self {
+                kind,
+                symbols,
+                aggregate,
+            })
+        });
+        pieces.collect()
     }
 
     /// What it consists of, for people.
     fn part(&self) -> &'static str {
-        match self {
-            Self::Numbers(_) => NUMBERS,
-            Self::Products(_) => PRODUCTS,
+        match self.kind {
+            Kind::Numbers => NUMBERS,
+            Kind::Products => PRODUCTS,
         }
     }
 
@@ -292,21 +333,16 @@ impl Piece {
     fn key(&self, branches: &Key) -> Key {
         let mut hasher = blake3::Hasher::new();
         hasher.update(branches);
-        hasher.update(format!("{self:?}").as_bytes());
+        let aggregate = self.aggregate.aggregate;
+        hasher.update(format!("{:?} {:?} {aggregate}", self.kind, self.symbols).as_bytes());
         truncated(&hasher)
     }
 
-    /// Number of its formulas, or a little more.
-    fn work(&self, branches: &Branches) -> f64 {
-        let (list, symbols, operations) = match self {
-            Self::Numbers(symbols) => (&branches.numbers, symbols, 3.0),
-            Self::Products(symbols) => (&branches.tensors, symbols, 1.0),
-        };
-        let count = |symbol| list.iter().filter(|b| b.symbol == symbol).count() as f64;
-        let [left, right] = symbols.map(count);
-        match symbols[0] == symbols[1] {
-            true => operations * left * (left + 1.0) / 2.0,
-            false => operations * left * right,
+    /// Number of its formulas that differ by more than algebra.
+    fn formulas(&self, branches: &Branches) -> u64 {
+        match self.kind {
+            Kind::Numbers => branches.formulas(self.symbols),
+            Kind::Products => branches.products(self.symbols),
         }
     }
 }
@@ -322,18 +358,21 @@ impl<'a> Work<'a> {
     fn of(pieces: &[Piece], branches: &'a Branches) -> Self {
         Self {
             branches,
-            all: pieces.iter().map(|piece| piece.work(branches)).sum(),
+            all: pieces
+                .iter()
+                .map(|piece| piece.formulas(branches) as f64)
+                .sum(),
             finished: 0.0,
         }
     }
 
     fn finish(&mut self, piece: &Piece, share: f64) {
-        self.finished += share * piece.work(self.branches);
+        self.finished += share * piece.formulas(self.branches) as f64;
     }
 
     /// With such a share of a piece beside those that are finished.
     fn share(&self, piece: &Piece, done: f64) -> f64 {
-        let work = self.finished + done * piece.work(self.branches);
+        let work = self.finished + done * piece.formulas(self.branches) as f64;
         (work / self.all).min(1.0)
     }
 
@@ -353,7 +392,7 @@ fn is_whole(done: &f64) -> bool {
 }
 
 /// The canonical formula of a member.
-fn node(member: Member, branches: &Branches) -> Node {
+fn node(member: Member, aggregates: &[Aggregate], branches: &Branches) -> Node {
     let list = match member.operation {
         Operation::Matmul => &branches.tensors,
         _ => &branches.numbers,
@@ -366,5 +405,5 @@ fn node(member: Member, branches: &Branches) -> Node {
         Operation::Mul => Node::binary(known::MUL, left, right),
         Operation::Matmul => Node::unary(known::R_MEAN, Node::binary(known::MATMUL, left, right)),
     };
-    language::canonical(&mean_of(site))
+    language::canonical(&aggregates[member.aggregate].of(site))
 }

@@ -1,6 +1,6 @@
 //! All pairs of branches under `add`, `sub` and `mul`.
 //!
-//! Means distribute over sums, so that sums and differences of branches cost
+//! Aggregates distribute over sums, so that sums and differences of branches cost
 //! one addition per architecture; a product costs one multiplication per site.
 
 use std::ops::Range;
@@ -38,7 +38,8 @@ pub(super) fn measure(
         }
         let parts: Vec<Tally> = pool.install(|| {
             let tile = |buffers: &mut Tile, (rows, columns): &(Range<usize>, Range<usize>)| {
-                buffers.measure(block, branches, ranker, rows.clone(), columns.clone())
+                let part = (rows.clone(), columns.clone());
+                buffers.measure(block, branches, ranker, part)
             };
             batch.par_iter().map_init(Tile::default, tile).collect()
         });
@@ -81,8 +82,7 @@ impl Tile {
         block: &Block,
         branches: &Branches,
         ranker: &Ranker<'_>,
-        rows: Range<usize>,
-        columns: Range<usize>,
+        (rows, columns): (Range<usize>, Range<usize>),
     ) -> Tally {
         let architectures = block.architectures();
         self.products.clear();
@@ -94,7 +94,7 @@ impl Tile {
                 .flat_map(|row| columns.clone().map(move |c| (row, c)));
             let cells = self.products.iter_mut().skip(architecture);
             for ((row, column), cell) in pairs.zip(cells.step_by(architectures)) {
-                *cell = block.mean_product(row, column, architecture);
+                *cell = block.product(row, column, architecture);
             }
         }
 
@@ -111,6 +111,7 @@ impl Tile {
                 let [a, b] = [&branches.numbers[i], &branches.numbers[j]];
                 let mut count = |operation, scores: &[f64], complexity| {
                     let member = Member {
+                        aggregate: block.aggregate,
                         operation,
                         left: i,
                         right: j,
@@ -120,16 +121,16 @@ impl Tile {
                 };
                 let both = 2 + a.complexity + b.complexity;
                 let redundant = a.base == b.base && branches.redundant.contains(&(i, j));
-                let (a_means, b_means) = (left.means(row), right.means(column));
+                let (own, other) = (left.aggregates(row), right.aggregates(column));
                 if i == j {
-                    count(Operation::Single, a_means, 1 + a.complexity);
+                    count(Operation::Single, own, 1 + a.complexity);
                 } else {
-                    let means = || a_means.iter().zip(b_means);
+                    let both_sides = || own.iter().zip(other);
                     self.scores.clear();
-                    self.scores.extend(means().map(|(a, b)| a + b));
+                    self.scores.extend(both_sides().map(|(a, b)| a + b));
                     count(Operation::Add, &self.scores, both);
                     self.scores.clear();
-                    self.scores.extend(means().map(|(a, b)| a - b));
+                    self.scores.extend(both_sides().map(|(a, b)| a - b));
                     count(Operation::Sub, &self.scores, both);
                 }
                 if !redundant {

@@ -13,6 +13,7 @@ use lpzero_nn::add_inner_products;
 use lpzero_proxy::{Class, Node, SiteColumns, Symbol};
 use rayon::prelude::*;
 
+use super::aggregate::{Aggregate, Numbered};
 use super::branches::Branches;
 use super::ranking::{Buffers, Ranker};
 use super::tally::{Member, Operation, Tally};
@@ -41,6 +42,7 @@ pub(super) struct Sample<'a> {
 /// Two symbols of one class, and what is known about their matrix products.
 struct Block {
     symbols: [Symbol; 2],
+    aggregate: Numbered,
     /// Indices of the tensors that are finite so far.
     sides: [Vec<usize>; 2],
     /// Per architecture, row by row, the score of every pair.
@@ -60,16 +62,17 @@ pub(super) fn pairs(branches: &Branches) -> Vec<[Symbol; 2]> {
         .collect()
 }
 
-/// Measures the matrix products of two symbols; `None` where it was cancelled.
+/// Measures the matrix products of two symbols under an aggregate; `None` where it was cancelled.
 /// `report` is told which share of the work is done.
 pub(super) fn measure(
+    aggregate: Numbered,
     symbols: [Symbol; 2],
     branches: &Branches,
     sample: Sample<'_>,
     ranker: &Ranker<'_>,
     report: &mut dyn FnMut(f64),
 ) -> Option<Tally> {
-    let mut block = Block::new(symbols, branches);
+    let mut block = Block::new(symbols, aggregate, branches);
     let all = sample.architectures.len() as f64;
     for (done, &architecture) in sample.architectures.iter().enumerate() {
         if sample.cancel.load(Ordering::Relaxed) {
@@ -93,10 +96,11 @@ pub(super) fn for_each_score(
     branches: &Branches,
     scorer: &dyn Score,
     architectures: &[usize],
+    aggregate: Numbered,
     visit: &mut dyn FnMut(usize, usize, &[f64]),
 ) {
     for symbols in pairs(branches) {
-        let mut block = Block::new(symbols, branches);
+        let mut block = Block::new(symbols, aggregate, branches);
         for &architecture in architectures {
             block.extend(branches, scorer, architecture);
         }
@@ -114,7 +118,7 @@ pub(super) fn for_each_score(
 }
 
 impl Block {
-    fn new(symbols: [Symbol; 2], branches: &Branches) -> Self {
+    fn new(symbols: [Symbol; 2], aggregate: Numbered, branches: &Branches) -> Self {
         let of = |symbol: Symbol| {
             let tensors = branches.tensors.iter().enumerate();
             let own = tensors.filter(|(_, tensor)| tensor.symbol == symbol);
@@ -122,6 +126,7 @@ impl Block {
         };
         Self {
             symbols,
+            aggregate,
             sides: symbols.map(of),
             scores: Vec::new(),
         }
@@ -134,13 +139,21 @@ impl Block {
     /// Adds an architecture. What is undefined there has no score, and costs no
     /// more from there on.
     fn extend(&mut self, branches: &Branches, scorer: &dyn Score, architecture: usize) {
+        let aggregate = self.aggregate.aggregate;
+        let roles = scorer.site_roles(architecture);
+        let takes = |site: &SiteColumns| {
+            let role = roles.get(site.site);
+            role.is_some_and(|role| aggregate.roles().contains(*role))
+        };
         // Where a symbol is found does not depend on what is done with it.
         let sites = self.sides.each_ref().map(|side| {
             let mut evaluated = side.iter().filter_map(|&index| {
                 let node = &branches.tensors[index].node;
                 scorer.site_columns(node, architecture)
             });
-            evaluated.next().unwrap_or_default()
+            let mut sites = evaluated.next().unwrap_or_default();
+            sites.retain(takes);
+            sites
         });
         let shape = Shape::of(&sites[0], &sites[1]);
         let evaluate = |side: usize| {
@@ -153,7 +166,7 @@ impl Block {
             true => left.clone(),
             false => evaluate(1),
         };
-        left.weigh(&shape);
+        left.weigh(&shape, aggregate);
         let vectors = [left, right];
         let kept = vectors.each_ref().map(|vectors| {
             let sound = |place: &usize| vectors.exponents[*place].is_some();
@@ -191,11 +204,12 @@ impl Block {
                 column.extend(self.scores.iter().map(|scores| scores[cell]));
                 let [a, b] = [&branches.tensors[i], &branches.tensors[j]];
                 let member = Member {
+                    aggregate: self.aggregate.number,
                     operation: Operation::Matmul,
                     left: i,
                     right: j,
                 };
-                // The mean over sites, the mean of the product, the product.
+                // The aggregate over sites, the mean of the product, the product.
                 let complexity = 3 + a.complexity + b.complexity;
                 part.count(member, complexity, ranker.rank(column, buffers));
             }
@@ -320,10 +334,10 @@ impl Vectors {
         vectors
     }
 
-    /// Gives every element its weight in the mean over sites of the mean of a
+    /// Gives every element its weight in the aggregate over sites of the mean of a
     /// product.
-    fn weigh(&mut self, shape: &Shape) {
-        let share = 1.0 / shape.sites.len().max(1) as f64;
+    fn weigh(&mut self, shape: &Shape, aggregate: Aggregate) {
+        let share = aggregate.weight(shape.sites.len());
         let weights = shape.sites.iter().flat_map(|site| {
             let [total, diagonal] = site.weights;
             let rows = std::iter::repeat_n(total, site.rows());

@@ -31,9 +31,11 @@ impl Operation {
     const ALL: [Self; 5] = [Self::Single, Self::Add, Self::Sub, Self::Mul, Self::Matmul];
 }
 
-/// A member of the space: an operation and the indices of two branches.
+/// A member of the space: an aggregate by number, an operation, the indices of two
+/// branches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Member {
+    pub(super) aggregate: usize,
     pub(super) operation: Operation,
     pub(super) left: usize,
     pub(super) right: usize,
@@ -124,7 +126,8 @@ impl Tally {
     ///
     /// ```text
     /// u64 measured, u64 bin (20 times), u8 rules, (u8 length, rule, u64)*,
-    /// u32 kept, (u32 complexity, u8 operation, u32 left, u32 right, f64 strength, u64 hash)*,
+    /// u32 kept, (u32 complexity, u32 aggregate, u8 operation, u32 left, u32 right,
+    /// f64 strength, u64 hash)*,
     /// rankings
     /// ```
     pub(super) fn encode(&mut self) -> Vec<u8> {
@@ -141,6 +144,7 @@ impl Tally {
         for (complexity, niche) in &self.best {
             for (ranked, member) in niche {
                 bytes.extend(complexity.to_le_bytes());
+                bytes.extend((member.aggregate as u32).to_le_bytes());
                 bytes.push(member.operation as u8);
                 bytes.extend((member.left as u32).to_le_bytes());
                 bytes.extend((member.right as u32).to_le_bytes());
@@ -174,8 +178,10 @@ impl Tally {
         }
         for _ in 0..u32::from_le_bytes(take(bytes)?) {
             let complexity = u32::from_le_bytes(take(bytes)?);
+            let aggregate = u32::from_le_bytes(take(bytes)?) as usize;
             let [operation] = take(bytes)?;
             let member = Member {
+                aggregate,
                 operation: *Operation::ALL.get(usize::from(operation))?,
                 left: u32::from_le_bytes(take(bytes)?) as usize,
                 right: u32::from_le_bytes(take(bytes)?) as usize,
@@ -191,15 +197,15 @@ impl Tally {
         bytes.is_empty().then_some(tally)
     }
 
-    /// Whether every formula kept is one of a space with so many numbers and
-    /// tensors.
-    pub(super) fn fits(&self, numbers: usize, tensors: usize) -> bool {
+    /// Whether every formula kept is one of a space with so many aggregates, numbers
+    /// and tensors.
+    pub(super) fn fits(&self, aggregates: usize, numbers: usize, tensors: usize) -> bool {
         self.best().all(|member| {
             let count = match member.operation {
                 Operation::Matmul => tensors,
                 _ => numbers,
             };
-            member.left.max(member.right) < count
+            member.aggregate < aggregates && member.left.max(member.right) < count
         })
     }
 }
@@ -215,6 +221,7 @@ mod tests {
         let mut tally = Tally::default();
         for place in 0..100usize {
             let member = Member {
+                aggregate: place % 3,
                 operation: Operation::ALL[place % 5],
                 left: place,
                 right: place + 1,
@@ -237,7 +244,7 @@ mod tests {
         }
         let bytes = tally.encode();
         assert_eq!(Tally::decode(&bytes).unwrap(), tally);
-        assert!(tally.fits(101, 101) && !tally.fits(50, 101));
+        assert!(tally.fits(3, 101, 101) && !tally.fits(3, 50, 101) && !tally.fits(2, 101, 101));
         for end in 0..bytes.len() {
             assert_eq!(Tally::decode(&bytes[..end]), None);
         }

@@ -15,6 +15,15 @@ mod common;
 
 const ARCHITECTURES: [usize; 6] = [3, 1, 4, 15, 92, 65];
 
+const AGGREGATES: [&str; 4] = ["mean", "sum", "mean[ffn]", "sum[attn]"];
+
+fn numbered(aggregate: Aggregate) -> Numbered {
+    Numbered {
+        number: 0,
+        aggregate,
+    }
+}
+
 /// Checks that two columns of scores agree but for rounding of what they are
 /// sums of, `size` being how large that is.
 fn agree(found: &[f64], expected: &[f64], size: f64, tolerance: f64, what: &Node) {
@@ -43,39 +52,42 @@ fn every_pair_of_branches_scores_as_the_evaluator_says() {
         [Symbol::A, Symbol::H],
         [Symbol::D, Symbol::H],
     ] {
-        let block = values.block(&branches.numbers, symbols).unwrap();
-        let (left, right) = (&block.left, block.right());
-        for (row, &i) in left.branches.iter().enumerate() {
-            for (column, &j) in right.branches.iter().enumerate() {
-                let means = || left.means(row).iter().zip(right.means(column));
-                let products = 0..ARCHITECTURES.len();
-                for (operation, found) in [
-                    (Operation::Add, means().map(|(a, b)| a + b).collect()),
-                    (Operation::Sub, means().map(|(a, b)| a - b).collect()),
-                    (
-                        Operation::Mul,
-                        products
-                            .map(|a| block.mean_product(row, column, a))
-                            .collect(),
-                    ),
-                ] {
-                    let found: Vec<f64> = found;
-                    let [a, b] = [i, j].map(|index| branches.numbers[index].node.clone());
-                    let operator = match operation {
-                        Operation::Add => known::ADD,
-                        Operation::Sub => known::SUB,
-                        _ => known::MUL,
-                    };
-                    let formula = mean_of(Node::binary(operator, a, b));
-                    let expected = evaluator.scores(&formula, &ARCHITECTURES).unwrap();
-                    let size = means().map(|(a, b)| a.abs() + b.abs()).fold(0.0, f64::max);
-                    agree(&found, &expected, size, 1e-12, &formula);
-                    formulas += 1;
+        for aggregate in AGGREGATES.map(|text| Aggregate::parse(text).unwrap()) {
+            let Some(block) = values.block(&branches.numbers, symbols, numbered(aggregate)) else {
+                assert_ne!(aggregate, Aggregate::PAPER);
+                continue;
+            };
+            let (left, right) = (&block.left, block.right());
+            for (row, &i) in left.branches.iter().enumerate() {
+                for (column, &j) in right.branches.iter().enumerate() {
+                    let means = || left.aggregates(row).iter().zip(right.aggregates(column));
+                    let products = 0..ARCHITECTURES.len();
+                    for (operation, found) in [
+                        (Operation::Add, means().map(|(a, b)| a + b).collect()),
+                        (Operation::Sub, means().map(|(a, b)| a - b).collect()),
+                        (
+                            Operation::Mul,
+                            products.map(|a| block.product(row, column, a)).collect(),
+                        ),
+                    ] {
+                        let found: Vec<f64> = found;
+                        let [a, b] = [i, j].map(|index| branches.numbers[index].node.clone());
+                        let operator = match operation {
+                            Operation::Add => known::ADD,
+                            Operation::Sub => known::SUB,
+                            _ => known::MUL,
+                        };
+                        let formula = aggregate.of(Node::binary(operator, a, b));
+                        let expected = evaluator.scores(&formula, &ARCHITECTURES).unwrap();
+                        let size = means().map(|(a, b)| a.abs() + b.abs()).fold(0.0, f64::max);
+                        agree(&found, &expected, size, 1e-12, &formula);
+                        formulas += 1;
+                    }
                 }
             }
         }
     }
-    assert!(formulas > 2000, "{formulas}");
+    assert!(formulas > 8000, "{formulas}");
 }
 
 #[test]
@@ -86,19 +98,28 @@ fn every_matrix_product_scores_as_the_evaluator_says() {
     let generator = Generator::new(&vocabulary, Grammar::Paper { unary: 1 }).unwrap();
     let branches = Branches::enumerate(&generator, 1);
     let mut formulas = 0;
-    products::for_each_score(&branches, &evaluator, &ARCHITECTURES, &mut |i, j, found| {
-        let [a, b] = [i, j].map(|index| branches.tensors[index].node.clone());
-        let product = Node::binary(known::MATMUL, a, b);
-        let formula = mean_of(Node::unary(known::R_MEAN, product.clone()));
-        let expected = evaluator.scores(&formula, &ARCHITECTURES).unwrap();
-        // What cancels in the mean shows in the mean of absolute values.
-        let size = mean_of(Node::unary(known::R_L1, product));
-        let sizes = evaluator.scores(&size, &ARCHITECTURES).unwrap();
-        let size = sizes.into_iter().fold(0.0, f64::max);
-        agree(found, &expected, size, 1e-5, &formula);
-        formulas += 1;
-    });
-    assert!(formulas > 300, "{formulas}");
+    for aggregate in AGGREGATES.map(|text| Aggregate::parse(text).unwrap()) {
+        let mut visit = |i: usize, j: usize, found: &[f64]| {
+            let [a, b] = [i, j].map(|index| branches.tensors[index].node.clone());
+            let product = Node::binary(known::MATMUL, a, b);
+            let formula = aggregate.of(Node::unary(known::R_MEAN, product.clone()));
+            let expected = evaluator.scores(&formula, &ARCHITECTURES).unwrap();
+            // What cancels in the mean shows in the mean of absolute values.
+            let size = aggregate.of(Node::unary(known::R_L1, product));
+            let sizes = evaluator.scores(&size, &ARCHITECTURES).unwrap();
+            let size = sizes.into_iter().fold(0.0, f64::max);
+            agree(found, &expected, size, 1e-5, &formula);
+            formulas += 1;
+        };
+        products::for_each_score(
+            &branches,
+            &evaluator,
+            &ARCHITECTURES,
+            numbered(aggregate),
+            &mut visit,
+        );
+    }
+    assert!(formulas > 1000, "{formulas}");
 }
 
 /// Every tree with one operation per branch, over a vocabulary.
@@ -162,11 +183,12 @@ fn every_tree_of_a_small_space_is_a_member_of_the_enumeration() {
             for right in 0..count {
                 // Both orders and signs, as trees have them.
                 let member = Member {
+                    aggregate: 0,
                     operation,
                     left,
                     right,
                 };
-                members.insert(node(member, &branches).to_string());
+                members.insert(node(member, &[Aggregate::PAPER], &branches).to_string());
             }
         }
     }

@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use lpzero_proxy::Symbol;
+use lpzero_trace::Role;
 use rayon::prelude::*;
 
+use super::aggregate::{Aggregate, Numbered};
 use super::branches::Branch;
 use crate::score::Score;
 
@@ -19,6 +21,8 @@ type AtSites = Vec<Vec<(usize, f64)>>;
 pub(super) struct Values {
     /// Per symbol and architecture, the sites that have it.
     sites: BTreeMap<Symbol, Vec<Vec<usize>>>,
+    /// Per architecture, the role of every site.
+    roles: Vec<Vec<Role>>,
     /// Per branch its numbers, architecture after architecture; none where it
     /// could not be evaluated.
     numbers: Vec<Option<Vec<f64>>>,
@@ -31,19 +35,40 @@ pub(super) struct Side {
     /// Architecture by architecture, branch by branch, the numbers at the
     /// sites, filled up with zeros.
     values: Vec<f64>,
-    /// Branch by branch, the mean over sites of every architecture.
-    means: Vec<f64>,
+    /// Branch by branch, the aggregate over sites of every architecture.
+    aggregates: Vec<f64>,
 }
 
 /// Two symbols at the sites that have both.
 pub(super) struct Block {
+    /// By number.
+    pub(super) aggregate: usize,
     pub(super) left: Side,
     /// None where both symbols are the same.
     right: Option<Side>,
-    /// Number of sites, and where an architecture's numbers begin if there were
-    /// one branch only, filled up to a multiple of [`LANES`].
-    lengths: Vec<usize>,
+    /// Per architecture, what the aggregate multiplies a sum over its sites by, and
+    /// where its numbers begin if there were one branch only, filled up to a multiple
+    /// of [`LANES`].
+    weights: Vec<f64>,
     starts: Vec<usize>,
+}
+
+/// The sites of a block.
+struct Sites<'a> {
+    aggregate: Aggregate,
+    /// Per architecture, the sites that have both symbols.
+    common: &'a [Vec<usize>],
+    /// See [`Block`].
+    starts: &'a [usize],
+}
+
+impl Sites<'_> {
+    fn weights(&self) -> Vec<f64> {
+        let sites = self.common.iter();
+        sites
+            .map(|sites| self.aggregate.weight(sites.len()))
+            .collect()
+    }
 }
 
 impl Values {
@@ -70,19 +95,32 @@ impl Values {
             // Whether a branch has a value depends on its symbol only.
             (*known == own).then(|| values.into_iter().flatten().map(|(_, x)| x).collect())
         });
+        let roles = architectures.iter().map(|index| scorer.site_roles(*index));
         Self {
             numbers: numbers.collect(),
+            roles: roles.collect(),
             sites,
         }
     }
 
-    /// The branches of two symbols at the sites that have both; `None` where an
-    /// architecture has no such site, which leaves every formula undefined.
-    pub(super) fn block(&self, branches: &[Branch], symbols: [Symbol; 2]) -> Option<Block> {
+    /// The branches of two symbols at the sites that have both and that the aggregate
+    /// takes; `None` where an architecture has no such site, which leaves every formula
+    /// undefined.
+    pub(super) fn block(
+        &self,
+        branches: &[Branch],
+        symbols: [Symbol; 2],
+        Numbered { number, aggregate }: Numbered,
+    ) -> Option<Block> {
         let [left, right] = [self.sites.get(&symbols[0])?, self.sites.get(&symbols[1])?];
-        let common = left.iter().zip(right).map(|(left, right)| {
+        let takes = |roles: &[Role], site: usize| {
+            let role = roles.get(site);
+            role.is_some_and(|role| aggregate.roles().contains(*role))
+        };
+        let common = left.iter().zip(right).zip(&self.roles);
+        let common = common.map(|((left, right), roles)| {
             let both = left.iter().filter(|site| right.contains(site));
-            both.copied().collect()
+            both.copied().filter(|site| takes(roles, *site)).collect()
         });
         let common: Vec<Vec<usize>> = common.collect();
         if common.iter().any(Vec::is_empty) {
@@ -93,35 +131,34 @@ impl Values {
             starts.push(starts[starts.len() - 1] + sites.len().next_multiple_of(LANES));
         }
         let same = symbols[0] == symbols[1];
-        let side = |symbol| self.side(branches, symbol, &common, &starts, same);
+        let sites = Sites {
+            aggregate,
+            common: &common,
+            starts: &starts,
+        };
+        let side = |symbol| self.side(branches, symbol, &sites, same);
         Some(Block {
             left: side(symbols[0]),
             right: (!same).then(|| side(symbols[1])),
-            lengths: common.iter().map(Vec::len).collect(),
+            aggregate: number,
+            weights: sites.weights(),
             starts,
         })
     }
 
     /// The branches of a symbol that are finite at all of these sites and
-    /// differ from each other there by more than a sign. Constant ones rank
+    /// differ from each other there by more than a sign. The mean of a constant ranks
     /// nothing; beside branches of another symbol one of them stays, since it
-    /// leaves the mean over fewer sites.
-    fn side(
-        &self,
-        all: &[Branch],
-        symbol: Symbol,
-        common: &[Vec<usize>],
-        starts: &[usize],
-        same: bool,
-    ) -> Side {
+    /// leaves the mean over fewer sites. The sum of a constant counts sites.
+    fn side(&self, all: &[Branch], symbol: Symbol, sites: &Sites<'_>, same: bool) -> Side {
         let Some(own) = self.sites.get(&symbol) else {
             return Side::empty();
         };
         let mut places = Vec::new();
         let mut offset = 0;
-        for (own, common) in own.iter().zip(common) {
-            let sites = own.iter().enumerate();
-            let kept = sites.filter(|(_, site)| common.contains(site));
+        for (own, common) in own.iter().zip(sites.common) {
+            let places_of = own.iter().enumerate();
+            let kept = places_of.filter(|(_, site)| common.contains(site));
             places.extend(kept.map(|(place, _)| offset + place));
             offset += own.len();
         }
@@ -136,7 +173,8 @@ impl Values {
             }
             let numbers: Vec<f64> = places.iter().map(|place| numbers[*place]).collect();
             let finite = numbers.iter().all(|number| number.is_finite());
-            let constant = numbers.windows(2).all(|pair| pair[0] == pair[1]);
+            let constant =
+                sites.aggregate.is_mean() && numbers.windows(2).all(|pair| pair[0] == pair[1]);
             if !finite || (constant && same) {
                 continue;
             }
@@ -149,7 +187,7 @@ impl Values {
                 rows.push((index, numbers));
             }
         }
-        Side::new(rows, common, starts)
+        Side::new(rows, sites)
     }
 }
 
@@ -172,42 +210,44 @@ impl Side {
         Side {
             branches: Vec::new(),
             values: Vec::new(),
-            means: Vec::new(),
+            aggregates: Vec::new(),
         }
     }
 
-    fn new(rows: Vec<(usize, Vec<f64>)>, common: &[Vec<usize>], starts: &[usize]) -> Self {
+    fn new(rows: Vec<(usize, Vec<f64>)>, sites: &Sites<'_>) -> Self {
+        let (common, starts) = (sites.common, sites.starts);
+        let weights = sites.weights();
         let count = rows.len();
         let mut values = vec![0.0; starts[common.len()] * count];
-        let mut means = Vec::with_capacity(count * common.len());
+        let mut aggregates = Vec::with_capacity(count * common.len());
         for (place, (_, numbers)) in rows.iter().enumerate() {
             let mut offset = 0;
-            for (architecture, sites) in common.iter().enumerate() {
-                let numbers = &numbers[offset..offset + sites.len()];
+            for (architecture, own) in common.iter().enumerate() {
+                let numbers = &numbers[offset..offset + own.len()];
                 let padded = starts[architecture + 1] - starts[architecture];
                 let start = starts[architecture] * count + place * padded;
-                values[start..start + sites.len()].copy_from_slice(numbers);
-                means.push(numbers.iter().sum::<f64>() / sites.len() as f64);
-                offset += sites.len();
+                values[start..start + own.len()].copy_from_slice(numbers);
+                aggregates.push(numbers.iter().sum::<f64>() * weights[architecture]);
+                offset += own.len();
             }
         }
         Side {
             branches: rows.into_iter().map(|(index, _)| index).collect(),
             values,
-            means,
+            aggregates,
         }
     }
 
-    /// Means over sites of the branch at this place, one per architecture.
-    pub(super) fn means(&self, place: usize) -> &[f64] {
-        let architectures = self.means.len() / self.branches.len().max(1);
-        &self.means[place * architectures..][..architectures]
+    /// Aggregates over sites of the branch at this place, one per architecture.
+    pub(super) fn aggregates(&self, place: usize) -> &[f64] {
+        let architectures = self.aggregates.len() / self.branches.len().max(1);
+        &self.aggregates[place * architectures..][..architectures]
     }
 }
 
 impl Block {
     pub(super) fn architectures(&self) -> usize {
-        self.lengths.len()
+        self.weights.len()
     }
 
     /// Whether both branches of a formula are of one symbol.
@@ -219,16 +259,16 @@ impl Block {
         self.right.as_ref().unwrap_or(&self.left)
     }
 
-    /// For two places, the mean over sites of the product of both branches, in
+    /// For two places, the aggregate over sites of the product of both branches, in
     /// one architecture.
-    pub(super) fn mean_product(&self, left: usize, right: usize, architecture: usize) -> f64 {
+    pub(super) fn product(&self, left: usize, right: usize, architecture: usize) -> f64 {
         let start = self.starts[architecture];
         let length = self.starts[architecture + 1] - start;
         let values = |side: &'_ Side, place: usize| start * side.branches.len() + place * length;
         let (a, b) = (values(&self.left, left), values(self.right(), right));
         let a = &self.left.values[a..a + length];
         let b = &self.right().values[b..b + length];
-        dot(a, b) / self.lengths[architecture] as f64
+        dot(a, b) * self.weights[architecture]
     }
 }
 

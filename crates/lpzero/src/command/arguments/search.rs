@@ -42,6 +42,12 @@ pub struct Search {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=3))]
     pub n_unary: Option<u8>,
 
+    /// What makes one number of all sites in an exhaustive search: mean or sum, perhaps
+    /// over the sites of some roles, such as sum[ffn]; may be repeated. `all` stands for
+    /// both over all sites, every group of roles and every role [default: mean].
+    #[arg(long = "aggregate", value_name = "A")]
+    pub aggregates: Vec<String>,
+
     /// Start from this named proxy or formula, or from the front of the run in
     /// this folder, in place of all named proxies; may be repeated.
     #[arg(long, value_name = "P", allow_hyphen_values = true)]
@@ -90,7 +96,7 @@ pub struct Search {
     /// Continue the run in this folder with the configuration it was started with.
     #[arg(long, value_name = "DIR", conflicts_with_all = [
         "out", "truths", "score_column", "lower_is_better", "reading", "method", "grammar",
-        "n_unary", "from", "template", "no_rules", "no_prediction", "powers", "fitness", "splits",
+        "n_unary", "aggregates", "from", "template", "no_rules", "no_prediction", "powers", "fitness", "splits",
         "budget", "batch", "positions",
         "objective", "text", "tokenizer",
     ])]
@@ -105,7 +111,8 @@ pub enum MethodArgument {
     Gp,
     /// Random formulas from the same generator, for comparison.
     Random,
-    /// Every formula of the paper's grammar; there is no budget.
+    /// Every formula of the paper's grammar, perhaps with sums and role filters
+    /// (--aggregate); there is no budget.
     Exhaustive,
     /// The product of powers of aggregates that says most of what all aggregates
     /// together say, fitted on the search and validation splits; there is no budget.
@@ -150,6 +157,11 @@ impl Search {
                 self.n_unary.is_some() && !paper,
                 "--n-unary",
                 "only the paper's formulas have branches; add --grammar paper",
+            ),
+            (
+                !self.aggregates.is_empty() && !exhaustive,
+                "--aggregate",
+                "only an exhaustive search enumerates aggregates; add --method exhaustive",
             ),
             (
                 !self.from.is_empty() && (paper || self.method != MethodArgument::Gp),
