@@ -142,7 +142,7 @@ fn apply(kernel: Kernel, values: &[Value]) -> Value {
             }))
         }
         (Kernel::Moment(moment), [Value::Tensor(values, shape)]) => {
-            Value::Number(moment(&Moments::of(values, shape)))
+            Value::Number(moment.of(&Moments::of(values, shape)))
         }
         (Kernel::Binary { scalar, .. }, [left, right]) => binary(scalar, left, right),
         (Kernel::Product(_), [Value::Tensor(a, left), Value::Tensor(b, right)]) => {

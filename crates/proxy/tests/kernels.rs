@@ -55,7 +55,9 @@ fn run(row: &Operator, inputs: &[Vec<f64>], shape: &[usize]) -> Vec<f64> {
                 );
             }
         }
-        Kernel::Moment(moment) => return vec![moment(&lpzero_trace::Moments::of(&values, shape))],
+        Kernel::Moment(moment) => {
+            return vec![moment.of(&lpzero_trace::Moments::of(&values, shape))];
+        }
         Kernel::Product(kernel) => {
             let columns = [0, 1].map(|k| single[k].len() / shape[0]);
             kernel(&single[0], &single[1], columns, &mut values);

@@ -11,6 +11,7 @@ use std::ops::Range;
 use lpzero_nn::{Sums, Wanted};
 use rayon::prelude::*;
 
+use crate::shaped::{Codes, Confidence};
 use crate::trace::Moments;
 
 /// Elements per block: 2 KiB, and few enough additions per f32 lane that
@@ -230,7 +231,7 @@ impl Accumulator {
             min: sums.min,
             max: sums.max,
             confidence: self.confidence.finish(),
-            code_agreement: self.codes.finish(sums.count),
+            code_agreement: self.codes.finish(),
         }
     }
 }
@@ -238,7 +239,7 @@ impl Accumulator {
 /// Folds every `LANES`-th element into one lane. One statistic at a time: a
 /// block stays in the cache, and each such loop compiles to a few vector
 /// instructions, which one loop over all statistics does not.
-fn fold(block: &[f32], start: f32, step: impl Fn(f32, f32) -> f32) -> [f32; LANES] {
+pub(crate) fn fold(block: &[f32], start: f32, step: impl Fn(f32, f32) -> f32) -> [f32; LANES] {
     let mut lanes = [start; LANES];
     let (groups, rest) = block.as_chunks::<LANES>();
     for group in groups {
@@ -253,114 +254,6 @@ fn fold(block: &[f32], start: f32, step: impl Fn(f32, f32) -> f32) -> [f32; LANE
 }
 
 /// Like `f32::max` for numbers, but a single instruction; skips a NaN `x`.
-fn larger(max: f32, x: f32) -> f32 {
+pub(crate) fn larger(max: f32, x: f32) -> f32 {
     if x > max { x } else { max }
-}
-
-/// Mean over all other dimensions of the maximum along dimension 1.
-#[derive(Debug)]
-struct Confidence {
-    /// Running maxima along dimension 1, one per position of the dimensions
-    /// after it (a single one for matrices and vectors).
-    maxima: Vec<f32>,
-    /// Elements between two resets: dimension 1 times the ones after it.
-    plane: usize,
-    /// Elements seen since the last reset.
-    seen: usize,
-    sum: f64,
-    count: u64,
-}
-
-impl Confidence {
-    fn new(shape: &[usize]) -> Self {
-        let inner: usize = shape.iter().skip(2).product();
-        let plane = match shape {
-            [] => 1,
-            [length] => *length,
-            [_, rest @ ..] => rest.iter().product(),
-        };
-        Confidence {
-            maxima: vec![f32::NEG_INFINITY; inner.max(1)],
-            plane: plane.max(1),
-            seen: 0,
-            sum: 0.0,
-            count: 0,
-        }
-    }
-
-    fn push(&mut self, mut block: &[f32]) {
-        let inner = self.maxima.len();
-        while !block.is_empty() {
-            let left_in_plane = self.plane - self.seen;
-            let length = if inner == 1 {
-                let length = block.len().min(left_in_plane);
-                let lanes = fold(&block[..length], self.maxima[0], larger);
-                self.maxima[0] = lanes.into_iter().fold(self.maxima[0], larger);
-                length
-            } else {
-                let column = self.seen % inner;
-                let length = block.len().min(inner - column);
-                for (max, &x) in self.maxima[column..].iter_mut().zip(&block[..length]) {
-                    *max = larger(*max, x);
-                }
-                length
-            };
-            block = &block[length..];
-            self.seen += length;
-            if self.seen == self.plane {
-                for max in &mut self.maxima {
-                    self.sum += f64::from(*max);
-                    *max = f32::NEG_INFINITY;
-                }
-                self.count += inner as u64;
-                self.seen = 0;
-            }
-        }
-    }
-
-    fn finish(self) -> f64 {
-        self.sum / self.count.max(1) as f64
-    }
-}
-
-/// Positive elements per unit (column of the last dimension).
-#[derive(Debug)]
-struct Codes {
-    positives: Vec<u32>,
-    /// Column of the next element.
-    column: usize,
-}
-
-impl Codes {
-    fn new(shape: &[usize]) -> Self {
-        let units = shape.last().copied().unwrap_or(1);
-        Codes {
-            positives: vec![0; units.max(1)],
-            column: 0,
-        }
-    }
-
-    fn push(&mut self, mut block: &[f32]) {
-        while !block.is_empty() {
-            let length = block.len().min(self.positives.len() - self.column);
-            for (count, &x) in self.positives[self.column..]
-                .iter_mut()
-                .zip(&block[..length])
-            {
-                *count += u32::from(x > 0.0);
-            }
-            block = &block[length..];
-            self.column = (self.column + length) % self.positives.len();
-        }
-    }
-
-    /// Two rows agree on a unit where both are positive or both are not.
-    fn finish(self, elements: u64) -> f64 {
-        let rows = (elements / self.positives.len() as u64) as f64;
-        let agreement = |positive: u32| {
-            let positive = f64::from(positive);
-            positive.powi(2) + (rows - positive).powi(2)
-        };
-        self.positives.into_iter().map(agreement).sum()
-    }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use lpzero_nn::{TensorRows, TensorView, Visitor, Wanted};
-use lpzero_trace::{Moments, NetworkScalar, PairSums, Site, Symbol};
+use lpzero_trace::{Moments, NetworkScalar, PairSums, ShapedMoment, ShapedSweep, Site, Symbol};
 
 use super::finite;
 use super::moments::Tensor;
@@ -68,11 +68,19 @@ pub(super) struct Job {
 #[derive(Clone, Default)]
 struct Store {
     moments: Vec<(Tensor, Moments)>,
+    shaped: Vec<(Symbol, ShapedMoment, f64)>,
     elements: Vec<(Symbol, Elements)>,
     /// Of a parameter that comes in blocks of rows, those so far.
-    rows: Option<PairSums>,
+    rows: Option<Rows>,
     /// Jobs that wait for something at this site.
     pending: Vec<usize>,
+}
+
+/// What is taken of a parameter that comes in blocks of rows.
+#[derive(Clone)]
+struct Rows {
+    sums: PairSums,
+    shaped: Vec<(Symbol, ShapedMoment, ShapedSweep)>,
 }
 
 #[derive(Clone)]
@@ -143,17 +151,14 @@ impl ExactVisitor {
         let mut further = Further::default();
         for need in self.jobs.iter().flat_map(|job| &job.needs) {
             let symbol = match need {
-                Need::Elements(symbol)
-                | Need::AllMoments(symbol)
-                | Need::Moments(Tensor::Symbol(symbol)) => *symbol,
-                Need::Moments(Tensor::Flow) => Symbol::Gf,
-                _ => continue,
+                Need::Moments(Tensor::Flow) => Some(Symbol::Gf),
+                need => need.symbol(),
             };
             match symbol {
-                Symbol::Hg => further.hessian = true,
-                Symbol::Gf | Symbol::Lf => further.flow = true,
-                Symbol::Gr => further.sequences = true,
-                Symbol::Jr => further.jacobians = true,
+                Some(Symbol::Hg) => further.hessian = true,
+                Some(Symbol::Gf | Symbol::Lf) => further.flow = true,
+                Some(Symbol::Gr) => further.sequences = true,
+                Some(Symbol::Jr) => further.jacobians = true,
                 _ => {}
             }
         }
@@ -180,12 +185,7 @@ impl ExactVisitor {
                 Symbol::Lf => g.abs().ln_1p() as f32,
                 _ => *g as f32,
             };
-            let reads = [
-                Need::Elements(symbol),
-                Need::Moments(Tensor::Symbol(symbol)),
-                Need::AllMoments(symbol),
-            ];
-            if reads.iter().any(|need| wanted.contains(need)) {
+            if wanted.iter().any(|need| need.symbol() == Some(symbol)) {
                 let data: Vec<f32> = gradient.iter().map(map).collect();
                 self.keep(site, symbol, TensorView { data: &data, shape }, &wanted);
             }
@@ -220,13 +220,15 @@ impl ExactVisitor {
             return;
         };
         let moments = Tensor::Symbol(symbol);
-        if wanted.contains(&Need::AllMoments(symbol)) {
-            let value = Moments::of(tensor.data, tensor.shape);
-            store.moments.push((moments, value));
-        } else if wanted.contains(&Need::Moments(moments)) {
+        if wanted.contains(&Need::Moments(moments)) {
             store
                 .moments
                 .push((moments, Moments::sums_of(tensor.data, costly)));
+        }
+        for (_, moment) in shaped_wanted(wanted, &[symbol]) {
+            let mut sweep = ShapedSweep::new(moment, tensor.shape);
+            sweep.push(tensor.data);
+            store.shaped.push((symbol, moment, sweep.finish()));
         }
         if wanted.contains(&Need::Elements(symbol)) {
             let elements = Elements {
@@ -313,11 +315,9 @@ impl Visitor<f32> for ExactVisitor {
     /// does are never whole in memory.
     fn wants(&self, site: Site, symbol: Symbol) -> bool {
         let is_head_output = symbol == Symbol::A && site.role.has_head_output();
-        let reads = |need: &Need| match *need {
-            Need::Elements(read) | Need::AllMoments(read) | Need::Moments(Tensor::Symbol(read)) => {
-                read == symbol || (read == Symbol::H && is_head_output)
-            }
-            Need::Moments(Tensor::Saliency | Tensor::Flow) | Need::Network => false,
+        let reads = |need: &Need| {
+            let read = need.symbol();
+            read == Some(symbol) || (read == Some(Symbol::H) && is_head_output)
         };
         // What reads nothing is evaluated at every site, whatever comes by.
         let mut here = self.jobs.iter().filter(|job| job.roles.contains(site.role));
@@ -361,15 +361,13 @@ impl Visitor<f32> for ExactVisitor {
         self.run(site);
     }
 
-    /// Where sums are all that is wanted.
+    /// Where moments are all that is wanted.
     fn takes_parameter_rows(&self, site: Site) -> bool {
         let mut here = self.jobs.iter().filter(|job| job.roles.contains(site.role));
         here.all(|job| {
             job.needs.iter().all(|need| match need {
-                Need::Elements(symbol) | Need::AllMoments(symbol) => {
-                    !matches!(symbol, Symbol::W | Symbol::G)
-                }
-                Need::Moments(_) | Need::Network => true,
+                Need::Elements(symbol) => !matches!(symbol, Symbol::W | Symbol::G),
+                Need::Moments(_) | Need::Shaped(..) | Need::Network => true,
             })
         })
     }
@@ -381,16 +379,33 @@ impl Visitor<f32> for ExactVisitor {
         gradient: TensorRows<'_, f32>,
     ) {
         let wanted = self.wanted(site);
-        let new = PairSums::new(sums_wanted(&wanted), self.costly(site));
+        let costly = self.costly(site);
         let store = self.stores.entry(site).or_default();
-        let mut sums = store.rows.take().unwrap_or(new);
-        sums.push(weight.data, gradient.data);
+        let mut rows = store.rows.take().unwrap_or_else(|| Rows {
+            sums: PairSums::new(sums_wanted(&wanted), costly),
+            shaped: shaped_wanted(&wanted, &[Symbol::W, Symbol::G])
+                .map(|(symbol, moment)| {
+                    let sweep = ShapedSweep::new(moment, weight.shape);
+                    (symbol, moment, sweep)
+                })
+                .collect(),
+        });
+        rows.sums.push(weight.data, gradient.data);
+        for (symbol, _, sweep) in &mut rows.shaped {
+            sweep.push(match symbol {
+                Symbol::W => weight.data,
+                _ => gradient.data,
+            });
+        }
         let all: usize = weight.shape.iter().product();
         if weight.first + weight.data.len() < all {
-            store.rows = Some(sums);
+            store.rows = Some(rows);
             return;
         }
-        self.keep_sums(site, sums);
+        let shaped = rows.shaped.into_iter();
+        let shaped = shaped.map(|(symbol, moment, sweep)| (symbol, moment, sweep.finish()));
+        store.shaped.extend(shaped);
+        self.keep_sums(site, rows.sums);
         self.run(site);
     }
 }
@@ -402,22 +417,28 @@ const PAIR: [Tensor; 3] = [
     Tensor::Saliency,
 ];
 
-/// Of which of them sums are wanted, and not all moments.
+/// Of which of them sums are wanted.
 fn sums_wanted(wanted: &[Need]) -> [bool; 3] {
-    PAIR.map(|tensor| {
-        let all = match tensor {
-            Tensor::Symbol(symbol) => wanted.contains(&Need::AllMoments(symbol)),
-            _ => false,
-        };
-        wanted.contains(&Need::Moments(tensor)) && !all
-    })
+    PAIR.map(|tensor| wanted.contains(&Need::Moments(tensor)))
+}
+
+/// Which moments that look at the shape are wanted of these symbols, each once.
+fn shaped_wanted(
+    wanted: &[Need],
+    symbols: &[Symbol],
+) -> impl Iterator<Item = (Symbol, ShapedMoment)> {
+    let each = symbols.iter().flat_map(|symbol| {
+        let moments = [ShapedMoment::Confidence, ShapedMoment::CodeAgreement];
+        moments.map(|moment| (*symbol, moment))
+    });
+    each.filter(|(symbol, moment)| wanted.contains(&Need::Shaped(*symbol, *moment)))
 }
 
 impl Store {
     fn has(&self, need: Need) -> bool {
         match need {
             Need::Moments(tensor) => self.moments(tensor).is_some(),
-            Need::AllMoments(symbol) => self.moments(Tensor::Symbol(symbol)).is_some(),
+            Need::Shaped(symbol, moment) => self.shaped(symbol, moment).is_some(),
             Need::Elements(symbol) => self.elements.iter().any(|(known, _)| *known == symbol),
             // Known when the pass is over.
             Need::Network => false,
@@ -427,6 +448,12 @@ impl Store {
     fn moments(&self, tensor: Tensor) -> Option<&Moments> {
         let mut known = self.moments.iter();
         known.find(|(known, _)| *known == tensor).map(|(_, m)| m)
+    }
+
+    fn shaped(&self, symbol: Symbol, moment: ShapedMoment) -> Option<f64> {
+        let mut known = self.shaped.iter();
+        let known = known.find(|(of, known, _)| (*of, *known) == (symbol, moment));
+        known.map(|(_, _, value)| *value)
     }
 
     fn load(&self, symbol: Symbol, buffer: &mut Vec<f32>) -> Option<Layout> {
@@ -465,6 +492,10 @@ impl Source for AtSite<'_> {
         self.store.moments(tensor)
     }
 
+    fn shaped(&self, _: usize, symbol: Symbol, moment: ShapedMoment) -> Option<f64> {
+        self.store.shaped(symbol, moment)
+    }
+
     fn load(&self, _: usize, symbol: Symbol, _: Sampling, out: &mut Vec<f32>) -> Option<Layout> {
         self.store.load(symbol, out)
     }
@@ -494,6 +525,10 @@ impl Source for Finished<'_> {
 
     fn moments(&self, index: usize, tensor: Tensor) -> Option<&Moments> {
         self.stores[index].1.moments(tensor)
+    }
+
+    fn shaped(&self, index: usize, symbol: Symbol, moment: ShapedMoment) -> Option<f64> {
+        self.stores[index].1.shaped(symbol, moment)
     }
 
     fn load(

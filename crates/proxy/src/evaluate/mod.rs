@@ -31,7 +31,7 @@ mod sites;
 use std::collections::HashMap;
 
 pub use exact::{ExactVisitor, Further};
-use lpzero_trace::{Moments, NetworkScalar, Site, Symbol, Trace};
+use lpzero_trace::{Moments, NetworkScalar, ShapedMoment, Site, Symbol, Trace};
 pub use partial::{AddedAggregate, NotRestricted, PartialVisitor, Partials, sum_over_sites};
 pub use sites::SiteColumns;
 
@@ -202,6 +202,10 @@ impl Source for TraceSource<'_> {
             Tensor::Flow => None,
             Tensor::Symbol(symbol) => Some(&self.tensor(index, symbol)?.moments),
         }
+    }
+
+    fn shaped(&self, index: usize, symbol: Symbol, moment: ShapedMoment) -> Option<f64> {
+        Some(moment.of(&self.tensor(index, symbol)?.moments))
     }
 
     fn load(

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use lpzero_nn::{BlockPrefix, TensorView, Visitor};
-use lpzero_trace::{Moments, NetworkScalar, Site, Symbol};
+use lpzero_trace::{Moments, NetworkScalar, ShapedMoment, Site, Symbol};
 
 use super::exact::ExactVisitor;
 use super::finite;
@@ -49,19 +49,14 @@ impl PartialVisitor {
     pub fn new(formulas: &[Node], blocks: Vec<Vec<BlockPrefix>>) -> Result<Self, NotRestricted> {
         let visitor = ExactVisitor::new(formulas)?;
         for need in visitor.jobs.iter().flat_map(|job| &job.needs) {
-            let reason = match need {
-                Need::Network => NotRestricted::WholeNetwork,
-                Need::Elements(symbol)
-                | Need::AllMoments(symbol)
-                | Need::Moments(Tensor::Symbol(symbol))
-                    if symbol.is_later() =>
-                {
-                    NotRestricted::FurtherPass
+            match need {
+                Need::Network => return Err(NotRestricted::WholeNetwork),
+                Need::Moments(Tensor::Flow) => return Err(NotRestricted::FurtherPass),
+                need if need.symbol().is_some_and(Symbol::is_later) => {
+                    return Err(NotRestricted::FurtherPass);
                 }
-                Need::Moments(Tensor::Flow) => NotRestricted::FurtherPass,
-                _ => continue,
-            };
-            return Err(reason);
+                _ => {}
+            }
         }
         let choices = |choices: Vec<BlockPrefix>| {
             let choices = choices.into_iter();
@@ -222,6 +217,10 @@ impl Source for Chosen<'_> {
     }
 
     fn moments(&self, _: usize, _: Tensor) -> Option<&Moments> {
+        None
+    }
+
+    fn shaped(&self, _: usize, _: Symbol, _: ShapedMoment) -> Option<f64> {
         None
     }
 

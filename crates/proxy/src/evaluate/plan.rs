@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use lpzero_nn::Wanted;
-use lpzero_trace::{NetworkScalar, Symbol};
+use lpzero_trace::{NetworkScalar, ShapedMoment, Symbol};
 
 use super::cache::Column;
 use super::moments::{MomentReduction, Tensor};
@@ -23,7 +23,7 @@ pub(crate) enum Plan {
     /// A reduction that follows from moments.
     Moments(MomentReduction),
     /// A reduction that is one of the moments.
-    Moment(Symbol, fn(&lpzero_trace::Moments) -> f64),
+    Moment(Symbol, ShapedMoment),
     /// A reduction of elements.
     Reduce {
         kernel: fn(Sample<'_>) -> f64,
@@ -181,12 +181,24 @@ fn sampling(argument: &Node) -> Sampling {
 pub(crate) enum Need {
     /// The moments of a tensor, but for those that look at its shape.
     Moments(Tensor),
-    /// All moments of a symbol's tensor.
-    AllMoments(Symbol),
+    /// One of those that do, of a symbol's tensor.
+    Shaped(Symbol, ShapedMoment),
     /// The elements of a symbol's tensor.
     Elements(Symbol),
     /// Something of the whole network.
     Network,
+}
+
+impl Need {
+    /// The symbol whose tensor it is about, where it is one alone.
+    pub(crate) fn symbol(self) -> Option<Symbol> {
+        match self {
+            Need::Elements(symbol)
+            | Need::Shaped(symbol, _)
+            | Need::Moments(Tensor::Symbol(symbol)) => Some(symbol),
+            Need::Moments(Tensor::Saliency | Tensor::Flow) | Need::Network => None,
+        }
+    }
 }
 
 impl Plan {
@@ -217,7 +229,7 @@ impl Plan {
             Plan::Symbol(symbol) => needs.push(Need::Elements(*symbol)),
             Plan::Apply(_, parts) => parts.iter().for_each(|part| part.collect_needs(needs)),
             Plan::Moments(reduction) => needs.push(Need::Moments(reduction.tensor)),
-            Plan::Moment(symbol, _) => needs.push(Need::AllMoments(*symbol)),
+            Plan::Moment(symbol, moment) => needs.push(Need::Shaped(*symbol, *moment)),
             Plan::Reduce { argument, .. } | Plan::Whole(_, argument) => {
                 argument.collect_needs(needs);
             }

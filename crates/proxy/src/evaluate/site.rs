@@ -1,6 +1,6 @@
 //! Runs plans: at a site, over sites, over layers.
 
-use lpzero_trace::{Moments, NetworkScalar, Site, Symbol};
+use lpzero_trace::{Moments, NetworkScalar, ShapedMoment, Site, Symbol};
 
 use super::cache::Column;
 use super::moments::Tensor;
@@ -42,6 +42,9 @@ pub(crate) trait Source {
 
     /// Moments at a site, if the tensor is there.
     fn moments(&self, index: usize, tensor: Tensor) -> Option<&Moments>;
+
+    /// A moment at a site that looks at the shape, if the tensor is there.
+    fn shaped(&self, index: usize, symbol: Symbol, moment: ShapedMoment) -> Option<f64>;
 
     /// Appends a tensor's elements to an empty buffer, if the tensor is there.
     fn load(
@@ -235,8 +238,7 @@ impl<'s, S: Source> Machine<'s, S> {
                 Value::Scalar(reduction.value(moments))
             }
             Plan::Moment(symbol, moment) => {
-                let moments = self.source.moments(index, Tensor::Symbol(*symbol))?;
-                Value::Scalar(moment(moments))
+                Value::Scalar(self.source.shaped(index, *symbol, *moment)?)
             }
             Plan::Reduce {
                 kernel,

@@ -10,7 +10,7 @@ mod table;
 
 use std::fmt;
 
-use lpzero_trace::Moments;
+use lpzero_trace::{Moments, ShapedMoment};
 
 pub use table::OPERATORS;
 
@@ -221,8 +221,8 @@ pub enum Kernel {
         /// form of x; `None` for the forms whose reduction does not follow.
         moments: fn(&Moments, Form) -> Option<f64>,
     },
-    /// Read from the exact moments of a symbol.
-    Moment(fn(&Moments) -> f64),
+    /// One of the exact moments of a symbol.
+    Moment(ShapedMoment),
     /// A whole tensor to a number.
     Whole(fn(Whole<'_>) -> f64),
     /// Several numbers to one.

@@ -2,7 +2,7 @@
 
 use super::decompositions::*;
 use super::kernels::*;
-use super::{Direction, Domain, Fixity, Form, Kernel, Kind, Operator, Parity, Range};
+use super::{Direction, Domain, Fixity, Form, Kernel, Kind, Operator, Parity, Range, ShapedMoment};
 
 use Direction::{Decreasing, Increasing};
 use Domain::{All, NonNegative, NonZero, Positive};
@@ -71,8 +71,8 @@ pub static OPERATORS: &[Operator] = &[
         .homogeneous().even().range(Range::NonNegative).alias(&["l1_norm"]).paper(0.1),
     reduction("l2", l2, |m, form| Some(form_sum_square(m, form)?.sqrt()), r"\left\lVert #1\right\rVert_2", "Euclidean (Frobenius) norm.")
         .homogeneous().even().range(Range::NonNegative).alias(&["frobenius_norm"]).paper(0.1),
-    symbol("confidence", |m| m.confidence, r"\operatorname{confidence}\left(#1\right)", "Mean over all other dimensions of the maximum along dimension 1 (Serianni & Kalita 2023)."),
-    symbol("code_agreement", |m| m.code_agreement, r"\operatorname{agreement}\left(#1\right)", "Sum over pairs of rows (tokens) of the number of columns (units) with equal sign (Mellor et al. 2021).")
+    symbol("confidence", ShapedMoment::Confidence, r"\operatorname{confidence}\left(#1\right)", "Mean over all other dimensions of the maximum along dimension 1 (Serianni & Kalita 2023)."),
+    symbol("code_agreement", ShapedMoment::CodeAgreement, r"\operatorname{agreement}\left(#1\right)", "Sum over pairs of rows (tokens) of the number of columns (units) with equal sign (Mellor et al. 2021).")
         .range(Range::NonNegative),
 
     // Reductions of whole tensors, rows being all dimensions but the last: exact scoring only.
@@ -185,7 +185,7 @@ const fn reduction(
 
 const fn symbol(
     name: &'static str,
-    moment: fn(&super::Moments) -> f64,
+    moment: ShapedMoment,
     latex: &'static str,
     doc: &'static str,
 ) -> Operator {
