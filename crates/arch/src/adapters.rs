@@ -66,15 +66,7 @@ impl Block {
     /// outputs, which is what one rank takes. 0 where the block has no such map.
     pub(crate) fn adapted_sizes(&self, width: usize) -> [usize; 7] {
         let (queries, keys) = match self.mixer {
-            Mixer::GroupedAttention {
-                heads,
-                key_value_heads,
-                head_width,
-                ..
-            } => (
-                heads.saturating_mul(head_width),
-                key_value_heads.saturating_mul(head_width),
-            ),
+            Mixer::GroupedAttention { .. } => self.mixer.grouped_widths(),
             Mixer::Attention { .. } => (width, width),
             _ => return [0; 7],
         };

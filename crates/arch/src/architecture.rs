@@ -208,6 +208,23 @@ impl Mixer {
         }
     }
 
+    /// Widths of all query heads, and of all key heads, of a grouped attention;
+    /// zeros for any other mixer.
+    pub(crate) fn grouped_widths(&self) -> (usize, usize) {
+        match *self {
+            Mixer::GroupedAttention {
+                heads,
+                key_value_heads,
+                head_width,
+                ..
+            } => (
+                heads.saturating_mul(head_width),
+                key_value_heads.saturating_mul(head_width),
+            ),
+            _ => (0, 0),
+        }
+    }
+
     /// The mixer's name in the project's own files.
     pub fn name(&self) -> &'static str {
         match self {

@@ -111,23 +111,6 @@ fn convolution_split(heads: usize, width: usize) -> (usize, usize) {
     )
 }
 
-/// Widths of all query heads, and of all key heads, of a grouped attention;
-/// zeros for any other mixer.
-fn grouped_widths(mixer: &Mixer) -> (usize, usize) {
-    match *mixer {
-        Mixer::GroupedAttention {
-            heads,
-            key_value_heads,
-            head_width,
-            ..
-        } => (
-            heads.saturating_mul(head_width),
-            key_value_heads.saturating_mul(head_width),
-        ),
-        _ => (0, 0),
-    }
-}
-
 /// Every linear map of a mixer.
 fn mixer_maps(mixer: &Mixer, width: usize) -> Vec<Map> {
     let square = Map::with_bias(width, width);
@@ -146,7 +129,7 @@ fn mixer_maps(mixer: &Mixer, width: usize) -> Vec<Map> {
             vec![query, plain, plain, plain, plain]
         }
         Mixer::GroupedAttention { biases, .. } => {
-            let (queries, keys) = grouped_widths(mixer);
+            let (queries, keys) = mixer.grouped_widths();
             let into = |outputs| Map {
                 inputs: width,
                 outputs,
@@ -412,7 +395,7 @@ fn mixer_flops(mixer: &Mixer, width: usize, positions: usize) -> u128 {
         Mixer::Attention { .. } => product([4, positions, positions, width]),
         Mixer::RelativeAttention { .. } => product([6, positions, positions, width]),
         Mixer::GroupedAttention { .. } => {
-            product([4, positions, positions, grouped_widths(mixer).0])
+            product([4, positions, positions, mixer.grouped_widths().0])
         }
         Mixer::Transform { heads, .. } => {
             let head_width = width.checked_div(heads).unwrap_or(0);
@@ -451,7 +434,7 @@ fn mixer_floats(mixer: &Mixer, width: usize, positions: usize) -> u128 {
             normed,
             ..
         } => {
-            let (queries, keys) = grouped_widths(mixer);
+            let (queries, keys) = mixer.grouped_widths();
             let before = match normed {
                 true => [queries, keys, heads, key_value_heads],
                 false => [0; 4],

@@ -127,6 +127,26 @@ impl Aggregate {
     }
 }
 
+/// Of these roles, those that the same of these aggregates take, side by side: the sums
+/// over the parts make up those over the sites of every aggregate. What none takes is left
+/// out.
+pub(super) fn parts(aggregates: &[Numbered], roles: RoleSet) -> Vec<RoleSet> {
+    let mut parts: Vec<(Vec<bool>, RoleSet)> = Vec::new();
+    for role in roles.iter() {
+        let takes = |numbered: &Numbered| numbered.aggregate.roles().contains(role);
+        let taken: Vec<bool> = aggregates.iter().map(takes).collect();
+        let own = RoleSet::of(&[role]);
+        if !taken.contains(&true) {
+            continue;
+        }
+        match parts.iter_mut().find(|(known, _)| *known == taken) {
+            Some((_, part)) => *part = part.union(own),
+            None => parts.push((taken, own)),
+        }
+    }
+    parts.into_iter().map(|(_, part)| part).collect()
+}
+
 impl fmt::Display for Aggregate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.is_mean { "mean" } else { "sum" })?;
@@ -189,5 +209,23 @@ mod tests {
         assert_eq!(names([Symbol::S; 2]), ["mean", "sum"]);
         assert_eq!(names([Symbol::S, Symbol::A]), ["mean", "sum"]);
         assert!(names([Symbol::A; 2]).len() > 20);
+    }
+
+    #[test]
+    fn parts_make_up_what_every_aggregate_takes() {
+        let named = |texts: &[&str]| {
+            let all = texts.iter().map(|text| Aggregate::parse(text).unwrap());
+            let numbered = all.enumerate();
+            let numbered = numbered.map(|(number, aggregate)| Numbered { number, aggregate });
+            numbered.collect::<Vec<_>>()
+        };
+        let found = RoleSet::DEFAULT;
+        assert_eq!(parts(&named(&["mean"]), found), [found]);
+        assert_eq!(parts(&named(&["mean", "sum"]), found), [found]);
+        let attention = RoleSet::named("attn").unwrap();
+        let two = parts(&named(&["mean", "sum[attn]"]), found);
+        assert_eq!(two.len(), 2);
+        assert!(two.contains(&attention) && two.contains(&found.difference(attention)));
+        assert_eq!(parts(&named(&["sum[attn]"]), found), [attention]);
     }
 }

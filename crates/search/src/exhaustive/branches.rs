@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use lpzero_proxy::{Kind, Node, Symbol, Type, check, known, simplify, type_of};
 
 use super::aggregate::Aggregate;
-use super::products::{self, Sample};
+use super::products::Sample;
 use crate::generate::Generator;
 use crate::language;
 use crate::paper::{fits, reduced};
@@ -104,8 +104,12 @@ impl Branches {
     /// Bytes that measuring them takes at a time, on the safe side: the numbers
     /// of all branches with a block of two symbols laid out beside them, or the
     /// vectors of two symbols in one architecture with the scores of all their
-    /// products.
-    pub(super) fn memory(&self, sample: Sample<'_>) -> u64 {
+    /// products, for which pairs of symbols come with their number of parts.
+    pub(super) fn memory(
+        &self,
+        sample: Sample<'_>,
+        products: impl Iterator<Item = ([Symbol; 2], usize)>,
+    ) -> u64 {
         let Sample {
             scorer,
             architectures,
@@ -137,10 +141,10 @@ impl Branches {
         let numbers: Vec<[u64; 2]> = numbers.collect();
         let block = numbers.iter().map(|[_, block]| *block).max().unwrap_or(0);
         let numbers = numbers.iter().map(|[bytes, _]| bytes).sum::<u64>() + 2 * block;
-        let products = products::pairs(self).into_iter().map(|symbols| {
+        let products = products.map(|(symbols, parts)| {
             let [left, right] = symbols.map(|symbol| branches_of(&self.tensors, symbol));
             let [a, b] = symbols.map(longest);
-            let scores = left * right * architectures.len() as u64;
+            let scores = left * right * (parts * architectures.len()) as u64;
             8 * scores + 4 * (left * a + right * b)
         });
         numbers.max(products.max().unwrap_or(0))

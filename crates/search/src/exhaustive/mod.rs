@@ -19,7 +19,7 @@ mod values;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use lpzero_proxy::{Node, Symbol, known};
+use lpzero_proxy::{Node, RoleSet, Symbol, known};
 use serde::Serialize;
 
 use crate::assess::Wanted;
@@ -98,7 +98,7 @@ pub struct Optimum {
 /// The budget is not looked at. The result does not depend on the number of
 /// threads. A search that is cancelled reports on what it has searched; with a
 /// journal it goes on after the last piece, all formulas of one kind over two
-/// symbols under one aggregate, that it had finished.
+/// symbols, that it had finished.
 ///
 /// # Errors
 /// Settings out of range, several ground truths, another grammar, no symbols, no
@@ -148,7 +148,11 @@ pub fn search(
         pool,
         cancel,
     };
-    let bytes = branches.memory(sample);
+    let products = pieces
+        .iter()
+        .filter(|piece| matches!(piece.kind, Kind::Products));
+    let products = products.map(|piece| (piece.symbols, piece.parts().len()));
+    let bytes = branches.memory(sample, products);
     if bytes > MOST_MEMORY {
         return Err(Error::SpaceTooLarge {
             formulas,
@@ -161,7 +165,7 @@ pub fn search(
     let mut work = Work::of(&pieces, &branches);
     let mut tally = Tally::default();
     let mut values = None;
-    for piece in pieces {
+    for piece in &pieces {
         let decode = |body: &[u8]| {
             let known = Tally::decode(body)?;
             let [numbers, tensors] = [&branches.numbers, &branches.tensors].map(Vec::len);
@@ -170,7 +174,7 @@ pub fn search(
         };
         if let Some(known) = run.recorded(piece.key(&key), decode)? {
             tally.add(known);
-            work.finish(&piece, 1.0);
+            work.finish(piece, 1.0);
             continue;
         }
         if cancel.load(Ordering::Relaxed) {
@@ -181,17 +185,14 @@ pub fn search(
             (run.control.progress)(Progress {
                 part: piece.part(),
                 evaluated: tally.measured + part.measured,
-                spent: work.share(&piece, share),
+                spent: work.share(piece, share),
                 best: tally.strongest().max(part.strongest()),
                 formula: None,
                 archive: &run.archive,
             });
         };
-        let Piece {
-            aggregate, symbols, ..
-        } = piece;
         let done = match piece.kind {
-            Kind::Numbers => {
+            Kind::Numbers(aggregate) => {
                 let values = values.get_or_insert_with(|| {
                     pool.install(|| {
                         Values::of(&branches.numbers, benchmark.scorer, architectures, cancel)
@@ -201,7 +202,7 @@ pub fn search(
                 if cancel.load(Ordering::Relaxed) {
                     break;
                 }
-                let block = values.block(&branches.numbers, symbols, aggregate);
+                let block = values.block(&branches.numbers, piece.symbols, aggregate);
                 block.map_or(1.0, |block| {
                     pairs::measure(
                         &block,
@@ -217,8 +218,7 @@ pub fn search(
             Kind::Products => {
                 values = None;
                 let mut report = |share| report(&Tally::default(), share);
-                let measured =
-                    products::measure(aggregate, symbols, &branches, sample, &ranker, &mut report);
+                let measured = products::measure(piece, &branches, sample, &ranker, &mut report);
                 let done = f64::from(u8::from(measured.is_some()));
                 part = measured.unwrap_or_default();
                 done
@@ -227,7 +227,7 @@ pub fn search(
         if done >= 1.0 {
             run.record(piece.key(&key), &part.encode())?;
         }
-        work.finish(&piece, done);
+        work.finish(piece, done);
         // Of a piece that was cancelled, what is there counts, but is not kept.
         tally.add(part);
         if done < 1.0 {
@@ -284,17 +284,20 @@ pub fn search(
 static NEVER: AtomicBool = AtomicBool::new(false);
 
 /// What is measured and recorded at one go.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Piece {
     kind: Kind,
     symbols: [Symbol; 2],
-    aggregate: Numbered,
+    /// Where both symbols are found.
+    roles: RoleSet,
+    aggregates: Vec<Numbered>,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Kind {
-    /// Sums, differences and products of the numbers of two symbols.
-    Numbers,
+    /// Sums, differences and products of the numbers of two symbols, under the only
+    /// aggregate.
+    Numbers(Numbered),
     /// Matrix products of the tensors of two symbols.
     Products,
 }
@@ -307,43 +310,56 @@ impl Piece {
             let rest = symbols[place..].iter();
             rest.map(move |&right| [left, right])
         });
-        let numbers = pairs.map(|symbols| (Kind::Numbers, symbols));
-        let products = products::pairs(branches).into_iter();
-        let products = products.map(|symbols| (Kind::Products, symbols));
-        let pieces = numbers.chain(products).flat_map(|(kind, symbols)| {
+        let piece = |kind, symbols, aggregates| Self {
+            kind,
+            symbols,
+            roles: vocabulary.roles(&symbols),
+            aggregates,
+        };
+        let numbers = pairs.flat_map(|symbols| {
             let distinct = Aggregate::distinct(aggregates, vocabulary, symbols).into_iter();
-            distinct.map(move |aggregate| Self {
-                kind,
-                symbols,
-                aggregate,
-            })
+            let pieces = distinct.map(|one| piece(Kind::Numbers(one), symbols, vec![one]));
+            pieces.collect::<Vec<_>>()
         });
-        pieces.collect()
+        // Tensors take long to evaluate: once for all aggregates.
+        let products = products::pairs(branches).into_iter().filter_map(|symbols| {
+            let distinct = Aggregate::distinct(aggregates, vocabulary, symbols);
+            (!distinct.is_empty()).then(|| piece(Kind::Products, symbols, distinct))
+        });
+        numbers.chain(products).collect()
     }
 
     /// What it consists of, for people.
     fn part(&self) -> &'static str {
         match self.kind {
-            Kind::Numbers => NUMBERS,
+            Kind::Numbers(_) => NUMBERS,
             Kind::Products => PRODUCTS,
         }
+    }
+
+    /// The roles that its aggregates tell apart.
+    fn parts(&self) -> Vec<RoleSet> {
+        aggregate::parts(&self.aggregates, self.roles)
     }
 
     /// Identifies it in a journal, beside the key of all branches.
     fn key(&self, branches: &Key) -> Key {
         let mut hasher = blake3::Hasher::new();
         hasher.update(branches);
-        let aggregate = self.aggregate.aggregate;
-        hasher.update(format!("{:?} {:?} {aggregate}", self.kind, self.symbols).as_bytes());
+        hasher.update(format!("{} {:?}", self.part(), self.symbols).as_bytes());
+        for Numbered { number, aggregate } in &self.aggregates {
+            hasher.update(format!(" {number} {aggregate}").as_bytes());
+        }
         truncated(&hasher)
     }
 
     /// Number of its formulas that differ by more than algebra.
     fn formulas(&self, branches: &Branches) -> u64 {
-        match self.kind {
-            Kind::Numbers => branches.formulas(self.symbols),
+        let one = match self.kind {
+            Kind::Numbers(_) => branches.formulas(self.symbols),
             Kind::Products => branches.products(self.symbols),
-        }
+        };
+        one * self.aggregates.len() as u64
     }
 }
 

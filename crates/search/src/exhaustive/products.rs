@@ -5,14 +5,17 @@
 //! ([`SiteColumns::mean_product_weights`]), the same numbers that the evaluator
 //! uses. So every branch is one long vector per architecture, a formula is the
 //! inner product of two, and all formulas of two symbols are one matrix product
-//! in f32, whatever the branches are.
+//! in f32, whatever the branches are. Where there are several aggregates, there is one
+//! for each part of the sites that they tell apart: what an aggregate says of its sites is
+//! the sum of what the parts say.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use lpzero_nn::add_inner_products;
-use lpzero_proxy::{Class, Node, SiteColumns, Symbol};
+use lpzero_proxy::{Class, Node, RoleSet, SiteColumns, Symbol};
 use rayon::prelude::*;
 
+use super::Piece;
 use super::aggregate::{Aggregate, Numbered};
 use super::branches::Branches;
 use super::ranking::{Buffers, Ranker};
@@ -42,11 +45,20 @@ pub(super) struct Sample<'a> {
 /// Two symbols of one class, and what is known about their matrix products.
 struct Block {
     symbols: [Symbol; 2],
-    aggregate: Numbered,
-    /// Indices of the tensors that are finite so far.
+    aggregates: Vec<Numbered>,
+    /// The roles that the aggregates tell apart.
+    parts: Vec<RoleSet>,
+    /// Indices of the tensors that are finite so far, in some part.
     sides: [Vec<usize>; 2],
-    /// Per architecture, row by row, the score of every pair.
-    scores: Vec<Vec<f64>>,
+    /// Per architecture, then part.
+    totals: Vec<Vec<Total>>,
+}
+
+/// What the sites of a part in one architecture add up to.
+struct Total {
+    sites: usize,
+    /// Row by row, of every pair of tensors; NaN where one of them is undefined.
+    sums: Vec<f64>,
 }
 
 /// All pairs of symbols whose tensors have matrix products.
@@ -62,17 +74,16 @@ pub(super) fn pairs(branches: &Branches) -> Vec<[Symbol; 2]> {
         .collect()
 }
 
-/// Measures the matrix products of two symbols under an aggregate; `None` where it was cancelled.
+/// Measures the matrix products of two symbols; `None` where it was cancelled.
 /// `report` is told which share of the work is done.
 pub(super) fn measure(
-    aggregate: Numbered,
-    symbols: [Symbol; 2],
+    piece: &Piece,
     branches: &Branches,
     sample: Sample<'_>,
     ranker: &Ranker<'_>,
     report: &mut dyn FnMut(f64),
 ) -> Option<Tally> {
-    let mut block = Block::new(symbols, aggregate, branches);
+    let mut block = Block::new(piece, branches);
     let all = sample.architectures.len() as f64;
     for (done, &architecture) in sample.architectures.iter().enumerate() {
         if sample.cancel.load(Ordering::Relaxed) {
@@ -90,27 +101,29 @@ pub(super) fn measure(
     Some(tally)
 }
 
-/// Calls `visit` with every pair of tensors that has scores, and with those.
+/// Calls `visit` with an aggregate and every pair of tensors that has scores, and with
+/// those.
 #[cfg(test)]
 pub(super) fn for_each_score(
+    piece: &Piece,
     branches: &Branches,
     scorer: &dyn Score,
     architectures: &[usize],
-    aggregate: Numbered,
-    visit: &mut dyn FnMut(usize, usize, &[f64]),
+    mut visit: impl FnMut(Aggregate, [usize; 2], &[f64]),
 ) {
-    for symbols in pairs(branches) {
-        let mut block = Block::new(symbols, aggregate, branches);
-        for &architecture in architectures {
-            block.extend(branches, scorer, architecture);
-        }
-        let [left, right] = &block.sides;
-        for (row, &i) in left.iter().enumerate() {
-            for (column, &j) in right.iter().enumerate() {
-                if !block.is_symmetric() || i <= j {
-                    let cell = row * right.len() + column;
-                    let scores: Vec<f64> = block.scores.iter().map(|s| s[cell]).collect();
-                    visit(i, j, &scores);
+    let mut block = Block::new(piece, branches);
+    for &architecture in architectures {
+        block.extend(branches, scorer, architecture);
+    }
+    let mut column = Vec::new();
+    for numbered in &block.aggregates {
+        let takes = block.taken(numbered.aggregate);
+        for (row, &i) in block.sides[0].iter().enumerate() {
+            for (place, &j) in block.sides[1].iter().enumerate() {
+                let cell = row * block.sides[1].len() + place;
+                let wanted = !block.is_symmetric() || i <= j;
+                if wanted && block.fill(&mut column, numbered.aggregate, &takes, cell) {
+                    visit(numbered.aggregate, [i, j], &column);
                 }
             }
         }
@@ -118,17 +131,18 @@ pub(super) fn for_each_score(
 }
 
 impl Block {
-    fn new(symbols: [Symbol; 2], aggregate: Numbered, branches: &Branches) -> Self {
+    fn new(piece: &Piece, branches: &Branches) -> Self {
         let of = |symbol: Symbol| {
             let tensors = branches.tensors.iter().enumerate();
             let own = tensors.filter(|(_, tensor)| tensor.symbol == symbol);
             own.map(|(index, _)| index).collect()
         };
         Self {
-            symbols,
-            aggregate,
-            sides: symbols.map(of),
-            scores: Vec::new(),
+            symbols: piece.symbols,
+            aggregates: piece.aggregates.clone(),
+            parts: piece.parts(),
+            sides: piece.symbols.map(of),
+            totals: Vec::new(),
         }
     }
 
@@ -136,53 +150,57 @@ impl Block {
         self.symbols[0] == self.symbols[1]
     }
 
-    /// Adds an architecture. What is undefined there has no score, and costs no
-    /// more from there on.
+    /// Adds an architecture. What is undefined there in every part has no score, and
+    /// costs no more from there on.
     fn extend(&mut self, branches: &Branches, scorer: &dyn Score, architecture: usize) {
-        let aggregate = self.aggregate.aggregate;
-        let roles = scorer.site_roles(architecture);
-        let takes = |site: &SiteColumns| {
-            let role = roles.get(site.site);
-            role.is_some_and(|role| aggregate.roles().contains(*role))
-        };
         // Where a symbol is found does not depend on what is done with it.
         let sites = self.sides.each_ref().map(|side| {
             let mut evaluated = side.iter().filter_map(|&index| {
                 let node = &branches.tensors[index].node;
                 scorer.site_columns(node, architecture)
             });
-            let mut sites = evaluated.next().unwrap_or_default();
-            sites.retain(takes);
-            sites
+            evaluated.next().unwrap_or_default()
         });
-        let shape = Shape::of(&sites[0], &sites[1]);
+        let roles = scorer.site_roles(architecture);
+        let shapes = self.parts.iter().map(|part| {
+            let takes = |site: usize| roles.get(site).is_some_and(|role| part.contains(*role));
+            Shape::of(&sites[0], &sites[1], &takes)
+        });
+        let shapes: Vec<Shape> = shapes.collect();
         let evaluate = |side: usize| {
             let node = |&index: &usize| &branches.tensors[index].node;
             let nodes: Vec<&Node> = self.sides[side].iter().map(node).collect();
-            Vectors::of(&nodes, scorer, architecture, &shape)
+            Vectors::of(&nodes, scorer, architecture, &shapes)
         };
         let mut left = evaluate(0);
         let right = match self.is_symmetric() {
             true => left.clone(),
             false => evaluate(1),
         };
-        left.weigh(&shape, aggregate);
-        let vectors = [left, right];
-        let kept = vectors.each_ref().map(|vectors| {
-            let sound = |place: &usize| vectors.exponents[*place].is_some();
-            (0..vectors.exponents.len())
-                .filter(sound)
-                .collect::<Vec<usize>>()
+        for (vectors, shape) in left.iter_mut().zip(&shapes) {
+            vectors.weigh(shape);
+        }
+        let vectors: Vec<[Vectors; 2]> = left.into_iter().zip(right).map(Into::into).collect();
+        let kept = [0, 1].map(|side| {
+            let sound = |place: &usize| {
+                let mut parts = vectors.iter();
+                parts.any(|sides| sides[side].exponents[*place].is_some())
+            };
+            let places = 0..self.sides[side].len();
+            places.filter(sound).collect::<Vec<usize>>()
         });
+        let totals = vectors.iter().zip(&shapes).map(|(sides, shape)| Total {
+            sites: shape.sites.len(),
+            sums: multiply(sides, self.is_symmetric()),
+        });
+        self.totals.push(totals.collect());
         let width = self.sides[1].len();
-        let table = multiply(&vectors, self.is_symmetric());
-        self.scores.push(table);
         if kept[0].len() < self.sides[0].len() || kept[1].len() < width {
-            for column in &mut self.scores {
+            for total in self.totals.iter_mut().flatten() {
                 let cells = kept[0]
                     .iter()
                     .flat_map(|row| kept[1].iter().map(move |place| row * width + place));
-                *column = cells.map(|cell| column[cell]).collect();
+                total.sums = cells.map(|cell| total.sums[cell]).collect();
             }
             for (side, kept) in self.sides.iter_mut().zip(&kept) {
                 *side = kept.iter().map(|&place| side[place]).collect();
@@ -190,41 +208,77 @@ impl Block {
         }
     }
 
+    /// Which parts an aggregate takes.
+    fn taken(&self, aggregate: Aggregate) -> Vec<usize> {
+        let parts = self.parts.iter().enumerate();
+        let taken = parts.filter(|(_, part)| aggregate.roles().is_superset(**part));
+        taken.map(|(index, _)| index).collect()
+    }
+
+    /// Writes the scores of a pair of tensors under an aggregate, which takes these parts;
+    /// false where one of them is undefined.
+    fn fill(
+        &self,
+        column: &mut Vec<f64>,
+        aggregate: Aggregate,
+        taken: &[usize],
+        cell: usize,
+    ) -> bool {
+        column.clear();
+        for parts in &self.totals {
+            let (mut sites, mut sum) = (0, 0.0);
+            for total in taken.iter().map(|part| &parts[*part]) {
+                sites += total.sites;
+                sum += total.sums[cell];
+            }
+            if sites == 0 || sum.is_nan() {
+                return false;
+            }
+            column.push(sum * aggregate.weight(sites));
+        }
+        true
+    }
+
     /// Ranks every pair, row by row.
     fn rank(&self, branches: &Branches, ranker: &Ranker<'_>) -> Vec<Tally> {
         let [left, right] = &self.sides;
+        let taken = |numbered: &Numbered| (*numbered, self.taken(numbered.aggregate));
+        let aggregates: Vec<_> = self.aggregates.iter().map(taken).collect();
         let row = |(buffers, column): &mut (Buffers, Vec<f64>), (row, &i): (usize, &usize)| {
-            let mut part = Tally::default();
+            let mut tally = Tally::default();
             for (place, &j) in right.iter().enumerate() {
                 if self.is_symmetric() && j < i {
                     continue;
                 }
                 let cell = row * right.len() + place;
-                column.clear();
-                column.extend(self.scores.iter().map(|scores| scores[cell]));
                 let [a, b] = [&branches.tensors[i], &branches.tensors[j]];
-                let member = Member {
-                    aggregate: self.aggregate.number,
-                    operation: Operation::Matmul,
-                    left: i,
-                    right: j,
-                };
                 // The aggregate over sites, the mean of the product, the product.
                 let complexity = 3 + a.complexity + b.complexity;
-                part.count(member, complexity, ranker.rank(column, buffers));
+                for (numbered, taken) in &aggregates {
+                    if !self.fill(column, numbered.aggregate, taken, cell) {
+                        continue;
+                    }
+                    let member = Member {
+                        aggregate: numbered.number,
+                        operation: Operation::Matmul,
+                        left: i,
+                        right: j,
+                    };
+                    tally.count(member, complexity, ranker.rank(column, buffers));
+                }
             }
-            part
+            tally
         };
         let rows = left.par_iter().enumerate();
         rows.map_init(Default::default, row).collect()
     }
 }
 
-/// The sites that two symbols have in common, in one architecture.
+/// The sites of a part that two symbols have in common, in one architecture.
 struct Shape {
-    /// Empty where the symbols do not fit at some site, so that no product of
-    /// theirs is defined.
     sites: Vec<Common>,
+    /// Whether the symbols fit at every site: else no product of theirs is defined.
+    fits: bool,
     /// Elements of a vector.
     length: usize,
 }
@@ -253,16 +307,17 @@ impl Common {
 }
 
 impl Shape {
-    fn of(sites: &[SiteColumns], others: &[SiteColumns]) -> Self {
+    fn of(sites: &[SiteColumns], others: &[SiteColumns], takes: &dyn Fn(usize) -> bool) -> Self {
         let mut common = Vec::new();
-        for own in sites {
+        let mut fits = true;
+        for own in sites.iter().filter(|own| takes(own.site)) {
             let Some(other) = others.iter().find(|other| other.site == own.site) else {
                 continue;
             };
             let shapes = [own, other].map(|tensor| [tensor.columns, tensor.values.len()]);
             if shapes[0] != shapes[1] || own.columns == 0 {
-                common.clear();
-                break;
+                fits = false;
+                continue;
             }
             common.push(Common {
                 site: own.site,
@@ -275,6 +330,7 @@ impl Shape {
         Self {
             length: lengths.sum(),
             sites: common,
+            fits,
         }
     }
 
@@ -297,7 +353,7 @@ impl Shape {
     }
 }
 
-/// The vectors of one symbol in one architecture.
+/// The vectors of one symbol in one part of one architecture.
 #[derive(Clone)]
 struct Vectors {
     /// Vector after vector, each divided by a power of two so that its largest
@@ -309,41 +365,45 @@ struct Vectors {
 }
 
 impl Vectors {
-    /// Evaluates tensors at the common sites.
-    fn of(nodes: &[&Node], scorer: &dyn Score, architecture: usize, shape: &Shape) -> Self {
-        let length = shape.length;
-        let mut vectors = Self {
-            elements: vec![0.0; nodes.len() * length],
-            length,
-            exponents: vec![None; nodes.len()],
-        };
-        if length == 0 {
-            return vectors;
-        }
-        let rows = vectors.elements.par_chunks_exact_mut(length);
-        rows.zip(&mut vectors.exponents).zip(nodes).for_each_init(
-            || Vec::with_capacity(length),
-            |buffer, ((row, exponent), node)| {
+    /// Evaluates tensors at the common sites of every part.
+    fn of(nodes: &[&Node], scorer: &dyn Score, architecture: usize, shapes: &[Shape]) -> Vec<Self> {
+        let evaluate = |buffer: &mut Vec<f64>, node: &&Node| {
+            let evaluated = scorer.site_columns(node, architecture);
+            let vector = |shape: &Shape| {
+                let mut row = vec![0.0; shape.length];
                 buffer.clear();
-                let evaluated = scorer.site_columns(node, architecture);
-                if evaluated.is_some_and(|evaluated| shape.fill(buffer, &evaluated)) {
-                    *exponent = scaled(buffer, row);
-                }
-            },
-        );
+                let known = evaluated.as_ref().filter(|_| shape.fits);
+                let known = known.is_some_and(|evaluated| shape.fill(buffer, evaluated));
+                let exponent = known.then(|| scaled(buffer, &mut row)).flatten();
+                (row, exponent)
+            };
+            shapes.iter().map(vector).collect::<Vec<_>>()
+        };
+        let nodes = nodes.par_iter();
+        let evaluated: Vec<Vec<_>> = nodes.map_init(Vec::new, evaluate).collect();
+        let empty = |shape: &Shape| Self {
+            elements: Vec::with_capacity(evaluated.len() * shape.length),
+            length: shape.length,
+            exponents: Vec::with_capacity(evaluated.len()),
+        };
+        let mut vectors: Vec<Self> = shapes.iter().map(empty).collect();
+        for parts in evaluated {
+            for (vectors, (row, exponent)) in vectors.iter_mut().zip(parts) {
+                vectors.elements.extend(row);
+                vectors.exponents.push(exponent);
+            }
+        }
         vectors
     }
 
-    /// Gives every element its weight in the aggregate over sites of the mean of a
-    /// product.
-    fn weigh(&mut self, shape: &Shape, aggregate: Aggregate) {
-        let share = aggregate.weight(shape.sites.len());
+    /// Gives every element its weight in the mean of a product.
+    fn weigh(&mut self, shape: &Shape) {
         let weights = shape.sites.iter().flat_map(|site| {
             let [total, diagonal] = site.weights;
             let rows = std::iter::repeat_n(total, site.rows());
             rows.chain(std::iter::repeat_n(diagonal, site.counted()))
         });
-        let weights: Vec<f32> = weights.map(|weight| (weight * share) as f32).collect();
+        let weights: Vec<f32> = weights.map(|weight| weight as f32).collect();
         if self.length > 0 {
             let rows = self.elements.par_chunks_exact_mut(self.length);
             rows.for_each(|row| row.iter_mut().zip(&weights).for_each(|(x, w)| *x *= w));
@@ -375,13 +435,13 @@ fn scaled(vector: &[f64], row: &mut [f32]) -> Option<i32> {
     Some(exponent)
 }
 
-/// Inner products of all pairs, row by row; of one symbol, those whose left one
-/// is not behind the right one.
+/// Inner products of all pairs, row by row, NaN where one of both is undefined; of one
+/// symbol, those whose left one is not behind the right one.
 fn multiply([left, right]: &[Vectors; 2], symmetric: bool) -> Vec<f64> {
     let width = right.exponents.len();
     let length = left.length;
     let mut table = vec![0.0; left.exponents.len() * width];
-    if width == 0 || length == 0 || length != right.length {
+    if width == 0 || length != right.length {
         return table;
     }
     let bands = table.par_chunks_mut(ROWS * width).enumerate();
@@ -405,8 +465,10 @@ fn multiply([left, right]: &[Vectors; 2], symmetric: bool) -> Vec<f64> {
         }
         for (cells, exponent) in cells.chunks_exact_mut(width).zip(&left.exponents[first..]) {
             for (cell, other) in cells.iter_mut().zip(&right.exponents) {
-                let exponent = exponent.unwrap_or(0) + other.unwrap_or(0);
-                *cell *= f64::from(exponent).exp2();
+                *cell = match (exponent, other) {
+                    (Some(one), Some(other)) => *cell * f64::from(one + other).exp2(),
+                    _ => f64::NAN,
+                };
             }
         }
     });

@@ -97,27 +97,24 @@ fn every_matrix_product_scores_as_the_evaluator_says() {
     let evaluator = Evaluator::new(&traces);
     let generator = Generator::new(&vocabulary, Grammar::Paper { unary: 1 }).unwrap();
     let branches = Branches::enumerate(&generator, 1);
+    let aggregates = AGGREGATES.map(|text| Aggregate::parse(text).unwrap());
     let mut formulas = 0;
-    for aggregate in AGGREGATES.map(|text| Aggregate::parse(text).unwrap()) {
-        let mut visit = |i: usize, j: usize, found: &[f64]| {
-            let [a, b] = [i, j].map(|index| branches.tensors[index].node.clone());
-            let product = Node::binary(known::MATMUL, a, b);
-            let formula = aggregate.of(Node::unary(known::R_MEAN, product.clone()));
-            let expected = evaluator.scores(&formula, &ARCHITECTURES).unwrap();
-            // What cancels in the mean shows in the mean of absolute values.
-            let size = aggregate.of(Node::unary(known::R_L1, product));
-            let sizes = evaluator.scores(&size, &ARCHITECTURES).unwrap();
-            let size = sizes.into_iter().fold(0.0, f64::max);
-            agree(found, &expected, size, 1e-5, &formula);
-            formulas += 1;
-        };
-        products::for_each_score(
-            &branches,
-            &evaluator,
-            &ARCHITECTURES,
-            numbered(aggregate),
-            &mut visit,
-        );
+    let mut visit = |aggregate: Aggregate, places: [usize; 2], found: &[f64]| {
+        let [a, b] = places.map(|index| branches.tensors[index].node.clone());
+        let product = Node::binary(known::MATMUL, a, b);
+        let formula = aggregate.of(Node::unary(known::R_MEAN, product.clone()));
+        let expected = evaluator.scores(&formula, &ARCHITECTURES).unwrap();
+        // What cancels in the mean shows in the mean of absolute values.
+        let size = aggregate.of(Node::unary(known::R_L1, product));
+        let sizes = evaluator.scores(&size, &ARCHITECTURES).unwrap();
+        let size = sizes.into_iter().fold(0.0, f64::max);
+        agree(found, &expected, size, 1e-5, &formula);
+        formulas += 1;
+    };
+    for piece in Piece::all(&vocabulary, &aggregates, &branches) {
+        if matches!(piece.kind, Kind::Products) {
+            products::for_each_score(&piece, &branches, &evaluator, &ARCHITECTURES, &mut visit);
+        }
     }
     assert!(formulas > 1000, "{formulas}");
 }
