@@ -18,8 +18,9 @@ pub trait Score: Sync {
         None
     }
 
-    /// The role of every site of an architecture, by the index that the others give.
-    /// Only enumeration asks for them.
+    /// The role of every site of an architecture, by the index that
+    /// [`site_values`](Self::site_values) and [`site_columns`](Self::site_columns) give:
+    /// what has those has to have this. Only enumeration asks for it.
     fn site_roles(&self, index: usize) -> Vec<Role> {
         let _ = index;
         Vec::new()

@@ -53,8 +53,7 @@ impl ShapedSweep {
         // Outside of a pool, the global one would be made.
         let shared = data.len() > PIECE && rayon::current_thread_index().is_some();
         match (&mut self.0, shared) {
-            (Sweep::Confidence(confidence), false) => confidence.push(data),
-            (Sweep::Confidence(confidence), true) => confidence.push_shared(data),
+            (Sweep::Confidence(confidence), _) => confidence.push_in_pieces(data, shared),
             (Sweep::Codes(codes), false) => codes.push(data),
             (Sweep::Codes(codes), true) => codes.push_shared(data),
         }
@@ -130,8 +129,9 @@ impl Confidence {
         }
     }
 
-    /// The same, with whole planes divided among threads.
-    fn push_shared(&mut self, data: &[f32]) {
+    /// The same, piece by piece of whole planes, which threads may share: no bit depends
+    /// on whether they do.
+    fn push_in_pieces(&mut self, data: &[f32], shared: bool) {
         let begun = (self.plane - self.seen) % self.plane;
         let (first, rest) = data.split_at(begun.min(data.len()));
         self.push(first);
@@ -144,15 +144,20 @@ impl Confidence {
             sum: 0.0,
             count: 0,
         };
-        let pieces = planes.par_chunks(whole_pieces(self.plane)).map(|piece| {
+        let sum = |piece: &[f32]| {
             let mut part = empty.clone();
             part.push(piece);
-            part
-        });
+            (part.sum, part.count)
+        };
+        let length = whole_pieces(self.plane);
+        let sums: Vec<(f64, u64)> = match shared {
+            true => planes.par_chunks(length).map(sum).collect(),
+            false => planes.chunks(length).map(sum).collect(),
+        };
         // In their order, whichever thread was first.
-        for part in pieces.collect::<Vec<_>>() {
-            self.sum += part.sum;
-            self.count += part.count;
+        for (sum, count) in sums {
+            self.sum += sum;
+            self.count += count;
         }
         self.push(last);
     }

@@ -93,12 +93,13 @@ impl Aggregate {
         self.roles.unwrap_or(RoleSet::DEFAULT)
     }
 
-    /// What numbers of so many sites are added up with.
-    pub(super) fn weight(self, sites: usize) -> f64 {
-        if self.is_mean {
-            1.0 / sites.max(1) as f64
-        } else {
-            1.0
+    /// What a sum over so many sites is divided by; `None` where it is undefined: a mean
+    /// of nothing, where a sum of nothing is 0.
+    pub(super) fn divisor(self, sites: usize) -> Option<f64> {
+        match (self.is_mean, sites) {
+            (true, 0) => None,
+            (true, sites) => Some(sites as f64),
+            (false, _) => Some(1.0),
         }
     }
 

@@ -61,7 +61,8 @@ pub struct Space {
     /// Operands of binary operations that differ by more than algebra and sign:
     /// those that are one number per site, and tensors.
     pub branches: [usize; 2],
-    /// Formulas that differ by more than algebra.
+    /// Formulas that differ by more than algebra, of symbols that meet where an aggregate
+    /// looks.
     pub canonical: u64,
     /// Share of them that was searched; left out where it is all of them.
     #[serde(skip_serializing_if = "is_whole")]
@@ -150,7 +151,7 @@ pub fn search(
     };
     let products = pieces
         .iter()
-        .filter(|piece| matches!(piece.kind, Kind::Products));
+        .filter(|piece| matches!(piece.kind, Kind::Products(_)));
     let products = products.map(|piece| (piece.symbols, piece.parts().len()));
     let bytes = branches.memory(sample, products);
     if bytes > MOST_MEMORY {
@@ -191,7 +192,7 @@ pub fn search(
                 archive: &run.archive,
             });
         };
-        let done = match piece.kind {
+        let done = match &piece.kind {
             Kind::Numbers(aggregate) => {
                 let values = values.get_or_insert_with(|| {
                     pool.install(|| {
@@ -202,7 +203,7 @@ pub fn search(
                 if cancel.load(Ordering::Relaxed) {
                     break;
                 }
-                let block = values.block(&branches.numbers, piece.symbols, aggregate);
+                let block = values.block(&branches.numbers, piece.symbols, *aggregate);
                 block.map_or(1.0, |block| {
                     pairs::measure(
                         &block,
@@ -215,7 +216,7 @@ pub fn search(
                     )
                 })
             }
-            Kind::Products => {
+            Kind::Products(_) => {
                 values = None;
                 let mut report = |share| report(&Tally::default(), share);
                 let measured = products::measure(piece, &branches, sample, &ranker, &mut report);
@@ -290,16 +291,14 @@ struct Piece {
     symbols: [Symbol; 2],
     /// Where both symbols are found.
     roles: RoleSet,
-    aggregates: Vec<Numbered>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum Kind {
-    /// Sums, differences and products of the numbers of two symbols, under the only
-    /// aggregate.
+    /// Sums, differences and products of the numbers of two symbols, under one aggregate.
     Numbers(Numbered),
-    /// Matrix products of the tensors of two symbols.
-    Products,
+    /// Matrix products of the tensors of two symbols, under several aggregates.
+    Products(Vec<Numbered>),
 }
 
 impl Piece {
@@ -310,21 +309,20 @@ impl Piece {
             let rest = symbols[place..].iter();
             rest.map(move |&right| [left, right])
         });
-        let piece = |kind, symbols, aggregates| Self {
+        let piece = |kind, symbols| Self {
             kind,
             symbols,
             roles: vocabulary.roles(&symbols),
-            aggregates,
         };
         let numbers = pairs.flat_map(|symbols| {
             let distinct = Aggregate::distinct(aggregates, vocabulary, symbols).into_iter();
-            let pieces = distinct.map(|one| piece(Kind::Numbers(one), symbols, vec![one]));
+            let pieces = distinct.map(|one| piece(Kind::Numbers(one), symbols));
             pieces.collect::<Vec<_>>()
         });
         // Tensors take long to evaluate: once for all aggregates.
         let products = products::pairs(branches).into_iter().filter_map(|symbols| {
             let distinct = Aggregate::distinct(aggregates, vocabulary, symbols);
-            (!distinct.is_empty()).then(|| piece(Kind::Products, symbols, distinct))
+            (!distinct.is_empty()).then(|| piece(Kind::Products(distinct), symbols))
         });
         numbers.chain(products).collect()
     }
@@ -333,13 +331,20 @@ impl Piece {
     fn part(&self) -> &'static str {
         match self.kind {
             Kind::Numbers(_) => NUMBERS,
-            Kind::Products => PRODUCTS,
+            Kind::Products(_) => PRODUCTS,
+        }
+    }
+
+    fn aggregates(&self) -> &[Numbered] {
+        match &self.kind {
+            Kind::Numbers(aggregate) => std::slice::from_ref(aggregate),
+            Kind::Products(aggregates) => aggregates,
         }
     }
 
     /// The roles that its aggregates tell apart.
     fn parts(&self) -> Vec<RoleSet> {
-        aggregate::parts(&self.aggregates, self.roles)
+        aggregate::parts(self.aggregates(), self.roles)
     }
 
     /// Identifies it in a journal, beside the key of all branches.
@@ -347,7 +352,7 @@ impl Piece {
         let mut hasher = blake3::Hasher::new();
         hasher.update(branches);
         hasher.update(format!("{} {:?}", self.part(), self.symbols).as_bytes());
-        for Numbered { number, aggregate } in &self.aggregates {
+        for Numbered { number, aggregate } in self.aggregates() {
             hasher.update(format!(" {number} {aggregate}").as_bytes());
         }
         truncated(&hasher)
@@ -357,9 +362,9 @@ impl Piece {
     fn formulas(&self, branches: &Branches) -> u64 {
         let one = match self.kind {
             Kind::Numbers(_) => branches.formulas(self.symbols),
-            Kind::Products => branches.products(self.symbols),
+            Kind::Products(_) => branches.products(self.symbols),
         };
-        one * self.aggregates.len() as u64
+        one * self.aggregates().len() as u64
     }
 }
 

@@ -9,6 +9,7 @@
 //! for each part of the sites that they tell apart: what an aggregate says of its sites is
 //! the sum of what the parts say.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use lpzero_nn::add_inner_products;
@@ -27,6 +28,9 @@ const STRETCH: usize = 256;
 
 /// Vectors that one thread multiplies with all others at a time.
 const ROWS: usize = 96;
+
+/// Share of the work that is summing up, and not ranking, where there are many aggregates.
+const SUMMING: f64 = 0.5;
 
 /// Elements so much smaller than the largest of their vector are left out. They
 /// add nothing that f32 could hold, and products of them are subnormal numbers,
@@ -92,11 +96,18 @@ pub(super) fn measure(
         sample
             .pool
             .install(|| block.extend(branches, sample.scorer, architecture));
-        report((done + 1) as f64 / all);
+        report(SUMMING * (done + 1) as f64 / all);
     }
     let mut tally = Tally::default();
-    for part in sample.pool.install(|| block.rank(branches, ranker)) {
-        tally.add(part);
+    let rows = block.sides[0].len();
+    for first in (0..rows).step_by(ROWS) {
+        if sample.cancel.load(Ordering::Relaxed) {
+            return None;
+        }
+        let band = first..(first + ROWS).min(rows);
+        report(SUMMING + (1.0 - SUMMING) * band.end as f64 / rows as f64);
+        let parts = sample.pool.install(|| block.rank(band, branches, ranker));
+        parts.into_iter().for_each(|part| tally.add(part));
     }
     Some(tally)
 }
@@ -139,7 +150,7 @@ impl Block {
         };
         Self {
             symbols: piece.symbols,
-            aggregates: piece.aggregates.clone(),
+            aggregates: piece.aggregates().to_vec(),
             parts: piece.parts(),
             sides: piece.symbols.map(of),
             totals: Vec::new(),
@@ -231,20 +242,21 @@ impl Block {
                 sites += total.sites;
                 sum += total.sums[cell];
             }
-            if sites == 0 || sum.is_nan() {
-                return false;
+            match aggregate.divisor(sites) {
+                Some(divisor) if !sum.is_nan() => column.push(sum / divisor),
+                _ => return false,
             }
-            column.push(sum * aggregate.weight(sites));
         }
         true
     }
 
-    /// Ranks every pair, row by row.
-    fn rank(&self, branches: &Branches, ranker: &Ranker<'_>) -> Vec<Tally> {
+    /// Ranks every pair of these rows, row by row.
+    fn rank(&self, rows: Range<usize>, branches: &Branches, ranker: &Ranker<'_>) -> Vec<Tally> {
         let [left, right] = &self.sides;
         let taken = |numbered: &Numbered| (*numbered, self.taken(numbered.aggregate));
         let aggregates: Vec<_> = self.aggregates.iter().map(taken).collect();
-        let row = |(buffers, column): &mut (Buffers, Vec<f64>), (row, &i): (usize, &usize)| {
+        let row = |(buffers, column): &mut (Buffers, Vec<f64>), row: usize| {
+            let i = left[row];
             let mut tally = Tally::default();
             for (place, &j) in right.iter().enumerate() {
                 if self.is_symmetric() && j < i {
@@ -269,7 +281,7 @@ impl Block {
             }
             tally
         };
-        let rows = left.par_iter().enumerate();
+        let rows = rows.into_par_iter();
         rows.map_init(Default::default, row).collect()
     }
 }
@@ -367,33 +379,40 @@ struct Vectors {
 impl Vectors {
     /// Evaluates tensors at the common sites of every part.
     fn of(nodes: &[&Node], scorer: &dyn Score, architecture: usize, shapes: &[Shape]) -> Vec<Self> {
-        let evaluate = |buffer: &mut Vec<f64>, node: &&Node| {
+        let mut elements: Vec<Vec<f32>> = shapes
+            .iter()
+            .map(|shape| vec![0.0; nodes.len() * shape.length])
+            .collect();
+        // Node by node, a row of every part.
+        let mut rows: Vec<Vec<&mut [f32]>> = nodes.iter().map(|_| Vec::new()).collect();
+        for (elements, shape) in elements.iter_mut().zip(shapes) {
+            let mut rest = &mut elements[..];
+            for rows in &mut rows {
+                let (row, others) = rest.split_at_mut(shape.length);
+                rows.push(row);
+                rest = others;
+            }
+        }
+        let evaluate = |buffer: &mut Vec<f64>, (rows, node): (Vec<&mut [f32]>, &&Node)| {
             let evaluated = scorer.site_columns(node, architecture);
-            let vector = |shape: &Shape| {
-                let mut row = vec![0.0; shape.length];
+            let parts = rows.into_iter().zip(shapes);
+            let exponents = parts.map(|(row, shape)| {
                 buffer.clear();
                 let known = evaluated.as_ref().filter(|_| shape.fits);
                 let known = known.is_some_and(|evaluated| shape.fill(buffer, evaluated));
-                let exponent = known.then(|| scaled(buffer, &mut row)).flatten();
-                (row, exponent)
-            };
-            shapes.iter().map(vector).collect::<Vec<_>>()
+                known.then(|| scaled(buffer, row)).flatten()
+            });
+            exponents.collect::<Vec<Option<i32>>>()
         };
-        let nodes = nodes.par_iter();
-        let evaluated: Vec<Vec<_>> = nodes.map_init(Vec::new, evaluate).collect();
-        let empty = |shape: &Shape| Self {
-            elements: Vec::with_capacity(evaluated.len() * shape.length),
+        let rows = rows.into_par_iter().zip(nodes);
+        let exponents: Vec<_> = rows.map_init(Vec::new, evaluate).collect();
+        let parts = elements.into_iter().zip(shapes).enumerate();
+        let parts = parts.map(|(part, (elements, shape))| Self {
+            elements,
             length: shape.length,
-            exponents: Vec::with_capacity(evaluated.len()),
-        };
-        let mut vectors: Vec<Self> = shapes.iter().map(empty).collect();
-        for parts in evaluated {
-            for (vectors, (row, exponent)) in vectors.iter_mut().zip(parts) {
-                vectors.elements.extend(row);
-                vectors.exponents.push(exponent);
-            }
-        }
-        vectors
+            exponents: exponents.iter().map(|parts| parts[part]).collect(),
+        });
+        parts.collect()
     }
 
     /// Gives every element its weight in the mean of a product.

@@ -46,10 +46,10 @@ pub(super) struct Block {
     pub(super) left: Side,
     /// None where both symbols are the same.
     right: Option<Side>,
-    /// Per architecture, what the aggregate multiplies a sum over its sites by, and
+    /// Per architecture, what the aggregate divides a sum over its sites by, and
     /// where its numbers begin if there were one branch only, filled up to a multiple
     /// of [`LANES`].
-    weights: Vec<f64>,
+    divisors: Vec<f64>,
     starts: Vec<usize>,
 }
 
@@ -60,15 +60,7 @@ struct Sites<'a> {
     common: &'a [Vec<usize>],
     /// See [`Block`].
     starts: &'a [usize],
-}
-
-impl Sites<'_> {
-    fn weights(&self) -> Vec<f64> {
-        let sites = self.common.iter();
-        sites
-            .map(|sites| self.aggregate.weight(sites.len()))
-            .collect()
-    }
+    divisors: &'a [f64],
 }
 
 impl Values {
@@ -104,8 +96,7 @@ impl Values {
     }
 
     /// The branches of two symbols at the sites that have both and that the aggregate
-    /// takes; `None` where an architecture has no such site, which leaves every formula
-    /// undefined.
+    /// takes; `None` where every formula is undefined.
     pub(super) fn block(
         &self,
         branches: &[Branch],
@@ -123,9 +114,8 @@ impl Values {
             both.copied().filter(|site| takes(roles, *site)).collect()
         });
         let common: Vec<Vec<usize>> = common.collect();
-        if common.iter().any(Vec::is_empty) {
-            return None;
-        }
+        let divisors = common.iter().map(|sites| aggregate.divisor(sites.len()));
+        let divisors = divisors.collect::<Option<Vec<f64>>>()?;
         let mut starts = vec![0];
         for sites in &common {
             starts.push(starts[starts.len() - 1] + sites.len().next_multiple_of(LANES));
@@ -135,13 +125,14 @@ impl Values {
             aggregate,
             common: &common,
             starts: &starts,
+            divisors: &divisors,
         };
         let side = |symbol| self.side(branches, symbol, &sites, same);
         Some(Block {
             left: side(symbols[0]),
             right: (!same).then(|| side(symbols[1])),
             aggregate: number,
-            weights: sites.weights(),
+            divisors,
             starts,
         })
     }
@@ -149,7 +140,7 @@ impl Values {
     /// The branches of a symbol that are finite at all of these sites and
     /// differ from each other there by more than a sign. The mean of a constant ranks
     /// nothing; beside branches of another symbol one of them stays, since it
-    /// leaves the mean over fewer sites. The sum of a constant counts sites.
+    /// leaves the mean over fewer sites. The sum of a constant counts sites, but for 0.
     fn side(&self, all: &[Branch], symbol: Symbol, sites: &Sites<'_>, same: bool) -> Side {
         let Some(own) = self.sites.get(&symbol) else {
             return Side::empty();
@@ -175,7 +166,8 @@ impl Values {
             let finite = numbers.iter().all(|number| number.is_finite());
             let constant =
                 sites.aggregate.is_mean() && numbers.windows(2).all(|pair| pair[0] == pair[1]);
-            if !finite || (constant && same) {
+            let nothing = constant || numbers.iter().all(|number| *number == 0.0);
+            if !finite || (nothing && same) {
                 continue;
             }
             let identity = if constant {
@@ -216,7 +208,6 @@ impl Side {
 
     fn new(rows: Vec<(usize, Vec<f64>)>, sites: &Sites<'_>) -> Self {
         let (common, starts) = (sites.common, sites.starts);
-        let weights = sites.weights();
         let count = rows.len();
         let mut values = vec![0.0; starts[common.len()] * count];
         let mut aggregates = Vec::with_capacity(count * common.len());
@@ -227,7 +218,7 @@ impl Side {
                 let padded = starts[architecture + 1] - starts[architecture];
                 let start = starts[architecture] * count + place * padded;
                 values[start..start + own.len()].copy_from_slice(numbers);
-                aggregates.push(numbers.iter().sum::<f64>() * weights[architecture]);
+                aggregates.push(numbers.iter().sum::<f64>() / sites.divisors[architecture]);
                 offset += own.len();
             }
         }
@@ -247,7 +238,7 @@ impl Side {
 
 impl Block {
     pub(super) fn architectures(&self) -> usize {
-        self.weights.len()
+        self.divisors.len()
     }
 
     /// Whether both branches of a formula are of one symbol.
@@ -268,7 +259,7 @@ impl Block {
         let (a, b) = (values(&self.left, left), values(self.right(), right));
         let a = &self.left.values[a..a + length];
         let b = &self.right().values[b..b + length];
-        dot(a, b) * self.weights[architecture]
+        dot(a, b) / self.divisors[architecture]
     }
 }
 
