@@ -24,7 +24,7 @@ const LANES: usize = 8;
 
 /// Elements of a piece of a large tensor, which threads share. Pieces do not depend
 /// on the number of threads, and are added in their order.
-const PIECE: usize = 1 << 18;
+pub(crate) const PIECE: usize = 1 << 18;
 
 /// Elements of a part of a piece, of which several statistics are taken in turn: two
 /// tensors of them stay in the second-level cache.
@@ -159,6 +159,12 @@ impl PairSums {
     }
 }
 
+/// Whether threads share a tensor of so many elements: outside of a pool, the global one
+/// would be made.
+pub(crate) fn is_shared(length: usize) -> bool {
+    length > PIECE && rayon::current_thread_index().is_some()
+}
+
 /// Sums over pieces, on the threads of the pool that this is called in, if any.
 fn in_pieces<const N: usize>(
     length: usize,
@@ -173,8 +179,7 @@ fn in_pieces<const N: usize>(
         sums
     };
     let count = length.div_ceil(PIECE);
-    // Outside of a pool, the global one would be made.
-    let pieces: Vec<[Sums; N]> = match count > 1 && rayon::current_thread_index().is_some() {
+    let pieces: Vec<[Sums; N]> = match is_shared(length) {
         true => (0..count).into_par_iter().map(piece).collect(),
         false => (0..count).map(piece).collect(),
     };

@@ -2,12 +2,8 @@
 
 use rayon::prelude::*;
 
-use crate::moments::{fold, larger};
+use crate::moments::{PIECE, fold, is_shared, larger};
 use crate::trace::Moments;
-
-/// Elements of a piece of a large tensor, which threads share. Pieces do not depend
-/// on the number of threads.
-const PIECE: usize = 1 << 18;
 
 /// A moment that looks at the shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -19,6 +15,9 @@ pub enum ShapedMoment {
 }
 
 impl ShapedMoment {
+    /// Every one.
+    pub const ALL: [Self; 2] = [Self::Confidence, Self::CodeAgreement];
+
     /// It, among all moments of a tensor.
     pub fn of(self, moments: &Moments) -> f64 {
         match self {
@@ -50,8 +49,7 @@ impl ShapedSweep {
     /// The next elements. Many are divided among the threads of the pool that this is
     /// called in.
     pub fn push(&mut self, data: &[f32]) {
-        // Outside of a pool, the global one would be made.
-        let shared = data.len() > PIECE && rayon::current_thread_index().is_some();
+        let shared = is_shared(data.len());
         match (&mut self.0, shared) {
             (Sweep::Confidence(confidence), _) => confidence.push_in_pieces(data, shared),
             (Sweep::Codes(codes), false) => codes.push(data),
@@ -262,7 +260,7 @@ mod tests {
             let count = shape.iter().product::<usize>();
             let data: Vec<f32> = (0..count).map(|i| (i as f32 * 0.7).sin()).collect();
             let all = Moments::of(&data, shape);
-            for moment in [ShapedMoment::Confidence, ShapedMoment::CodeAgreement] {
+            for moment in ShapedMoment::ALL {
                 let expected = moment.of(&all);
                 for (threads, band) in [(1, count), (2, count), (3, 300_001), (2, 262_145)] {
                     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);

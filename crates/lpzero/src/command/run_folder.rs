@@ -44,7 +44,7 @@ pub struct Configuration {
     pub grammar: GrammarArgument,
     pub n_unary: u8,
     /// One by one, also where all were asked for.
-    pub aggregates: Vec<String>,
+    pub aggregates: Vec<Aggregate>,
     /// Formulas, also where a run was named: that may change.
     pub from: Vec<String>,
     pub template: Option<String>,
@@ -89,7 +89,7 @@ impl Configuration {
 }
 
 /// The aggregates that `--aggregate` names: the paper's where it names none.
-fn aggregates(texts: &[String]) -> Result<Vec<String>> {
+fn aggregates(texts: &[String]) -> Result<Vec<Aggregate>> {
     let mut aggregates = Vec::new();
     for text in texts {
         let named = match &text[..] {
@@ -105,7 +105,7 @@ fn aggregates(texts: &[String]) -> Result<Vec<String>> {
     if aggregates.is_empty() {
         aggregates.push(Aggregate::PAPER);
     }
-    Ok(aggregates.iter().map(ToString::to_string).collect())
+    Ok(aggregates)
 }
 
 /// The formulas that `--from` names.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use lpzero::language::Node;
 use lpzero::search::budget::{Budget, Control};
-use lpzero::search::exhaustive::{Aggregate, Space};
+use lpzero::search::exhaustive::Space;
 use lpzero::search::generate::Grammar;
 use lpzero::search::split::Split;
 use lpzero::search::statistics::Correlation;
@@ -124,8 +124,6 @@ fn search(
     }
     let traced = start.elapsed();
 
-    let aggregates = configuration.aggregates.iter();
-    let aggregates = aggregates.map(|text| Aggregate::parse(text));
     let template = configuration.template.as_deref();
     let template = template.map(|text| Template::parse(text).map_err(|error| failed(error.into())));
     let settings = Settings {
@@ -148,9 +146,7 @@ fn search(
             },
             (GrammarArgument::Aggregates, _) => Grammar::Aggregates,
         },
-        aggregates: aggregates
-            .collect::<Result<_, _>>()
-            .map_err(|error| failed(error.into()))?,
+        aggregates: configuration.aggregates.clone(),
         template: template.transpose()?,
         rules: configuration.rules,
         prediction: configuration.prediction,

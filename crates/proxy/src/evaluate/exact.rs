@@ -427,10 +427,9 @@ fn shaped_wanted(
     wanted: &[Need],
     symbols: &[Symbol],
 ) -> impl Iterator<Item = (Symbol, ShapedMoment)> {
-    let each = symbols.iter().flat_map(|symbol| {
-        let moments = [ShapedMoment::Confidence, ShapedMoment::CodeAgreement];
-        moments.map(|moment| (*symbol, moment))
-    });
+    let each = symbols
+        .iter()
+        .flat_map(|symbol| ShapedMoment::ALL.map(|moment| (*symbol, moment)));
     each.filter(|(symbol, moment)| wanted.contains(&Need::Shaped(*symbol, *moment)))
 }
 

@@ -5,13 +5,14 @@ use std::fmt;
 
 use lpzero_proxy::{Node, RoleSet, known, parse};
 use lpzero_trace::{Role, Symbol};
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::{Error, Vocabulary};
 
 /// A mean or a sum over sites: aggregates that distribute over sums, so that formulas of
 /// two branches are arithmetic on their aggregates.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Aggregate {
     is_mean: bool,
     /// `None`: all roles but the norms.
@@ -128,6 +129,11 @@ impl Aggregate {
     }
 }
 
+/// Whether a site of an architecture whose sites have these roles is one of those wanted.
+pub(super) fn is_at(wanted: RoleSet, roles: &[Role], site: usize) -> bool {
+    roles.get(site).is_some_and(|role| wanted.contains(*role))
+}
+
 /// Of these roles, those that the same of these aggregates take, side by side: the sums
 /// over the parts make up those over the sites of every aggregate. What none takes is left
 /// out.
@@ -155,6 +161,14 @@ impl fmt::Display for Aggregate {
             Some(roles) => write!(f, "[{roles}]"),
             None => Ok(()),
         }
+    }
+}
+
+impl TryFrom<String> for Aggregate {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self, Error> {
+        Self::parse(&text)
     }
 }
 

@@ -1,10 +1,10 @@
 //! The whole of the paper's space, formula by formula.
 //!
 //! A formula of LPZero's tree is two branches and an operation, under the mean over all
-//! sites or another [`Aggregate`]. There are a few thousand different branches; each is evaluated once, at every site. Millions
-//! of formulas are then arithmetic on those numbers, and what search methods
-//! look for, the best formula of the space, is known exactly, as is how rare
-//! good ones are.
+//! sites or another [`Aggregate`]. There are a few thousand different branches; each is
+//! evaluated once, at every site. Millions of formulas are then arithmetic on those
+//! numbers, and what search methods look for, the best formula of the space, is known
+//! exactly, as is how rare good ones are.
 
 mod aggregate;
 mod branches;

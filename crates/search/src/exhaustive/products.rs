@@ -17,7 +17,7 @@ use lpzero_proxy::{Class, Node, RoleSet, SiteColumns, Symbol};
 use rayon::prelude::*;
 
 use super::Piece;
-use super::aggregate::{Aggregate, Numbered};
+use super::aggregate::{Aggregate, Numbered, is_at};
 use super::branches::Branches;
 use super::ranking::{Buffers, Ranker};
 use super::tally::{Member, Operation, Tally};
@@ -173,10 +173,10 @@ impl Block {
             evaluated.next().unwrap_or_default()
         });
         let roles = scorer.site_roles(architecture);
-        let shapes = self.parts.iter().map(|part| {
-            let takes = |site: usize| roles.get(site).is_some_and(|role| part.contains(*role));
-            Shape::of(&sites[0], &sites[1], &takes)
-        });
+        let shapes = self
+            .parts
+            .iter()
+            .map(|part| Shape::of(&sites[0], &sites[1], &|site| is_at(*part, &roles, site)));
         let shapes: Vec<Shape> = shapes.collect();
         let evaluate = |side: usize| {
             let node = |&index: &usize| &branches.tensors[index].node;

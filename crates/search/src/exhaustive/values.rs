@@ -7,7 +7,7 @@ use lpzero_proxy::Symbol;
 use lpzero_trace::Role;
 use rayon::prelude::*;
 
-use super::aggregate::{Aggregate, Numbered};
+use super::aggregate::{Aggregate, Numbered, is_at};
 use super::branches::Branch;
 use crate::score::Score;
 
@@ -104,14 +104,13 @@ impl Values {
         Numbered { number, aggregate }: Numbered,
     ) -> Option<Block> {
         let [left, right] = [self.sites.get(&symbols[0])?, self.sites.get(&symbols[1])?];
-        let takes = |roles: &[Role], site: usize| {
-            let role = roles.get(site);
-            role.is_some_and(|role| aggregate.roles().contains(*role))
-        };
+        let wanted = aggregate.roles();
         let common = left.iter().zip(right).zip(&self.roles);
         let common = common.map(|((left, right), roles)| {
             let both = left.iter().filter(|site| right.contains(site));
-            both.copied().filter(|site| takes(roles, *site)).collect()
+            both.copied()
+                .filter(|site| is_at(wanted, roles, *site))
+                .collect()
         });
         let common: Vec<Vec<usize>> = common.collect();
         let divisors = common.iter().map(|sites| aggregate.divisor(sites.len()));

@@ -96,9 +96,8 @@ pub struct Search {
     /// Continue the run in this folder with the configuration it was started with.
     #[arg(long, value_name = "DIR", conflicts_with_all = [
         "out", "truths", "score_column", "lower_is_better", "reading", "method", "grammar",
-        "n_unary", "aggregates", "from", "template", "no_rules", "no_prediction", "powers", "fitness", "splits",
-        "budget", "batch", "positions",
-        "objective", "text", "tokenizer",
+        "n_unary", "aggregates", "from", "template", "no_rules", "no_prediction", "powers",
+        "fitness", "splits", "budget", "batch", "positions", "objective", "text", "tokenizer",
     ])]
     pub resume: Option<PathBuf>,
 }
