@@ -1,4 +1,4 @@
-"""Writes the proxy scores that crates/lpzero/tests/oracle.rs compares with.
+"""Writes the proxy scores that crates/lpzero/tests/library/oracle.rs compares with.
 
     .venv/bin/python tools/dump_proxies.py
 

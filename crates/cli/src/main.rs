@@ -1,0 +1,88 @@
+//! The `lpzero` command: arguments in, tables and JSON out. Everything that
+//! computes lives in the library.
+// The command is what prints.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+#![forbid(unsafe_code)]
+
+mod ablate;
+mod arguments;
+mod audit;
+mod build;
+mod eval;
+mod export;
+mod failure;
+mod fetch;
+mod folder;
+mod front;
+mod nas;
+mod output;
+mod proxies;
+mod rank;
+mod rank_table;
+mod run_folder;
+mod saved;
+mod score;
+mod score_table;
+mod search;
+mod session;
+mod train;
+mod truth;
+mod weights;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use arguments::{Arguments, Command};
+use clap::Parser;
+use failure::Failure;
+use session::Session;
+
+fn main() -> ExitCode {
+    lpzero::nn::return_large_buffers();
+    run(Arguments::parse())
+}
+
+/// Does what the command line says; the exit status tells how it went.
+fn run(arguments: Arguments) -> ExitCode {
+    let outcome =
+        Session::start(&arguments.common).and_then(|session| dispatch(&session, arguments.command));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever reads our output has seen enough (`lpzero ... | head`).
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("lpzero: {error:#}");
+            ExitCode::from(Failure::status(&error))
+        }
+    }
+}
+
+fn dispatch(session: &Session, command: Command) -> Result<()> {
+    match command {
+        Command::Search(arguments) => search::run(session, arguments),
+        Command::Ablate(arguments) => ablate::run(session, arguments),
+        Command::Rank(arguments) => rank::run(session, &arguments),
+        Command::Score(arguments) => score::run(session, &arguments),
+        Command::Eval(arguments) => eval::run(session, &arguments),
+        Command::Nas(arguments) => nas::run(session, &arguments),
+        Command::Train(arguments) => train::run(session, arguments),
+        Command::Export(arguments) => export::run(session, &arguments),
+        Command::Proxies(arguments) => proxies::run(session, &arguments),
+        Command::Truth(arguments) => truth::run(session, &arguments),
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let kind = match (
+            cause.downcast_ref::<std::io::Error>(),
+            cause.downcast_ref::<serde_json::Error>(),
+            cause.downcast_ref::<csv::Error>().map(csv::Error::kind),
+        ) {
+            (Some(error), _, _) | (_, _, Some(csv::ErrorKind::Io(error))) => Some(error.kind()),
+            (_, Some(error), _) => error.io_error_kind(),
+            _ => None,
+        };
+        kind == Some(std::io::ErrorKind::BrokenPipe)
+    })
+}

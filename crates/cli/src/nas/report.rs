@@ -1,0 +1,269 @@
+//! What an architecture search prints and writes.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use anyhow::Result;
+use comfy_table::CellAlignment;
+use lpzero::arch::{Genotype, Space};
+use lpzero::nas::{Bound, Cost, Costs, Found, Recount};
+use serde::Serialize;
+
+use crate::arguments::NasMethodArgument;
+use crate::output::{align_numbers, table};
+
+/// The JSON document of a search.
+#[derive(Serialize)]
+pub struct Document<'a> {
+    pub space: &'a str,
+    pub combinations: f64,
+    pub method: NasMethodArgument,
+    pub proxy: &'a str,
+    pub formula: String,
+    /// -1 where scores are the formula's turned round, so that larger is better.
+    pub sign: i8,
+    pub seed: u64,
+    pub batch: usize,
+    pub positions: usize,
+    pub cost: Cost,
+    /// Bounds by cost: least, most.
+    pub bounds: BTreeMap<&'static str, [Option<f64>; 2]>,
+    pub evaluated: u64,
+    pub without_score: u64,
+    pub rejected: u64,
+    pub too_slow: u64,
+    pub exhausted: bool,
+    /// How sub-networks of a super-network were scored; absent without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub supernet: Option<OfSupernet>,
+    pub hypervolume: Option<Hypervolume>,
+    /// By increasing cost.
+    pub front: Vec<Member>,
+    pub seconds: f64,
+}
+
+/// Scores of parts of one network.
+#[derive(Serialize)]
+pub struct OfSupernet {
+    /// Parameters of the super-network.
+    pub params: f64,
+    /// Whether scores were read off one pass of the super-network.
+    pub restricted: bool,
+    /// Whether the proxy adds over sites; absent where scores are direct.
+    pub adds: Option<bool>,
+    /// Seconds of that pass, and of finding the best choices.
+    pub pass_seconds: Option<f64>,
+    pub solve_seconds: Option<f64>,
+    /// The best by restricted scores that were scored directly.
+    pub reranked: Vec<Reranked>,
+}
+
+/// One sub-network, scored twice.
+#[derive(Serialize)]
+pub struct Reranked {
+    pub id: String,
+    pub restricted: f64,
+    pub direct: f64,
+}
+
+/// The area that the front dominates, up to a reference: the lowest score and the
+/// highest cost that were scored.
+#[derive(Serialize)]
+pub struct Hypervolume {
+    pub value: f64,
+    pub score: f64,
+    pub cost: f64,
+}
+
+/// Labels by variable, in the order of the space.
+pub type Choices = serde_json::Map<String, serde_json::Value>;
+
+/// An architecture of the front.
+#[derive(Serialize)]
+pub struct Member {
+    pub id: String,
+    pub score: f64,
+    #[serde(flatten)]
+    pub costs: Costs,
+    pub choices: Choices,
+    /// The second count; equal, or there would be no report.
+    pub recount: Recount,
+    /// The second measurement.
+    pub latency_again: Option<f64>,
+    /// Below the folder.
+    pub file: Option<String>,
+}
+
+/// Bounds as the document has them.
+pub fn bounds(bounds: &[Bound]) -> BTreeMap<&'static str, [Option<f64>; 2]> {
+    let finite = |value: f64| Some(value).filter(|value| value.is_finite());
+    let bound = |bound: &Bound| (bound.cost.name(), [finite(bound.least), finite(bound.most)]);
+    bounds.iter().map(bound).collect()
+}
+
+/// The choices of an architecture by variable, those of blocks joined by commas.
+pub fn choices(space: &Space, genotype: &Genotype) -> Choices {
+    let choices = space.choices(genotype).into_iter();
+    let choices = choices.map(|(name, labels)| (name.to_owned(), labels.join(",").into()));
+    choices.collect()
+}
+
+/// The same in one field of a table: `blocks=2 width=16 hidden=32,64`.
+fn in_one_field(choices: &Choices) -> String {
+    let choices = choices.iter();
+    let choices = choices.map(|(name, label)| format!("{name}={}", label.as_str().unwrap_or("")));
+    choices.collect::<Vec<_>>().join(" ")
+}
+
+/// Columns that every table of architectures has.
+const COLUMNS: [&str; 9] = [
+    "id",
+    "score",
+    "params",
+    "decoder_params",
+    "flops",
+    "memory",
+    "latency",
+    "table",
+    "choices",
+];
+
+fn fields(id: &str, score: f64, costs: &Costs, choices: &Choices) -> Vec<String> {
+    let number = |value: Option<f64>| value.map_or_else(String::new, |value| value.to_string());
+    let score = number(Some(score).filter(|score| score.is_finite()));
+    let costs = Cost::ALL.iter().map(|&cost| number(costs.get(cost)));
+    let first = [id.to_owned(), score].into_iter();
+    first.chain(costs).chain([in_one_field(choices)]).collect()
+}
+
+/// The table of the front.
+pub fn front_csv(document: &Document<'_>) -> Result<String> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(COLUMNS.iter().chain(&["latency_again", "file"]))?;
+    for member in &document.front {
+        let mut row = fields(&member.id, member.score, &member.costs, &member.choices);
+        row.push(
+            member
+                .latency_again
+                .map_or_else(String::new, |s| s.to_string()),
+        );
+        row.push(member.file.clone().unwrap_or_default());
+        writer.write_record(row)?;
+    }
+    Ok(String::from_utf8(writer.into_inner()?)?)
+}
+
+/// The table of everything that was scored, in order, and of what was too slow.
+pub fn evaluated_csv(space: &Space, found: &Found) -> Result<String> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(COLUMNS)?;
+    for candidate in &found.candidates {
+        let choices = choices(space, &candidate.genotype);
+        let row = fields(&candidate.id, candidate.score, &candidate.costs, &choices);
+        writer.write_record(row)?;
+    }
+    Ok(String::from_utf8(writer.into_inner()?)?)
+}
+
+/// The report for people.
+pub fn print(document: &Document<'_>, out: &mut impl Write) -> Result<()> {
+    writeln!(
+        out,
+        "{} of {:.3e} combinations of {} scored by {}",
+        document.evaluated, document.combinations, document.space, document.proxy
+    )?;
+    writeln!(
+        out,
+        "front: the highest score for its {}, each counted a second time from its network\n",
+        document.cost.label()
+    )?;
+    let measured = document
+        .front
+        .iter()
+        .any(|member| member.costs.latency.is_some());
+    let looked_up = document
+        .front
+        .iter()
+        .any(|member| member.costs.table.is_some());
+    let mut header = vec!["id", "score", "params", "decoder params", "flops", "memory"];
+    header.extend(
+        measured
+            .then_some(["latency", "again"])
+            .into_iter()
+            .flatten(),
+    );
+    header.extend(looked_up.then_some("table"));
+    header.push("choices");
+    let header_width = header.len();
+    let mut rows = table();
+    rows.set_header(header);
+    for member in &document.front {
+        let costs = &member.costs;
+        let mut row = vec![
+            member.id.clone(),
+            format!("{:.5e}", member.score),
+            costs.params.to_string(),
+            costs.decoder_params.to_string(),
+            format!("{:.3e}", costs.flops),
+            format!("{:.3e}", costs.memory),
+        ];
+        if measured {
+            let milliseconds = |seconds: Option<f64>| {
+                seconds.map_or_else(|| "-".to_owned(), |s| format!("{:.2} ms", s * 1e3))
+            };
+            row.extend([costs.latency, member.latency_again].map(milliseconds));
+        }
+        if looked_up {
+            row.extend(costs.table.map(|cost| format!("{cost:.6}")));
+        }
+        row.push(in_one_field(&member.choices));
+        rows.add_row(row);
+    }
+    align_numbers(&mut rows, 1);
+    if let Some(choices) = rows.column_mut(header_width - 1) {
+        choices.set_cell_alignment(CellAlignment::Left);
+    }
+    writeln!(out, "{rows}")?;
+    if let Some(of) = &document.supernet {
+        writeln!(out)?;
+        write!(
+            out,
+            "sub-networks of a network with {:.4e} parameters, scored ",
+            of.params
+        )?;
+        match (of.restricted, of.pass_seconds) {
+            (true, Some(seconds)) => write!(out, "from one pass of it ({seconds:.1} s)")?,
+            _ => write!(out, "with the weights that they inherit")?,
+        }
+        if let Some(seconds) = of.solve_seconds {
+            write!(out, "; best choice, exactly, in {seconds:.3} s")?;
+        }
+        if !of.reranked.is_empty() {
+            write!(out, "; the best {} scored directly", of.reranked.len())?;
+        }
+        writeln!(out)?;
+    }
+    if let Some(Hypervolume { value, score, cost }) = &document.hypervolume {
+        writeln!(
+            out,
+            "\nhypervolume {value:.6e}, from score {score:.5e} and {} {cost}",
+            document.cost.name()
+        )?;
+    }
+    write!(
+        out,
+        "{} architectures beyond a bound by count and not scored",
+        document.rejected
+    )?;
+    if document.too_slow > 0 {
+        write!(out, ", {} measured too slow", document.too_slow)?;
+    }
+    if document.without_score > 0 {
+        write!(out, ", {} without a finite score", document.without_score)?;
+    }
+    if document.exhausted {
+        write!(out, "; nothing new was left in the space")?;
+    }
+    writeln!(out, "\n{:.1} s", document.seconds)?;
+    Ok(())
+}

@@ -1,0 +1,120 @@
+//! `lpzero export`: sub-networks as folders of their own.
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::support::{Run, lpzero};
+use lpzero::arch::{Architecture, Mixer, Reading, read_architecture, spec};
+use lpzero::nn::read_safetensors;
+
+fn export(file: &Path, out: &Path, more: &[&str]) -> Run {
+    let supernet = supernet();
+    let [file, out, supernet] = [file, out, &supernet].map(|path| path.to_str().unwrap());
+    let mut arguments = vec!["export", file, "--supernet", supernet, "--out", out];
+    arguments.extend(more);
+    lpzero(out.rsplit_once('/').unwrap().0.as_ref(), &arguments)
+}
+
+/// Two blocks of 4 heads that share 2 of keys, width 8, feed-forward 12.
+fn supernet() -> PathBuf {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../nn/tests");
+    tests.join("fixtures/checkpoints/llama")
+}
+
+fn with_sizes(sizes: [(usize, usize); 2]) -> Architecture {
+    let mut part = read_architecture(&supernet(), Reading::default()).unwrap();
+    for (block, (keys, hidden)) in part.blocks.iter_mut().zip(sizes) {
+        if let Mixer::GroupedAttention {
+            heads,
+            key_value_heads,
+            ..
+        } = &mut block.mixer
+        {
+            (*heads, *key_value_heads) = (2 * keys, keys);
+        }
+        block.feed_forward.hidden = vec![hidden];
+    }
+    part
+}
+
+#[test]
+fn an_exported_sub_network_has_the_leading_rows_and_columns() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("part.json");
+    spec::write(&file, &with_sizes([(1, 7), (1, 7)])).unwrap();
+    let out = folder.path().join("out");
+    let run = export(&file, &out, &[]);
+    assert_eq!(run.status, 0, "{}", run.stderr);
+    let whole = read_safetensors::<f64>(&supernet().join("model.safetensors")).unwrap();
+    let part = read_safetensors::<f64>(&out.join("model.safetensors")).unwrap();
+    assert_eq!(
+        whole.keys().collect::<Vec<_>>(),
+        part.keys().collect::<Vec<_>>()
+    );
+    for (name, (shape, data)) in &part {
+        let (within, all) = &whole[name];
+        let expected = match (name.rsplit('.').nth(1).unwrap(), &within[..]) {
+            ("q_proj", [_, columns]) => vec![4, *columns],
+            ("k_proj" | "v_proj", [_, columns]) => vec![2, *columns],
+            ("o_proj", [rows, _]) => vec![*rows, 4],
+            ("gate_proj" | "up_proj", [_, columns]) => vec![7, *columns],
+            ("down_proj", [rows, _]) => vec![*rows, 7],
+            (_, same) => same.to_vec(),
+        };
+        assert_eq!(*shape, expected, "{name}");
+        let columns = *shape.last().unwrap();
+        for (row, numbers) in data.chunks(columns).enumerate() {
+            let first = row * within.last().unwrap();
+            assert_eq!(numbers, &all[first..first + columns], "{name}");
+        }
+    }
+    // One size for all blocks: a config that transformers reads.
+    let config: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(out.join("config.json")).unwrap()).unwrap();
+    assert_eq!(config["intermediate_size"], 7);
+    assert_eq!(
+        (&config["num_attention_heads"], &config["head_dim"]),
+        (&2.into(), &2.into())
+    );
+    assert!(!out.join("subnetwork.json").exists());
+}
+
+#[test]
+fn blocks_that_differ_are_read_again_by_lpzero() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("part.json");
+    let part = with_sizes([(2, 5), (1, 12)]);
+    spec::write(&file, &part).unwrap();
+    let out = folder.path().join("out");
+    let run = export(&file, &out, &["--precision", "bf16"]);
+    assert_eq!(run.status, 0, "{}", run.stderr);
+    assert_eq!(read_architecture(&out, Reading::default()).unwrap(), part);
+    assert!(out.join("subnetwork.json").exists());
+    let scored = lpzero(
+        folder.path(),
+        &[
+            "score",
+            out.to_str().unwrap(),
+            "--proxy",
+            "snip",
+            "--positions",
+            "8",
+        ],
+    );
+    assert_eq!(scored.status, 0, "{}", scored.stderr);
+}
+
+#[test]
+fn what_is_no_part_is_refused_before_anything_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("part.json");
+    spec::write(&file, &with_sizes([(1, 7), (1, 13)])).unwrap();
+    let out = folder.path().join("out");
+    let run = export(&file, &out, &[]);
+    assert_eq!(run.status, 2);
+    assert!(
+        run.stderr.contains("no wider feed-forward"),
+        "{}",
+        run.stderr
+    );
+    assert!(!out.exists());
+}

@@ -1,0 +1,24 @@
+//! The command, run as a user runs it: one program for all of its tests, because
+//! linking costs more than most of them.
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
+mod ablate;
+mod audit;
+#[path = "../../../lpzero/tests/library/benchmark.rs"]
+mod benchmark;
+mod command;
+mod drift;
+mod eval;
+mod export;
+mod hostile_checkpoints;
+mod nas;
+mod readme;
+mod repeats;
+mod search;
+mod supernet;
+mod support;
+mod survive;
+mod tiny;
+mod train;
+mod transformer_xl;
+mod wrong_input;

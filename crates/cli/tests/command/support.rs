@@ -1,0 +1,77 @@
+//! Running the command, and small ground truths to run it on.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// What a run of the command left.
+pub struct Run {
+    pub status: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Run {
+    /// The one JSON document on standard output.
+    pub fn json(&self) -> serde_json::Value {
+        assert_eq!(self.status, 0, "{}", self.stderr);
+        serde_json::from_str(&self.stdout).unwrap()
+    }
+}
+
+/// Runs `lpzero` with a cache folder of its own below `folder`.
+pub fn lpzero(folder: &Path, arguments: &[&str]) -> Run {
+    let output = command(folder).args(arguments).output().unwrap();
+    finished(&output)
+}
+
+/// Runs `lpzero` and sends it SIGTERM as soon as `ready`.
+pub fn interrupted(folder: &Path, line: &str, ready: impl Fn() -> bool) -> Run {
+    let mut command = command(folder);
+    command.args(line.split(' '));
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    let start = Instant::now();
+    while !ready() {
+        assert!(start.elapsed() < Duration::from_secs(60), "never ready");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let kill = Command::new("kill").arg(child.id().to_string()).status();
+    assert!(kill.unwrap().success());
+    finished(&child.wait_with_output().unwrap())
+}
+
+/// The command, with its default cache below `folder` and no published data.
+pub fn command(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lpzero"));
+    command
+        .env("XDG_CACHE_HOME", folder.join("default-cache"))
+        .env("XDG_DATA_HOME", folder.join("default-data"))
+        .env_remove("LPZERO_DATA")
+        .env("NO_COLOR", "1");
+    command
+}
+
+pub fn finished(output: &Output) -> Run {
+    Run {
+        status: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+/// A published ground truth below the data folder, or `None` with a loud remark.
+pub fn published(location: &str) -> Option<PathBuf> {
+    let data = std::env::var_os("LPZERO_DATA")
+        .map(PathBuf::from)
+        .unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"));
+    let path = data.join(location);
+    if path.exists() {
+        return Some(path);
+    }
+    println!(
+        "SKIPPED: no {} (set LPZERO_DATA to the folder that has it)",
+        path.display()
+    );
+    None
+}

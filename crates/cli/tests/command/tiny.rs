@@ -1,0 +1,68 @@
+//! The built-in ground truth: it is what its plan makes, and commands use it where
+//! none is named.
+use std::collections::HashSet;
+use std::sync::atomic::AtomicBool;
+
+use crate::support::lpzero;
+use lpzero::train::{Plan, build};
+use lpzero::truth::{EMBEDDED, embedded};
+
+#[test]
+fn the_table_holds_every_training_of_its_plan() {
+    let truth = embedded("tiny").unwrap().read().unwrap();
+    let plan = Plan::tiny().unwrap();
+    assert_eq!(truth.entries.len(), EMBEDDED[0].entries);
+    let provenance = truth.provenance.as_ref().unwrap();
+    assert_eq!(provenance["plan"], serde_json::to_value(&plan).unwrap());
+    assert_eq!(provenance["command"], EMBEDDED[0].command);
+    let drawn = plan.draw(provenance["seed"].as_u64().unwrap());
+    for ((id, architecture), entry) in drawn.iter().zip(&truth.entries) {
+        assert_eq!((id, architecture), (&entry.id, &entry.architecture));
+        let seeds: HashSet<u64> = entry
+            .trainings
+            .iter()
+            .map(|training| training.seed)
+            .collect();
+        assert_eq!(seeds, (0..plan.seeds).collect());
+        let losses = entry.trainings.iter().map(|training| training.metric);
+        let mean = losses.sum::<f64>() / plan.seeds as f64;
+        assert!((entry.score + mean).abs() < 1e-6, "{id}");
+    }
+    let floor = build::floor(&plan).unwrap();
+    assert!((floor - provenance["entropy_floor"].as_f64().unwrap()).abs() < 1e-6);
+    assert!(truth.entries.iter().all(|entry| -entry.score > floor));
+}
+
+/// The whole recipe, on the entry that costs least. Losses depend on the
+/// instruction set in their last digits, which training makes larger.
+#[test]
+fn one_entry_trained_again_has_its_loss() {
+    let truth = embedded("tiny").unwrap().read().unwrap();
+    let plan = Plan::tiny().unwrap();
+    let cost = |entry: &&lpzero::truth::Entry| entry.architecture.flops(plan.recipe.positions);
+    let entry = truth.entries.iter().min_by_key(cost).unwrap();
+    let cancel = AtomicBool::new(false);
+    let again = build::train_one(&entry.architecture, &plan.recipe, 0, &cancel).unwrap();
+    let difference = (again.metric - entry.trainings[0].metric).abs();
+    let machine = &truth.provenance.as_ref().unwrap()["machine"];
+    let same = machine
+        .as_str()
+        .unwrap()
+        .ends_with(&format!("{:?}", lpzero::nn::InstructionSet::in_use()));
+    let tolerance = if same { 1e-6 } else { 0.02 };
+    assert!(difference <= tolerance, "{}: {difference}", entry.id);
+}
+
+#[test]
+fn commands_use_it_where_no_ground_truth_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let rank = lpzero(folder.path(), &["rank", "--proxy", "params", "--json"]).json();
+    assert_eq!((&rank["truth"], &rank["n"]), (&"tiny".into(), &200.into()));
+    let named = ["rank", "--truth", "tiny", "--proxy", "params", "--json"];
+    assert_eq!(
+        lpzero(folder.path(), &named).json()["rows"][0]["tau"],
+        rank["rows"][0]["tau"]
+    );
+    let search = ["search", "--split", "20/10", "--budget", "50", "--json"];
+    assert_eq!(lpzero(folder.path(), &search).json()["truth"], "tiny");
+}
