@@ -7,18 +7,15 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use anyhow::Context;
 use clap::Parser;
-use lpzero::arch::Reading;
 use lpzero::language::Evaluator;
 use lpzero::search::budget::{Budget, Control};
 use lpzero::search::generate::Grammar;
 use lpzero::search::{Benchmark, Found, Method, Problem, Settings, Vocabulary};
-use lpzero::truth::GroundTruth;
-use lpzero::{Pass, Workbench};
+use lpzero::{Study, Workbench};
 
 /// Genetic programming and random search against the optimum of LPZero's space.
 #[derive(Parser)]
@@ -68,21 +65,13 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let truth = GroundTruth::read(&arguments.truth, Reading::AsTrained)?;
-    let entries = truth.entries.iter();
-    let scores: Vec<f64> = entries.clone().map(|entry| entry.score).collect();
-    let ids: Vec<String> = entries.clone().map(|entry| entry.id.clone()).collect();
-    let architectures: Vec<_> = entries.map(|entry| entry.architecture.clone()).collect();
-    let cancel = AtomicBool::new(false);
-    let workbench = Workbench::new(0, arguments.cache.clone(), 0, Pass::default())?;
-    let source = match truth.reading {
-        Some(reading) => format!("{} {reading}", truth.name),
-        None => truth.name.clone(),
-    };
-    let traced = workbench.traces(&source, &ids, &architectures, &|_| {}, &cancel)?;
-    let split = lpzero::split(&truth, arguments.search, 2, 0)?;
-    let evaluator = Evaluator::new(&traced.traces);
-    let searched = split.search.iter().map(|&index| &traced.traces[index]);
+    let workbench = Workbench::new(0)?.with_cache(arguments.cache.clone());
+    let study = Study::open(&arguments.truth)?.on(workbench);
+    let (truth, traces) = (&study.truths()[0], &study.traces()?[0]);
+    let scores: Vec<f64> = truth.entries.iter().map(|entry| entry.score).collect();
+    let split = lpzero::split(truth, arguments.search, 2, 0)?;
+    let evaluator = Evaluator::new(traces);
+    let searched = split.search.iter().map(|&index| &traces[index]);
     let benchmark = Benchmark {
         name: &truth.name,
         scorer: &evaluator,
@@ -107,8 +96,8 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
             ..Settings::default()
         };
         let mut control = Control {
-            pool: workbench.pool(),
-            cancel: &cancel,
+            pool: study.workbench().pool(),
+            cancel: study.workbench().watch().flag(),
             progress: &mut |_| {},
             journal: None,
         };

@@ -26,7 +26,7 @@ use lpzero::search::split::Split;
 use lpzero::search::{Benchmark, Problem, Settings, Vocabulary};
 use lpzero::trace::{DEFAULT_MEMORY, Resources, visit_passes};
 use lpzero::truth::{GroundTruth, known};
-use lpzero::{Pass, Workbench};
+use lpzero::{Networks, Workbench};
 use serde::Serialize;
 
 /// Architectures that formulas are evaluated on, as in the paper, and as few
@@ -111,16 +111,17 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     };
     let mut entries = GroundTruth::read(&path, Reading::AsTrained)?.entries;
     entries.truncate(SEARCHED + 2 * OTHERS);
-    let architectures: Vec<Architecture> = entries.iter().map(|e| e.architecture.clone()).collect();
-    let ids: Vec<String> = entries.iter().map(|entry| entry.id.clone()).collect();
+    let networks = entries
+        .iter()
+        .map(|e| (e.id.clone(), e.architecture.clone()));
+    let networks: Networks = networks.collect();
     let truth: Vec<f64> = entries.iter().map(|entry| entry.score).collect();
-    let workbench = Workbench::new(0, None, 0, Pass::default())?;
-    let never = AtomicBool::new(false);
-    eprintln!("tracing {} networks", ids.len());
-    let traced = workbench.traces("flexibert", &ids, &architectures, &|_| (), &never)?;
+    let workbench = Workbench::new(0)?;
+    eprintln!("tracing {} networks", networks.len());
+    let traces = workbench.traces("flexibert", &networks)?;
 
     eprintln!("passes of {SEARCHED} networks, three times");
-    let passes = (0..3).map(|_| passes(&workbench, &architectures[..SEARCHED]));
+    let passes = (0..3).map(|_| passes(&workbench, &networks.architectures()[..SEARCHED]));
     let passes = passes.collect::<anyhow::Result<Vec<f64>>>()?;
 
     eprintln!("searching");
@@ -132,7 +133,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     };
     let benchmark = Benchmark {
         name: "flexibert",
-        scorer: &Evaluator::new(&traced.traces),
+        scorer: &Evaluator::new(&traces),
         truth: &truth,
         split: &split,
         groups: &[],
@@ -140,7 +141,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     };
     let problem = Problem {
         benchmarks: &[benchmark],
-        vocabulary: &Vocabulary::of(&traced.traces[..SEARCHED]),
+        vocabulary: &Vocabulary::of(&traces[..SEARCHED]),
         seeds: &[],
     };
     let settings = Settings {
@@ -153,7 +154,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let mut progress = |progress: Progress<'_>| clock.note(progress.part, progress.evaluated);
     let mut control = Control {
         pool: workbench.pool(),
-        cancel: &never,
+        cancel: workbench.watch().flag(),
         progress: &mut progress,
         journal: None,
     };

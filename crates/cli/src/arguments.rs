@@ -144,20 +144,6 @@ pub struct TruthsArguments {
     pub layout: LayoutArguments,
 }
 
-impl TruthsArguments {
-    /// The options of each ground truth; without any, of one that is missing.
-    pub fn each(&self) -> Vec<TruthArguments> {
-        let of = |truth: Option<PathBuf>| TruthArguments {
-            truth,
-            layout: self.layout.clone(),
-        };
-        if self.truths.is_empty() {
-            return vec![of(None)];
-        }
-        self.truths.iter().cloned().map(Some).map(of).collect()
-    }
-}
-
 /// The three readings of a FlexiBERT record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -172,7 +158,7 @@ pub enum ReadingArgument {
 }
 
 /// What the networks see and minimise during their one pass.
-#[derive(Clone, Debug, PartialEq, Args, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Args)]
 pub struct PassArguments {
     /// Sequences per minibatch.
     #[arg(long, default_value_t = 4, value_name = "N")]

@@ -60,7 +60,24 @@ fn print(audit: &Audit, settings: AuditSettings) -> Result<()> {
     for finding in &audit.findings {
         writeln!(out, "* {finding}")?;
     }
+    print_responses(out, audit, settings)?;
+    print_predictors(out, audit)?;
+    if !audit.correlated.is_empty() {
+        writeln!(out, "\npredictors that move together")?;
+        let mut rows = table();
+        for pair in audit.correlated.iter().take(SHOWN) {
+            rows.add_row([
+                pair.first.clone(),
+                pair.second.clone(),
+                format!("rho {:.2}", pair.rho),
+            ]);
+        }
+        writeln!(out, "{rows}")?;
+    }
+    suspects(out, audit)
+}
 
+fn print_responses(out: &mut impl Write, audit: &Audit, settings: AuditSettings) -> Result<()> {
     writeln!(out, "\nwhat the scores respond to, each beyond all others")?;
     let whole = audit.responses.iter().filter(|row| row.inside.is_none());
     writeln!(out, "{}", responses(whole))?;
@@ -87,7 +104,10 @@ fn print(audit: &Audit, settings: AuditSettings) -> Result<()> {
             "Too few architectures for slopes that differ by depth and width."
         )?;
     }
+    Ok(())
+}
 
+fn print_predictors(out: &mut impl Write, audit: &Audit) -> Result<()> {
     writeln!(out, "\npredictors that need no network")?;
     let mut rows = table();
     rows.set_header([
@@ -144,20 +164,7 @@ fn print(audit: &Audit, settings: AuditSettings) -> Result<()> {
             twins.networks, twins.records, twins.noise, twins.spread, twins.reliability
         )?;
     }
-
-    if !audit.correlated.is_empty() {
-        writeln!(out, "\npredictors that move together")?;
-        let mut rows = table();
-        for pair in audit.correlated.iter().take(SHOWN) {
-            rows.add_row([
-                pair.first.clone(),
-                pair.second.clone(),
-                format!("rho {:.2}", pair.rho),
-            ]);
-        }
-        writeln!(out, "{rows}")?;
-    }
-    suspects(out, audit)
+    Ok(())
 }
 
 fn suspects(out: &mut impl Write, audit: &Audit) -> Result<()> {

@@ -8,7 +8,7 @@ use std::time::Instant;
 use anyhow::Result;
 use lpzero::arch::{Reading, read_architecture};
 use lpzero::likelihood::{
-    Accuracy, Evaluator, Item, Template, Watch, Windows, choose, perplexity, read_items,
+    Accuracy, Evaluator, Item, Template, Windows, choose, perplexity, read_items,
 };
 use lpzero::nn::Seeded;
 use lpzero::text::Tokenizer;
@@ -104,66 +104,21 @@ pub fn run(session: &Session, arguments: &Eval) -> Result<()> {
     }
 
     let text = match (&arguments.text, text) {
-        (Some(file), Some((tokens, bytes))) => {
-            let found = watched(session, "text", |watch| {
-                perplexity(&mut evaluator, &tokens, windows, watch)
-            });
-            let found = found.map_err(stopped)?;
-            let bytes_per_token = bytes as f64 / tokens.len() as f64;
-            Some(TextReport {
-                file: file.clone(),
-                bytes,
-                tokens: tokens.len(),
-                scored: found.scored,
-                stride: windows.stride(),
-                nats_per_token: found.nats_per_token,
-                perplexity: found.perplexity(),
-                bytes_per_token,
-                bits_per_byte: found.bits_per_byte(bytes_per_token),
-            })
-        }
+        (Some(file), Some(text)) => Some(of_text(session, &mut evaluator, file, text, windows)?),
         _ => None,
     };
     let mut files = Vec::new();
     for (file, items) in arguments.items.iter().zip(&items) {
-        let what = file.file_name().unwrap_or_default().to_string_lossy();
-        let found = watched(session, &what, |watch| {
-            choose(&mut evaluator, &tokenizer, items, positions, watch)
-        });
-        let found = found.map_err(|error| match &error {
-            lpzero::Error::Text(inner) => {
-                Failure::input(format_args!("--items {}: {inner}", file.display()))
-            }
-            _ => stopped(error),
-        })?;
-        if found.cut > 0 {
-            session.report.warn(format_args!(
-                "{}: {} items are longer than {positions} tokens, and lost the start of their \
-                 prompts",
-                file.display(),
-                found.cut
-            ));
-        }
-        let (sum, normalised) = (found.accuracy(), found.accuracy_normalised());
-        files.push(FileReport {
-            file: file.clone(),
-            items: sum.items,
-            accuracy: sum.share(),
-            accuracy_ci: sum.interval(),
-            accuracy_normalised: normalised.share(),
-            accuracy_normalised_ci: Accuracy::interval(normalised),
-            cut: found.cut,
-        });
+        let file = (file.as_path(), &items[..]);
+        files.push(of_items(
+            session,
+            &mut evaluator,
+            &tokenizer,
+            positions,
+            file,
+        )?);
     }
-    let items = (!files.is_empty()).then(|| {
-        let count = files.len() as f64;
-        let mean = |of: fn(&FileReport) -> f64| files.iter().map(of).sum::<f64>() / count;
-        ItemsReport {
-            macro_accuracy: mean(|file| file.accuracy),
-            macro_accuracy_normalised: mean(|file| file.accuracy_normalised),
-            files,
-        }
-    });
+    let items = (!files.is_empty()).then(|| ItemsReport::of(files));
     let report = Report {
         model: path.clone(),
         parameters: architecture.parameters().total(),
@@ -181,6 +136,81 @@ pub fn run(session: &Session, arguments: &Eval) -> Result<()> {
     match session.json {
         true => print_json(&report),
         false => print(&report),
+    }
+}
+
+/// How well the model predicts a text, given as tokens and bytes.
+fn of_text(
+    session: &Session,
+    evaluator: &mut Evaluator,
+    file: &Path,
+    (tokens, bytes): (Vec<u32>, usize),
+    windows: Windows,
+) -> Result<TextReport> {
+    let task = session.watch.task("text");
+    let found = perplexity(evaluator, &tokens, windows, &task);
+    drop(task);
+    let found = found.map_err(stopped)?;
+    let bytes_per_token = bytes as f64 / tokens.len() as f64;
+    Ok(TextReport {
+        file: file.to_owned(),
+        bytes,
+        tokens: tokens.len(),
+        scored: found.scored,
+        stride: windows.stride(),
+        nats_per_token: found.nats_per_token,
+        perplexity: found.perplexity(),
+        bytes_per_token,
+        bits_per_byte: found.bits_per_byte(bytes_per_token),
+    })
+}
+
+/// How often the model chooses the right answers of a file.
+fn of_items(
+    session: &Session,
+    evaluator: &mut Evaluator,
+    tokenizer: &Tokenizer,
+    positions: usize,
+    (file, items): (&Path, &[Item]),
+) -> Result<FileReport> {
+    let task = session.watch.task("items");
+    let found = choose(evaluator, tokenizer, items, positions, &task);
+    drop(task);
+    let found = found.map_err(|error| match &error {
+        lpzero::Error::Text(inner) => {
+            Failure::input(format_args!("--items {}: {inner}", file.display()))
+        }
+        _ => stopped(error),
+    })?;
+    if found.cut > 0 {
+        session.report.warn(format_args!(
+            "{}: {} items are longer than {positions} tokens, and lost the start of their \
+             prompts",
+            file.display(),
+            found.cut
+        ));
+    }
+    let (sum, normalised) = (found.accuracy(), found.accuracy_normalised());
+    Ok(FileReport {
+        file: file.to_owned(),
+        items: sum.items,
+        accuracy: sum.share(),
+        accuracy_ci: sum.interval(),
+        accuracy_normalised: normalised.share(),
+        accuracy_normalised_ci: Accuracy::interval(normalised),
+        cut: found.cut,
+    })
+}
+
+impl ItemsReport {
+    fn of(files: Vec<FileReport>) -> Self {
+        let count = files.len() as f64;
+        let mean = |of: fn(&FileReport) -> f64| files.iter().map(of).sum::<f64>() / count;
+        Self {
+            macro_accuracy: mean(|file| file.accuracy),
+            macro_accuracy_normalised: mean(|file| file.accuracy_normalised),
+            files,
+        }
     }
 }
 
@@ -274,22 +304,6 @@ fn source(
         Some(adapter) => weights::adapted(base, path, adapter, architecture),
         None => Ok(base),
     }
-}
-
-/// Work with a progress bar over its sequences.
-fn watched<T>(session: &Session, what: &str, work: impl FnOnce(Watch<'_>) -> T) -> T {
-    let bar = session.report.bar(what, 0);
-    let progress = |done: usize, all: usize| {
-        bar.set_length(all as u64);
-        bar.set_position(done as u64);
-    };
-    let watch = Watch {
-        progress: &progress,
-        cancel: &session.cancel,
-    };
-    let result = work(watch);
-    bar.finish_and_clear();
-    result
 }
 
 fn stopped(error: lpzero::Error) -> anyhow::Error {

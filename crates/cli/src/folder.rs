@@ -72,6 +72,29 @@ impl Folder {
         ))
     }
 
+    /// The same, where the layout has a version that may have changed since.
+    pub fn open_versioned<C: DeserializeOwned>(
+        path: &Path,
+        what: &str,
+        expected: u32,
+    ) -> Result<(C, Self)> {
+        #[derive(serde::Deserialize)]
+        struct Version {
+            version: u32,
+        }
+        // The version first: the rest may read differently.
+        let text = fs::read_to_string(path.join(CONFIGURATION)).unwrap_or_default();
+        if let Ok(Version { version }) = serde_json::from_str(&text)
+            && version != expected
+        {
+            return Err(Failure::input(format_args!(
+                "--resume {}: version {version}; expected {expected}",
+                path.join(CONFIGURATION).display(),
+            )));
+        }
+        Self::open(path, what)
+    }
+
     pub fn path(&self) -> &Path {
         &self.path
     }

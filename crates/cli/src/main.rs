@@ -7,24 +7,23 @@
 mod ablate;
 mod arguments;
 mod audit;
+mod bars;
 mod build;
 mod eval;
 mod export;
 mod failure;
 mod fetch;
 mod folder;
-mod front;
 mod nas;
 mod output;
 mod proxies;
 mod rank;
 mod rank_table;
-mod run_folder;
-mod saved;
 mod score;
 mod score_table;
 mod search;
 mod session;
+mod settings;
 mod train;
 mod truth;
 mod weights;
@@ -59,8 +58,8 @@ fn run(arguments: Arguments) -> ExitCode {
 
 fn dispatch(session: &Session, command: Command) -> Result<()> {
     match command {
-        Command::Search(arguments) => search::run(session, arguments),
-        Command::Ablate(arguments) => ablate::run(session, arguments),
+        Command::Search(arguments) => search::run(session, &arguments),
+        Command::Ablate(arguments) => ablate::run(session, &arguments),
         Command::Rank(arguments) => rank::run(session, &arguments),
         Command::Score(arguments) => score::run(session, &arguments),
         Command::Eval(arguments) => eval::run(session, &arguments),

@@ -3,97 +3,68 @@
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
-use std::time::Instant;
 
 use anyhow::{Context, Result};
-use lpzero::arch::Architecture;
-use lpzero::language::Evaluator;
 use lpzero::language::named::{RANK_PRODUCTS, RankProduct, find_product};
-use lpzero::{Contestant, PassScores, Proxy, Seconds, Subjects, Workbench};
+use lpzero::truth::GroundTruth;
+use lpzero::{Proxy, RankOptions, Ranking, Study};
 
 use super::arguments::{Rank, RankFormatArgument};
 use super::failure::Failure;
 use super::output::print_json;
 use super::rank_table::RankTable;
-use super::session::{Session, columns, failed, proxies, repeats, source};
+use super::session::{Session, failed};
+use super::settings::proxies;
 
 pub fn run(session: &Session, arguments: &Rank) -> Result<()> {
     let (proxies, products) = chosen(arguments)?;
     let truth = session.truth(&arguments.truth)?;
-    let indices: Vec<usize> = match arguments.split {
-        Some(split) => {
-            lpzero::split(&truth, split.search, split.validation, session.seed)
-                .map_err(failed)?
-                .test
-        }
-        None => (0..truth.entries.len()).collect(),
+    let options = RankOptions {
+        products,
+        exact: arguments.exact,
+        split: arguments.split.map(Into::into),
+        repeats: arguments.repeats.into(),
+        seed: session.seed,
+        ..RankOptions::new(proxies)
     };
+    if let Some(sizes) = options.split {
+        sizes.draw(&truth, options.seed).map_err(failed)?;
+    }
     // Better now than after the work.
     let save = arguments.save.as_deref().map(writable).transpose()?;
 
-    let repeats = repeats(arguments.repeats);
-    let mut workbench = session.workbench(&arguments.pass)?;
-    let (ids, architectures) = columns(&truth);
-    let data_free = session.data_free(&workbench, &ids, &architectures, &proxies)?;
-    let mut passes = Vec::new();
-    let work = Work {
-        session,
-        proxies: &proxies,
-        exact: arguments.exact,
-        source: source(&truth),
-        ids: &ids,
-        architectures: &architectures,
-        indices: &indices,
-    };
-    for repetition in repeats.passes() {
-        workbench.set_repetition(repetition);
-        passes.push(work.scores(&workbench)?);
-    }
-    let mut contestants: Vec<Contestant> = (proxies.iter().zip(data_free))
-        .map(|(proxy, data_free)| Contestant::proxy(proxy, data_free))
-        .collect();
-    for product in products {
-        let of = |name: &&str| proxies.iter().position(|proxy| proxy.name == *name);
-        let parts: Vec<usize> = product.parts.iter().filter_map(of).collect();
-        for pass in &mut passes {
-            pass.add_product(&parts).map_err(failed)?;
+    let workbench = session.workbench(&arguments.pass)?;
+    let study = Study::new(vec![truth], workbench);
+    let rankings = study.rank_with(&options).map_err(failed)?;
+    for (truth, ranking) in study.truths().iter().zip(&rankings) {
+        if let (Some(mut file), Some(path)) = (save.as_ref(), &arguments.save) {
+            let text = serde_json::to_string_pretty(ranking)?;
+            let written = file.set_len(0).and_then(|()| writeln!(file, "{text}"));
+            written.with_context(|| format!("--save {}", path.display()))?;
         }
-        let parts: Vec<&Contestant> = parts.iter().map(|&part| &contestants[part]).collect();
-        contestants.push(Contestant::product(product, &parts));
+        print(session, arguments.format, truth, ranking)?;
     }
+    Ok(())
+}
 
-    let bar = session.report.bar("ranking", contestants.len() as u64);
-    let progress = |done| bar.set_position(done as u64);
-    let subjects = Subjects::new(&truth, &indices);
-    let passes = (&passes[..], repeats);
-    let rows = lpzero::rank_passes(&contestants, passes, &subjects, session.seed, progress);
-    bar.finish_and_clear();
-    let rows = rows.map_err(failed)?;
-
-    let document = serde_json::json!({
-        "truth": truth.name,
-        "n": indices.len(),
-        "reading": truth.reading.map(|reading| reading.to_string()),
-        "exact": arguments.exact,
-        "rows": rows,
-    });
-    if let (Some(mut file), Some(path)) = (save, &arguments.save) {
-        let text = serde_json::to_string_pretty(&document)?;
-        let written = file.set_len(0).and_then(|()| writeln!(file, "{text}"));
-        written.with_context(|| format!("--save {}", path.display()))?;
-    }
-    let table = RankTable::new(&rows);
+fn print(
+    session: &Session,
+    format: RankFormatArgument,
+    truth: &GroundTruth,
+    ranking: &Ranking,
+) -> Result<()> {
+    let table = RankTable::new(&ranking.rows);
     let out = &mut std::io::stdout().lock();
-    match arguments.format {
-        _ if session.json => print_json(&document)?,
-        RankFormatArgument::Json => print_json(&document)?,
+    match format {
+        _ if session.json => print_json(ranking)?,
+        RankFormatArgument::Json => print_json(ranking)?,
         RankFormatArgument::Csv => table.write_csv(out)?,
         RankFormatArgument::Markdown => table.write_markdown(out)?,
         RankFormatArgument::Table => {
             session.report.note(format_args!(
                 "{}: {} architectures against {}{}",
                 truth.name,
-                indices.len(),
+                ranking.n,
                 truth.metric,
                 if truth.lower_is_better {
                     ", turned so that larger is better"
@@ -104,7 +75,7 @@ pub fn run(session: &Session, arguments: &Rank) -> Result<()> {
             table.write_text(out)?;
         }
     }
-    for row in rows.iter().filter(|row| row.undefined > 0) {
+    for row in ranking.rows.iter().filter(|row| row.undefined > 0) {
         session.report.warn(format_args!(
             "{}: not a finite number on {} architectures, so not ranked",
             row.proxy, row.undefined
@@ -156,96 +127,4 @@ fn writable(path: &Path) -> Result<File> {
             path.display()
         ))
     })
-}
-
-/// What every pass has to score.
-struct Work<'a> {
-    session: &'a Session,
-    proxies: &'a [Proxy],
-    /// Whether whole tensors are asked for where traces would do.
-    exact: bool,
-    source: String,
-    ids: &'a [String],
-    architectures: &'a [Architecture],
-    indices: &'a [usize],
-}
-
-impl Work<'_> {
-    /// The scores of every proxy in one pass: from traces, and in a second go over
-    /// the networks those that no trace gives, each charged an equal share of its
-    /// time, and timed alone.
-    fn scores(&self, workbench: &Workbench) -> Result<PassScores> {
-        let is_whole = |proxy: &Proxy| {
-            proxy.formula.needs_whole_tensors() || (self.exact && proxy.needs_network())
-        };
-        let (whole, traced): (Vec<Proxy>, Vec<Proxy>) =
-            self.proxies.iter().cloned().partition(is_whole);
-
-        let mut exact = Vec::new();
-        let mut seconds = Vec::new();
-        if !whole.is_empty() {
-            let architectures: Vec<Architecture> = (self.indices.iter())
-                .map(|&i| self.architectures[i].clone())
-                .collect();
-            let ids: Vec<String> = self.indices.iter().map(|&i| self.ids[i].clone()).collect();
-            let start = Instant::now();
-            exact = (self.session).exact_scores(workbench, &ids, &architectures, &whole)?;
-            let total = start.elapsed().as_secs_f64() / whole.len() as f64;
-            let alone = self.alone(workbench, &ids, &architectures, &whole)?;
-            seconds = alone
-                .into_iter()
-                .map(|each| Seconds { total, each })
-                .collect();
-        }
-        let mut exact = exact.into_iter().zip(seconds);
-        let traces = match traced.is_empty() {
-            true => Vec::new(),
-            false => self.session.traces(
-                workbench,
-                &self.source,
-                self.ids,
-                self.architectures,
-                &traced,
-            )?,
-        };
-        let evaluator = Evaluator::new(&traces);
-        let mut pass = PassScores::default();
-        for proxy in self.proxies {
-            match is_whole(proxy).then(|| exact.next()).flatten() {
-                Some((scores, seconds)) => pass.add(proxy, scores, seconds),
-                None => pass
-                    .add_traced(proxy, &evaluator, self.indices)
-                    .map_err(failed)?,
-            }
-        }
-        Ok(pass)
-    }
-
-    /// The seconds that each proxy takes by itself on the architecture of median
-    /// size.
-    fn alone(
-        &self,
-        workbench: &Workbench,
-        ids: &[String],
-        architectures: &[Architecture],
-        proxies: &[Proxy],
-    ) -> Result<Vec<f64>> {
-        let mut order: Vec<usize> = (0..architectures.len()).collect();
-        order.sort_by_key(|&i| architectures[i].parameters().total());
-        let Some(&median) = order.get(order.len() / 2) else {
-            return Ok(Vec::new());
-        };
-        let (ids, architectures) = (&ids[median..=median], &architectures[median..=median]);
-        let bar = self.session.report.bar("timing", proxies.len() as u64);
-        let time = |proxy: &Proxy| {
-            let (proxy, cancel) = (std::slice::from_ref(proxy), &self.session.cancel);
-            let start = Instant::now();
-            (workbench.exact_scores(ids, architectures, proxy, &|_| (), cancel)).map_err(failed)?;
-            bar.inc(1);
-            Ok(start.elapsed().as_secs_f64())
-        };
-        let times = proxies.iter().map(time).collect();
-        bar.finish_and_clear();
-        times
-    }
 }

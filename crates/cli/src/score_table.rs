@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use lpzero::Repeats;
+use lpzero::Scores;
 use parquet::data_type::{ByteArray, ByteArrayType, DoubleType};
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
@@ -13,25 +13,8 @@ use parquet::schema::parser::parse_message_type;
 use super::arguments::FormatArgument;
 use super::failure::Failure;
 
-/// One score per architecture and proxy.
-pub struct ScoreTable {
-    /// Architectures, as the ground truth or the command line names them.
-    pub ids: Vec<String>,
-    /// Proxies, as the user named them.
-    pub proxies: Vec<String>,
-    /// Scores by proxy, then architecture; NaN where a proxy is not defined.
-    pub columns: Vec<Vec<f64>>,
-    /// Where scores are means over several passes.
-    pub spread: Option<Spread>,
-}
-
-/// How far scores spread over passes.
-pub struct Spread {
-    /// The passes.
-    pub repeats: Repeats,
-    /// Standard deviations by proxy, then architecture.
-    pub columns: Vec<Vec<f64>>,
-}
+/// Scores, ready to be printed.
+pub struct ScoreTable(pub Scores);
 
 impl ScoreTable {
     /// Writes the table to standard output.
@@ -58,11 +41,11 @@ impl ScoreTable {
 
     /// Every column with its name: scores, then `<proxy>_spread` of each.
     fn named_columns(&self) -> impl Iterator<Item = (String, &Vec<f64>)> {
-        let spreads = self.spread.iter().flat_map(|spread| {
-            let names = self.proxies.iter().map(|proxy| format!("{proxy}_spread"));
-            names.zip(&spread.columns)
+        let spreads = self.0.spread.iter().flat_map(|spread| {
+            let names = self.0.proxies.iter().map(|proxy| format!("{proxy}_spread"));
+            names.zip(spread)
         });
-        let scores = self.proxies.iter().cloned().zip(&self.columns);
+        let scores = self.0.proxies.iter().cloned().zip(&self.0.columns);
         scores.chain(spreads)
     }
 
@@ -73,7 +56,7 @@ impl ScoreTable {
 
     fn rows(&self) -> impl Iterator<Item = (&String, impl Iterator<Item = f64>)> {
         let cells = move |row: usize| self.named_columns().map(move |(_, column)| column[row]);
-        (self.ids.iter().enumerate()).map(move |(row, id)| (id, cells(row)))
+        (self.0.ids.iter().enumerate()).map(move |(row, id)| (id, cells(row)))
     }
 
     /// One row of columns by proxy. JSON has no NaN: an undefined number is
@@ -81,7 +64,7 @@ impl ScoreTable {
     fn by_proxy(&self, columns: &[Vec<f64>], row: usize) -> serde_json::Value {
         let number = |x: f64| serde_json::json!(x.is_finite().then_some(x));
         let numbers = columns.iter().map(|column| number(column[row]));
-        let fields: serde_json::Map<_, _> = self.proxies.iter().cloned().zip(numbers).collect();
+        let fields: serde_json::Map<_, _> = self.0.proxies.iter().cloned().zip(numbers).collect();
         fields.into()
     }
 
@@ -111,18 +94,18 @@ impl ScoreTable {
 
     fn to_json(&self) -> serde_json::Value {
         let row = |(row, id): (usize, &String)| {
-            let scores = self.by_proxy(&self.columns, row);
+            let scores = self.by_proxy(&self.0.columns, row);
             let mut json = serde_json::json!({ "id": id, "scores": scores });
-            if let Some(spread) = &self.spread {
-                json["spread"] = self.by_proxy(&spread.columns, row);
+            if let Some(spread) = &self.0.spread {
+                json["spread"] = self.by_proxy(spread, row);
             }
             json
         };
-        let rows: Vec<_> = self.ids.iter().enumerate().map(row).collect();
-        let mut json = serde_json::json!({ "proxies": self.proxies, "rows": rows });
-        if let Some(Spread { repeats, .. }) = self.spread {
-            json["inits"] = repeats.inits.into();
-            json["batches"] = repeats.batches.into();
+        let rows: Vec<_> = self.0.ids.iter().enumerate().map(row).collect();
+        let mut json = serde_json::json!({ "proxies": self.0.proxies, "rows": rows });
+        if self.0.spread.is_some() {
+            json["inits"] = self.0.repeats.inits.into();
+            json["batches"] = self.0.repeats.batches.into();
         }
         json
     }
@@ -151,6 +134,7 @@ impl ScoreTable {
         let mut group = writer.next_row_group()?;
         let mut column = group.next_column()?.context("the id column")?;
         let ids: Vec<ByteArray> = self
+            .0
             .ids
             .iter()
             .map(|id| ByteArray::from(id.as_str()))
@@ -176,29 +160,33 @@ impl ScoreTable {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use lpzero::Repeats;
     use parquet::file::reader::{FileReader, SerializedFileReader};
     use parquet::record::RowAccessor;
 
-    fn table() -> ScoreTable {
-        ScoreTable {
+    fn scores() -> Scores {
+        Scores {
             ids: vec!["a".into(), "b".into()],
             proxies: vec!["params".into(), "sum[ffn, out](l2(G))".into()],
             columns: vec![vec![13_330_176.0, 5.0], vec![0.1, f64::NAN]],
             spread: None,
+            repeats: Repeats::ONE,
         }
     }
 
+    fn table() -> ScoreTable {
+        ScoreTable(scores())
+    }
+
     fn table_with_spread() -> ScoreTable {
-        ScoreTable {
-            spread: Some(Spread {
-                repeats: Repeats {
-                    inits: 2,
-                    batches: 3,
-                },
-                columns: vec![vec![0.0, 0.0], vec![0.5, f64::NAN]],
-            }),
-            ..table()
-        }
+        ScoreTable(Scores {
+            spread: Some(vec![vec![0.0, 0.0], vec![0.5, f64::NAN]]),
+            repeats: Repeats {
+                inits: 2,
+                batches: 3,
+            },
+            ..scores()
+        })
     }
 
     #[test]

@@ -21,7 +21,7 @@ use super::arguments::{RecipeArguments, Train};
 use super::failure::Failure;
 use super::folder::Folder;
 use super::output::print_json;
-use super::session::{Session, failed, reading};
+use super::session::{Session, failed};
 
 /// Everything that a training is a function of, as kept in its folder.
 #[derive(Debug, Serialize, Deserialize)]
@@ -207,7 +207,7 @@ fn configuration(session: &Session, arguments: &Train) -> Result<Configuration> 
     let architecture = match (architecture, &arguments.architecture) {
         (Some(architecture), _) => architecture,
         (None, Some(path)) => {
-            let reading = reading(arguments.truth.layout.reading);
+            let reading = arguments.truth.layout.reading.into();
             read_architecture(path, reading).map_err(|error| failed(error.into()))?
         }
         (None, None) => {
@@ -375,25 +375,10 @@ fn train(session: &Session, configuration: &Configuration, folder: Option<&Folde
     })?;
 
     let seconds = start.elapsed().as_secs_f64();
-    let floor = match architecture.kind {
-        Kind::Decoder => validation_floor(recipe, &*batches),
-        // A masked token has a future to be told from.
-        Kind::Encoder => None,
-    };
-    let curve = training.curve();
+    let updates = recipe.steps - begun;
     let report = Report {
-        parameters: architecture.parameters().total(),
-        seed: *seed,
-        steps: recipe.steps,
-        tokens: recipe.tokens(),
-        loss: curve.0.last().map(|point| point.loss),
-        validation_loss: curve.validation(),
-        entropy_floor: floor,
-        seconds,
-        tokens_per_second: recipe.tokens() as f64 * (recipe.steps - begun) as f64
-            / recipe.steps as f64
-            / seconds,
         out: folder.map(|folder| folder.path().to_owned()),
+        ..Report::of(configuration, &training, &*batches, updates, seconds)
     };
     if let Some(folder) = folder {
         write_results(folder, configuration, &training, &report)?;
@@ -402,6 +387,43 @@ fn train(session: &Session, configuration: &Configuration, folder: Option<&Folde
         return print_json(&report);
     }
     print(&report)
+}
+
+impl Report {
+    /// The report of a training whose last `updates` took `seconds`.
+    fn of(
+        configuration: &Configuration,
+        training: &Training<'_>,
+        batches: &dyn Batches,
+        updates: u64,
+        seconds: f64,
+    ) -> Self {
+        let Configuration {
+            seed,
+            architecture,
+            recipe,
+            ..
+        } = configuration;
+        let curve = training.curve();
+        Self {
+            parameters: architecture.parameters().total(),
+            seed: *seed,
+            steps: recipe.steps,
+            tokens: recipe.tokens(),
+            loss: curve.0.last().map(|point| point.loss),
+            validation_loss: curve.validation(),
+            entropy_floor: match architecture.kind {
+                Kind::Decoder => validation_floor(recipe, batches),
+                // A masked token has a future to be told from.
+                Kind::Encoder => None,
+            },
+            seconds,
+            tokens_per_second: recipe.tokens() as f64 * updates as f64
+                / recipe.steps as f64
+                / seconds,
+            out: None,
+        }
+    }
 }
 
 fn write_results(

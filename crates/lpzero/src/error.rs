@@ -1,5 +1,7 @@
 //! What can go wrong between a ground truth and a report.
 
+use lpzero_search::Report;
+
 use crate::text::TextError;
 
 /// Errors of the whole pipeline, each with what the crate below says.
@@ -47,6 +49,76 @@ pub enum Error {
     /// A search or a statistic is not possible on these data.
     #[error(transparent)]
     Search(#[from] lpzero_search::Error),
+    /// A search was stopped before its end.
+    #[error("{}", interrupted(report.as_deref()))]
+    SearchInterrupted {
+        /// What it knows so far, if anything: no more than the search and validation
+        /// splits say.
+        report: Option<Box<Report>>,
+    },
+    /// An architecture search was stopped before its end.
+    #[error("interrupted after {evaluated} architectures")]
+    NasInterrupted {
+        /// Architectures that were scored.
+        evaluated: u64,
+    },
+    /// The best choice of every block cannot be solved for.
+    #[error(
+        "{proxy} does not add over sites; expected a sum or mean over sites (`lpzero proxies \
+         NAME` tells)"
+    )]
+    DoesNotAdd {
+        /// The proxy.
+        proxy: String,
+    },
+    /// A file of the front cannot be written.
+    #[error("{}: cannot be written: {source}", path.display())]
+    Unwritable {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// An architecture of the front is not what was written or looked up.
+    #[error("{}: {reason}", path.display())]
+    NotKept {
+        /// The file, or the id of the architecture.
+        path: std::path::PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// An ablation was stopped before its end.
+    #[error("interrupted after {finished} of {total} searches")]
+    AblationInterrupted {
+        /// Searches that were done.
+        finished: usize,
+        /// All.
+        total: usize,
+    },
+    /// Splits are given for another number of ground truths.
+    #[error("given {given} times; expected once, or once for each of {expected} ground truths")]
+    Splits {
+        /// How many were given.
+        given: usize,
+        /// How many ground truths there are.
+        expected: usize,
+    },
+    /// A file or folder does not hold the formulas that it should.
+    #[error("{text}: {message}; expected {expected}")]
+    NoFormulas {
+        /// How it was asked for.
+        text: String,
+        /// What is wrong.
+        message: String,
+        /// What would do.
+        expected: &'static str,
+    },
+    /// Two proxies have one name.
+    #[error("{name}: given twice")]
+    GivenTwice {
+        /// The name.
+        name: String,
+    },
     /// A training failed.
     #[error(transparent)]
     Train(#[from] lpzero_train::Error),
@@ -115,11 +187,22 @@ impl Error {
             Self::Search(lpzero_search::Error::Journal(error)) => error.is_input(),
             Self::Train(error) => error.is_input(),
             Self::ArchitectureSearch(error) => error.is_input(),
-            Self::Trace(_) | Self::Threads(_) | Self::Recount { .. } | Self::Interrupted { .. } => {
-                false
-            }
+            Self::Trace(_)
+            | Self::Threads(_)
+            | Self::Recount { .. }
+            | Self::Interrupted { .. }
+            | Self::SearchInterrupted { .. }
+            | Self::AblationInterrupted { .. }
+            | Self::NasInterrupted { .. }
+            | Self::Unwritable { .. }
+            | Self::NotKept { .. } => false,
             _ => true,
         }
+    }
+
+    /// Whether the journal of a search cannot be used.
+    pub(crate) fn is_journal(&self) -> bool {
+        matches!(self, Self::Search(lpzero_search::Error::Journal(_)))
     }
 
     /// Whether the work was cancelled; what was finished is kept.
@@ -129,6 +212,9 @@ impl Error {
             Self::Trace(lpzero_trace::Error::Cancelled { .. })
                 | Self::Train(lpzero_train::Error::Cancelled)
                 | Self::Interrupted { .. }
+                | Self::SearchInterrupted { .. }
+                | Self::AblationInterrupted { .. }
+                | Self::NasInterrupted { .. }
         )
     }
 
@@ -154,4 +240,19 @@ impl Error {
             other => Self::Trace(other),
         }
     }
+}
+
+/// How far a search was when it was stopped.
+fn interrupted(report: Option<&Report>) -> String {
+    let Some(report) = report else {
+        return "interrupted".to_owned();
+    };
+    let space = report.space.as_ref();
+    let share = space.map(|space| format!(" ({:.1} % of the space)", 100.0 * space.done));
+    format!(
+        "interrupted after {} formulas{}, the best so far is {}",
+        report.counts.evaluated,
+        share.unwrap_or_default(),
+        report.best.formula
+    )
 }

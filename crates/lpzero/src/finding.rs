@@ -85,7 +85,7 @@ const SHORTLIST: usize = 24;
 
 /// A search for a proxy on one or several ground truths.
 #[derive(Clone, Copy)]
-pub struct Finder<'a> {
+pub(crate) struct Finder<'a> {
     /// Where there are several, the formula is wanted that does best on the one
     /// that it does worst on.
     pub grounds: &'a [Ground<'a>],
@@ -94,21 +94,21 @@ pub struct Finder<'a> {
     /// How to search.
     pub settings: &'a Settings,
     /// What formulas are not made of, although traces have it.
-    pub withheld: Withheld<'a>,
+    pub withheld: &'a Withheld,
 }
 
 /// Inputs that a search is to do without; nothing, by default.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Withheld<'a> {
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Withheld {
     /// Symbols.
-    pub symbols: &'a [Symbol],
+    pub symbols: Vec<Symbol>,
     /// Whether scalars of the network (counts, the loss) are withheld, all of them.
     pub scalars: bool,
 }
 
 /// A ground truth, ready to be searched on.
 #[derive(Clone, Copy)]
-pub struct Ground<'a> {
+pub(crate) struct Ground<'a> {
     /// Architectures and their trained scores.
     pub truth: &'a GroundTruth,
     /// One trace per entry of the ground truth.
@@ -150,7 +150,7 @@ impl<'a> Columns<'a> {
 
 /// Scores formulas on whole tensors: given the number of a ground truth, by
 /// formula, then entry of the ground truth.
-pub type ExactScores<'a> = dyn FnMut(usize, &[Node]) -> Result<Vec<Vec<f64>>, Error> + 'a;
+pub(crate) type ExactScores<'a> = dyn FnMut(usize, &[Node]) -> Result<Vec<Vec<f64>>, Error> + 'a;
 
 impl Finder<'_> {
     /// Searches on one part of each ground truth, selects with another and tests
@@ -183,9 +183,9 @@ impl Finder<'_> {
             .map(|(ground, columns)| columns.benchmark(ground, &columns.evaluator))
             .collect();
         let Withheld { symbols, scalars } = self.withheld;
-        let vocabulary = Vocabulary::shared(&vocabularies).without(symbols, scalars);
+        let vocabulary = Vocabulary::shared(&vocabularies).without(symbols, *scalars);
         // What the traces lack is for the search to find out; what is withheld, they have.
-        let withholds = scalars || !symbols.is_empty();
+        let withholds = *scalars || !symbols.is_empty();
         let seeds: Vec<Node> = (self.seeds.iter())
             .filter(|seed| !withholds || vocabulary.covers(seed))
             .cloned()

@@ -1,32 +1,52 @@
-//! Find zero-cost proxies for language models.
+//! Find zero-cost proxies for language models: formulas over weights, gradients and
+//! activations of an untrained transformer that rank architectures by the quality they
+//! reach once trained.
 //!
-//! This crate ties the others together: a [`Workbench`] runs every network of
-//! a ground truth once and keeps what that left (its *traces*); [`rank`] says
-//! how well proxies rank the architectures; [`lpzero_search`] finds better
-//! ones. The `lpzero` command is a thin layer over this crate.
+//! ```
+//! use lpzero::{Proxy, SearchOptions, Study, search::budget::Budget};
+//!
+//! fn main() -> Result<(), lpzero::Error> {
+//!     let study = Study::open("tiny")?; // a name, or the path of a benchmark
+//!     let mut options = SearchOptions::default();
+//!     options.settings.budget = Budget::Evaluations(200);
+//!     let found = study.search(&options)?.report;
+//!     println!("{}  test tau {:?}", found.best.formula, found.verdict.test.tau);
+//!     let proxies = [Proxy::parse("params")?, Proxy::parse(&found.best.formula)?];
+//!     for row in &study.rank(&proxies)?[0].rows {
+//!         println!("{}  tau {:?}", row.proxy, row.tau);
+//!     }
+//!     Ok(())
+//! }
+//! ```
+//!
+//! [`Study`] is the front door: ground truths, and what can be asked about them. Every
+//! network is run once, by a [`Workbench`]; every formula is evaluated on what that one
+//! run left behind. The crates below are re-exported under their names.
 #![forbid(unsafe_code)]
 
 pub mod ablation;
-mod architecture_search;
 pub mod audit;
 mod error;
 mod exact;
 mod finding;
 pub mod likelihood;
+mod networks;
 mod proxy;
 mod ranking;
 mod repeats;
+mod saved;
+mod scores;
 mod sensitivity;
+pub mod shapes;
+mod study;
 mod supernet;
 pub mod text;
+mod watch;
 mod workbench;
 
-pub use architecture_search::{LATENCY_PASSES, ProxyScorer, latency, verify};
 pub use error::Error;
 pub use exact::run_passes;
-pub use finding::{
-    ExactScores, Finder, Ground, Withheld, baselines, kinds, split, unfitted_proxies,
-};
+pub use finding::{Withheld, baselines, kinds, split, unfitted_proxies};
 pub use lpzero_arch as arch;
 pub use lpzero_nas as nas;
 pub use lpzero_nn as nn;
@@ -35,10 +55,16 @@ pub use lpzero_search as search;
 pub use lpzero_trace as trace;
 pub use lpzero_train as train;
 pub use lpzero_truth as truth;
+pub use networks::Networks;
 pub use proxy::Proxy;
-pub use ranking::{
-    Contestant, Difference, PassScores, RankRow, Seconds, Stability, Subjects, rank, rank_passes,
-};
+pub use ranking::{Difference, RankRow, Stability};
 pub use repeats::{PassMoments, Repeats, Repetition};
+pub use saved::{FRONT, REPORT, front_of};
+pub use scores::Scores;
+pub use study::{
+    Ablation, AblationOptions, Keeping, RankOptions, Ranking, SearchOptions, SearchReport,
+    SearchSeconds, SplitSizes, Splits, Study,
+};
 pub use supernet::{Restricted, SubNetworkScorer, Supernet, SupernetWeights, one_budget};
-pub use workbench::{Candidates, Pass, Traced, Workbench};
+pub use watch::{Event, Task, Watch};
+pub use workbench::{Pass, Workbench};

@@ -106,7 +106,7 @@ fn is_zero(count: &usize) -> bool {
 
 /// What has a row: a proxy, or the product of the ranks that several give.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Contestant {
+pub(crate) struct Contestant {
     /// As the user named it.
     pub name: String,
     /// Its formula, or what stands for one.
@@ -146,7 +146,7 @@ impl Contestant {
 /// The architectures that proxies are ranked on, and what is known of them
 /// without a network.
 #[derive(Clone, Debug)]
-pub struct Subjects {
+pub(crate) struct Subjects {
     /// Trained scores, larger is better.
     scores: Vec<f64>,
     /// Depth and width, as text.
@@ -175,17 +175,12 @@ impl Subjects {
             depth2_width: count("depth2_width"),
         }
     }
-
-    /// How many there are.
-    pub fn count(&self) -> usize {
-        self.scores.len()
-    }
 }
 
 /// What every proxy says of one pass: scores by proxy, then architecture, turned
 /// so that larger is better. Proxies are added in their order.
 #[derive(Clone, Debug, Default)]
-pub struct PassScores {
+pub(crate) struct PassScores {
     columns: Vec<Vec<f64>>,
     /// Time by proxy.
     seconds: Vec<Seconds>,
@@ -193,7 +188,7 @@ pub struct PassScores {
 
 /// What scoring took.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Seconds {
+pub(crate) struct Seconds {
     /// All architectures; a share, where proxies were scored together.
     pub total: f64,
     /// One architecture.
@@ -267,44 +262,14 @@ impl PassScores {
     }
 }
 
-/// One row per proxy by traces alone, on the architectures of a ground truth in
-/// `indices`; `traces` are those of all its entries. A proxy is called data-free
-/// where no network takes part ([`Workbench::data_free`](crate::Workbench::data_free)
-/// finds out more). Intervals of all rows come from the same resamples, drawn by
-/// `seed`.
+/// One row per contestant by the mean of the scores of several passes, which are those
+/// of the repeats; contestants are in the order of their columns. Intervals of all rows
+/// come from the same resamples, drawn by `seed`.
 ///
 /// # Errors
 ///
-/// Fewer than two architectures, or a formula that is not a score.
-pub fn rank(
-    proxies: &[Proxy],
-    traces: &[Trace],
-    truth: &GroundTruth,
-    indices: &[usize],
-    seed: u64,
-    progress: impl FnMut(usize),
-) -> Result<Vec<RankRow>, Error> {
-    let evaluator = Evaluator::new(traces);
-    let mut pass = PassScores::default();
-    for proxy in proxies {
-        pass.add_traced(proxy, &evaluator, indices)?;
-    }
-    let subjects = Subjects::new(truth, indices);
-    let contestants: Vec<Contestant> = proxies
-        .iter()
-        .map(|proxy| Contestant::proxy(proxy, !proxy.needs_network()))
-        .collect();
-    let passes = (&[pass][..], Repeats::ONE);
-    rank_passes(&contestants, passes, &subjects, seed, progress)
-}
-
-/// [`rank`] by the mean of the scores of several passes, which are those of the
-/// repeats; contestants are in the order of their columns.
-///
-/// # Errors
-///
-/// As [`rank`].
-pub fn rank_passes(
+/// Fewer than two architectures.
+pub(crate) fn rank_passes(
     contestants: &[Contestant],
     (passes, repeats): (&[PassScores], Repeats),
     subjects: &Subjects,

@@ -1,13 +1,9 @@
 //! Whether a score follows from the network alone, found by trying.
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-
-use lpzero_arch::Architecture;
 use lpzero_nn::Objective;
-use lpzero_trace::{NetworkScalar, Progress, Trace};
+use lpzero_trace::{NetworkScalar, Trace};
 
-use crate::{Error, Pass, Proxy, Repetition, Workbench};
+use crate::{Error, Networks, Pass, Proxy, Repetition, Workbench};
 
 /// Architectures that are tried: what depends on data does so on the first.
 const TRIED: usize = 3;
@@ -22,27 +18,19 @@ impl Workbench {
     /// # Errors
     ///
     /// As [`exact_scores`](Self::exact_scores).
-    pub fn data_free(
-        &self,
-        ids: &[String],
-        architectures: &[Architecture],
-        proxies: &[Proxy],
-        progress: &(dyn Fn(Progress) + Sync),
-        cancel: &AtomicBool,
-    ) -> Result<Vec<bool>, Error> {
+    pub fn data_free(&self, networks: &Networks, proxies: &[Proxy]) -> Result<Vec<bool>, Error> {
         let size = |&i: &usize| {
-            let scalars = Trace::data_free(&architectures[i]).scalars;
+            let scalars = Trace::data_free(&networks.architectures()[i]).scalars;
             scalars[NetworkScalar::Params as usize] as u64
         };
-        let mut order: Vec<usize> = (0..architectures.len()).collect();
+        let mut order: Vec<usize> = (0..networks.len()).collect();
         order.sort_by_cached_key(size);
         order.truncate(TRIED);
-        let ids: Vec<String> = order.iter().map(|&i| ids[i].clone()).collect();
-        let smallest: Vec<Architecture> = order.iter().map(|&i| architectures[i].clone()).collect();
+        let smallest = networks.subset(order);
 
         let scores = |objective, batch| {
-            let varied = self.varied(objective, batch);
-            varied.exact_scores(&ids, &smallest, proxies, progress, cancel)
+            self.varied(objective, batch)
+                .exact_scores(&smallest, proxies)
         };
         let own = self.pass().objective;
         let pairs = [
@@ -70,6 +58,9 @@ impl Workbench {
             batches: 2,
             ..self.repetition()
         };
-        Self::on(Arc::clone(self.pool()), None, self.seed(), pass, repetition)
+        (self.clone())
+            .with_pass(pass)
+            .with_repetition(repetition)
+            .with_watch(self.watch().silent())
     }
 }

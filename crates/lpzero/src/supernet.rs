@@ -2,17 +2,17 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use lpzero_arch::{Adapters, Architecture, Block, Genotype, Space};
 use lpzero_nas::{BlockChoices, Bound, Candidate, Cost, Costs, Scorer, Solution, architecture_id};
 use lpzero_nn::{Adapted, BlockPrefix, Layout, Objective, Prefixes, Seeded};
 use lpzero_proxy::{AddedAggregate, Node, PartialVisitor, Partials, sum_over_sites};
-use lpzero_trace::{NetworkScalar, Progress, Trace, Weights};
+use lpzero_trace::{NetworkScalar, Trace, Weights};
 
-use crate::{Candidates, Error, Proxy, Workbench};
+use crate::{Error, Networks, Proxy, Workbench};
 
 /// Where the weights of a super-network come from.
+#[derive(Clone)]
 pub enum SupernetWeights {
     /// Drawn by the seed of the workbench.
     Seeded,
@@ -154,8 +154,6 @@ impl<'a> Supernet<'a> {
         &self,
         workbench: &Workbench,
         proxies: &[Proxy],
-        progress: &(dyn Fn(Progress) + Sync),
-        cancel: &AtomicBool,
     ) -> Result<Restricted, Error> {
         let mut formulas: Vec<Node> = proxies.iter().map(|p| p.formula.clone()).collect();
         let mut added = Vec::with_capacity(proxies.len());
@@ -196,16 +194,12 @@ impl<'a> Supernet<'a> {
                 reason: reason.to_string(),
             }
         })?;
-        let ids = [self.space.name.clone()];
-        let weights = [Some(self.weights(&self.whole, workbench)?)];
-        let candidates = Candidates {
-            ids: &ids,
-            architectures: std::slice::from_ref(&self.whole),
-            weights: &weights,
-        };
+        let mut networks = Networks::new();
+        let weights = self.weights(&self.whole, workbench)?;
+        networks.add_weighted(self.space.name.clone(), self.whole.clone(), weights);
         let fresh = |_: &Architecture| visitor.clone();
         let finish = |visitor: PartialVisitor, loss| (Arc::new(visitor.finish()), loss);
-        let rows = workbench.visit(candidates, fresh, finish, progress, cancel)?;
+        let rows = workbench.visit("running the super-network", &networks, fresh, finish)?;
         // One network, one row.
         let [(partials, loss)] = &rows[..] else {
             unreachable!("as many rows as networks");
@@ -325,8 +319,6 @@ pub struct SubNetworkScorer<'a> {
     pub restricted: Option<&'a Restricted>,
     /// What scores; turned so that larger is better.
     pub proxy: &'a Proxy,
-    /// Set from elsewhere to stop.
-    pub cancel: &'a AtomicBool,
 }
 
 impl Scorer for SubNetworkScorer<'_> {
@@ -337,31 +329,24 @@ impl Scorer for SubNetworkScorer<'_> {
         ids: &[String],
         architectures: &[Architecture],
     ) -> Result<Vec<f64>, Error> {
-        crate::architecture_search::check(self.cancel, ids.len())?;
+        crate::shapes::check(self.workbench.watch(), ids.len())?;
         let sign = f64::from(self.proxy.sign);
         if let Some(restricted) = self.restricted {
             let scores = architectures.iter();
             return Ok(scores.map(|a| sign * restricted.scores(a)[0]).collect());
         }
-        let weights = |part| (self.supernet.weights(part, self.workbench)).map(Some);
-        let weights: Vec<_> = architectures
-            .iter()
-            .map(weights)
-            .collect::<Result<_, _>>()?;
-        let candidates = Candidates {
-            ids,
-            architectures,
-            weights: &weights,
-        };
+        let mut networks = Networks::new();
+        for (id, part) in ids.iter().zip(architectures) {
+            let weights = self.supernet.weights(part, self.workbench)?;
+            networks.add_weighted(id, part.clone(), weights);
+        }
         let proxies = std::slice::from_ref(self.proxy);
-        let scores = self
-            .workbench
-            .scores(candidates, proxies, &|_| (), self.cancel)?;
+        let scores = (self.workbench).exact_scores_telling(&networks, proxies, &|_| ())?;
         Ok(scores.into_iter().flatten().map(|s| sign * s).collect())
     }
 
     fn latency(&mut self, id: &str, architecture: &Architecture) -> Result<f64, Error> {
-        crate::latency(self.workbench, id, architecture)
+        crate::shapes::latency(self.workbench, id, architecture)
     }
 }
 

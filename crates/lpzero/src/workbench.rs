@@ -2,19 +2,18 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use lpzero_arch::Architecture;
 use lpzero_nn::{Objective, Visitor};
 use lpzero_proxy::{Evaluator, ExactVisitor, Node, TypeError};
 use lpzero_trace::{
-    CacheWarning, DEFAULT_MEMORY, NetworkScalar, Progress, Resources, Tokens, Trace, TraceCache,
-    TraceSpec, Weights, build_traces, visit_networks, visit_passes,
+    DEFAULT_MEMORY, NetworkScalar, Progress, Resources, Tokens, Trace, TraceCache, TraceSpec,
+    build_traces, visit_networks, visit_passes,
 };
 use rayon::ThreadPool;
 
 use crate::exact::run_passes;
-use crate::{Error, Proxy, Repetition};
+use crate::{Error, Networks, PassMoments, Proxy, Repeats, Repetition, Scores, Watch};
 
 /// What the networks see and minimise during their one pass.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,8 +40,8 @@ impl Default for Pass {
     }
 }
 
-/// With what networks are run: threads, cache, seed, pass, and which repetition
-/// of it.
+/// With what networks are run: threads, cache, seed, pass, memory, and who watches.
+#[derive(Clone, Debug)]
 pub struct Workbench {
     pool: Arc<ThreadPool>,
     cache: Option<PathBuf>,
@@ -50,79 +49,67 @@ pub struct Workbench {
     pass: Pass,
     repetition: Repetition,
     memory: u64,
-}
-
-/// Architectures to score.
-#[derive(Clone, Copy)]
-pub struct Candidates<'a> {
-    /// Their names in errors.
-    pub ids: &'a [String],
-    /// The architectures.
-    pub architectures: &'a [Architecture],
-    /// Where the weights of each come from: seeded where there is none, as where the
-    /// list is empty.
-    pub weights: &'a [Option<Weights>],
-}
-
-/// Traces, with what went wrong on the way but did not stop it.
-#[derive(Debug)]
-pub struct Traced {
-    /// One trace per architecture, in their order.
-    pub traces: Vec<Trace>,
-    /// What the user should know about the cache.
-    pub warnings: Vec<CacheWarning>,
+    watch: Watch,
 }
 
 impl Workbench {
-    /// A workbench with `threads` threads (0 means one per core) that keeps
-    /// traces in the folder `cache`, if any.
+    /// A workbench with `threads` threads (0 means one per core), seed 0, the default
+    /// pass, no cache and nobody who watches.
     ///
     /// # Errors
     ///
     /// Where the system gives no threads.
-    pub fn new(
-        threads: usize,
-        cache: Option<PathBuf>,
-        seed: u64,
-        pass: Pass,
-    ) -> Result<Self, Error> {
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build()?;
-        let repetition = Repetition::default();
-        Ok(Self::on(Arc::new(pool), cache, seed, pass, repetition))
-    }
-
-    /// A workbench on threads that exist already.
-    pub(crate) fn on(
-        pool: Arc<ThreadPool>,
-        cache: Option<PathBuf>,
-        seed: u64,
-        pass: Pass,
-        repetition: Repetition,
-    ) -> Self {
-        Self {
-            pool,
-            cache,
-            seed,
-            pass,
-            repetition,
+    pub fn new(threads: usize) -> Result<Self, Error> {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+        Ok(Self {
+            pool: Arc::new(pool.build()?),
+            cache: None,
+            seed: 0,
+            pass: Pass::default(),
+            repetition: Repetition::default(),
             memory: DEFAULT_MEMORY,
-        }
+            watch: Watch::default(),
+        })
     }
 
-    /// From now on, networks that run at once take at most this many bytes together,
-    /// and one that would take more is streamed.
-    pub fn set_memory(&mut self, bytes: u64) {
-        self.memory = bytes;
+    /// Keeps traces in this folder, if any.
+    #[must_use]
+    pub fn with_cache(self, cache: Option<PathBuf>) -> Self {
+        Self { cache, ..self }
     }
 
-    /// From now on, traces and scores are those of another pass.
-    pub fn set_repetition(&mut self, repetition: Repetition) {
-        self.repetition = repetition;
+    /// Draws weights and minibatches by this seed.
+    #[must_use]
+    pub fn with_seed(self, seed: u64) -> Self {
+        Self { seed, ..self }
     }
 
-    /// What the networks see and minimise.
+    /// Shows networks this minibatch, under this loss.
+    #[must_use]
+    pub fn with_pass(self, pass: Pass) -> Self {
+        Self { pass, ..self }
+    }
+
+    /// Lets networks that run at once take at most this many bytes together; one that
+    /// would take more is streamed.
+    #[must_use]
+    pub fn with_memory(self, memory: u64) -> Self {
+        Self { memory, ..self }
+    }
+
+    /// Runs another of several passes.
+    #[must_use]
+    pub fn with_repetition(self, repetition: Repetition) -> Self {
+        Self { repetition, ..self }
+    }
+
+    /// Tells this watch what goes on, and stops when it says so.
+    #[must_use]
+    pub fn with_watch(self, watch: Watch) -> Self {
+        Self { watch, ..self }
+    }
+
+    /// The minibatch and loss.
     pub fn pass(&self) -> &Pass {
         &self.pass
     }
@@ -142,8 +129,12 @@ impl Workbench {
         self.seed
     }
 
-    /// What determines the traces of this workbench; `source` names the
-    /// ground truth for people.
+    /// Who is told what goes on.
+    pub fn watch(&self) -> &Watch {
+        &self.watch
+    }
+
+    /// The key of this workbench's traces; `source` names the ground truth for people.
     pub fn spec(&self, source: &str) -> TraceSpec {
         let Repetition { init, batch, .. } = self.repetition;
         TraceSpec {
@@ -160,92 +151,67 @@ impl Workbench {
         }
     }
 
-    /// The traces of architectures, out of the cache where it has them.
-    ///
-    /// `ids` name the architectures in errors.
+    /// Traces in the order of the networks, out of the cache where it has them.
+    /// Damage of the cache is a warning.
     ///
     /// # Errors
     ///
     /// What [`build_traces`] says, and an unusable cache folder.
-    pub fn traces(
-        &self,
-        source: &str,
-        ids: &[String],
-        architectures: &[Architecture],
-        progress: &(dyn Fn(Progress) + Sync),
-        cancel: &AtomicBool,
-    ) -> Result<Traced, Error> {
+    pub fn traces(&self, source: &str, networks: &Networks) -> Result<Vec<Trace>, Error> {
         let spec = self.spec(source);
-        let (cache, warnings) = match &self.cache {
+        let cache = match &self.cache {
             Some(folder) => {
                 let (cache, warnings) = TraceCache::open(folder, &spec).map_err(Error::Trace)?;
-                (Some(cache), warnings)
+                warnings.iter().for_each(|warning| self.watch.warn(warning));
+                Some(cache)
             }
-            None => (None, Vec::new()),
+            None => None,
         };
-        let resources = self.resources(cache.as_ref(), progress, cancel);
-        let traces = build_traces(architectures, &spec, resources)
-            .map_err(|error| Error::traced(error, ids))?;
-        Ok(Traced { traces, warnings })
+        let task = self.watch.task("tracing");
+        let progress = |progress| task.passes(progress);
+        let resources = self.resources(cache.as_ref(), networks, &progress);
+        build_traces(networks.architectures(), &spec, resources)
+            .map_err(|error| Error::traced(error, networks.ids()))
     }
 
-    /// Exact scores by proxy, then architecture: formulas are evaluated on the
-    /// whole tensors of one pass, not on a sketch. Where no proxy needs a
-    /// network, none is run.
+    /// Exact scores by proxy, then network: formulas are evaluated on the whole
+    /// tensors of one pass, not on a sketch. Where no proxy needs a network, none is
+    /// run.
     ///
     /// # Errors
     ///
     /// As [`traces`](Self::traces), and a formula that is not a score.
     pub fn exact_scores(
         &self,
-        ids: &[String],
-        architectures: &[Architecture],
+        networks: &Networks,
         proxies: &[Proxy],
-        progress: &(dyn Fn(Progress) + Sync),
-        cancel: &AtomicBool,
     ) -> Result<Vec<Vec<f64>>, Error> {
-        let candidates = Candidates {
-            ids,
-            architectures,
-            weights: &[],
-        };
-        self.scores(candidates, proxies, progress, cancel)
+        let task = self.watch.task("scoring");
+        self.exact_scores_telling(networks, proxies, &|progress| task.passes(progress))
     }
 
-    /// [`exact_scores`](Self::exact_scores) with weights that are there.
-    ///
-    /// # Errors
-    ///
-    /// As [`exact_scores`](Self::exact_scores).
-    pub fn scores(
+    /// [`exact_scores`](Self::exact_scores) as a part of another task.
+    pub(crate) fn exact_scores_telling(
         &self,
-        candidates: Candidates<'_>,
+        networks: &Networks,
         proxies: &[Proxy],
         progress: &(dyn Fn(Progress) + Sync),
-        cancel: &AtomicBool,
     ) -> Result<Vec<Vec<f64>>, Error> {
-        let Candidates {
-            ids,
-            architectures,
-            weights,
-        } = candidates;
         let formulas: Vec<Node> = proxies.iter().map(|proxy| proxy.formula.clone()).collect();
         let not_a_score = |error: TypeError| Error::Formula(error.to_string());
         let visitor = ExactVisitor::new(&formulas).map_err(not_a_score)?;
         if !proxies.iter().any(Proxy::needs_network) {
-            let free: Vec<Trace> = architectures.iter().map(Trace::data_free).collect();
+            let architectures = networks.architectures().iter();
+            let free: Vec<Trace> = architectures.map(Trace::data_free).collect();
             let evaluator = Evaluator::new(&free);
             let columns = formulas.iter().map(|formula| evaluator.all_scores(formula));
             return columns.collect::<Result<_, _>>().map_err(not_a_score);
         }
         let spec = self.spec("exact");
         let rows = visit_networks(
-            architectures,
+            networks.architectures(),
             &spec,
-            Resources {
-                weights,
-                ..self.resources(None, progress, cancel)
-            },
+            self.resources(None, networks, progress),
             |_| visitor.clone(),
             run_passes,
             |architecture, visitor, loss| {
@@ -254,50 +220,82 @@ impl Workbench {
                 visitor.finish(&scalars)
             },
         )
-        .map_err(|error| Error::traced(error, ids))?;
+        .map_err(|error| Error::traced(error, networks.ids()))?;
         let column = |index: usize| rows.iter().map(|row| row[index]).collect();
         Ok((0..proxies.len()).map(column).collect())
     }
 
-    /// One pass per architecture under a visitor of the caller's.
+    /// Exact scores by proxy, then network, as means over several passes, with their
+    /// spread where there are several.
+    ///
+    /// # Errors
+    ///
+    /// As [`exact_scores`](Self::exact_scores).
+    pub fn score(
+        &self,
+        networks: &Networks,
+        proxies: &[Proxy],
+        repeats: Repeats,
+    ) -> Result<Scores, Error> {
+        let task = self.watch.task("scoring");
+        let mut moments = PassMoments::default();
+        let mut columns = Vec::new();
+        for (repetition, done) in repeats.passes().zip(0u32..) {
+            let progress = |progress: Progress| {
+                let work = (f64::from(done) + progress.work) / f64::from(repeats.count());
+                task.passes(Progress { work, ..progress });
+            };
+            let workbench = self.clone().with_repetition(repetition);
+            columns = workbench.exact_scores_telling(networks, proxies, &progress)?;
+            moments.add(&columns);
+        }
+        let several = repeats.count() > 1;
+        Ok(Scores {
+            ids: networks.ids().to_vec(),
+            proxies: proxies.iter().map(|proxy| proxy.name.clone()).collect(),
+            columns: if several { moments.mean() } else { columns },
+            spread: several.then(|| moments.spread()),
+            repeats,
+        })
+    }
+
+    /// One pass per network under a visitor of the caller's.
     ///
     /// # Errors
     ///
     /// As [`traces`](Self::traces).
     pub fn visit<V: Visitor<f32>, T: Clone + Send>(
         &self,
-        candidates: Candidates<'_>,
+        task: &'static str,
+        networks: &Networks,
         visitor: impl Fn(&Architecture) -> V + Sync,
         finish: impl Fn(V, f64) -> T + Sync,
-        progress: &(dyn Fn(Progress) + Sync),
-        cancel: &AtomicBool,
     ) -> Result<Vec<T>, Error> {
+        let task = self.watch.task(task);
+        let progress = |progress| task.passes(progress);
         let rows = visit_passes(
-            candidates.architectures,
+            networks.architectures(),
             &self.spec("exact"),
-            Resources {
-                weights: candidates.weights,
-                ..self.resources(None, progress, cancel)
-            },
+            self.resources(None, networks, &progress),
             visitor,
             |_, visitor, loss| finish(visitor, loss),
         );
-        rows.map_err(|error| Error::traced(error, candidates.ids))
+        rows.map_err(|error| Error::traced(error, networks.ids()))
     }
 
     fn resources<'a>(
         &'a self,
         cache: Option<&'a TraceCache>,
+        networks: &'a Networks,
         progress: &'a (dyn Fn(Progress) + Sync),
-        cancel: &'a AtomicBool,
     ) -> Resources<'a> {
         Resources {
             pool: &self.pool,
             cache,
             memory: self.memory,
-            weights: &[],
+            weights: networks.weights(),
             progress,
-            cancel,
+            cancel: self.watch.flag(),
         }
     }
 }

@@ -5,7 +5,8 @@ use std::fmt;
 use lpzero_arch::{Architecture, Kind};
 
 /// The scalar that a pass computes and differentiates.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Objective {
     /// Mean cross-entropy in nats of each next token, through the
     /// architecture's own head. Needs a decoder with a head.

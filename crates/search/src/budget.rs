@@ -9,7 +9,8 @@ use crate::Journal;
 use crate::archive::Archive;
 
 /// How long to search.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Budget {
     /// So many iterations, each a batch of offspring (or of random formulas).
     Iterations(u64),

@@ -12,7 +12,8 @@ use crate::{Error, Vocabulary};
 pub const EXPONENTS: [f64; 5] = [0.25, 0.5, 1.0, 2.0, 3.0];
 
 /// Which formulas are drawn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Grammar {
     /// Arithmetic over aggregates and network scalars, products of powers first.
     #[default]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::bootstrap::Bootstrap;
 use crate::budget::Control;
@@ -14,7 +14,7 @@ use crate::statistics::{Correlation, compare, tau_within_groups, ties};
 use crate::{Baseline, Benchmark, Error, Problem, genetic, language, powers, random};
 
 /// A way to search.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Method {
     /// [`genetic::search`].
     #[default]

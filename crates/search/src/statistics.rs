@@ -14,7 +14,9 @@ use statrs::distribution::{ContinuousCDF, StudentsT};
 use crate::Error;
 
 /// A rank correlation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, serde::Serialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Correlation {
     /// Kendall's tau-b (Kendall 1945), which corrects for ties on both sides.

@@ -2,12 +2,24 @@
 
 use std::path::PathBuf;
 
+use crate::Known;
+
 /// Why a ground truth could not be read or written. One clear sentence each.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A file or a value in it is wrong, described where it was read.
     #[error(transparent)]
     Input(#[from] lpzero_arch::Error),
+    /// A published ground truth is in none of the data folders.
+    #[error(
+        "{}: known, but not on this machine; expected its path, or a data folder that has it \
+         as {} ({}, published at {})",
+        known.name, known.location, known.layout, known.published
+    )]
+    NotHere {
+        /// The ground truth.
+        known: &'static Known,
+    },
     /// The file holds no architecture.
     #[error("{}: holds no architectures, expected at least one", path.display())]
     Empty {

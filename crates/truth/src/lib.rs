@@ -22,6 +22,7 @@ mod flexibert;
 mod format;
 mod known;
 mod lts;
+mod source;
 mod table;
 mod truth;
 
@@ -30,5 +31,6 @@ pub use error::Error;
 pub use fetch::{FetchError, FetchOptions, Fetching, Published, fetch};
 pub use format::{FORMAT, VERSION};
 pub use known::{KNOWN, Known, known};
+pub use source::TruthSource;
 pub use table::TableOptions;
 pub use truth::{Entry, GroundTruth, Group, Trained};

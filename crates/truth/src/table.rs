@@ -25,7 +25,8 @@ const ID: &str = "id";
 const LONGEST_CELL: usize = 1 << 20;
 
 /// What a table does not say of itself.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct TableOptions {
     /// The column of scores; needed where more than one could be it.
     pub score_column: Option<String>,

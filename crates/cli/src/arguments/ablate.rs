@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use serde::{Deserialize, Serialize};
 
 use super::{PassArguments, SplitArgument, TruthArguments, parse_split};
 
@@ -22,25 +21,6 @@ pub struct Ablate {
     pub axes: Vec<String>,
 
     #[command(flatten)]
-    pub options: AblateOptions,
-
-    /// Write tables (CSV, Markdown), pictures and the report to this new folder.
-    #[arg(long, value_name = "DIR")]
-    pub out: Option<PathBuf>,
-
-    /// Continue the ablation in this folder.
-    #[arg(long, value_name = "DIR", conflicts_with_all = [
-        "axes", "out", "truth", "score_column", "lower_is_better", "reading", "batch",
-        "positions", "objective", "text", "tokenizer", "split", "seeds", "budget",
-    ])]
-    pub resume: Option<PathBuf>,
-}
-
-/// What an ablation is a function of, beside axes and seed.
-#[derive(Clone, Debug, PartialEq, Args, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AblateOptions {
-    #[command(flatten)]
     pub truth: TruthArguments,
 
     #[command(flatten)]
@@ -58,6 +38,17 @@ pub struct AblateOptions {
     /// Formulas evaluated per search [default: the paper's 1000 iterations].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub budget: Option<u64>,
+
+    /// Write tables (CSV, Markdown), pictures and the report to this new folder.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+
+    /// Continue the ablation in this folder.
+    #[arg(long, value_name = "DIR", conflicts_with_all = [
+        "axes", "out", "truth", "score_column", "lower_is_better", "reading", "batch",
+        "positions", "objective", "text", "tokenizer", "split", "seeds", "budget",
+    ])]
+    pub resume: Option<PathBuf>,
 }
 
 fn axis_names() -> clap::builder::PossibleValuesParser {

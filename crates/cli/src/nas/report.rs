@@ -1,112 +1,14 @@
 //! What an architecture search prints and writes.
 
-use std::collections::BTreeMap;
 use std::io::Write;
 
 use anyhow::Result;
-use comfy_table::CellAlignment;
-use lpzero::arch::{Genotype, Space};
-use lpzero::nas::{Bound, Cost, Costs, Found, Recount};
-use serde::Serialize;
+use comfy_table::{CellAlignment, Table};
+use lpzero::arch::Space;
+use lpzero::nas::{Cost, Costs, Found};
+use lpzero::shapes::{Choices, Hypervolume, NasReport, SubNetworks, choices};
 
-use crate::arguments::NasMethodArgument;
 use crate::output::{align_numbers, table};
-
-/// The JSON document of a search.
-#[derive(Serialize)]
-pub struct Document<'a> {
-    pub space: &'a str,
-    pub combinations: f64,
-    pub method: NasMethodArgument,
-    pub proxy: &'a str,
-    pub formula: String,
-    /// -1 where scores are the formula's turned round, so that larger is better.
-    pub sign: i8,
-    pub seed: u64,
-    pub batch: usize,
-    pub positions: usize,
-    pub cost: Cost,
-    /// Bounds by cost: least, most.
-    pub bounds: BTreeMap<&'static str, [Option<f64>; 2]>,
-    pub evaluated: u64,
-    pub without_score: u64,
-    pub rejected: u64,
-    pub too_slow: u64,
-    pub exhausted: bool,
-    /// How sub-networks of a super-network were scored; absent without one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub supernet: Option<OfSupernet>,
-    pub hypervolume: Option<Hypervolume>,
-    /// By increasing cost.
-    pub front: Vec<Member>,
-    pub seconds: f64,
-}
-
-/// Scores of parts of one network.
-#[derive(Serialize)]
-pub struct OfSupernet {
-    /// Parameters of the super-network.
-    pub params: f64,
-    /// Whether scores were read off one pass of the super-network.
-    pub restricted: bool,
-    /// Whether the proxy adds over sites; absent where scores are direct.
-    pub adds: Option<bool>,
-    /// Seconds of that pass, and of finding the best choices.
-    pub pass_seconds: Option<f64>,
-    pub solve_seconds: Option<f64>,
-    /// The best by restricted scores that were scored directly.
-    pub reranked: Vec<Reranked>,
-}
-
-/// One sub-network, scored twice.
-#[derive(Serialize)]
-pub struct Reranked {
-    pub id: String,
-    pub restricted: f64,
-    pub direct: f64,
-}
-
-/// The area that the front dominates, up to a reference: the lowest score and the
-/// highest cost that were scored.
-#[derive(Serialize)]
-pub struct Hypervolume {
-    pub value: f64,
-    pub score: f64,
-    pub cost: f64,
-}
-
-/// Labels by variable, in the order of the space.
-pub type Choices = serde_json::Map<String, serde_json::Value>;
-
-/// An architecture of the front.
-#[derive(Serialize)]
-pub struct Member {
-    pub id: String,
-    pub score: f64,
-    #[serde(flatten)]
-    pub costs: Costs,
-    pub choices: Choices,
-    /// The second count; equal, or there would be no report.
-    pub recount: Recount,
-    /// The second measurement.
-    pub latency_again: Option<f64>,
-    /// Below the folder.
-    pub file: Option<String>,
-}
-
-/// Bounds as the document has them.
-pub fn bounds(bounds: &[Bound]) -> BTreeMap<&'static str, [Option<f64>; 2]> {
-    let finite = |value: f64| Some(value).filter(|value| value.is_finite());
-    let bound = |bound: &Bound| (bound.cost.name(), [finite(bound.least), finite(bound.most)]);
-    bounds.iter().map(bound).collect()
-}
-
-/// The choices of an architecture by variable, those of blocks joined by commas.
-pub fn choices(space: &Space, genotype: &Genotype) -> Choices {
-    let choices = space.choices(genotype).into_iter();
-    let choices = choices.map(|(name, labels)| (name.to_owned(), labels.join(",").into()));
-    choices.collect()
-}
 
 /// The same in one field of a table: `blocks=2 width=16 hidden=32,64`.
 fn in_one_field(choices: &Choices) -> String {
@@ -137,7 +39,7 @@ fn fields(id: &str, score: f64, costs: &Costs, choices: &Choices) -> Vec<String>
 }
 
 /// The table of the front.
-pub fn front_csv(document: &Document<'_>) -> Result<String> {
+pub fn front_csv(document: &NasReport) -> Result<String> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(COLUMNS.iter().chain(&["latency_again", "file"]))?;
     for member in &document.front {
@@ -166,7 +68,7 @@ pub fn evaluated_csv(space: &Space, found: &Found) -> Result<String> {
 }
 
 /// The report for people.
-pub fn print(document: &Document<'_>, out: &mut impl Write) -> Result<()> {
+pub fn print(document: &NasReport, out: &mut impl Write) -> Result<()> {
     writeln!(
         out,
         "{} of {:.3e} combinations of {} scored by {}",
@@ -177,6 +79,37 @@ pub fn print(document: &Document<'_>, out: &mut impl Write) -> Result<()> {
         "front: the highest score for its {}, each counted a second time from its network\n",
         document.cost.label()
     )?;
+    writeln!(out, "{}", members(document))?;
+    if let Some(of) = &document.supernet {
+        print_supernet(of, out)?;
+    }
+    if let Some(Hypervolume { value, score, cost }) = &document.hypervolume {
+        writeln!(
+            out,
+            "\nhypervolume {value:.6e}, from score {score:.5e} and {} {cost}",
+            document.cost.name()
+        )?;
+    }
+    write!(
+        out,
+        "{} architectures beyond a bound by count and not scored",
+        document.rejected
+    )?;
+    if document.too_slow > 0 {
+        write!(out, ", {} measured too slow", document.too_slow)?;
+    }
+    if document.without_score > 0 {
+        write!(out, ", {} without a finite score", document.without_score)?;
+    }
+    if document.exhausted {
+        write!(out, "; nothing new was left in the space")?;
+    }
+    writeln!(out, "\n{:.1} s", document.seconds)?;
+    Ok(())
+}
+
+/// The front, an architecture a line.
+fn members(document: &NasReport) -> Table {
     let measured = document
         .front
         .iter()
@@ -223,47 +156,26 @@ pub fn print(document: &Document<'_>, out: &mut impl Write) -> Result<()> {
     if let Some(choices) = rows.column_mut(header_width - 1) {
         choices.set_cell_alignment(CellAlignment::Left);
     }
-    writeln!(out, "{rows}")?;
-    if let Some(of) = &document.supernet {
-        writeln!(out)?;
-        write!(
-            out,
-            "sub-networks of a network with {:.4e} parameters, scored ",
-            of.params
-        )?;
-        match (of.restricted, of.pass_seconds) {
-            (true, Some(seconds)) => write!(out, "from one pass of it ({seconds:.1} s)")?,
-            _ => write!(out, "with the weights that they inherit")?,
-        }
-        if let Some(seconds) = of.solve_seconds {
-            write!(out, "; best choice, exactly, in {seconds:.3} s")?;
-        }
-        if !of.reranked.is_empty() {
-            write!(out, "; the best {} scored directly", of.reranked.len())?;
-        }
-        writeln!(out)?;
-    }
-    if let Some(Hypervolume { value, score, cost }) = &document.hypervolume {
-        writeln!(
-            out,
-            "\nhypervolume {value:.6e}, from score {score:.5e} and {} {cost}",
-            document.cost.name()
-        )?;
-    }
+    rows
+}
+
+fn print_supernet(of: &SubNetworks, out: &mut impl Write) -> Result<()> {
+    writeln!(out)?;
     write!(
         out,
-        "{} architectures beyond a bound by count and not scored",
-        document.rejected
+        "sub-networks of a network with {:.4e} parameters, scored ",
+        of.params
     )?;
-    if document.too_slow > 0 {
-        write!(out, ", {} measured too slow", document.too_slow)?;
+    match (of.restricted, of.pass_seconds) {
+        (true, Some(seconds)) => write!(out, "from one pass of it ({seconds:.1} s)")?,
+        _ => write!(out, "with the weights that they inherit")?,
     }
-    if document.without_score > 0 {
-        write!(out, ", {} without a finite score", document.without_score)?;
+    if let Some(seconds) = of.solve_seconds {
+        write!(out, "; best choice, exactly, in {seconds:.3} s")?;
     }
-    if document.exhausted {
-        write!(out, "; nothing new was left in the space")?;
+    if !of.reranked.is_empty() {
+        write!(out, "; the best {} scored directly", of.reranked.len())?;
     }
-    writeln!(out, "\n{:.1} s", document.seconds)?;
+    writeln!(out)?;
     Ok(())
 }

@@ -4,7 +4,7 @@
 
 mod ablate;
 mod audit;
-#[path = "../../../lpzero/tests/library/benchmark.rs"]
+#[path = "../../../lpzero/tests/support/benchmark.rs"]
 mod benchmark;
 mod command;
 mod drift;

@@ -1,32 +1,29 @@
 //! Several initialisations and minibatches per architecture.
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use crate::benchmark::{benchmark, write_benchmark};
 use crate::support::lpzero;
 use lpzero::arch::Reading;
 use lpzero::truth::GroundTruth;
-use lpzero::{Pass, Proxy, Repeats, Repetition, Workbench};
+use lpzero::{Networks, Pass, Proxy, Repeats, Repetition, Workbench};
 
 const SIZES: [&str; 4] = ["--batch", "2", "--positions", "16"];
 
 /// Scores of snip by architecture, in one pass.
 fn snip(path: &str, seed: u64, text: Option<Arc<[u32]>>, repetition: Repetition) -> Vec<f64> {
     let truth = GroundTruth::read(path.as_ref(), Reading::AsTrained).unwrap();
-    let (ids, architectures): (Vec<_>, Vec<_>) = (truth.entries.iter())
-        .map(|entry| (entry.id.clone(), entry.architecture.clone()))
-        .unzip();
     let pass = Pass {
         batch: 2,
         positions: 16,
         text,
         ..Pass::default()
     };
-    let mut workbench = Workbench::new(1, None, seed, pass).unwrap();
-    workbench.set_repetition(repetition);
+    let workbench = (Workbench::new(1).unwrap())
+        .with_seed(seed)
+        .with_pass(pass)
+        .with_repetition(repetition);
     let proxies = [Proxy::parse("snip").unwrap()];
-    let cancel = AtomicBool::new(false);
-    let scores = workbench.exact_scores(&ids, &architectures, &proxies, &|_| {}, &cancel);
+    let scores = workbench.exact_scores(&Networks::from(&truth), &proxies);
     scores.unwrap().remove(0)
 }
 

@@ -1,8 +1,8 @@
 //! Multiple choice by log-likelihood: the answer that is most probable behind its prompt.
 
-use super::{Evaluator, Item, Sequence, Watch};
-use crate::Error;
+use super::{Evaluator, Item, Sequence};
 use crate::text::{TextError, Tokenizer};
+use crate::{Error, Task};
 
 /// What a network finds of the answers of an item.
 #[derive(Clone, Debug, PartialEq)]
@@ -112,7 +112,7 @@ pub fn choose(
     tokenizer: &Tokenizer,
     items: &[Item],
     positions: usize,
-    watch: Watch<'_>,
+    task: &Task<'_>,
 ) -> Result<ChoiceReport, Error> {
     let mut encoded = Vec::new();
     let mut cut = 0;
@@ -141,7 +141,7 @@ pub fn choose(
         scored: *scored,
     });
     let sequences: Vec<_> = sequences.collect();
-    let found = evaluator.log_likelihoods(&sequences, watch)?;
+    let found = evaluator.log_likelihoods(&sequences, task)?;
     let mut sums = found.iter().map(|tokens| tokens.iter().sum::<f64>());
     let items = items.iter().map(|item| ChoiceSums {
         sums: sums.by_ref().take(item.choices.len()).collect(),

@@ -10,14 +10,13 @@ mod items;
 mod perplexity;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use lpzero_arch::Architecture;
 use lpzero_nn::{Batch, Network, Objective, Workspace};
 use lpzero_trace::{Need, Weights};
 use rayon::ThreadPool;
 
-use crate::Error;
+use crate::{Error, Task};
 pub use choice::{Accuracy, ChoiceReport, ChoiceSums, choose, wilson};
 pub use items::{Item, Template, read_items, read_items_from};
 pub use perplexity::{Perplexity, Windows, perplexity};
@@ -43,15 +42,6 @@ pub struct Evaluator {
     workspace: Workspace<f32>,
     id: String,
     memory: u64,
-}
-
-/// What is asked of [`Evaluator::log_likelihoods`] besides the numbers.
-#[derive(Clone, Copy)]
-pub struct Watch<'a> {
-    /// Called with sequences done and all sequences after every pass.
-    pub progress: &'a dyn Fn(usize, usize),
-    /// Raise it to stop after the pass that runs.
-    pub cancel: &'a AtomicBool,
 }
 
 impl Evaluator {
@@ -119,7 +109,7 @@ impl Evaluator {
     pub fn log_likelihoods(
         &mut self,
         sequences: &[Sequence<'_>],
-        watch: Watch<'_>,
+        task: &Task<'_>,
     ) -> Result<Vec<Vec<f64>>, Error> {
         // Sequences of about one length share a pass, the longest first.
         let mut order: Vec<usize> = (0..sequences.len()).collect();
@@ -127,7 +117,7 @@ impl Evaluator {
         let mut results = vec![Vec::new(); sequences.len()];
         let mut done = 0;
         while done < order.len() {
-            if watch.cancel.load(Ordering::Relaxed) {
+            if task.is_cancelled() {
                 return Err(Error::Interrupted {
                     finished: done,
                     total: order.len(),
@@ -143,7 +133,7 @@ impl Evaluator {
                 results[index] = row[end - scored..end].to_vec();
             }
             done += together;
-            (watch.progress)(done, order.len());
+            task.step(done, order.len());
         }
         Ok(results)
     }

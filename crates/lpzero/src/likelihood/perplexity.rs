@@ -1,7 +1,7 @@
 //! Perplexity of a long text, window by window.
 
-use super::{Evaluator, Sequence, Watch};
-use crate::Error;
+use super::{Evaluator, Sequence};
+use crate::{Error, Task};
 
 /// Windows over a text: each of `positions` tokens, `stride` behind the one before it.
 ///
@@ -81,9 +81,9 @@ pub fn perplexity(
     evaluator: &mut Evaluator,
     tokens: &[u32],
     windows: Windows,
-    watch: Watch<'_>,
+    task: &Task<'_>,
 ) -> Result<Perplexity, Error> {
-    let found = evaluator.log_likelihoods(&windows.of(tokens), watch)?;
+    let found = evaluator.log_likelihoods(&windows.of(tokens), task)?;
     let scored = found.iter().map(Vec::len).sum();
     let sum: f64 = found.iter().map(|window| window.iter().sum::<f64>()).sum();
     Ok(Perplexity {

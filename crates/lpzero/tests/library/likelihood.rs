@@ -4,15 +4,13 @@
 //! The fixtures are written by `tools/dump_likelihoods.py`.
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use lpzero::arch::{Reading, read_architecture};
-use lpzero::likelihood::{
-    Evaluator, Sequence, Template, Watch, Windows, choose, perplexity, read_items,
-};
+use lpzero::likelihood::{Evaluator, Sequence, Template, Windows, choose, perplexity, read_items};
 use lpzero::nn::{Batch, Network, Objective, Stored, Workspace};
 use lpzero::text::Tokenizer;
 use lpzero::trace::{Need, Weights};
+use lpzero::{Task, Watch};
 use serde_json::Value;
 
 /// Relative.
@@ -63,12 +61,8 @@ fn evaluator(name: &str, positions: usize, memory: u64) -> Evaluator {
 }
 
 /// Nobody is told, and nobody stops it.
-fn unwatched<T>(work: impl FnOnce(Watch<'_>) -> T) -> T {
-    let cancel = AtomicBool::new(false);
-    work(Watch {
-        progress: &|done, all| assert!(done <= all),
-        cancel: &cancel,
-    })
+fn unwatched<T>(work: impl FnOnce(&Task<'_>) -> T) -> T {
+    work(&Watch::default().task("test"))
 }
 
 #[test]
@@ -190,15 +184,13 @@ fn what_cannot_be_scored_is_refused() {
     assert!(refusal(&[1, 2], 2).contains("none is left before them"));
     assert!(refusal(&[1, 13], 1).contains("token 13"));
     assert!(refusal(&[1; 17], 1).contains("17 positions"));
-    let cancelled = AtomicBool::new(true);
-    let watch = Watch {
-        progress: &|_, _| (),
-        cancel: &cancelled,
-    };
+    let watch = Watch::default();
+    watch.cancel();
     let sequences = [Sequence {
         tokens: &[1, 2],
         scored: 1,
     }];
-    let error = evaluator.log_likelihoods(&sequences, watch).unwrap_err();
+    let error = evaluator.log_likelihoods(&sequences, &watch.task("test"));
+    let error = error.unwrap_err();
     assert!(error.is_cancelled());
 }

@@ -1,6 +1,4 @@
 //! Sub-networks of a super-network: scores from one pass, and the best choice of them.
-use std::sync::atomic::AtomicBool;
-
 use lpzero::arch::{Architecture, Document, Space};
 use lpzero::nas::{Bound, Cost, Scorer};
 use lpzero::{Pass, Proxy, Restricted, SubNetworkScorer, Supernet, SupernetWeights, Workbench};
@@ -18,8 +16,6 @@ const SPACE: &str = r#"{"format": "lpzero-space", "version": 1, "space": {
         "max_position_embeddings": 32, "initializer_range": 0.2,
         "lora_ranks": {"q_proj": {"$each": "$rank"}, "down_proj": 3}}}}"#;
 
-static NEVER: AtomicBool = AtomicBool::new(false);
-
 fn space() -> Space {
     let document = Document::parse_json("mini.json", SPACE).unwrap();
     Space::of(&document.root()).unwrap()
@@ -31,7 +27,7 @@ fn workbench() -> Workbench {
         positions: 12,
         ..Pass::default()
     };
-    Workbench::new(2, None, 1, pass).unwrap()
+    (Workbench::new(2).unwrap()).with_seed(1).with_pass(pass)
 }
 
 fn proxies(texts: &[&str]) -> Vec<Proxy> {
@@ -42,7 +38,7 @@ fn proxies(texts: &[&str]) -> Vec<Proxy> {
 }
 
 fn restricted(supernet: &Supernet<'_>, workbench: &Workbench, proxies: &[Proxy]) -> Restricted {
-    (supernet.restricted(workbench, proxies, &|_| (), &NEVER)).unwrap()
+    supernet.restricted(workbench, proxies).unwrap()
 }
 
 /// Some sub-networks: options of blocks by number.
@@ -62,7 +58,6 @@ fn direct(
         supernet,
         restricted: None,
         proxy,
-        cancel: &NEVER,
     };
     let ids: Vec<String> = (0..architectures.len()).map(|i| i.to_string()).collect();
     let scores = scorer.scores(&ids, architectures).unwrap();
@@ -182,7 +177,7 @@ fn what_does_not_add_is_not_solved_for_and_what_needs_more_passes_is_refused() {
         ("synflow", "further pass"),
         ("sum(mean(W / sum(l2(W))))", "whole network"),
     ] {
-        let refused = supernet.restricted(&workbench, &proxies(&[formula]), &|_| (), &NEVER);
+        let refused = supernet.restricted(&workbench, &proxies(&[formula]));
         let error = refused.err().unwrap().to_string();
         assert!(error.contains(reason), "{formula}: {error}");
     }

@@ -1,15 +1,20 @@
-//! Searches through the library: what is reported was scored on whole tensors.
-use std::path::Path;
-use std::sync::atomic::AtomicBool;
+//! Searches whose formulas are scored once more: what is reported was scored on whole
+//! tensors.
+#![allow(clippy::unwrap_used)]
 
-use lpzero::arch::Reading;
-use lpzero::language::{Evaluator, Node, parse};
-use lpzero::search::budget::{Budget, Control, Progress};
-use lpzero::search::{Method, Report, Settings};
-use lpzero::truth::GroundTruth;
-use lpzero::{Error, ExactScores, Finder, Ground, Pass, Withheld, Workbench};
+use lpzero_arch::Reading;
+use lpzero_proxy::{Evaluator, Node, parse};
+use lpzero_search::budget::{Budget, Control, Progress};
+use lpzero_search::{Method, Report, Settings};
+use lpzero_truth::GroundTruth;
 
-use crate::benchmark::{benchmark, write_benchmark};
+use super::{SplitSizes, Study};
+use crate::finding::{ExactScores, Finder, Ground};
+use crate::{Error, Withheld, Workbench};
+
+#[path = "../../tests/support/benchmark.rs"]
+mod benchmarks;
+use benchmarks::{benchmark, write_benchmark};
 
 /// Read from samples: its mean does not follow from moments.
 const SAMPLED: &str = "sum(l1(exp(W)))";
@@ -18,22 +23,21 @@ const SAMPLED: &str = "sum(l1(exp(W)))";
 fn find(exact: &mut ExactScores<'_>) -> Result<Report, Error> {
     let folder = tempfile::tempdir().unwrap();
     let path = write_benchmark(folder.path(), &benchmark(30));
-    let truth = GroundTruth::read(Path::new(&path), Reading::AsTrained).unwrap();
-    let workbench = Workbench::new(1, None, 0, Pass::default()).unwrap();
-    let entries = truth.entries.iter();
-    let (ids, architectures): (Vec<_>, Vec<_>) = entries
-        .map(|entry| (entry.id.clone(), entry.architecture.clone()))
-        .unzip();
-    let cancel = AtomicBool::new(false);
-    let traced = workbench.traces("test", &ids, &architectures, &|_| {}, &cancel);
-    let traces = traced.unwrap().traces;
+    let truth = GroundTruth::read(path.as_ref(), Reading::AsTrained).unwrap();
+    let sizes = SplitSizes {
+        search: 12,
+        validation: 8,
+    };
+    let split = sizes.draw(&truth, 0).unwrap();
+    let study = Study::new(vec![truth], Workbench::new(1).unwrap());
+    let (truth, traces) = (&study.truths()[0], &study.traces().unwrap()[0]);
     let seed = parse(SAMPLED).unwrap();
-    let evaluator = Evaluator::new(&traces);
+    let evaluator = Evaluator::new(traces);
     assert!(!evaluator.prepare(&seed).unwrap().is_exact());
     let ground = Ground {
-        truth: &truth,
-        traces: &traces,
-        split: &lpzero::split(&truth, 12, 8, 0).unwrap(),
+        truth,
+        traces,
+        split: &split,
     };
     let finder = Finder {
         grounds: &[ground],
@@ -42,11 +46,11 @@ fn find(exact: &mut ExactScores<'_>) -> Result<Report, Error> {
             budget: Budget::Evaluations(40),
             ..Settings::default()
         },
-        withheld: Withheld::default(),
+        withheld: &Withheld::default(),
     };
     let mut control = Control {
-        pool: workbench.pool(),
-        cancel: &cancel,
+        pool: study.workbench().pool(),
+        cancel: study.workbench().watch().flag(),
         progress: &mut |_: Progress<'_>| {},
         journal: None,
     };

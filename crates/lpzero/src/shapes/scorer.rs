@@ -1,19 +1,17 @@
-//! Architecture search by a proxy: who scores, who measures, and the second count of
-//! what is returned.
+//! Who scores architectures, and who measures them.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use lpzero_arch::Architecture;
-use lpzero_nas::{Cost, Costs, Recount, Scorer, recount};
+use lpzero_nas::Scorer;
 use lpzero_nn::{Batch, Network, Objective, Workspace};
-use lpzero_trace::{DEFAULT_MEMORY, Progress, TraceSpec, memory_estimate, streamed_estimate};
+use lpzero_trace::{DEFAULT_MEMORY, TraceSpec, memory_estimate, streamed_estimate};
 
-use crate::{Error, Proxy, Workbench};
+use crate::{Error, Networks, Proxy, Watch, Workbench};
 
 /// About how many bytes a pass takes.
-type Estimate = fn(&Architecture, &TraceSpec) -> u64;
+pub(super) type Estimate = fn(&Architecture, &TraceSpec) -> u64;
 
 /// Forward passes whose median is the latency, after one that is not counted.
 pub const LATENCY_PASSES: usize = 7;
@@ -24,8 +22,6 @@ pub struct ProxyScorer<'a> {
     pub workbench: &'a Workbench,
     /// What scores; turned so that larger is better.
     pub proxy: &'a Proxy,
-    /// Set from elsewhere to stop.
-    pub cancel: &'a AtomicBool,
 }
 
 impl Scorer for ProxyScorer<'_> {
@@ -36,29 +32,27 @@ impl Scorer for ProxyScorer<'_> {
         ids: &[String],
         architectures: &[Architecture],
     ) -> Result<Vec<f64>, Error> {
-        check(self.cancel, ids.len())?;
+        check(self.workbench.watch(), ids.len())?;
         // Also where the proxy runs no network: what is returned is counted on one.
         for (id, architecture) in ids.iter().zip(architectures) {
             fits(self.workbench, id, architecture, streamed_estimate)?;
         }
         let proxies = std::slice::from_ref(self.proxy);
-        let progress = |_: Progress| ();
-        let columns =
-            self.workbench
-                .exact_scores(ids, architectures, proxies, &progress, self.cancel)?;
+        let networks: Networks = ids.iter().zip(architectures.iter().cloned()).collect();
+        let columns = (self.workbench).exact_scores_telling(&networks, proxies, &|_| ())?;
         let sign = f64::from(self.proxy.sign);
         let scores = columns.into_iter().flatten();
         Ok(scores.map(|score| sign * score).collect())
     }
 
     fn latency(&mut self, id: &str, architecture: &Architecture) -> Result<f64, Error> {
-        check(self.cancel, 1)?;
+        check(self.workbench.watch(), 1)?;
         latency(self.workbench, id, architecture)
     }
 }
 
-pub(crate) fn check(cancel: &AtomicBool, total: usize) -> Result<(), Error> {
-    match cancel.load(Ordering::Relaxed) {
+pub(crate) fn check(watch: &Watch, total: usize) -> Result<(), Error> {
+    match watch.is_cancelled() {
         true => Err(Error::Trace(lpzero_trace::Error::Cancelled {
             finished: 0,
             total,
@@ -69,7 +63,7 @@ pub(crate) fn check(cancel: &AtomicBool, total: usize) -> Result<(), Error> {
 
 /// Refuses a network that would not fit into memory, all of it (`Estimate` is
 /// [`memory_estimate`]) or part by part ([`streamed_estimate`]).
-fn fits(
+pub(super) fn fits(
     workbench: &Workbench,
     id: &str,
     architecture: &Architecture,
@@ -119,46 +113,4 @@ pub fn latency(workbench: &Workbench, id: &str, architecture: &Architecture) -> 
     }
     seconds.sort_by(f64::total_cmp);
     Ok(seconds[LATENCY_PASSES / 2])
-}
-
-/// Counts an architecture of a front once more, from a network and, if it is `run`, from
-/// its passes, without which there are only parameters.
-///
-/// # Errors
-/// [`Error::Recount`] where the second count differs from the first, which is a
-/// mistake of this program; what the engine says, and [`Error::TooLarge`].
-pub fn verify(
-    workbench: &Workbench,
-    id: &str,
-    architecture: &Architecture,
-    costs: &Costs,
-    run: bool,
-) -> Result<Recount, Error> {
-    fits(workbench, id, architecture, streamed_estimate)?;
-    let pass = workbench.pass();
-    let mut workspace = Workspace::on(Arc::clone(workbench.pool()));
-    let minibatch = run.then_some((pass.batch, pass.positions));
-    let again = recount(architecture, minibatch, &mut workspace);
-    let again = again.map_err(|source| Error::Engine {
-        id: id.to_owned(),
-        source,
-    })?;
-    for (cost, second) in [
-        (Cost::Params, Some(again.params)),
-        (Cost::DecoderParams, Some(again.decoder_params)),
-        (Cost::Flops, again.flops),
-        (Cost::Memory, again.memory),
-    ] {
-        let Some(second) = second else { continue };
-        let first = costs.get(cost).unwrap_or(f64::NAN);
-        if first != second as f64 {
-            return Err(Error::Recount {
-                id: id.to_owned(),
-                cost: cost.name(),
-                first,
-                second,
-            });
-        }
-    }
-    Ok(again)
 }

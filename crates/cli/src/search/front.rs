@@ -6,7 +6,7 @@ use anyhow::Result;
 use lpzero::search::archive::{Archive, Individual};
 use serde::Serialize;
 
-use super::run_folder::RunFolder;
+use super::folder::RunFolder;
 
 /// How often the file is written while a search runs.
 const INTERVAL: Duration = Duration::from_secs(3);

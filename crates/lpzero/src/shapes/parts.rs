@@ -1,112 +1,79 @@
 //! A search among the sub-networks of one network.
 
 use std::cell::Cell;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use anyhow::Result;
-use lpzero::nas::{Candidate, Found, Problem, Record, Scorer, front};
-use lpzero::train::Journal;
-use lpzero::{
-    Error, Restricted, SubNetworkScorer, Supernet, SupernetWeights, Workbench, one_budget,
-};
+use lpzero_nas::{Candidate, Found, Problem, Record, Scorer, front};
+use lpzero_train::Journal;
 
-use super::configuration::{Configuration, Subject, Weighted};
-use super::report::{OfSupernet, Reranked};
-use crate::arguments::NasMethodArgument;
-use crate::failure::Failure;
-use crate::session::{Session, failed, show};
+use super::report::{Reranked, SubNetworks};
+use super::{NasMethod, NasOptions, check};
+use crate::{Error, Restricted, SubNetworkScorer, Supernet, Workbench, one_budget};
 
 /// The super-network, and what was read off its pass where that was asked for.
-pub struct Parts<'a> {
+pub(super) struct Parts<'a> {
     workbench: &'a Workbench,
-    subject: &'a Subject,
+    options: &'a NasOptions,
     supernet: Supernet<'a>,
     restricted: Option<(Restricted, f64)>,
-    session: &'a Session,
     solved: Cell<Option<f64>>,
 }
 
 impl<'a> Parts<'a> {
     /// Prepares a search among sub-networks; `None` where networks stand alone.
-    pub fn prepare(
-        session: &'a Session,
+    pub(super) fn prepare(
         workbench: &'a Workbench,
-        configuration: &Configuration,
-        subject: &'a Subject,
-    ) -> Result<Option<Self>> {
-        let Some(weighted) = &subject.supernet else {
+        options: &'a NasOptions,
+    ) -> Result<Option<Self>, Error> {
+        let Some(weights) = &options.supernet else {
             return Ok(None);
         };
-        let weights = match weighted {
-            Weighted::Seeded => SupernetWeights::Seeded,
-            Weighted::Stored(weights) => SupernetWeights::Stored(Arc::clone(weights)),
-            Weighted::Adapted {
-                base,
-                layout,
-                folder,
-            } => SupernetWeights::Adapted {
-                base: Arc::clone(base),
-                layout,
-                folder: folder.clone(),
-            },
-        };
-        let exact = configuration.method == NasMethodArgument::Exact;
+        let exact = options.method == NasMethod::Exact;
         if exact {
-            one_budget(&subject.bounds).map_err(failed)?;
+            one_budget(&options.bounds)?;
         }
-        let supernet = Supernet::new(&subject.space, weights, workbench).map_err(failed)?;
+        let supernet = Supernet::new(&options.space, weights.clone(), workbench)?;
         let mut restricted = None;
-        if exact || configuration.restricted {
+        if exact || options.restricted {
             let start = Instant::now();
-            let bar = session.report.bar("running the super-network", 1000);
-            let proxies = std::slice::from_ref(&subject.proxy);
-            let progress = |progress| show(&bar, progress);
-            let pass = supernet.restricted(workbench, proxies, &progress, &session.cancel);
-            bar.finish_and_clear();
-            let pass = pass.map_err(failed)?;
+            let proxies = std::slice::from_ref(&options.proxy);
+            let pass = supernet.restricted(workbench, proxies)?;
             if exact && !pass.adds(0) {
-                return Err(Failure::input(format_args!(
-                    "--method exact: {} does not add over sites; expected a sum or mean over sites \
-                     (`lpzero proxies NAME` tells), or --method nsga2 --restricted",
-                    subject.proxy.name
-                )));
+                return Err(Error::DoesNotAdd {
+                    proxy: options.proxy.name.clone(),
+                });
             }
             restricted = Some((pass, start.elapsed().as_secs_f64()));
         }
         Ok(Some(Parts {
             workbench,
-            subject,
+            options,
             supernet,
             restricted,
-            session,
             solved: Cell::new(None),
         }))
     }
 
     /// Who scores sub-networks.
-    pub fn scorer(&self, restricted: bool) -> SubNetworkScorer<'_> {
+    pub(super) fn scorer(&self, restricted: bool) -> SubNetworkScorer<'_> {
         let pass = self.restricted.as_ref().map(|(pass, _)| pass);
         SubNetworkScorer {
             workbench: self.workbench,
             supernet: &self.supernet,
             restricted: pass.filter(|_| restricted),
-            proxy: &self.subject.proxy,
-            cancel: &self.session.cancel,
+            proxy: &self.options.proxy,
         }
     }
 
-    /// The best sub-networks by restricted scores, of which the first `rerank` are scored
-    /// directly, if any; these scores are recorded.
-    pub fn solve(
+    /// The best sub-networks by restricted scores. As many as the options ask for are
+    /// scored directly; these scores are recorded.
+    pub(super) fn solve(
         &self,
-        session: &Session,
         problem: Problem<'_>,
-        rerank: usize,
         mut journal: Option<&mut Journal<Record>>,
         reranked: &mut Vec<Reranked>,
     ) -> Result<Found, Error> {
+        let rerank = self.options.rerank;
         let start = Instant::now();
         let bound = one_budget(problem.bounds)?;
         let solved = match &self.restricted {
@@ -122,7 +89,7 @@ impl<'a> Parts<'a> {
             .iter()
             .flat_map(|journal| journal.records().iter().cloned())
             .collect();
-        let bar = session.report.bar("scoring the best", rerank as u64);
+        let task = self.workbench.watch().task("scoring the best");
         let mut scorer = self.scorer(false);
         for candidate in candidates.iter_mut().take(rerank) {
             let known = recorded.iter().find(|record| record.id == candidate.id);
@@ -147,9 +114,8 @@ impl<'a> Parts<'a> {
                 direct,
             });
             candidate.score = direct;
-            bar.inc(1);
+            task.step(reranked.len(), rerank);
         }
-        bar.finish_and_clear();
         candidates.sort_by(|a, b| b.score.total_cmp(&a.score));
         let cost = |candidate: &Candidate| candidate.costs.get(problem.cost).unwrap_or(f64::NAN);
         let pairs: Vec<_> = candidates.iter().map(|c| (c.score, cost(c))).collect();
@@ -165,9 +131,9 @@ impl<'a> Parts<'a> {
     }
 
     /// What the report says of the super-network.
-    pub fn report(self, reranked: Vec<Reranked>) -> OfSupernet {
+    pub(super) fn report(self, reranked: Vec<Reranked>) -> SubNetworks {
         let restricted = self.restricted.as_ref();
-        OfSupernet {
+        SubNetworks {
             params: self.supernet.whole().parameters().total() as f64,
             restricted: restricted.is_some(),
             adds: restricted.map(|(pass, _)| pass.adds(0)),
@@ -179,9 +145,7 @@ impl<'a> Parts<'a> {
 }
 
 fn direct(scorer: &mut SubNetworkScorer<'_>, candidate: &Candidate) -> Result<f64, Error> {
-    if scorer.cancel.load(Ordering::Relaxed) {
-        return Err(lpzero::train::Error::Cancelled.into());
-    }
+    check(scorer.workbench.watch(), 1)?;
     let ids = std::slice::from_ref(&candidate.id);
     let scores = scorer.scores(ids, std::slice::from_ref(&candidate.architecture))?;
     Ok(scores.first().copied().unwrap_or(f64::NAN))

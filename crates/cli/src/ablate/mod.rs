@@ -1,0 +1,122 @@
+//! `lpzero ablate`: what each part of a search is worth.
+
+mod settings;
+mod tables;
+
+use anyhow::Result;
+use lpzero::ablation::{Axis, Outcome, Summary};
+use lpzero::train::{Journal, JournalKind};
+
+use crate::arguments::Ablate;
+use crate::failure::Failure;
+use crate::folder::Folder;
+use crate::output::print_json;
+use crate::session::{Session, failed};
+use settings::{AblateSettings, VERSION};
+use tables::{print, write_axis};
+
+const JOURNAL: &str = "journal";
+const REPORT: &str = "report.json";
+
+/// The journal of an ablation.
+const SEARCHES: JournalKind = JournalKind {
+    format: "lpzero-ablation",
+    version: 1,
+    work: "ablation",
+};
+
+pub fn run(session: &Session, arguments: &Ablate) -> Result<()> {
+    let (settings, folder) = match &arguments.resume {
+        Some(path) => {
+            let (settings, folder) = Folder::open_versioned(path, "an ablation", VERSION)?;
+            (settings, Some(folder))
+        }
+        None => {
+            let settings = AblateSettings::new(session.seed, arguments)?;
+            let folder = arguments.out.as_deref();
+            let folder = folder.map(|path| Folder::create(path, &settings));
+            (settings, folder.transpose()?)
+        }
+    };
+    let path = folder.as_ref().map(|folder| folder.path().to_owned());
+    let outcome = ablate(session, &settings, folder.as_ref());
+    let is_new = arguments.resume.is_none();
+    outcome.map_err(|error| match (error.downcast::<Failure>(), path) {
+        (Ok(Failure::Interrupted { message, .. }), Some(path)) => {
+            let next = format!(
+                "`lpzero ablate --resume {}{}` continues",
+                path.display(),
+                session.cache_options
+            );
+            Failure::Interrupted { message, next }.into()
+        }
+        (Ok(failure), _) => {
+            if let Some(folder) = folder.filter(|_| is_new) {
+                folder.discard(&[JOURNAL]);
+            }
+            failure.into()
+        }
+        (Err(error), _) => error,
+    })
+}
+
+fn ablate(session: &Session, settings: &AblateSettings, folder: Option<&Folder>) -> Result<()> {
+    let study = settings.study(session)?;
+    let options = settings.options()?;
+    let mut journal = match folder {
+        Some(folder) => Some(journal(session, folder, settings)?),
+        None => None,
+    };
+    let known = journal.as_ref().map(|journal| journal.records().to_vec());
+    let mut record = |outcome: &Outcome| match &mut journal {
+        Some(journal) => Ok(journal.append(outcome.clone())?),
+        None => Ok(()),
+    };
+    let ablation = study.ablate(&options, known.unwrap_or_default(), &mut record);
+    let ablation = ablation.map_err(failed)?;
+    let rows = |axis: &Axis| -> Vec<Summary> {
+        let own = ablation.rows.iter().filter(|row| row.axis == axis.name);
+        own.cloned().collect()
+    };
+    if let Some(folder) = folder {
+        folder.write(REPORT, &ablation)?;
+        for axis in &options.axes {
+            write_axis(folder.path(), &ablation.truth, axis, &rows(axis))?;
+        }
+        (session.report).note(format_args!(
+            "tables and pictures in {}",
+            folder.path().display()
+        ));
+    }
+    if session.json {
+        return print_json(&ablation);
+    }
+    let out = &mut std::io::stdout().lock();
+    for axis in &options.axes {
+        print(axis, &rows(axis), out)?;
+    }
+    Ok(())
+}
+
+fn journal(
+    session: &Session,
+    folder: &Folder,
+    settings: &AblateSettings,
+) -> Result<Journal<Outcome>> {
+    let path = folder.path().join(JOURNAL);
+    let inputs = serde_json::to_string(settings)?;
+    let inputs = blake3::hash(inputs.as_bytes()).to_hex()[..32].to_owned();
+    let opened = Journal::open(&path, SEARCHES, &inputs);
+    let (journal, torn) = opened.map_err(|error| failed(error.into()))?;
+    if torn > 0 {
+        session.report.warn(format_args!(
+            "{}: the last line was not written to its end; its search is done again",
+            path.display()
+        ));
+    }
+    let done = journal.records().len();
+    if done > 0 {
+        (session.report).note(format_args!("continuing after {done} searches"));
+    }
+    Ok(journal)
+}

@@ -1,0 +1,256 @@
+//! Everything that an architecture search is a function of, validated, as its folder
+//! keeps it.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use lpzero::arch::space::{BUILT_IN, LONAS};
+use lpzero::arch::{Document, Space};
+use lpzero::nas::{Bound, Budget, Cost, Table};
+use lpzero::nn::Layout;
+use lpzero::shapes::{NasMethod, NasOptions};
+use lpzero::{Proxy, SupernetWeights, Workbench};
+use serde::{Deserialize, Serialize};
+
+use crate::arguments::{BoundArguments, Nas, NasMethodArgument};
+use crate::failure::Failure;
+use crate::session::{Session, failed};
+use crate::settings::{PassSettings, absolute, proxies};
+use crate::weights::stored;
+
+/// Layout of a search's folder.
+pub const VERSION: u32 = 2;
+
+/// In place of a folder: weights that are drawn.
+const SEEDED: &str = "seeded";
+
+/// Members that a population may have.
+const POPULATIONS: std::ops::RangeInclusive<usize> = 4..=10_000;
+
+/// Everything that the user chose, with paths that mean the same in any folder.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NasSettings {
+    version: u32,
+    seed: u64,
+    space: PathBuf,
+    proxy: Formula,
+    pass: PassSettings,
+    supernet: Option<PathBuf>,
+    adapter: Option<PathBuf>,
+    restricted: bool,
+    rerank: usize,
+    method: NasMethod,
+    cost: Cost,
+    bounds: Vec<Limits>,
+    table: Option<PathBuf>,
+    budget: Budget,
+    population: usize,
+}
+
+/// A formula, also where a run was named: that may change.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Formula {
+    name: String,
+    formula: String,
+    sign: i8,
+}
+
+/// A bound. JSON has no infinity: an end that is open is left out.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Limits {
+    cost: Cost,
+    least: Option<f64>,
+    most: Option<f64>,
+}
+
+impl NasSettings {
+    /// The search that the command line describes.
+    ///
+    /// # Errors
+    /// A proxy that is none, several, and options that contradict each other.
+    pub fn new(seed: u64, arguments: &Nas) -> Result<Self> {
+        let mut named = proxies(std::slice::from_ref(&arguments.proxy))?.into_iter();
+        let (Some(proxy), None) = (named.next(), named.next()) else {
+            return Err(Failure::input(format_args!(
+                "--proxy {}: holds several formulas; expected one",
+                arguments.proxy
+            )));
+        };
+        if !POPULATIONS.contains(&arguments.population) {
+            return Err(Failure::input(format_args!(
+                "--population {}: expected between 4 and 10000",
+                arguments.population
+            )));
+        }
+        let cost = Cost::from(arguments.cost);
+        if cost == Cost::Table && arguments.table.is_none() {
+            return Err(Failure::input(
+                "--cost table: expected --table FILE beside it",
+            ));
+        }
+        let built_in = BUILT_IN
+            .iter()
+            .any(|(name, _)| Path::new(name) == arguments.space && !arguments.space.exists());
+        let space = arguments.space.clone();
+        Ok(Self {
+            version: VERSION,
+            seed,
+            space: if built_in { space } else { absolute(space) },
+            proxy: Formula {
+                name: proxy.name,
+                formula: proxy.formula.to_string(),
+                sign: proxy.sign,
+            },
+            pass: PassSettings::new(&arguments.pass)?,
+            supernet: match &arguments.supernet {
+                Some(path) if path == Path::new(SEEDED) => Some(path.clone()),
+                Some(path) => Some(absolute(path.clone())),
+                // The best choice of every block is one of parts of one network.
+                None => (arguments.method == NasMethodArgument::Exact).then(|| SEEDED.into()),
+            },
+            adapter: arguments.adapter.clone().map(absolute),
+            restricted: arguments.restricted,
+            rerank: arguments.rerank,
+            method: arguments.method.into(),
+            cost,
+            bounds: bounds(&arguments.bounds)?,
+            table: arguments.table.clone().map(absolute),
+            budget: arguments.budget.into(),
+            population: arguments.population,
+        })
+    }
+
+    /// What runs the networks.
+    pub fn workbench(&self, session: &Session) -> Result<Workbench> {
+        session.workbench_seeded(&self.pass, self.seed)
+    }
+
+    /// Reads what is named.
+    ///
+    /// # Errors
+    /// Files that cannot be used.
+    pub fn options(&self) -> Result<NasOptions> {
+        let space = self.read_space().map_err(|error| {
+            // A misspelt name reads like a missing file.
+            let names: Vec<_> = BUILT_IN.iter().map(|(name, _)| *name).collect();
+            match self.space.exists() {
+                true => failed(error.into()),
+                false => Failure::input(format_args!(
+                    "--space {}: expected {}, or a file of format lpzero-space",
+                    self.space.display(),
+                    names.join(", ")
+                )),
+            }
+        })?;
+        let table = self.table.as_deref();
+        let table = table.map(|path| Table::read(path, &space)).transpose();
+        let parsed = Proxy::parse(&self.proxy.formula).map_err(failed)?;
+        let proxy = Proxy {
+            name: self.proxy.name.clone(),
+            formula: parsed.formula,
+            sign: self.proxy.sign,
+        };
+        let bound = |limits: &Limits| Bound {
+            cost: limits.cost,
+            least: limits.least.unwrap_or(f64::NEG_INFINITY),
+            most: limits.most.unwrap_or(f64::INFINITY),
+        };
+        Ok(NasOptions {
+            method: self.method,
+            cost: self.cost,
+            bounds: self.bounds.iter().map(bound).collect(),
+            table: table.map_err(|error| failed(error.into()))?,
+            budget: self.budget,
+            population: self.population,
+            seed: self.seed,
+            supernet: match &self.supernet {
+                Some(path) => Some(weighted(path, self.adapter.as_deref())?),
+                None => None,
+            },
+            restricted: self.restricted,
+            rerank: self.rerank,
+            ..NasOptions::new(space, proxy)
+        })
+    }
+
+    /// The space, of a file of its own or of a LoNAS configuration and its model.
+    fn read_space(&self) -> Result<Space, lpzero::arch::Error> {
+        let is_file = self.space.is_file();
+        if is_file && let Some(folder) = &self.supernet {
+            let document = Document::read(&self.space)?;
+            if document.root().find(LONAS).is_some() {
+                let base = Document::read(&folder.join("config.json"))?;
+                return Space::lonas(&document.root(), &base.root());
+            }
+        }
+        Space::read(&self.space)
+    }
+
+    /// A hash of everything that scores, measurements and their order follow from.
+    pub fn inputs(&self, options: &NasOptions) -> String {
+        let NasOptions { space, table, .. } = options;
+        let text = format!("{self:?}\n{space:?}\n{table:?}");
+        blake3::hash(text.as_bytes()).to_hex().to_string()
+    }
+}
+
+/// The bounds that options name.
+fn bounds(arguments: &BoundArguments) -> Result<Vec<Limits>> {
+    let BoundArguments {
+        max_params,
+        min_params,
+        max_decoder_params,
+        max_flops,
+        max_memory,
+        max_latency,
+        max_table,
+    } = *arguments;
+    if let (Some(least), Some(most)) = (min_params, max_params)
+        && least > most
+    {
+        return Err(Failure::input(format_args!(
+            "--min-params {least}: expected no more than --max-params {most}"
+        )));
+    }
+    let bounds = [
+        (Cost::Params, min_params, max_params),
+        (Cost::DecoderParams, None, max_decoder_params),
+        (Cost::Flops, None, max_flops),
+        (Cost::Memory, None, max_memory),
+        (Cost::Latency, None, max_latency),
+        (Cost::Table, None, max_table),
+    ];
+    let bounds = bounds.into_iter().filter_map(|(cost, least, most)| {
+        let is_bound = least.is_some() || most.is_some();
+        is_bound.then_some(Limits { cost, least, most })
+    });
+    Ok(bounds.collect())
+}
+
+/// The weights that --supernet names.
+fn weighted(path: &Path, adapter: Option<&Path>) -> Result<SupernetWeights> {
+    if path == Path::new(SEEDED) {
+        return match adapter {
+            None => Ok(SupernetWeights::Seeded),
+            Some(adapter) => Err(Failure::input(format_args!(
+                "--adapter {}: expected the folder that it belongs to as --supernet",
+                adapter.display()
+            ))),
+        };
+    }
+    match (stored(path)?, adapter) {
+        (Some(base), None) => Ok(SupernetWeights::Stored(base)),
+        (Some(base), Some(adapter)) => Ok(SupernetWeights::Adapted {
+            base,
+            layout: Layout::of_folder(path).map_err(Failure::input)?,
+            folder: adapter.to_owned(),
+        }),
+        (None, _) => Err(Failure::input(format_args!(
+            "--supernet {}: expected a folder with model.safetensors, or `{SEEDED}`",
+            path.display()
+        ))),
+    }
+}

@@ -1,0 +1,87 @@
+//! The folder of one search: its settings, a journal of what became of
+//! every formula, the front so far, and in the end its report.
+//!
+//! A search is a function of its settings, and of the clock where its
+//! budget is a time. So a run that was interrupted, however it was, is continued
+//! by searching again from the settings, with the traces that the cache
+//! holds and the outcomes that the journal holds, and ends with the same report.
+
+use std::path::Path;
+
+use anyhow::Result;
+use lpzero::search::Journal;
+use lpzero::{FRONT, REPORT};
+use serde::Serialize;
+
+use super::settings::{SearchSettings, VERSION};
+use crate::failure::Failure;
+use crate::folder::Folder;
+use crate::output::Reporter;
+use crate::session::failed;
+
+const JOURNAL: &str = "journal";
+
+/// The folder of one search.
+pub struct RunFolder(Folder);
+
+impl RunFolder {
+    /// A new folder; one that exists already is never touched.
+    pub fn create(path: &Path, settings: &SearchSettings) -> Result<Self> {
+        Ok(Self(Folder::create(path, settings)?))
+    }
+
+    /// The folder of a run that was started before and has not ended.
+    pub fn open(path: &Path) -> Result<(SearchSettings, Self)> {
+        let (settings, folder) = Folder::open_versioned(path, "a search", VERSION)?;
+        let folder = Self(folder);
+        match folder.is_finished() {
+            false => Ok((settings, folder)),
+            true => Err(Failure::input(format_args!(
+                "--resume {}: this run is finished; its report is {REPORT}",
+                path.display()
+            ))),
+        }
+    }
+
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    pub fn is_finished(&self) -> bool {
+        self.path().join(REPORT).exists()
+    }
+
+    /// The journal of the search, ready to be continued.
+    pub fn journal(&self, report: Reporter) -> Result<Journal> {
+        let opened = Journal::open(&self.path().join(JOURNAL));
+        let (journal, torn) =
+            opened.map_err(|error| failed(lpzero::search::Error::from(error).into()))?;
+        if let Some(torn) = torn {
+            report.warn(torn);
+        }
+        if journal.batches_left() > 0 {
+            report.note(format_args!(
+                "continuing after {} recorded batches",
+                journal.batches_left()
+            ));
+        }
+        Ok(journal)
+    }
+
+    /// Keeps the front as it is now.
+    pub fn keep_front(&self, front: &impl Serialize) -> Result<()> {
+        self.0.write(FRONT, front)
+    }
+
+    /// Keeps the report; the run is finished.
+    pub fn finish(&self, report: &impl Serialize) -> Result<()> {
+        self.0.write(REPORT, report)
+    }
+
+    /// Removes the folder again where the input was wrong, so that the corrected
+    /// command can use the same name. Whatever else went wrong, the run can be
+    /// resumed.
+    pub fn discard(self) {
+        self.0.discard(&[JOURNAL, FRONT]);
+    }
+}

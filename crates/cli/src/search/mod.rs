@@ -1,0 +1,111 @@
+//! `lpzero search`: find a proxy, and say honestly how good it is.
+
+mod folder;
+mod front;
+mod print;
+mod settings;
+
+use anyhow::Result;
+use lpzero::search::Report;
+use lpzero::search::archive::Archive;
+use lpzero::{Error, Keeping};
+
+use crate::arguments::Search;
+use crate::failure::Failure;
+use crate::output::print_json;
+use crate::session::{Session, failed};
+use folder::RunFolder;
+use front::Front;
+use print::{print, print_partly};
+use settings::SearchSettings;
+
+pub fn run(session: &Session, arguments: &Search) -> Result<()> {
+    let (settings, folder) = match &arguments.resume {
+        Some(path) => {
+            let (settings, folder) = RunFolder::open(path)?;
+            (settings, Some(folder))
+        }
+        None => {
+            let settings = SearchSettings::new(session.seed, arguments)?;
+            // Reading the ground truth first would be nicer to the user's disk, but a
+            // run that cannot be kept should not start.
+            let folder = arguments.out.as_deref();
+            let folder = folder.map(|path| RunFolder::create(path, &settings));
+            (settings, folder.transpose()?)
+        }
+    };
+    let outcome = search(session, &settings, folder.as_ref());
+    let Some(folder) = folder else { return outcome };
+    let next = format!(
+        "`lpzero search --resume {}{}` continues",
+        folder.path().display(),
+        session.cache_options
+    );
+    outcome.map_err(|error| match error.downcast::<Failure>() {
+        Ok(Failure::Interrupted { message, .. }) => Failure::Interrupted { message, next }.into(),
+        Ok(wrong) => {
+            if arguments.resume.is_none() {
+                folder.discard();
+            }
+            wrong.into()
+        }
+        Err(error) if folder.is_finished() => error,
+        Err(error) => {
+            let message = format!("{error:#}");
+            Failure::Stopped { message, next }.into()
+        }
+    })
+}
+
+fn search(session: &Session, settings: &SearchSettings, folder: Option<&RunFolder>) -> Result<()> {
+    let study = settings.study(session)?;
+    let options = settings.options()?;
+    // A split that cannot be drawn is said before the networks are run.
+    study.splits(&options).map_err(|error| match error {
+        error @ Error::Splits { .. } => Failure::input(format_args!("--split: {error}")),
+        error => failed(error),
+    })?;
+    let mut front = Front::new(folder);
+    let mut update = |archive: &Archive| front.update(archive);
+    let journal = folder.map(|folder| folder.journal(session.report));
+    let mut journal = journal.transpose()?;
+    let keeping = Keeping {
+        journal: journal.as_mut(),
+        archive: Some(&mut update),
+    };
+    let found = study.search_keeping(&options, keeping);
+    if let Err(error @ Error::Search(lpzero::search::Error::Journal(_))) = found {
+        return Err(failed(error));
+    }
+    let front = front.write();
+    let found = match found {
+        Err(Error::SearchInterrupted { report }) => {
+            // Said here and not as a report: the test split is looked at once, for the
+            // formula of a search that ran to its end.
+            if folder.is_none()
+                && let Some(report) = report.as_deref()
+            {
+                partly(session, report)?;
+            }
+            return Err(failed(Error::SearchInterrupted { report }));
+        }
+        found => found.map_err(failed)?,
+    };
+    if let Some(folder) = folder {
+        front?;
+        // Before anything is printed: whoever reads may have gone.
+        folder.finish(&found)?;
+        (session.report).note(format_args!("report in {}", folder.path().display()));
+    }
+    match session.json {
+        true => print_json(&found),
+        false => print(&found, &mut std::io::stdout().lock()),
+    }
+}
+
+fn partly(session: &Session, report: &Report) -> Result<()> {
+    match &report.space {
+        Some(space) => print_partly(session, report, space),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,227 @@
+//! What a person sees of a search.
+
+use std::io::Write;
+
+use anyhow::Result;
+use lpzero::SearchReport;
+use lpzero::search::exhaustive::Space;
+use lpzero::search::{Optimism, Report, Verdict};
+
+use crate::output::{align_numbers, print_json, table};
+use crate::rank_table::{interval, number};
+use crate::session::Session;
+
+/// The report of a search that ran to its end.
+pub fn print(document: &SearchReport, out: &mut impl Write) -> Result<()> {
+    let report = &document.report;
+    writeln!(out, "best formula  {}", report.best.formula)?;
+    writeln!(out, "ranks like    {}", report.best.canonical)?;
+    writeln!(out, "complexity    {}\n", report.best.complexity)?;
+
+    if report.verdicts.is_empty() {
+        print_verdict(&report.verdict, out)?;
+    }
+    for named in &report.verdicts {
+        writeln!(out, "{}, {} architectures", named.truth, named.n)?;
+        print_verdict(&named.verdict, out)?;
+        writeln!(out)?;
+    }
+
+    print_front(report, out)?;
+
+    if let Some(space) = &report.space {
+        print_space(space, out)?;
+    }
+
+    let counts = &report.counts;
+    writeln!(
+        out,
+        "\n{} formulas generated, {} canonical, {} evaluated; pruned: {}",
+        counts.generated,
+        counts.canonical,
+        counts.evaluated,
+        counts
+            .pruned
+            .iter()
+            .map(|(rule, count)| format!("{rule} {count}"))
+            .collect::<Vec<_>>()
+            .join(", ")
+    )?;
+    writeln!(
+        out,
+        "{:.1} s for traces, {:.1} s for the search",
+        document.seconds.trace, document.seconds.search
+    )?;
+    Ok(())
+}
+
+fn print_front(report: &Report, out: &mut impl Write) -> Result<()> {
+    writeln!(
+        out,
+        "\nfront: the fittest on the search split for its complexity"
+    )?;
+    let mut front = table();
+    front.set_header(["complexity", "search tau", "validation tau", "formula"]);
+    for entry in &report.front {
+        front.add_row([
+            entry.complexity.to_string(),
+            number(entry.search.tau),
+            number(entry.validation.tau),
+            entry.formula.clone(),
+        ]);
+    }
+    writeln!(out, "{front}")?;
+    Ok(())
+}
+
+/// One formula on the three splits of a ground truth.
+fn print_verdict(verdict: &Verdict, out: &mut impl Write) -> Result<()> {
+    let mut splits = table();
+    splits.set_header(["split", "n", "tau", "95 % interval", "rho", "95 % interval"]);
+    for (name, on) in [
+        ("search", &verdict.search),
+        ("validation", &verdict.validation),
+    ] {
+        let dash = || "-".to_owned();
+        splits.add_row([
+            name.to_owned(),
+            on.n.to_string(),
+            number(on.tau),
+            dash(),
+            number(on.rho),
+            dash(),
+        ]);
+    }
+    let test = &verdict.test;
+    splits.add_row([
+        "test".to_owned(),
+        test.n.to_string(),
+        number(test.tau),
+        interval(test.tau_ci),
+        number(test.rho),
+        interval(test.rho_ci),
+    ]);
+    align_numbers(&mut splits, 1);
+    writeln!(out, "{splits}")?;
+    let Optimism { tau, rho } = verdict.optimism;
+    writeln!(
+        out,
+        "optimism (search - test): tau {}, rho {}",
+        number(tau),
+        number(rho)
+    )?;
+
+    if !test.baselines.is_empty() {
+        writeln!(out, "\ntest split, baselines that need no network")?;
+        let mut baselines = table();
+        baselines.set_header([
+            "baseline",
+            "tau",
+            "rho",
+            "tau of best - tau",
+            "95 % interval",
+        ]);
+        for row in &test.baselines {
+            baselines.add_row([
+                row.name.clone(),
+                number(row.tau),
+                number(row.rho),
+                number(row.difference),
+                interval(row.difference_ci),
+            ]);
+        }
+        align_numbers(&mut baselines, 1);
+        writeln!(out, "{baselines}")?;
+    }
+    if !test.tau_within_group.is_empty() {
+        writeln!(
+            out,
+            "\ntest split, tau inside groups of equal depth x width"
+        )?;
+        for (group, tau) in &test.tau_within_group {
+            writeln!(out, "  {group:<10} {}", number(*tau))?;
+        }
+    }
+    Ok(())
+}
+
+/// What a search of a whole space had found when it was stopped: no more than
+/// the search and validation splits say.
+pub fn print_partly(session: &Session, report: &Report, space: &Space) -> Result<()> {
+    if session.json {
+        return print_json(&serde_json::json!({
+            "method": report.method,
+            "interrupted": true,
+            "space": space,
+            "front": report.front,
+        }));
+    }
+    let out = &mut std::io::stdout().lock();
+    print_front(report, out)?;
+    print_space(space, out)
+}
+
+fn print_space(space: &Space, out: &mut impl Write) -> Result<()> {
+    writeln!(
+        out,
+        "\nthe {} space, {} unary operations per branch under {}: {} trees, {} formulas by algebra,\n\
+         {} of them measured, {}{} different rankings of the search split{}",
+        if space.done < 1.0 {
+            "searched part of the"
+        } else {
+            "whole"
+        },
+        space.unary,
+        match &space.aggregates[..] {
+            [aggregate] => aggregate.to_string(),
+            several => format!("{} aggregates", several.len()),
+        },
+        space.trees,
+        space.canonical,
+        space.measured,
+        if space.rankings_error.is_some() {
+            "about "
+        } else {
+            ""
+        },
+        space.rankings,
+        space
+            .rankings_error
+            .map(|error| format!(" (standard error {:.1} %)", 100.0 * error))
+            .unwrap_or_default()
+    )?;
+    writeln!(
+        out,
+        "its optimum   {}  ({:.4})",
+        space.optimum.formula, space.optimum.fitness
+    )?;
+    writeln!(
+        out,
+        "\nhow rare is a good proxy? measured formulas by |correlation| on the search split"
+    )?;
+    let mut histogram = table();
+    histogram.set_header(["|correlation|", "formulas", "share", "as good or better"]);
+    let share = |count: u64| {
+        format!(
+            "{:.4} %",
+            100.0 * count as f64 / space.measured.max(1) as f64
+        )
+    };
+    let mut better = 0;
+    let bins = space.histogram.len() as f64;
+    for (bin, &count) in space.histogram.iter().enumerate().rev() {
+        better += count;
+        if better > 0 {
+            let bin = bin as f64;
+            histogram.add_row([
+                format!("{:.2} to {:.2}", bin / bins, (bin + 1.0) / bins),
+                count.to_string(),
+                share(count),
+                share(better),
+            ]);
+        }
+    }
+    align_numbers(&mut histogram, 1);
+    writeln!(out, "{histogram}")?;
+    Ok(())
+}

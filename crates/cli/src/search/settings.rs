@@ -1,0 +1,181 @@
+//! Everything that a search is a function of, validated, as its folder keeps it.
+
+use std::path::Path;
+
+use anyhow::Result;
+use lpzero::search::budget::Budget;
+use lpzero::search::exhaustive::Aggregate;
+use lpzero::search::generate::Grammar;
+use lpzero::search::statistics::Correlation;
+use lpzero::search::template::Template;
+use lpzero::search::{Method, Settings};
+use lpzero::truth::TruthSource;
+use lpzero::{Proxy, SearchOptions, SplitSizes, Splits, Study, front_of};
+use serde::{Deserialize, Serialize};
+
+use crate::arguments::{GrammarArgument, MethodArgument, Search};
+use crate::failure::Failure;
+use crate::session::{Session, failed};
+use crate::settings::{PassSettings, absolute_source, read_truth, truth_sources};
+
+/// Layout of a search's folder.
+pub const VERSION: u32 = 5;
+
+/// Unary operations per branch, as in the paper.
+const DEFAULT_UNARY: u8 = 2;
+
+/// Everything that a search is a function of.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SearchSettings {
+    pub version: u32,
+    pub seed: u64,
+    truths: Vec<TruthSource>,
+    pass: PassSettings,
+    method: Method,
+    fitness: Correlation,
+    /// One for all ground truths or one for each; none where the default is meant.
+    splits: Vec<SplitSizes>,
+    budget: Option<Budget>,
+    grammar: Grammar,
+    /// One by one, also where all were asked for.
+    aggregates: Vec<Aggregate>,
+    /// Formulas, also where a run was named: that may change.
+    from: Vec<String>,
+    template: Option<String>,
+    rules: bool,
+    prediction: bool,
+    powers: bool,
+}
+
+impl SearchSettings {
+    /// The search that the command line describes.
+    ///
+    /// # Errors
+    /// Options that contradict each other; what a search should start from is neither a
+    /// formula nor a run; an aggregate is none.
+    pub fn new(seed: u64, arguments: &Search) -> Result<Self> {
+        if let Some((option, reason)) = arguments.idle_option() {
+            return Err(Failure::input(format_args!("{option}: {reason}")));
+        }
+        let paper = arguments.grammar == GrammarArgument::Paper
+            || arguments.method == MethodArgument::Exhaustive;
+        Ok(Self {
+            version: VERSION,
+            seed,
+            truths: (truth_sources(&arguments.truth).into_iter())
+                .map(absolute_source)
+                .collect(),
+            pass: PassSettings::new(&arguments.pass)?,
+            method: arguments.method.into(),
+            fitness: arguments.fitness.into(),
+            splits: arguments
+                .splits
+                .iter()
+                .map(|split| (*split).into())
+                .collect(),
+            budget: arguments.budget.map(Budget::from),
+            grammar: match paper {
+                true => Grammar::Paper {
+                    unary: arguments.n_unary.unwrap_or(DEFAULT_UNARY).into(),
+                },
+                false => Grammar::Aggregates,
+            },
+            aggregates: aggregates(&arguments.aggregates)?,
+            from: starts(&arguments.from)?,
+            template: arguments.template.clone(),
+            rules: !arguments.no_rules,
+            prediction: !arguments.no_prediction,
+            powers: arguments.powers,
+        })
+    }
+
+    /// Reads the ground truths.
+    pub fn study(&self, session: &Session) -> Result<Study> {
+        let truths = self.truths.iter().map(read_truth).collect::<Result<_>>()?;
+        let workbench = session.workbench_seeded(&self.pass, self.seed)?;
+        Ok(Study::new(truths, workbench))
+    }
+
+    /// How the library is to search.
+    pub fn options(&self) -> Result<SearchOptions> {
+        let template = self.template.as_deref().map(Template::parse);
+        let template = template.transpose().map_err(|error| failed(error.into()))?;
+        let start = self.from.iter().map(|text| {
+            let proxy = Proxy::parse(text).map_err(failed)?;
+            Ok(proxy.formula)
+        });
+        let start = start.collect::<Result<Vec<_>>>()?;
+        Ok(SearchOptions {
+            method: self.method,
+            settings: Settings {
+                seed: self.seed,
+                budget: self.budget.unwrap_or_default(),
+                fitness: self.fitness,
+                grammar: self.grammar,
+                aggregates: self.aggregates.clone(),
+                template,
+                rules: self.rules,
+                prediction: self.prediction,
+                powers: self.powers,
+                ..Settings::default()
+            },
+            splits: match &self.splits[..] {
+                [] => Splits::Sensible,
+                sizes => Splits::Sizes(sizes.to_vec()),
+            },
+            start: (!start.is_empty()).then_some(start),
+            ..SearchOptions::default()
+        })
+    }
+}
+
+/// The aggregates that `--aggregate` names: the paper's where it names none.
+fn aggregates(texts: &[String]) -> Result<Vec<Aggregate>> {
+    let mut aggregates = Vec::new();
+    for text in texts {
+        let named = match &text[..] {
+            "all" => Aggregate::all(),
+            text => vec![Aggregate::parse(text).map_err(|error| failed(error.into()))?],
+        };
+        for aggregate in named {
+            if !aggregates.contains(&aggregate) {
+                aggregates.push(aggregate);
+            }
+        }
+    }
+    if aggregates.is_empty() {
+        aggregates.push(Aggregate::PAPER);
+    }
+    Ok(aggregates)
+}
+
+/// The formulas that `--from` names.
+fn starts(texts: &[String]) -> Result<Vec<String>> {
+    let mut formulas: Vec<String> = Vec::with_capacity(texts.len());
+    for text in texts {
+        let path = Path::new(text);
+        let named = match Proxy::parse(text) {
+            Ok(_) if formulas.contains(text) => {
+                return Err(Failure::input(format_args!("--from {text}: given twice")));
+            }
+            Ok(proxy) if proxy.formula.needs_whole_tensors() => {
+                return Err(Failure::input(format_args!(
+                    "--from {text}: needs whole tensors or a further pass, and a search reads \
+                     traces; expected a formula over what traces hold"
+                )));
+            }
+            Ok(_) => vec![text.clone()],
+            Err(_) if path.is_dir() => {
+                front_of(path).map_err(|error| Failure::input(format_args!("--from {error}")))?
+            }
+            Err(error) => return Err(failed(error)),
+        };
+        for formula in named {
+            if !formulas.contains(&formula) {
+                formulas.push(formula);
+            }
+        }
+    }
+    Ok(formulas)
+}

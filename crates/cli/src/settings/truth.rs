@@ -1,0 +1,69 @@
+//! Which ground truths are meant, and where published ones are looked for.
+
+use std::path::Path;
+
+use anyhow::Result;
+use lpzero::truth::{EMBEDDED, GroundTruth, TableOptions, TruthSource};
+
+use super::absolute;
+use crate::arguments::{LayoutArguments, TruthArguments, TruthsArguments};
+use crate::failure::Failure;
+use crate::session::{data_folders, failed};
+
+/// The ground truth that options name, or the one that is built in.
+pub fn truth_source(arguments: &TruthArguments) -> TruthSource {
+    source(arguments.truth.as_deref(), &arguments.layout)
+}
+
+/// The ground truths that options name; the built-in one where they name none.
+pub fn truth_sources(arguments: &TruthsArguments) -> Vec<TruthSource> {
+    let layout = &arguments.layout;
+    match &arguments.truths[..] {
+        [] => vec![source(None, layout)],
+        truths => truths
+            .iter()
+            .map(|path| source(Some(path), layout))
+            .collect(),
+    }
+}
+
+fn source(path: Option<&Path>, layout: &LayoutArguments) -> TruthSource {
+    TruthSource {
+        name: path.unwrap_or(Path::new(EMBEDDED[0].name)).to_owned(),
+        reading: layout.reading.into(),
+        table: TableOptions {
+            score_column: layout.score_column.clone(),
+            lower_is_better: layout.lower_is_better,
+        },
+    }
+}
+
+/// The same ground truth, whatever folder the process is in. A published name stays a
+/// name where no data folder has it.
+pub fn absolute_source(source: TruthSource) -> TruthSource {
+    if source.embedded().is_some() {
+        return source;
+    }
+    let path = source.path(&data_folders());
+    TruthSource {
+        name: absolute(path),
+        ..source
+    }
+}
+
+/// Reads a ground truth, and says where to get a published one that is not here.
+pub fn read_truth(source: &TruthSource) -> Result<GroundTruth> {
+    source.read(&data_folders()).map_err(|error| match error {
+        lpzero::truth::Error::NotHere { known } => {
+            let download = match known.is_pinned() {
+                true => format!("`lpzero truth fetch {}` downloads it, or ", known.name),
+                false => String::new(),
+            };
+            Failure::input(format_args!(
+                "--truth {}: known, but not on this machine; {download}give its path, or set LPZERO_DATA to the folder that has it as {} ({}, published at {})",
+                known.name, known.location, known.layout, known.published
+            ))
+        }
+        error => failed(lpzero::Error::from(error)),
+    })
+}

@@ -1,0 +1,123 @@
+//! The front door: ground truths, and what can be asked about them.
+
+mod ablate;
+mod rank;
+mod search;
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+use std::sync::OnceLock;
+
+use lpzero_trace::Trace;
+use lpzero_truth::{GroundTruth, TruthSource};
+
+pub use ablate::{Ablation, AblationOptions};
+pub use rank::{RankOptions, Ranking};
+pub use search::{Keeping, SearchOptions, SearchReport, SearchSeconds, SplitSizes, Splits};
+
+use crate::{Error, Networks, Proxy, Repeats, Scores, Workbench};
+
+/// Ground truths with the workbench that runs their networks: search them for a proxy,
+/// rank proxies on them, score their architectures.
+///
+/// Networks are run once, when first needed; the traces then serve every search and
+/// ranking of this study.
+///
+/// ```
+/// use lpzero::{Proxy, SearchOptions, Study, search::budget::Budget};
+///
+/// # fn main() -> Result<(), lpzero::Error> {
+/// let study = Study::open("tiny")?;
+/// let mut options = SearchOptions::default();
+/// options.settings.budget = Budget::Evaluations(200);
+/// let found = study.search(&options)?;
+/// let best = Proxy::parse(&found.report.best.formula)?;
+/// let rows = study.rank(&[Proxy::parse("params")?, best])?.remove(0).rows;
+/// assert!(rows[1].tau > rows[0].tau);
+/// # Ok(())
+/// # }
+/// ```
+pub struct Study {
+    truths: Vec<GroundTruth>,
+    workbench: Workbench,
+    /// By ground truth, then entry.
+    traces: OnceLock<Vec<Vec<Trace>>>,
+}
+
+impl Study {
+    /// A study of one ground truth, with the default workbench: every core, no cache.
+    ///
+    /// `truth` is the name of a built-in ground truth, such as `tiny`, or the path of
+    /// one in a layout that [`GroundTruth::read`] knows.
+    ///
+    /// # Errors
+    ///
+    /// A ground truth that cannot be read, or no threads.
+    pub fn open(truth: impl AsRef<Path>) -> Result<Self, Error> {
+        let truth = TruthSource::new(truth.as_ref()).read(&[])?;
+        Ok(Self::new(vec![truth], Workbench::new(0)?))
+    }
+
+    /// A study of ground truths that are there.
+    pub fn new(truths: Vec<GroundTruth>, workbench: Workbench) -> Self {
+        Self {
+            truths,
+            workbench,
+            traces: OnceLock::new(),
+        }
+    }
+
+    /// The same ground truths on another workbench; they are traced anew.
+    #[must_use]
+    pub fn on(self, workbench: Workbench) -> Self {
+        Self::new(self.truths, workbench)
+    }
+
+    /// The ground truths.
+    pub fn truths(&self) -> &[GroundTruth] {
+        &self.truths
+    }
+
+    /// What runs the networks.
+    pub fn workbench(&self) -> &Workbench {
+        &self.workbench
+    }
+
+    /// Traces by ground truth, then entry. Made on the first call, out of the cache
+    /// where the workbench has one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Workbench::traces`].
+    pub fn traces(&self) -> Result<&[Vec<Trace>], Error> {
+        if let Some(traces) = self.traces.get() {
+            return Ok(traces);
+        }
+        let trace = |truth: &GroundTruth| {
+            let networks = Networks::from(truth);
+            self.workbench.traces(&source(truth), &networks)
+        };
+        let traces = self.truths.iter().map(trace);
+        let traces = traces.collect::<Result<Vec<_>, _>>()?;
+        Ok(self.traces.get_or_init(|| traces))
+    }
+
+    /// Exact scores of all architectures, by ground truth.
+    ///
+    /// # Errors
+    ///
+    /// As [`Workbench::score`].
+    pub fn score(&self, proxies: &[Proxy], repeats: Repeats) -> Result<Vec<Scores>, Error> {
+        let score = |truth| (self.workbench).score(&Networks::from(truth), proxies, repeats);
+        self.truths.iter().map(score).collect()
+    }
+}
+
+/// The name of a ground truth's traces in the cache, for people.
+pub(crate) fn source(truth: &GroundTruth) -> String {
+    match truth.reading {
+        Some(reading) => format!("{} {reading}", truth.name),
+        None => truth.name.clone(),
+    }
+}
