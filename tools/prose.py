@@ -49,7 +49,7 @@ def sentences(paragraph):
     paragraph = re.sub(r"(`+)(?:.*?)\1", "code", paragraph)
     paragraph = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", paragraph)
     paragraph = re.sub(r"<https?:[^>]*>", "link", paragraph).replace("*", "")
-    parts = re.split(r"(?<=[.!?])[)\"']*\s+(?=[A-Z0-9(\"'`]|code|lpzero|tau|rho)", paragraph)
+    parts = re.split(r"(?<=[.!?])[)\"']*\s+", paragraph)
     sentence = ""
     for part in parts:
         sentence = f"{sentence} {part}".strip()
