@@ -29,7 +29,7 @@ def paragraphs(markdown):
         text = line.strip()
         fence = text.startswith("```")
         item = re.match(r"([-*+]|\d+\.) +", text)
-        apart = fence or fenced or not text or re.match(r"[#|>]|!\[", text)
+        apart = fence or fenced or not text or re.match(r"#+ |[|>]|!\[", text)
         # Four spaces after an empty line are code; inside a list item they go on with it.
         apart = apart or (not lines and line.startswith("    "))
         if (apart or item) and lines:
