@@ -2,7 +2,7 @@
 
     python benches/llama.py LPZERO OUT
 
-Writes OUT/llama.json and prints the tables of docs/llama.md: seconds and peak memory of
+Writes OUT/llama.json and prints the tables of docs/lab/llama.md: seconds and peak memory of
 ten scores, beside what the matrix products alone need at the largest rate that torch.mm
 reaches around each; 1000 sub-networks from one pass, and the best one under 5.6 billion
 parameters, exactly, by NSGA-II and at random; and, on a small super-network, what

@@ -13,7 +13,7 @@ out=$1
 shift
 [ $# -gt 0 ] || set -- 0 1 2
 proxy=${PROXY:-synaptic_saliency}
-cargo build --release --locked -p lpzero
+cargo build --release --locked -p lpzero-cli
 lpzero="${CARGO_TARGET_DIR:-target}/release/lpzero"
 mkdir -p "$out"
 for seed in "$@"; do

@@ -12,7 +12,7 @@ out=$1
 shift
 [ $# -gt 0 ] || set -- 0 1 2 3 4
 if [ -z "${LPZERO:-}" ]; then
-  cargo build --release --locked -p lpzero
+  cargo build --release --locked -p lpzero-cli
   LPZERO="${CARGO_TARGET_DIR:-target}/release/lpzero"
 fi
 steps=${STEPS:-1000}

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Every named proxy against the published ground truths, scored on whole tensors:
-# the tables and the raw data of docs/results. On two busy cores FlexiBERT took an hour,
+# the tables and the raw data of docs/lab/results. On two busy cores FlexiBERT took an hour,
 # and all proxies of GPT-2 took 16 minutes of processor time, 50 of the clock.
 #
 #     benches/tables.sh DATA OUT [flexibert|gpt2-wt103]
@@ -8,11 +8,11 @@ set -euo pipefail
 data=$1
 out=$2
 only=${3:-all}
-cargo build --release --locked -p lpzero
+cargo build --release --locked -p lpzero-cli
 lpzero="${CARGO_TARGET_DIR:-target}/release/lpzero"
 mkdir -p "$out"
 page() { # its name, the title
-    printf '# %s\n\nMade by `benches/tables.sh DATA docs/results`; columns are explained in [README.md](README.md).\n' "$2" > "$out/$1.md"
+    printf '# %s\n\nMade by `benches/tables.sh DATA docs/lab/results`; columns are explained in [README.md](README.md).\n' "$2" > "$out/$1.md"
 }
 section() { # page, name of the raw data, title, options of rank
     local page=$1 name=$2 title=$3

@@ -13,7 +13,7 @@ use super::{BudgetArgument, PassArguments, parse_budget};
     lpzero nas --space lts-gpt2 --proxy @found --max-params 20M --max-latency 200ms --out run\n  \
     lpzero train run/architectures/ID.json\n\n\
     Every architecture of the front is counted a second time, from its tensors and from the \
-    shapes of a pass; docs/nas.md says how, and how a space of your own is declared.")]
+    shapes of a pass; docs/guide/which-shape.md says how, and how a space of your own is declared.")]
 pub struct Nas {
     /// The space: tiny, tiny-elastic, lts-gpt2, flexibert, lonas-llama-7b, a file of format
     /// lpzero-space, or the NNCF configuration of a LoNAS super-network (with
@@ -43,7 +43,7 @@ pub struct Nas {
 
     /// Score architectures as sub-networks: the leading rows, columns and heads of the
     /// largest network of the space, whose weights are those of this Hugging Face
-    /// folder, or `seeded`. The space must be elastic (docs/supernet.md).
+    /// folder, or `seeded`. The space must be elastic (docs/guide/supernets.md).
     #[arg(long, value_name = "DIR")]
     pub supernet: Option<PathBuf>,
 

@@ -21,7 +21,7 @@ fn the_language_reference_follows_from_the_tables() {
     let folder = tempfile::tempdir().unwrap();
     let reference = crate::support::lpzero(folder.path(), &["proxies", "--reference"]);
     assert_eq!(reference.status, 0, "{}", reference.stderr);
-    check("language.md", &reference.stdout);
+    check("reference/language.md", &reference.stdout);
 }
 
 #[test]
@@ -36,9 +36,11 @@ fn the_command_line_reference_follows_from_the_command() {
         &["score"],
         &["eval"],
         &["nas"],
+        &["export"],
         &["train"],
         &["proxies"],
         &["truth"],
+        &["truth", "list"],
         &["truth", "show"],
         &["truth", "audit"],
         &["truth", "build"],
@@ -49,5 +51,5 @@ fn the_command_line_reference_follows_from_the_command() {
         let title = [&["lpzero"], command].concat().join(" ");
         page += &format!("\n## `{title}`\n\n```text\n{}```\n", help.stdout);
     }
-    check("command.md", &page);
+    check("reference/command.md", &page);
 }

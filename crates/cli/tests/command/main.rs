@@ -11,6 +11,7 @@ mod drift;
 mod eval;
 mod export;
 mod hostile_checkpoints;
+mod links;
 mod nas;
 mod readme;
 mod repeats;
