@@ -3,29 +3,34 @@
 //! On logarithms its prediction is a product of all factors at once, each with a little
 //! exponent: as much of noisy scores as the factors agree on.
 
-use crate::gaussian_process::{cholesky, solve_lower, solve_upper};
-use crate::regression::dot;
+use crate::cholesky::Cholesky;
+use crate::vector::dot;
 
 /// The ridge, relative to the mean squared length of the observations: chosen on splits of
 /// the published benchmarks, once for all. Leaving one out would choose it anew for each
 /// ground truth, but a hundred noisy observations leave that to chance.
 const RIDGE: f64 = 0.03;
 
-/// What `y`, of mean 0, is on all observations by columns of which it is known for the
-/// first ones only; 0 throughout where no column varies.
-pub(crate) fn predicted(columns: &[Vec<f64>], y: &[f64]) -> Vec<f64> {
+/// Predictions of `y` for all observations, where it is known for the first ones only.
+///
+/// `y` has mean 0, and each of `columns` an element per observation. Predictions are 0
+/// throughout where no column varies, and none without a column.
+pub fn predict(columns: &[Vec<f64>], y: &[f64]) -> Vec<f64> {
     if columns.is_empty() {
         return Vec::new();
     }
     let n = y.len();
     let rows = rows(columns, n);
-    let mut kernel = products(&rows[..n], &rows[..n]);
+    let kernel = products(&rows[..n], &rows[..n]);
     let mean = (0..n).map(|i| kernel[i * n + i]).sum::<f64>() / n as f64;
-    (0..n).for_each(|i| kernel[i * n + i] += RIDGE * mean);
-    let Some(factor) = cholesky(kernel, n).filter(|_| mean > 0.0) else {
+    let element = |i: usize, j: usize| {
+        let ridge = if i == j { RIDGE * mean } else { 0.0 };
+        kernel[i * n + j] + ridge
+    };
+    let Some(factor) = Cholesky::new(n, element).filter(|_| mean > 0.0) else {
         return vec![0.0; rows.len()];
     };
-    let weights = solve_upper(&factor, solve_lower(&factor, y.to_vec()));
+    let weights = factor.solve(y.to_vec());
     let across = products(&rows, &rows[..n]);
     let predictions = across.chunks_exact(n).map(|row| dot(row, &weights));
     predictions.collect()
@@ -52,7 +57,7 @@ fn products(a: &[Vec<f64>], b: &[Vec<f64>]) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::regression::centred;
+    use crate::vector::centred;
 
     fn noise(n: usize, phase: f64) -> Vec<f64> {
         (0..n).map(|i| (i as f64 * 12.9898 + phase).sin()).collect()
@@ -71,7 +76,7 @@ mod tests {
         let golden = (0..n).map(|i| (f64::from(i as u32) * 0.618_033_988_7).fract() - 0.5);
         let noisy = shared.iter().zip(golden).map(|(x, e)| x + 0.6 * e);
         let y = centred(noisy.take(known).collect());
-        let found = predicted(&columns, &y);
+        let found = predict(&columns, &y);
         let error = |x: &[f64], shared: &[f64]| {
             let (x, shared) = (centred(x.to_vec()), centred(shared.to_vec()));
             x.iter()
@@ -89,6 +94,6 @@ mod tests {
             fitted < 0.3 * noise && foretold < 0.3 * noise,
             "{noise} {fitted} {foretold}"
         );
-        assert_eq!(predicted(&[vec![0.0; n]], &y), vec![0.0; n]);
+        assert_eq!(predict(&[vec![0.0; n]], &y), vec![0.0; n]);
     }
 }
