@@ -348,7 +348,8 @@ impl Design {
             dot(columns[i], columns[j]) + ridge
         };
         let along = columns.iter().map(|column| dot(column, &self.target));
-        let coefficients = Cholesky::new(n, product)?.solve(along.collect());
+        let along: Vec<f64> = along.collect();
+        let coefficients = Cholesky::new(n, product)?.solve(&along);
         let mut residuals = self.target.clone();
         for (column, coefficient) in columns.iter().zip(&coefficients) {
             for (residual, x) in residuals.iter_mut().zip(*column) {

@@ -59,7 +59,7 @@ fn posterior(
     weights: &[f64],
     noise: f64,
 ) -> Option<Vec<f64>> {
-    let coefficients = covariance(rows, weights, noise)?.solve(y.to_vec());
+    let coefficients = covariance(rows, weights, noise)?.solve(y);
     let mean = |x: &Vec<f64>| {
         let kernel = rows.iter().map(|row| similarity(row, x, weights));
         dot(&kernel.collect::<Vec<f64>>(), &coefficients)
@@ -107,7 +107,7 @@ fn likelihood(rows: &[&[f64]], y: &[f64], weights: &[f64], noise: f64) -> f64 {
     let Some(covariance) = covariance(rows, weights, noise) else {
         return f64::NEG_INFINITY;
     };
-    let white = covariance.whiten(y.to_vec());
+    let white = covariance.whiten(y);
     -0.5 * n as f64 * (dot(&white, &white) / n as f64).ln() - covariance.half_log_determinant()
 }
 

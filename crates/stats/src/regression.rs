@@ -4,6 +4,7 @@
 //! grows column by column (Gram-Schmidt, done twice, which is as accurate as
 //! Householder's). What adds nothing to the span is dropped, so that designs
 //! with redundant columns need no care, and degrees of freedom are right.
+//! Libraries factor whole matrices; none grows a basis and drops columns in order.
 
 use rand::seq::SliceRandom;
 use statrs::distribution::{ContinuousCDF, FisherSnedecor};

@@ -3,8 +3,10 @@
 //! On logarithms its prediction is a product of all factors at once, each with a little
 //! exponent: as much of noisy scores as the factors agree on.
 
+use faer::linalg::matmul::matmul;
+use faer::{Accum, Col, ColRef, Mat, Par};
+
 use crate::cholesky::Cholesky;
-use crate::vector::dot;
 
 /// The ridge, relative to the mean squared length of the observations: chosen on splits of
 /// the published benchmarks, once for all. Leaving one out would choose it anew for each
@@ -15,43 +17,49 @@ const RIDGE: f64 = 0.03;
 ///
 /// `y` has mean 0, and each of `columns` an element per observation. Predictions are 0
 /// throughout where no column varies, and none without a column.
+///
+/// # Panics
+/// Where columns differ in length, or one is shorter than `y`.
 pub fn predict(columns: &[Vec<f64>], y: &[f64]) -> Vec<f64> {
     if columns.is_empty() {
         return Vec::new();
     }
     let n = y.len();
-    let rows = rows(columns, n);
-    let kernel = products(&rows[..n], &rows[..n]);
-    let mean = (0..n).map(|i| kernel[i * n + i]).sum::<f64>() / n as f64;
+    let rows = centred_rows(columns, n);
+    let mut products = Mat::zeros(rows.nrows(), n);
+    let known = rows.subrows(0, n).transpose();
+    matmul(&mut products, Accum::Replace, &rows, known, 1.0, Par::Seq);
+    let mean = (0..n).map(|i| products[(i, i)]).sum::<f64>() / n as f64;
     let element = |i: usize, j: usize| {
         let ridge = if i == j { RIDGE * mean } else { 0.0 };
-        kernel[i * n + j] + ridge
+        products[(i, j)] + ridge
     };
     let Some(factor) = Cholesky::new(n, element).filter(|_| mean > 0.0) else {
-        return vec![0.0; rows.len()];
+        return vec![0.0; rows.nrows()];
     };
-    let weights = factor.solve(y.to_vec());
-    let across = products(&rows, &rows[..n]);
-    let predictions = across.chunks_exact(n).map(|row| dot(row, &weights));
-    predictions.collect()
+    let weights = factor.solve(y);
+    let mut predictions = Col::zeros(rows.nrows());
+    let weights = ColRef::from_slice(&weights).as_mat();
+    matmul(
+        predictions.as_mat_mut(),
+        Accum::Replace,
+        &products,
+        weights,
+        1.0,
+        Par::Seq,
+    );
+    predictions.iter().copied().collect()
 }
 
-/// Observations as rows, less the mean of the first `n`.
-fn rows(columns: &[Vec<f64>], n: usize) -> Vec<Vec<f64>> {
-    let mut rows = vec![Vec::with_capacity(columns.len()); columns[0].len()];
-    for column in columns {
-        let mean = column[..n].iter().sum::<f64>() / n as f64;
-        for (row, x) in rows.iter_mut().zip(column) {
-            row.push(x - mean);
-        }
-    }
-    rows
-}
-
-/// All inner products, row-major.
-fn products(a: &[Vec<f64>], b: &[Vec<f64>]) -> Vec<f64> {
-    let products = a.iter().flat_map(|a| b.iter().map(|b| dot(a, b)));
-    products.collect()
+/// Observations x columns, each column less the mean of its first `n` elements.
+fn centred_rows(columns: &[Vec<f64>], n: usize) -> Mat<f64> {
+    let means = columns
+        .iter()
+        .map(|column| column[..n].iter().sum::<f64>() / n as f64);
+    let means: Vec<f64> = means.collect();
+    Mat::from_fn(columns[0].len(), columns.len(), |i, k| {
+        columns[k][i] - means[k]
+    })
 }
 
 #[cfg(test)]
