@@ -1,4 +1,4 @@
-"""Writes statsmodels' and SciPy's tests of nested models for crates/search's tests.
+"""Writes statsmodels' and SciPy's tests of nested models for crates/stats' tests.
 
     .venv/bin/python tools/dump_regression.py
 
@@ -18,7 +18,7 @@ import statsmodels.api as sm
 from scipy.stats import ncf
 from statsmodels.stats.multitest import multipletests
 
-FIXTURE = pathlib.Path(__file__).parent.parent / "crates/search/tests/fixtures/regression.json"
+FIXTURE = pathlib.Path(__file__).parent.parent / "crates/stats/tests/fixtures/regression.json"
 PERMUTATIONS = 20000
 
 

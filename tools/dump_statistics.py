@@ -1,4 +1,4 @@
-"""Writes SciPy's rank correlations for crates/search's tests.
+"""Writes SciPy's rank correlations for crates/stats' tests.
 
     .venv/bin/python tools/dump_statistics.py
 
@@ -17,7 +17,7 @@ import warnings
 import numpy as np
 from scipy.stats import kendalltau, somersd, spearmanr
 
-FIXTURES = pathlib.Path(__file__).parent.parent / "crates/search/tests/fixtures"
+FIXTURES = pathlib.Path(__file__).parent.parent / "crates/stats/tests/fixtures"
 
 
 def number(value):

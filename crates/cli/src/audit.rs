@@ -5,7 +5,7 @@ use std::io::Write;
 use anyhow::Result;
 use lpzero::arch::Reading;
 use lpzero::audit::{Audit, AuditSettings, Regression, Response, Verdict, audit};
-use lpzero::search::regression::NestedTest;
+use lpzero::stats::regression::NestedTest;
 
 use super::arguments::{Audit as Arguments, LayoutArguments, ReadingArgument, TruthArguments};
 use super::output::{align_numbers, print_json, table};

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::Result;
-use lpzero::search::statistics::rho;
+use lpzero::stats::rho;
 use lpzero::train::build::{self, Inherited, Progress, Resources};
 use lpzero::train::{Error, Inheritance, Journal, JournalKind, Plan, validation_floor};
 use lpzero::truth::{Entry, GroundTruth};

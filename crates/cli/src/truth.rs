@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use anyhow::Result;
-use lpzero::search::statistics::{rho, tau};
+use lpzero::stats::{rho, tau};
 use lpzero::truth::{EMBEDDED, GroundTruth, KNOWN};
 
 use super::arguments::{Truth, TruthAction, TruthArguments};
@@ -86,7 +86,7 @@ fn show(session: &Session, arguments: &TruthArguments) -> Result<()> {
     different.dedup();
     let mut baselines = Vec::new();
     for baseline in lpzero::baselines(&truth).map_err(failed)? {
-        let correlation = |result: std::result::Result<_, lpzero::search::Error>| {
+        let correlation = |result: std::result::Result<_, lpzero::stats::Error>| {
             result.map_err(|error| failed(error.into()))
         };
         let tau = correlation(tau(&baseline.scores, &scores))?;

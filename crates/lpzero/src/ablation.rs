@@ -5,8 +5,7 @@
 
 use lpzero_search::Settings;
 use lpzero_search::generate::Grammar;
-use lpzero_search::split::{MINIMUM_PART, Split};
-use lpzero_search::statistics::mean_interval;
+use lpzero_stats::{MINIMUM_PART, Split, mean_interval};
 use lpzero_trace::Symbol;
 use serde::{Deserialize, Serialize};
 

@@ -46,7 +46,10 @@ pub enum Error {
     /// Traces cannot be made or kept.
     #[error(transparent)]
     Trace(lpzero_trace::Error),
-    /// A search or a statistic is not possible on these data.
+    /// A statistic or a split is not possible on these data.
+    #[error(transparent)]
+    Statistics(#[from] lpzero_stats::Error),
+    /// A search is not possible on these data.
     #[error(transparent)]
     Search(#[from] lpzero_search::Error),
     /// A search was stopped before its end.

@@ -52,6 +52,7 @@ pub use lpzero_nas as nas;
 pub use lpzero_nn as nn;
 pub use lpzero_proxy as language;
 pub use lpzero_search as search;
+pub use lpzero_stats as stats;
 pub use lpzero_trace as trace;
 pub use lpzero_train as train;
 pub use lpzero_truth as truth;

@@ -6,10 +6,9 @@ use std::time::Instant;
 use lpzero_proxy::Evaluator;
 use lpzero_proxy::named::{self, RankProduct};
 use lpzero_search::MINIMUM_GROUP;
-use lpzero_search::bootstrap::{Bootstrap, Resamples};
-use lpzero_search::statistics::{
-    Correlation, Workspace, partial_tau, precision_at_top, rank as ranks, tau_among_top,
-    tau_within_groups, ties,
+use lpzero_stats::{
+    Bootstrap, Correlation, Resamples, Workspace, partial_tau, precision_at_top, rank as ranks,
+    tau_among_top, tau_within_groups, ties,
 };
 use lpzero_trace::Trace;
 use lpzero_truth::GroundTruth;

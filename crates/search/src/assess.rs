@@ -4,14 +4,14 @@
 use std::sync::Arc;
 
 use lpzero_proxy::Node;
+use lpzero_stats::Workspace;
+use lpzero_stats::rank_vector::doubled_ranks;
 
 use crate::archive::{Archive, Individual};
 use crate::fitness::{Fitness, Measured};
 use crate::foresight::{Foresight, LIKENESS, STAGES, Standing, stages};
 use crate::pruning::{self, PROBE, Rule};
-use crate::rank_vector::doubled_ranks;
 use crate::run::{Found, Settings};
-use crate::statistics::Workspace;
 use crate::{Error, Problem};
 
 /// What a formula has to promise to be evaluated to the end.

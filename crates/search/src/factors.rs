@@ -9,11 +9,11 @@ use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 
 use lpzero_proxy::{Kind, Node, OperatorId, ROLE_GROUPS, RoleSet, known};
+use lpzero_stats::vector::centred;
 use lpzero_trace::Symbol;
 use rayon::prelude::*;
 
 use crate::budget::Control;
-use crate::regression::centred;
 use crate::{Problem, Vocabulary};
 
 /// Reductions of a tensor, each after a function of its elements. All but

@@ -1,9 +1,10 @@
 //! What a search maximises: the strength of a rank correlation with the truth
 //! on the search split.
 
+use lpzero_stats::{Correlation, Workspace, rank, rho};
+
 use crate::foresight::Drift;
 use crate::pruning;
-use crate::statistics::{Correlation, Workspace, rank};
 use crate::{Error, Problem};
 
 /// A correlation with fixed truths, of one ground truth or several. Its sign is
@@ -60,7 +61,7 @@ impl Fitness {
     ) -> Result<Self, Error> {
         let target = |truth: Vec<f64>| {
             let ranks = rank(&truth)?;
-            if crate::statistics::rho(&truth, &truth)?.is_none() {
+            if rho(&truth, &truth)?.is_none() {
                 return Err(Error::ConstantTruth {
                     part: "search",
                     n: truth.len(),

@@ -1,12 +1,13 @@
 //! What the first few architectures say of a formula: how correlations move between
 //! there and the end, and which formulas are known already to be like it.
 
+use lpzero_stats::Workspace;
+use lpzero_stats::rank_vector::{alike, doubled_ranks};
+
 use crate::Problem;
 use crate::archive::Individual;
 use crate::fitness::{Fitness, Measured};
 use crate::pruning::{self, PROBE};
-use crate::rank_vector::{alike, doubled_ranks};
-use crate::statistics::Workspace;
 
 pub(crate) const STAGES: usize = 5;
 
@@ -182,7 +183,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use crate::statistics::Correlation;
+    use lpzero_stats::Correlation;
 
     #[test]
     fn formulas_that_all_moved_alike_leave_little_doubt_about_the_next() {

@@ -14,6 +14,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use lpzero_proxy::Node;
+use lpzero_stats::rank_vector::alike;
 use rand::Rng;
 
 use crate::archive::{Archive, Individual};
@@ -22,7 +23,6 @@ use crate::budget::Control;
 use crate::foresight::Foresight;
 use crate::generate::{Generator, Grammar, pick};
 use crate::powers::Products;
-use crate::rank_vector::alike;
 use crate::run::{Found, Run, Settings};
 use crate::seed::Stream;
 use crate::space::{Formulas, Space, Trees};

@@ -1,17 +1,15 @@
-//! Searching for proxies: rank statistics, splits, pruning, genetic programming,
-//! enumeration, and the journal that lets a search survive its process.
+//! Searching for proxies: pruning, genetic programming, random search, enumeration,
+//! and the journal that lets a search survive its process.
 #![forbid(unsafe_code)]
 
 pub mod archive;
 mod assess;
-pub mod bootstrap;
 pub mod budget;
 mod error;
 pub mod exhaustive;
 mod factors;
 pub mod fitness;
 mod foresight;
-pub mod gaussian_process;
 pub mod generate;
 pub mod genetic;
 mod journal;
@@ -21,18 +19,13 @@ pub mod powers;
 mod problem;
 pub mod pruning;
 pub mod random;
-mod rank_vector;
 mod record;
-pub mod regression;
 mod report;
-mod ridge;
 mod run;
 pub mod score;
 pub mod seed;
 pub mod select;
 mod space;
-pub mod split;
-pub mod statistics;
 pub mod template;
 mod tree;
 pub mod vary;

@@ -22,19 +22,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lpzero_proxy::{Node, known, parse};
+use lpzero_stats::regression::Basis;
+use lpzero_stats::vector::{centred, dot, norm};
+use lpzero_stats::{Cholesky, Correlation, Workspace, rank, ridge};
 use rayon::prelude::*;
 
 use crate::archive::Individual;
 use crate::assess::Wanted;
 use crate::budget::Control;
 use crate::factors::Factors;
-use crate::gaussian_process::{cholesky, solve_lower, solve_upper};
 use crate::generate::power;
 use crate::record::truncated;
-use crate::regression::{Basis, centred, dot, norm};
-use crate::ridge;
 use crate::run::{Found, Run, Settings};
-use crate::statistics::{Correlation, Workspace, rank};
 use crate::vary::Limits;
 use crate::{Error, Problem, language};
 
@@ -237,7 +236,7 @@ fn consensus(factors: &Factors, number: usize, truth: &[f64]) -> Result<Vec<f64>
     let known = factors.logarithms.iter().map(|columns| &columns[number]);
     let columns = known.map(|column| of_length_1(column.clone()));
     let columns: Vec<Vec<f64>> = columns.collect();
-    Ok(of_length_1(centred(ridge::predicted(&columns, &target))))
+    Ok(of_length_1(centred(ridge::predict(&columns, &target))))
 }
 
 /// A regression of targets on logarithms of factors, ground truths one after the
@@ -344,16 +343,13 @@ impl Design {
     fn fit(&self, members: Vec<usize>) -> Option<Set> {
         let n = members.len();
         let columns: Vec<&[f64]> = members.iter().map(|&m| &self.columns[m][..]).collect();
-        let mut products = vec![0.0; n * n];
-        for i in 0..n {
-            for j in 0..=i {
-                products[i * n + j] = dot(columns[i], columns[j]);
-            }
-            products[i * n + i] += RIDGE;
-        }
+        let product = |i: usize, j: usize| {
+            let ridge = if i == j { RIDGE } else { 0.0 };
+            dot(columns[i], columns[j]) + ridge
+        };
         let along = columns.iter().map(|column| dot(column, &self.target));
-        let factor = cholesky(products, n)?;
-        let coefficients = solve_upper(&factor, solve_lower(&factor, along.collect()));
+        let along: Vec<f64> = along.collect();
+        let coefficients = Cholesky::new(n, product)?.solve(&along);
         let mut residuals = self.target.clone();
         for (column, coefficient) in columns.iter().zip(&coefficients) {
             for (residual, x) in residuals.iter_mut().zip(*column) {

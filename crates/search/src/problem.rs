@@ -1,9 +1,9 @@
 //! What is searched: ground truths, and what formulas may be made of.
 
 use lpzero_proxy::Node;
+use lpzero_stats::Split;
 
 use crate::score::Score;
-use crate::split::Split;
 use crate::{Error, Vocabulary};
 
 /// Ground truths to search on.
@@ -88,7 +88,7 @@ impl Benchmark<'_> {
         let baselines = self.baselines.iter().map(|baseline| baseline.scores.len());
         let mut lengths = groups.into_iter().chain(baselines);
         if let Some(right) = lengths.find(|length| *length != n) {
-            return Err(Error::Lengths { left: n, right });
+            return Err(lpzero_stats::Error::Lengths { left: n, right }.into());
         }
         // A split may leave architectures out, but use none twice.
         let parts = [&self.split.search, &self.split.validation, &self.split.test];

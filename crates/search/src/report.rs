@@ -2,15 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use lpzero_stats::{Bootstrap, Correlation, compare, tau_within_groups, ties};
 use serde::{Deserialize, Serialize};
 
-use crate::bootstrap::Bootstrap;
 use crate::budget::Control;
 use crate::exhaustive::{self, Space};
 use crate::pruning::Counts;
 use crate::run::{Found, Settings};
 use crate::select::{self, Candidate, Correlations, Performance};
-use crate::statistics::{Correlation, compare, tau_within_groups, ties};
 use crate::{Baseline, Benchmark, Error, Problem, genetic, language, powers, random};
 
 /// A way to search.

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use lpzero_proxy::{Node, simplify};
+use lpzero_stats::{Correlation, Workspace};
 use rayon::prelude::*;
 
 use crate::archive::{Archive, Individual};
@@ -16,7 +17,6 @@ use crate::fitness::Fitness;
 use crate::generate::Grammar;
 use crate::pruning::{self, Counts, Rule};
 use crate::record::Key;
-use crate::statistics::{Correlation, Workspace};
 use crate::template::Template;
 use crate::vary::Limits;
 use crate::{Error, Problem, language};

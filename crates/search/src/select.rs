@@ -7,12 +7,11 @@
 //! on which a formula does worst decides.
 
 use lpzero_proxy::Node;
+use lpzero_stats::{Bootstrap, Correlation, Workspace, compare};
 use serde::Serialize;
 
 use crate::archive::Individual;
-use crate::bootstrap::Bootstrap;
 use crate::run::{Found, Settings};
-use crate::statistics::{Correlation, Workspace, compare};
 use crate::{Error, Problem};
 
 /// Rank correlations on some architectures, `null` where undefined.

@@ -7,8 +7,8 @@ use lpzero_proxy::{Evaluator, Trace, parse};
 use lpzero_search::budget::{Budget, Control, Progress};
 use lpzero_search::exhaustive::Aggregate;
 use lpzero_search::generate::Grammar;
-use lpzero_search::split::Split;
 use lpzero_search::{Benchmark, Error, Journal, Method, Problem, Report, Settings, Vocabulary};
+use lpzero_stats::Split;
 
 mod common;
 use common::{ARCHITECTURES, noise, traces};

@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 use lpzero_proxy::{Evaluator, Node, Trace, parse};
 use lpzero_search::budget::{Budget, Control, Progress};
 use lpzero_search::score::Score;
-use lpzero_search::split::Split;
 use lpzero_search::{
     Benchmark, Error, Journal, JournalError, Method, Problem, Report, Settings, Torn, Vocabulary,
 };
+use lpzero_stats::Split;
 use tempfile::TempDir;
 
 mod common;

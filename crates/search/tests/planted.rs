@@ -7,11 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use lpzero_proxy::{Evaluator, NetworkScalar, Node, Role, RoleSet, Symbol, Trace, parse};
 use lpzero_search::budget::{Budget, Control, Progress};
 use lpzero_search::pruning::{Rule, UPPER_BOUND};
-use lpzero_search::split::Split;
-use lpzero_search::statistics::Correlation;
 use lpzero_search::{
     Baseline, Benchmark, Error, Method, Problem, Report, Settings, Vocabulary, genetic, random,
 };
+use lpzero_stats::{Correlation, Split};
 use rayon::ThreadPool;
 
 mod common;
@@ -497,9 +496,9 @@ fn columns_of_different_length_are_refused() {
     let result = planted.run(Method::Genetic, &settings(0), &[], 1);
     assert_eq!(
         result.unwrap_err(),
-        Error::Lengths {
+        Error::Statistics(lpzero_stats::Error::Lengths {
             left: ARCHITECTURES,
             right: 3
-        }
+        })
     );
 }

@@ -7,8 +7,8 @@ use lpzero::nas::{self, Cost};
 use lpzero::nn::Objective;
 use lpzero::search::Method;
 use lpzero::search::budget::Budget;
-use lpzero::search::statistics::Correlation;
 use lpzero::shapes::NasMethod;
+use lpzero::stats::Correlation;
 use lpzero::{Repeats, SplitSizes};
 
 use crate::arguments::{

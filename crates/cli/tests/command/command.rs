@@ -146,9 +146,7 @@ fn whole_tensors_may_be_asked_for() {
         .collect();
     let truth = GroundTruth::read(path.as_ref(), Reading::AsTrained).unwrap();
     let truth: Vec<f64> = truth.entries.iter().map(|entry| entry.score).collect();
-    let tau = lpzero::search::statistics::tau(&scores, &truth)
-        .unwrap()
-        .unwrap();
+    let tau = lpzero::stats::tau(&scores, &truth).unwrap().unwrap();
     assert_eq!(rank["rows"][0]["tau"].as_f64(), Some(tau));
     assert_eq!(rank["exact"], true);
 }
@@ -178,7 +176,7 @@ fn a_product_of_ranks_stands_beside_what_it_is_made_of() {
         let column: Vec<f64> = (scores.iter())
             .map(|row| row["scores"][part].as_f64().unwrap())
             .collect();
-        let ranks = lpzero::search::statistics::rank(&column).unwrap();
+        let ranks = lpzero::stats::rank(&column).unwrap();
         products
             .iter_mut()
             .zip(ranks)
@@ -186,7 +184,7 @@ fn a_product_of_ranks_stands_beside_what_it_is_made_of() {
     }
     let truth = GroundTruth::read(path.as_ref(), Reading::AsTrained).unwrap();
     let truth: Vec<f64> = truth.entries.iter().map(|entry| entry.score).collect();
-    let tau = lpzero::search::statistics::tau(&products, &truth).unwrap();
+    let tau = lpzero::stats::tau(&products, &truth).unwrap();
     assert_eq!(rows[3]["tau"].as_f64(), tau);
 
     let refused = lpzero(

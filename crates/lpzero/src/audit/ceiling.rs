@@ -3,10 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use lpzero_search::bootstrap::Bootstrap;
-use lpzero_search::gaussian_process;
 use lpzero_search::seed;
-use lpzero_search::statistics::{Correlation, Workspace, rank as ranks};
+use lpzero_stats::{Bootstrap, Correlation, Workspace, gaussian_process, rank as ranks};
 use lpzero_truth::GroundTruth;
 use rand::Rng;
 use rand::seq::SliceRandom;

@@ -1,8 +1,7 @@
 //! What hides behind size: predictors that need no network, overall and among
 //! architectures of one depth and width, and predictors that move together.
 
-use lpzero_search::bootstrap::Bootstrap;
-use lpzero_search::statistics::{Correlation, rho, tau, tau_within_groups};
+use lpzero_stats::{Bootstrap, Correlation, rho, tau, tau_within_groups};
 use lpzero_truth::GroundTruth;
 use rayon::ThreadPool;
 use rayon::prelude::*;

@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 
 use lpzero_arch::{Read, Value};
-use lpzero_search::regression::Basis;
+use lpzero_stats::regression::Basis;
 use lpzero_truth::GroundTruth;
 use serde::Serialize;
 

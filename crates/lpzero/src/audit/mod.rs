@@ -7,7 +7,7 @@ mod design;
 mod response;
 mod suspects;
 
-use lpzero_search::statistics::rank as ranks;
+use lpzero_stats::rank as ranks;
 use lpzero_truth::GroundTruth;
 use rayon::ThreadPool;
 use serde::Serialize;

@@ -1,6 +1,7 @@
 //! Which variables the scores respond to.
 
-use lpzero_search::regression::{NestedTest, benjamini_hochberg, holm, nested_test};
+use lpzero_stats::multiple_testing::{benjamini_hochberg, holm};
+use lpzero_stats::regression::{NestedTest, nested_test};
 use rayon::prelude::*;
 use serde::Serialize;
 

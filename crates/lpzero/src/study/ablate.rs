@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use lpzero_search::budget::Budget;
-use lpzero_search::split::Split;
 use lpzero_search::{Method, Settings};
+use lpzero_stats::Split;
 use serde::Serialize;
 
 use super::{Keeping, SearchOptions, SplitSizes, Study};

@@ -5,8 +5,8 @@ use std::time::Instant;
 use lpzero_proxy::Node;
 use lpzero_search::archive::Archive;
 use lpzero_search::budget::{Control, Progress};
-use lpzero_search::split::Split;
 use lpzero_search::{Journal, Method, Report, Settings};
+use lpzero_stats::Split;
 use lpzero_truth::GroundTruth;
 use serde::{Deserialize, Serialize};
 

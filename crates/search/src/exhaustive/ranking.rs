@@ -1,10 +1,11 @@
 //! Correlates millions of score columns with one truth.
 
+use lpzero_stats::{Correlation, Workspace, rank};
+
 use crate::Error;
 use crate::fitness::Fitness;
 use crate::pruning::{self, Rule};
 use crate::seed;
-use crate::statistics::{Correlation, Workspace, rank};
 use rand::RngCore;
 
 /// How a column of scores ranks.
@@ -135,7 +136,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use crate::statistics::rho;
+    use lpzero_stats::rho;
 
     fn ranked(truth: &[f64], scores: &[f64]) -> Result<Ranked, Rule> {
         let fitness = Fitness::new(Correlation::Spearman, [truth.to_vec()]).unwrap();

@@ -3,56 +3,69 @@
 //! On logarithms its prediction is a product of all factors at once, each with a little
 //! exponent: as much of noisy scores as the factors agree on.
 
-use crate::gaussian_process::{cholesky, solve_lower, solve_upper};
-use crate::regression::dot;
+use faer::linalg::matmul::matmul;
+use faer::{Accum, Col, ColRef, Mat, Par};
+
+use crate::cholesky::Cholesky;
 
 /// The ridge, relative to the mean squared length of the observations: chosen on splits of
 /// the published benchmarks, once for all. Leaving one out would choose it anew for each
 /// ground truth, but a hundred noisy observations leave that to chance.
 const RIDGE: f64 = 0.03;
 
-/// What `y`, of mean 0, is on all observations by columns of which it is known for the
-/// first ones only; 0 throughout where no column varies.
-pub(crate) fn predicted(columns: &[Vec<f64>], y: &[f64]) -> Vec<f64> {
+/// Predictions of `y` for all observations, where it is known for the first ones only.
+///
+/// `y` has mean 0, and each of `columns` an element per observation. Predictions are 0
+/// throughout where no column varies, and none without a column.
+///
+/// # Panics
+/// Where columns differ in length, or one is shorter than `y`.
+pub fn predict(columns: &[Vec<f64>], y: &[f64]) -> Vec<f64> {
     if columns.is_empty() {
         return Vec::new();
     }
     let n = y.len();
-    let rows = rows(columns, n);
-    let mut kernel = products(&rows[..n], &rows[..n]);
-    let mean = (0..n).map(|i| kernel[i * n + i]).sum::<f64>() / n as f64;
-    (0..n).for_each(|i| kernel[i * n + i] += RIDGE * mean);
-    let Some(factor) = cholesky(kernel, n).filter(|_| mean > 0.0) else {
-        return vec![0.0; rows.len()];
+    let rows = centred_rows(columns, n);
+    let mut products = Mat::zeros(rows.nrows(), n);
+    let known = rows.subrows(0, n).transpose();
+    matmul(&mut products, Accum::Replace, &rows, known, 1.0, Par::Seq);
+    let mean = (0..n).map(|i| products[(i, i)]).sum::<f64>() / n as f64;
+    let element = |i: usize, j: usize| {
+        let ridge = if i == j { RIDGE * mean } else { 0.0 };
+        products[(i, j)] + ridge
     };
-    let weights = solve_upper(&factor, solve_lower(&factor, y.to_vec()));
-    let across = products(&rows, &rows[..n]);
-    let predictions = across.chunks_exact(n).map(|row| dot(row, &weights));
-    predictions.collect()
+    let Some(factor) = Cholesky::new(n, element).filter(|_| mean > 0.0) else {
+        return vec![0.0; rows.nrows()];
+    };
+    let weights = factor.solve(y);
+    let mut predictions = Col::zeros(rows.nrows());
+    let weights = ColRef::from_slice(&weights).as_mat();
+    matmul(
+        predictions.as_mat_mut(),
+        Accum::Replace,
+        &products,
+        weights,
+        1.0,
+        Par::Seq,
+    );
+    predictions.iter().copied().collect()
 }
 
-/// Observations as rows, less the mean of the first `n`.
-fn rows(columns: &[Vec<f64>], n: usize) -> Vec<Vec<f64>> {
-    let mut rows = vec![Vec::with_capacity(columns.len()); columns[0].len()];
-    for column in columns {
-        let mean = column[..n].iter().sum::<f64>() / n as f64;
-        for (row, x) in rows.iter_mut().zip(column) {
-            row.push(x - mean);
-        }
-    }
-    rows
-}
-
-/// All inner products, row-major.
-fn products(a: &[Vec<f64>], b: &[Vec<f64>]) -> Vec<f64> {
-    let products = a.iter().flat_map(|a| b.iter().map(|b| dot(a, b)));
-    products.collect()
+/// Observations x columns, each column less the mean of its first `n` elements.
+fn centred_rows(columns: &[Vec<f64>], n: usize) -> Mat<f64> {
+    let means = columns
+        .iter()
+        .map(|column| column[..n].iter().sum::<f64>() / n as f64);
+    let means: Vec<f64> = means.collect();
+    Mat::from_fn(columns[0].len(), columns.len(), |i, k| {
+        columns[k][i] - means[k]
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::regression::centred;
+    use crate::vector::centred;
 
     fn noise(n: usize, phase: f64) -> Vec<f64> {
         (0..n).map(|i| (i as f64 * 12.9898 + phase).sin()).collect()
@@ -71,7 +84,7 @@ mod tests {
         let golden = (0..n).map(|i| (f64::from(i as u32) * 0.618_033_988_7).fract() - 0.5);
         let noisy = shared.iter().zip(golden).map(|(x, e)| x + 0.6 * e);
         let y = centred(noisy.take(known).collect());
-        let found = predicted(&columns, &y);
+        let found = predict(&columns, &y);
         let error = |x: &[f64], shared: &[f64]| {
             let (x, shared) = (centred(x.to_vec()), centred(shared.to_vec()));
             x.iter()
@@ -89,6 +102,6 @@ mod tests {
             fitted < 0.3 * noise && foretold < 0.3 * noise,
             "{noise} {fitted} {foretold}"
         );
-        assert_eq!(predicted(&[vec![0.0; n]], &y), vec![0.0; n]);
+        assert_eq!(predict(&[vec![0.0; n]], &y), vec![0.0; n]);
     }
 }

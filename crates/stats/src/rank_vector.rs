@@ -1,17 +1,19 @@
 //! How a formula ranks architectures: one number each, in pieces, one per ground truth.
 
 use crate::Error;
-use crate::statistics::Workspace;
+use crate::correlation::Workspace;
 
 /// Rank correlation from which two formulas count as one kind.
-const ALIKE: f64 = 0.995;
+pub const ALIKE: f64 = 0.995;
 
-/// Ranks of scores by ground truth, turned if the formula ranks in reverse so that larger
-/// is better, times two (average ranks may end in 1/2).
+/// Ranks of scores, ground truth after ground truth, each times two.
+///
+/// Average ranks may end in 1/2. They are turned where the formula ranks in reverse, so
+/// that larger is better.
 ///
 /// # Errors
 /// NaN.
-pub(crate) fn doubled_ranks<C: AsRef<[f64]>>(
+pub fn doubled_ranks<C: AsRef<[f64]>>(
     columns: &[C],
     reversed: bool,
     workspace: &mut Workspace,
@@ -30,7 +32,7 @@ pub(crate) fn doubled_ranks<C: AsRef<[f64]>>(
 
 /// Whether two doubled rank vectors, in pieces of these lengths, correlate at
 /// [`ALIKE`] or more.
-pub(crate) fn alike(a: &[u32], b: &[u32], pieces: &[usize]) -> bool {
+pub fn alike(a: &[u32], b: &[u32], pieces: &[usize]) -> bool {
     let (mut aa, mut bb, mut ab) = (0i64, 0i64, 0i64);
     let mut start = 0;
     for &length in pieces {

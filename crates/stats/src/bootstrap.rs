@@ -2,7 +2,8 @@
 
 use rand::Rng;
 
-use crate::statistics::{Correlation, Workspace, compare};
+use crate::column::compare;
+use crate::correlation::{Correlation, Workspace};
 use crate::{Error, seed};
 
 /// How to resample. Two calls with the same seed and the same number of

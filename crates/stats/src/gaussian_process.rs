@@ -5,7 +5,8 @@
 //! plus noise; weights and noise maximise the marginal likelihood, by coordinate
 //! search over a grid, on a part of the data where there are many.
 
-use crate::regression::dot;
+use crate::cholesky::Cholesky;
+use crate::vector::dot;
 
 /// Data on which weights are chosen, at most: a Cholesky factor costs its cube.
 const CHOSEN_ON: usize = 200;
@@ -58,8 +59,7 @@ fn posterior(
     weights: &[f64],
     noise: f64,
 ) -> Option<Vec<f64>> {
-    let factor = cholesky(covariance(rows, weights, noise), rows.len())?;
-    let coefficients = solve_upper(&factor, solve_lower(&factor, y.to_vec()));
+    let coefficients = covariance(rows, weights, noise)?.solve(y);
     let mean = |x: &Vec<f64>| {
         let kernel = rows.iter().map(|row| similarity(row, x, weights));
         dot(&kernel.collect::<Vec<f64>>(), &coefficients)
@@ -104,12 +104,11 @@ fn choose(rows: &[&[f64]], y: &[f64]) -> (Vec<f64>, f64) {
 /// without constants.
 fn likelihood(rows: &[&[f64]], y: &[f64], weights: &[f64], noise: f64) -> f64 {
     let n = y.len();
-    let Some(factor) = cholesky(covariance(rows, weights, noise), n) else {
+    let Some(covariance) = covariance(rows, weights, noise) else {
         return f64::NEG_INFINITY;
     };
-    let white = solve_lower(&factor, y.to_vec());
-    let half_log_determinant: f64 = (0..n).map(|i| factor[i * n + i].ln()).sum();
-    -0.5 * n as f64 * (dot(&white, &white) / n as f64).ln() - half_log_determinant
+    let white = covariance.whiten(y);
+    -0.5 * n as f64 * (dot(&white, &white) / n as f64).ln() - covariance.half_log_determinant()
 }
 
 fn similarity(a: &[f64], b: &[f64], weights: &[f64]) -> f64 {
@@ -119,54 +118,12 @@ fn similarity(a: &[f64], b: &[f64], weights: &[f64]) -> f64 {
     (-0.5 * distance).exp()
 }
 
-/// Row by row; only the lower triangle is filled.
-fn covariance(rows: &[&[f64]], weights: &[f64], noise: f64) -> Vec<f64> {
-    let n = rows.len();
-    let mut matrix = vec![0.0; n * n];
-    for i in 0..n {
-        for j in 0..i {
-            matrix[i * n + j] = similarity(rows[i], rows[j], weights);
-        }
-        matrix[i * n + i] = 1.0 + noise;
-    }
-    matrix
-}
-
-/// The lower factor L of a positive definite matrix L L^T, in place; `None`
-/// where it is not positive definite.
-pub(crate) fn cholesky(mut matrix: Vec<f64>, n: usize) -> Option<Vec<f64>> {
-    for i in 0..n {
-        let (above, row) = matrix.split_at_mut(i * n);
-        for j in 0..i {
-            let other = &above[j * n..j * n + j + 1];
-            row[j] = (row[j] - dot(&row[..j], &other[..j])) / other[j];
-        }
-        let left = row[i] - dot(&row[..i], &row[..i]);
-        if left <= 0.0 || !left.is_finite() {
-            return None;
-        }
-        row[i] = left.sqrt();
-    }
-    Some(matrix)
-}
-
-pub(crate) fn solve_lower(factor: &[f64], mut y: Vec<f64>) -> Vec<f64> {
-    let n = y.len();
-    for i in 0..n {
-        y[i] = (y[i] - dot(&factor[i * n..i * n + i], &y[..i])) / factor[i * n + i];
-    }
-    y
-}
-
-pub(crate) fn solve_upper(factor: &[f64], mut y: Vec<f64>) -> Vec<f64> {
-    let n = y.len();
-    for i in (0..n).rev() {
-        y[i] /= factor[i * n + i];
-        for j in 0..i {
-            y[j] -= factor[i * n + j] * y[i];
-        }
-    }
-    y
+/// The kernel of all pairs of rows, with the noise on its diagonal.
+fn covariance(rows: &[&[f64]], weights: &[f64], noise: f64) -> Option<Cholesky> {
+    Cholesky::new(rows.len(), |i, j| match i == j {
+        true => 1.0 + noise,
+        false => similarity(rows[i], rows[j], weights),
+    })
 }
 
 fn moments(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {

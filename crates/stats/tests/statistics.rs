@@ -1,11 +1,9 @@
 //! Rank statistics: definitions, invariances, and what is refused.
 #![allow(clippy::unwrap_used)]
 
-use lpzero_search::Error;
-use lpzero_search::bootstrap::Bootstrap;
-use lpzero_search::statistics::{
-    Correlation, Workspace, partial_tau, precision_at_top, rank, rho, tau, tau_among_top,
-    tau_within_groups, ties,
+use lpzero_stats::{
+    Bootstrap, Correlation, Error, Workspace, partial_tau, precision_at_top, rank, rho, tau,
+    tau_among_top, tau_within_groups, ties,
 };
 use proptest::prelude::*;
 

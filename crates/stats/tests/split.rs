@@ -3,8 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use lpzero_search::Error;
-use lpzero_search::split::{MINIMUM_PART, Split};
+use lpzero_stats::{Error, MINIMUM_PART, Split};
 use proptest::prelude::*;
 
 proptest! {

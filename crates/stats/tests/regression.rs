@@ -1,9 +1,8 @@
 //! Nested models against statsmodels and SciPy.
 #![allow(clippy::unwrap_used)]
 
-use lpzero_search::regression::{
-    Basis, NestedTest, benjamini_hochberg, holm, nested_test, noncentral_f,
-};
+use lpzero_stats::multiple_testing::{benjamini_hochberg, holm};
+use lpzero_stats::regression::{Basis, NestedTest, nested_test, noncentral_f};
 
 #[derive(serde::Deserialize)]
 struct Fixture {

@@ -4,6 +4,7 @@
 //! grows column by column (Gram-Schmidt, done twice, which is as accurate as
 //! Householder's). What adds nothing to the span is dropped, so that designs
 //! with redundant columns need no care, and degrees of freedom are right.
+//! Libraries factor whole matrices; none grows a basis and drops columns in order.
 
 use rand::seq::SliceRandom;
 use statrs::distribution::{ContinuousCDF, FisherSnedecor};
@@ -11,8 +12,9 @@ use statrs::function::beta::beta_reg;
 use statrs::function::gamma::ln_gamma;
 
 use crate::seed;
+use crate::vector::{dot, norm};
 
-/// Of a column's length, what must be left beyond the others to count as new.
+/// Share of a column's length that must be left beyond the others to count as new.
 const NEW: f64 = 1e-7;
 
 /// An orthonormal basis of the columns of a design.
@@ -49,15 +51,14 @@ impl Basis {
         self.columns.len()
     }
 
-    /// What the model leaves of `y`.
+    /// Residuals: `y` less its projection on the model.
     pub fn residuals(&self, y: &[f64]) -> Vec<f64> {
         let mut residuals = y.to_vec();
         self.project_out(&mut residuals);
         residuals
     }
 
-    /// Per observation, how far it pulls the model towards itself: the diagonal
-    /// of the hat matrix.
+    /// Leverages of the `n` observations: the diagonal of the hat matrix.
     pub fn leverages(&self, n: usize) -> Vec<f64> {
         let mut leverages = vec![0.0; n];
         for column in &self.columns {
@@ -68,7 +69,7 @@ impl Basis {
         leverages
     }
 
-    /// Of the squared length of `y`, what the model explains.
+    /// Squared length of the projection of `y` on the model.
     pub fn explained(&self, y: &[f64]) -> f64 {
         let along = self.columns.iter().map(|column| dot(column, y));
         along.map(|along| along * along).sum()
@@ -84,7 +85,7 @@ impl Basis {
     }
 }
 
-/// Whether columns explain more than a model without them.
+/// Test of whether columns explain more than a model without them.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
 pub struct NestedTest {
     /// The statistic F.
@@ -95,11 +96,11 @@ pub struct NestedTest {
     pub residual_freedom: usize,
     /// Probability of such an F where the columns do nothing and errors are normal.
     pub p: f64,
-    /// The same without normal errors, by permuting the residuals of the smaller
+    /// Probability without normal errors, by permuting the residuals of the smaller
     /// model (Freedman & Lane 1983). At least 1 / (permutations + 1).
     pub p_permutation: f64,
-    /// Of the variance of y, the share that the columns explain beyond the
-    /// smaller model.
+    /// Share of the variance of y that the columns explain beyond the smaller
+    /// model.
     pub share: f64,
     /// The largest share that the data leave plausible (one-sided 95 % bound
     /// by the noncentral F distribution).
@@ -221,62 +222,4 @@ fn noncentrality_bound(f: f64, q: f64, d: f64, level: f64) -> f64 {
         }
     }
     high
-}
-
-/// Holm's adjusted p-values (1979), in the order of `p`: the chance of even one
-/// false discovery among all of them stays below the level.
-pub fn holm(p: &[f64]) -> Vec<f64> {
-    let order = ascending(p);
-    let mut adjusted = vec![0.0; p.len()];
-    let mut largest: f64 = 0.0;
-    for (rank, &i) in order.iter().enumerate() {
-        largest = largest.max(((p.len() - rank) as f64 * p[i]).min(1.0));
-        adjusted[i] = largest;
-    }
-    adjusted
-}
-
-/// Benjamini and Hochberg's adjusted p-values (1995), in the order of `p`: the
-/// expected share of false ones among discoveries stays below the level.
-pub fn benjamini_hochberg(p: &[f64]) -> Vec<f64> {
-    let order = ascending(p);
-    let mut adjusted = vec![0.0; p.len()];
-    let mut smallest: f64 = 1.0;
-    for (rank, &i) in order.iter().enumerate().rev() {
-        smallest = smallest.min(p.len() as f64 / (rank + 1) as f64 * p[i]);
-        adjusted[i] = smallest;
-    }
-    adjusted
-}
-
-fn ascending(p: &[f64]) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..p.len()).collect();
-    order.sort_by(|&a, &b| p[a].total_cmp(&p[b]));
-    order
-}
-
-pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
-    // Eight running sums let the compiler use vector registers.
-    let mut sums = [0.0; 8];
-    let (a8, b8) = (a.chunks_exact(8), b.chunks_exact(8));
-    let rest: f64 = (a8.remainder().iter().zip(b8.remainder()))
-        .map(|(a, b)| a * b)
-        .sum();
-    for (a, b) in a8.zip(b8) {
-        for (sum, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
-            *sum += a * b;
-        }
-    }
-    sums.iter().sum::<f64>() + rest
-}
-
-/// Less its mean.
-pub(crate) fn centred(mut x: Vec<f64>) -> Vec<f64> {
-    let mean = x.iter().sum::<f64>() / x.len() as f64;
-    x.iter_mut().for_each(|x| *x -= mean);
-    x
-}
-
-pub(crate) fn norm(a: &[f64]) -> f64 {
-    dot(a, a).sqrt()
 }
