@@ -16,6 +16,7 @@ import argparse
 import concurrent.futures
 import glob
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -42,6 +43,13 @@ LEFT_OUT = re.compile(r"^(cache|default-.*|lock|.*\.lock|journal.*|trainings.*)$
 STARTED = 200
 
 
+def marked(line: str) -> tuple[list[str], str]:
+    """The words with a colon that a line begins with, and the rest of it."""
+    words = line.split(" ")
+    marks = list(itertools.takewhile(lambda word: word.endswith(":"), words))
+    return marks, " ".join(words[len(marks) :])
+
+
 @dataclass
 class Left:
     """What a command left behind."""
@@ -62,13 +70,9 @@ class Side:
 
     def run(self, line: str, folder: Path) -> Left:
         """Runs one line of a case in `folder`."""
-        binary, stop = self.binary, False
-        while (word := line.split(" ", 1)[0]) in ("old:", "stop:"):
-            line = line.split(" ", 1)[1]
-            if word == "stop:":
-                stop = True
-            else:
-                binary = self.old
+        marks, line = marked(line)
+        stop = "stop:" in marks
+        binary = self.old if "old:" in marks else self.binary
         if binary == self.binary:
             for was, now in self.renamed:
                 line = line.replace(was, now)
@@ -206,8 +210,10 @@ def compare(lines: list[str], sides: list[Side], rooms: list[Path], furniture: P
             compare_bytes(old.stdout, new.stdout, rooms),
             compare_bytes(old.stderr.encode(), new.stderr.encode(), rooms),
         ]
-        if "stop:" in line and old.status != 130:
-            told[0] = f"was not stopped: exit status {old.status} and {new.status}"
+        marks, _ = marked(line)
+        wanted = {130} if "stop:" in marks else {1, 2} if "fails:" in marks else {0}
+        if old.status not in wanted:
+            told[0] = f"exit status {old.status} of the old, expected {wanted}"
         parts = ["status", "output", "messages"]
         differences += [f"line {number}, {part}: {t}" for part, t in zip(parts, told) if t]
         if told[0] and new.stderr:
