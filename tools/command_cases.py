@@ -81,7 +81,7 @@ README = {
     ],
     "score llama-7b --proxy snip --adapter lora": [
         "score llama-7b --proxy snip --adapter lora --positions 8 --json",
-        "score llama-7b --proxy snip --positions 8 --memory 60KB --json",
+        "score llama-7b --proxy snip --positions 8 --memory 120KB --json",
     ],
     # The space of LoNAS has the sizes of LLaMA-7B; the folder at hand is a tiny one.
     "nas --space lonas-llama-7b --supernet llama-7b --method exact --max-params 5.6B --out run": [

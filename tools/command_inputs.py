@@ -37,9 +37,10 @@ def furnish(folder: Path, data: Path) -> None:
     starts = [i for i, line in enumerate(summary) if not line.startswith(" ")]
     (few / "ppl_summary.yaml").write_text("".join(summary[: starts[16]]))
     for start in starts[:16]:
-        config = summary[start].split("_j")[0]
-        if not (few / config).exists():
-            (few / config).symlink_to(gpt2 / config)
+        # The record config_0_j3 stands for the folder config_0/j3.
+        config, job = summary[start].strip().rstrip(":").rsplit("_", 1)
+        (few / config).mkdir(exist_ok=True)
+        (few / config / job).symlink_to(gpt2 / config / job)
     configs = sorted(gpt2.glob("config_0/**/model_config.yaml"))
     (folder / "model_config.yaml").symlink_to(configs[0])
 

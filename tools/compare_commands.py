@@ -14,6 +14,7 @@ It needs only Python. Set LPZERO_DATA, or give --data, where the published data 
 
 import argparse
 import concurrent.futures
+import csv
 import glob
 import hashlib
 import itertools
@@ -125,7 +126,7 @@ def without_times(text: str) -> list[list[str]]:
     lines, timed = [], set()
     for line in text.splitlines():
         if "," in line and "  " not in line and "|" not in line:
-            cells = line.split(",")
+            cells = next(csv.reader([line]))
         else:
             cells = re.split(r"\s{2,}|\s*\|\s*", line.strip())
         names = {i for i, cell in enumerate(cells) if TIME.match(cell.strip())}
