@@ -38,6 +38,8 @@ HERE = Path(__file__).resolve().parent
 TIME = re.compile(r"^(.*seconds.*|.*per_second|wall.*|latency.*|machine|ms each|s)$")
 # A time in running text, and a rate.
 SAID = re.compile(r"\d[\d.,]* ?(ns|us|µs|ms|s|min|h|(tokens|formulas)( per second|/s))(?!\w)")
+# How far an interrupted run had come, which depends on the moment.
+AFTER = re.compile(r"continuing after .*")
 # Parts of paths that are not compared: caches, journals, and locks.
 LEFT_OUT = re.compile(r"^(cache|default-.*|lock|.*\.lock|journal.*|trainings.*)$")
 # Below this many bytes a run folder holds no more than its configuration.
@@ -132,7 +134,7 @@ def without_times(text: str) -> list[list[str]]:
         names = {i for i, cell in enumerate(cells) if TIME.match(cell.strip())}
         timed = names or (timed if line.strip() else set())
         kept = [cell for i, cell in enumerate(cells) if i not in timed]
-        lines.append([SAID.sub("<time>", cell) for cell in kept])
+        lines.append([AFTER.sub("continuing", SAID.sub("<time>", cell)) for cell in kept])
     return lines
 
 
