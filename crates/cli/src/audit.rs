@@ -8,9 +8,10 @@ use lpzero::audit::{Audit, AuditSettings, Regression, Response, Verdict, audit};
 use lpzero::stats::regression::NestedTest;
 
 use super::arguments::{Audit as Arguments, LayoutArguments, ReadingArgument, TruthArguments};
+use super::failure::failed;
 use super::output::{align_numbers, print_json, table};
 use super::rank_table::{interval, number};
-use super::session::{Session, failed};
+use super::session::Session;
 
 /// Suspicious records that are printed, the most suspicious first.
 const SHOWN: usize = 10;

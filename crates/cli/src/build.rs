@@ -13,11 +13,11 @@ use lpzero::truth::{Entry, GroundTruth};
 use serde::{Deserialize, Serialize};
 
 use super::arguments::Build;
-use super::failure::Failure;
+use super::failure::{Failure, failed};
 use super::folder::{CONFIGURATION, Folder};
 use super::output::print_json;
 use super::rank_table::number;
-use super::session::{Session, failed};
+use super::session::Session;
 use super::train;
 
 /// Everything that a build is a function of, as kept in its folder.

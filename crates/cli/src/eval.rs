@@ -16,9 +16,9 @@ use lpzero::trace::{DEFAULT_MEMORY, Weights};
 use serde::Serialize;
 
 use super::arguments::{Eval, WeightsArgument};
-use super::failure::Failure;
+use super::failure::{Failure, failed};
 use super::output::{align_numbers, print_json, table};
-use super::session::{Session, failed};
+use super::session::Session;
 use super::weights;
 
 const TOKENIZER: &str = "tokenizer.json";

@@ -11,9 +11,9 @@ use lpzero::nn::{Layout, Objective, Precision, Prefixes, Source, Stored, export_
 use serde_json::{Map, Value, json};
 
 use super::arguments::{Export, PrecisionArgument};
-use super::failure::Failure;
+use super::failure::{Failure, failed};
 use super::output::print_json;
-use super::session::{Session, failed};
+use super::session::Session;
 
 const CONFIG: &str = "config.json";
 const WEIGHTS: &str = "model.safetensors";

@@ -61,3 +61,14 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+/// Gives an error of the library its exit status.
+pub fn failed(error: lpzero::Error) -> anyhow::Error {
+    if error.is_cancelled() {
+        Failure::interrupted(error)
+    } else if error.is_input() {
+        Failure::input(error)
+    } else {
+        error.into()
+    }
+}

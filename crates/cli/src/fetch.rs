@@ -9,7 +9,8 @@ use lpzero::truth::{FetchError, FetchOptions, Fetching, KNOWN, fetch, known};
 use super::arguments::Fetch;
 use super::failure::Failure;
 use super::output::print_json;
-use super::session::{Session, data_folder, variable};
+use super::places::{data_folder, variable};
+use super::session::Session;
 
 pub fn run(session: &Session, arguments: &Fetch) -> Result<()> {
     if lpzero::truth::embedded(&arguments.name).is_some() {

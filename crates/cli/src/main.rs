@@ -16,6 +16,7 @@ mod fetch;
 mod folder;
 mod nas;
 mod output;
+mod places;
 mod proxies;
 mod rank;
 mod rank_table;

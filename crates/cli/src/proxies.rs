@@ -10,8 +10,9 @@ use lpzero::language::{
 };
 
 use super::arguments::Proxies;
+use super::failure::failed;
 use super::output::{print_json, table};
-use super::session::{Session, failed};
+use super::session::Session;
 
 pub fn run(session: &Session, arguments: &Proxies) -> Result<()> {
     if arguments.reference {

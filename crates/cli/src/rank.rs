@@ -10,10 +10,10 @@ use lpzero::truth::GroundTruth;
 use lpzero::{Proxy, RankOptions, Ranking, Study};
 
 use super::arguments::{Rank, RankFormatArgument};
-use super::failure::Failure;
+use super::failure::{Failure, failed};
 use super::output::print_json;
 use super::rank_table::RankTable;
-use super::session::{Session, failed};
+use super::session::Session;
 use super::settings::proxies;
 
 pub fn run(session: &Session, arguments: &Rank) -> Result<()> {

@@ -5,9 +5,9 @@ use lpzero::Networks;
 use lpzero::arch::read_architecture;
 
 use super::arguments::{FormatArgument, Score, WeightsArgument};
-use super::failure::Failure;
+use super::failure::{Failure, failed};
 use super::score_table::ScoreTable;
-use super::session::{Session, failed};
+use super::session::Session;
 use super::settings::proxies;
 use super::weights;
 

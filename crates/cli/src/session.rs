@@ -10,8 +10,9 @@ use lpzero::{Watch, Workbench};
 
 use super::arguments::{Common, PassArguments, TruthArguments};
 use super::bars;
-use super::failure::Failure;
+use super::failure::{Failure, failed};
 use super::output::Reporter;
+use super::places::default_cache;
 use super::settings::{PassSettings, read_truth, truth_source};
 
 /// The options of every command, resolved.
@@ -105,54 +106,6 @@ impl Session {
 
 /// Threads that may be asked for: no machine has more cores to offer.
 const MOST_THREADS: usize = 1024;
-
-/// Gives an error of the library its exit status.
-pub fn failed(error: lpzero::Error) -> anyhow::Error {
-    if error.is_cancelled() {
-        Failure::interrupted(error)
-    } else if error.is_input() {
-        Failure::input(error)
-    } else {
-        error.into()
-    }
-}
-
-/// Folders that may have published ground truths: `LPZERO_DATA`, then the user's own.
-pub fn data_folders() -> Vec<PathBuf> {
-    let folders = [variable("LPZERO_DATA").map(PathBuf::from), data_folder()];
-    folders.into_iter().flatten().collect()
-}
-
-/// The user's cache folder, by the conventions of the platform.
-fn default_cache() -> Option<PathBuf> {
-    let base = variable("XDG_CACHE_HOME").map(PathBuf::from).or_else(|| {
-        let home = PathBuf::from(variable("HOME")?);
-        Some(home.join(if cfg!(target_os = "macos") {
-            "Library/Caches"
-        } else {
-            ".cache"
-        }))
-    });
-    base.map(|base| base.join("lpzero"))
-}
-
-/// The user's data folder, by the conventions of the platform.
-pub fn data_folder() -> Option<PathBuf> {
-    let base = variable("XDG_DATA_HOME").map(PathBuf::from).or_else(|| {
-        let home = PathBuf::from(variable("HOME")?);
-        Some(home.join(if cfg!(target_os = "macos") {
-            "Library/Application Support"
-        } else {
-            ".local/share"
-        }))
-    });
-    base.map(|base| base.join("lpzero"))
-}
-
-/// A variable of the environment that is set to something.
-pub fn variable(name: &str) -> Option<std::ffi::OsString> {
-    std::env::var_os(name).filter(|value| !value.is_empty())
-}
 
 /// The cache folder where it can be written to. A folder that the user chose
 /// must be usable; without the default one the work goes on, uncached.

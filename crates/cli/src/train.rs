@@ -18,10 +18,10 @@ use lpzero::train::{
 use serde::{Deserialize, Serialize};
 
 use super::arguments::{RecipeArguments, Train};
-use super::failure::Failure;
+use super::failure::{Failure, failed};
 use super::folder::Folder;
 use super::output::print_json;
-use super::session::{Session, failed};
+use super::session::Session;
 
 /// Everything that a training is a function of, as kept in its folder.
 #[derive(Debug, Serialize, Deserialize)]

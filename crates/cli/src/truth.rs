@@ -7,9 +7,10 @@ use lpzero::stats::{rho, tau};
 use lpzero::truth::{EMBEDDED, GroundTruth, KNOWN};
 
 use super::arguments::{Truth, TruthAction, TruthArguments};
+use super::failure::failed;
 use super::output::{align_numbers, print_json, table};
 use super::rank_table::number;
-use super::session::{Session, failed};
+use super::session::Session;
 use super::{audit, build, fetch};
 
 pub fn run(session: &Session, arguments: &Truth) -> Result<()> {

@@ -22,6 +22,7 @@ mod flexibert;
 mod format;
 mod known;
 mod lts;
+mod read;
 mod source;
 mod table;
 mod truth;

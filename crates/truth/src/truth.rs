@@ -1,14 +1,13 @@
 //! The one type of ground truth, whatever layout it was published in.
 
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use lpzero_arch::{Architecture, Document, Family, Reading, Variables};
+use lpzero_arch::{Architecture, Family, Reading, Variables};
 
 use crate::error::Error;
-use crate::{TableOptions, flexibert, format, lts, table};
 
 /// Architectures with their trained scores.
 #[derive(Clone, Debug, PartialEq)]
@@ -104,70 +103,9 @@ impl Entry {
 }
 
 impl GroundTruth {
-    /// Reads a ground truth: `BERT_benchmark.json`, a LiteTransformerSearch
-    /// folder (or its `ppl_summary.yaml`), or the project's own file.
-    ///
-    /// `reading` says what a FlexiBERT record means and changes nothing
-    /// elsewhere; the project's own file keeps the reading it was written in.
-    ///
-    /// # Errors
-    /// [`Error`], naming file, record and key. Every architecture is
-    /// validated, every score finite, every id unique.
-    pub fn read(path: &Path, reading: Reading) -> Result<Self, Error> {
-        Self::read_with(path, reading, &TableOptions::default())
-    }
-
-    /// [`read`](Self::read), which also takes a user's own table (.csv, .jsonl,
-    /// .ndjson; see [`TableOptions`]) with more than one column of numbers.
-    ///
-    /// # Errors
-    /// As [`read`](Self::read); options that are not the default are an error
-    /// for anything but a table.
-    pub fn read_with(path: &Path, reading: Reading, options: &TableOptions) -> Result<Self, Error> {
-        let is_table = table::is_table(path) && !path.is_dir();
-        if !is_table && *options != TableOptions::default() {
-            return Err(Error::NotATable {
-                path: path.to_owned(),
-            });
-        }
-        let truth = if is_table {
-            table::read(path, reading, options)?
-        } else if path.is_dir() {
-            lts::read(path)?
-        } else if path.file_name().is_some_and(|name| name == lts::SUMMARY) {
-            lts::read(path.parent().unwrap_or(Path::new("")))?
-        } else {
-            let document = Document::read(path)?;
-            let root = document.root();
-            if root.find("format").is_some() {
-                format::read(&root)?
-            } else if root.items().is_ok() {
-                flexibert::read(&root, reading)?
-            } else {
-                return Err(Error::UnknownLayout {
-                    path: path.to_owned(),
-                });
-            }
-        };
-        truth.check()?;
-        Ok(truth)
-    }
-
     /// What the files of this ground truth let one choose.
     pub fn variables(&self) -> &'static Variables {
         self.family.variables(self.reading)
-    }
-
-    /// The number of parameters published for each entry, in their order, where
-    /// it stands beside the scores (LiteTransformerSearch).
-    ///
-    /// # Errors
-    /// A file of counts that cannot be read or lacks an entry.
-    pub fn published_parameters(&self) -> Result<Option<Vec<u128>>, Error> {
-        match self.family {
-            Family::Lts if self.path.is_dir() => lts::published_parameters(self),
-            _ => Ok(None),
-        }
     }
 
     /// What every reader must see to, said once.
@@ -185,22 +123,6 @@ impl GroundTruth {
                 id: entry.id.clone(),
             }),
         }
-    }
-
-    /// Writes the project's own file, which [`read`](Self::read) reads back
-    /// equal (but for the path).
-    ///
-    /// # Errors
-    /// [`lpzero_arch::Error::Write`] where the file cannot be written, and
-    /// what [`read`](Self::read) would not take: no entries, an id twice, a
-    /// score that is not finite, an invalid architecture.
-    pub fn write(&self, path: &Path) -> Result<(), Error> {
-        let target = Self {
-            path: path.to_owned(),
-            ..self.clone()
-        };
-        target.check()?;
-        format::write(&target)
     }
 
     /// A hash (hexadecimal, BLAKE3) of everything that determines the

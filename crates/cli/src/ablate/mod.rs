@@ -8,10 +8,10 @@ use lpzero::ablation::{Axis, Outcome, Summary};
 use lpzero::train::{Journal, JournalKind};
 
 use crate::arguments::Ablate;
-use crate::failure::Failure;
+use crate::failure::{Failure, failed};
 use crate::folder::Folder;
 use crate::output::print_json;
-use crate::session::{Session, failed};
+use crate::session::Session;
 use settings::{AblateSettings, VERSION};
 use tables::{print, write_axis};
 

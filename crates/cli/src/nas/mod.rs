@@ -10,10 +10,10 @@ use lpzero::shapes::{NasKeeping, NasReport, pairs};
 use lpzero::train::Journal;
 
 use crate::arguments::Nas;
-use crate::failure::Failure;
+use crate::failure::{Failure, failed};
 use crate::folder::Folder;
 use crate::output::print_json;
-use crate::session::{Session, failed};
+use crate::session::Session;
 use settings::{NasSettings, VERSION};
 
 const JOURNAL: &str = "journal";

@@ -13,8 +13,8 @@ use lpzero::{Proxy, SupernetWeights, Workbench};
 use serde::{Deserialize, Serialize};
 
 use crate::arguments::{BoundArguments, Nas, NasMethodArgument};
-use crate::failure::Failure;
-use crate::session::{Session, failed};
+use crate::failure::{Failure, failed};
+use crate::session::Session;
 use crate::settings::{PassSettings, absolute, proxies};
 use crate::weights::stored;
 

@@ -14,10 +14,9 @@ use lpzero::{FRONT, REPORT};
 use serde::Serialize;
 
 use super::settings::{SearchSettings, VERSION};
-use crate::failure::Failure;
+use crate::failure::{Failure, failed};
 use crate::folder::Folder;
 use crate::output::Reporter;
-use crate::session::failed;
 
 const JOURNAL: &str = "journal";
 

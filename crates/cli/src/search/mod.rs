@@ -11,9 +11,9 @@ use lpzero::search::archive::Archive;
 use lpzero::{Error, Keeping};
 
 use crate::arguments::Search;
-use crate::failure::Failure;
+use crate::failure::{Failure, failed};
 use crate::output::print_json;
-use crate::session::{Session, failed};
+use crate::session::Session;
 use folder::RunFolder;
 use front::Front;
 use print::{print, print_partly};

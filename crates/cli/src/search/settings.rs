@@ -14,8 +14,8 @@ use lpzero::{Proxy, SearchOptions, SplitSizes, Splits, Study, front_of};
 use serde::{Deserialize, Serialize};
 
 use crate::arguments::{GrammarArgument, MethodArgument, Search};
-use crate::failure::Failure;
-use crate::session::{Session, failed};
+use crate::failure::{Failure, failed};
+use crate::session::Session;
 use crate::settings::{PassSettings, absolute_source, read_truth, truth_sources};
 
 /// Layout of a search's folder.

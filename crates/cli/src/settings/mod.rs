@@ -3,23 +3,17 @@
 
 mod names;
 mod pass;
+mod paths;
 mod truth;
-
-use std::path::PathBuf;
 
 use anyhow::Result;
 use lpzero::Proxy;
 
 pub use pass::PassSettings;
+pub use paths::absolute;
 pub use truth::{absolute_source, read_truth, truth_source, truth_sources};
 
-use super::failure::Failure;
-use super::session::failed;
-
-/// The same file, whatever folder the process is in.
-pub fn absolute(path: PathBuf) -> PathBuf {
-    std::path::absolute(&path).unwrap_or(path)
-}
+use super::failure::{Failure, failed};
 
 /// The proxies that `--proxy` names: names, formulas, and `@` before a file or run.
 pub fn proxies(texts: &[String]) -> Result<Vec<Proxy>> {

@@ -7,10 +7,9 @@ use lpzero::nn::Objective;
 use lpzero::{Pass, text};
 use serde::{Deserialize, Serialize};
 
-use super::absolute;
+use super::paths::absolute;
 use crate::arguments::PassArguments;
-use crate::failure::Failure;
-use crate::session::failed;
+use crate::failure::{Failure, failed};
 
 /// Tokens that one minibatch may have: enough for any proxy, far from what
 /// memory holds.

@@ -5,10 +5,10 @@ use std::path::Path;
 use anyhow::Result;
 use lpzero::truth::{EMBEDDED, GroundTruth, TableOptions, TruthSource};
 
-use super::absolute;
+use super::paths::absolute;
 use crate::arguments::{LayoutArguments, TruthArguments, TruthsArguments};
-use crate::failure::Failure;
-use crate::session::{data_folders, failed};
+use crate::failure::{Failure, failed};
+use crate::places::data_folders;
 
 /// The ground truth that options name, or the one that is built in.
 pub fn truth_source(arguments: &TruthArguments) -> TruthSource {

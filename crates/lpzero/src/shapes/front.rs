@@ -8,9 +8,9 @@ use lpzero_nas::{Candidate, Cost, Costs, Found, Recount, recount};
 use lpzero_nn::Workspace;
 use lpzero_trace::streamed_estimate;
 
+use super::options::{ARCHITECTURES, NasOptions};
 use super::report::{Member, choices};
 use super::scorer::{check, fits, latency};
-use super::{ARCHITECTURES, NasOptions};
 use crate::{Error, Workbench};
 
 /// Parameters up to which every architecture of a front is run to count it again, and

@@ -6,8 +6,9 @@ use std::time::Instant;
 use lpzero_nas::{Candidate, Found, Problem, Record, Scorer, front};
 use lpzero_train::Journal;
 
+use super::options::{NasMethod, NasOptions};
 use super::report::{Reranked, SubNetworks};
-use super::{NasMethod, NasOptions, check};
+use super::scorer::check;
 use crate::{Error, Restricted, SubNetworkScorer, Supernet, Workbench, one_budget};
 
 /// The super-network, and what was read off its pass where that was asked for.

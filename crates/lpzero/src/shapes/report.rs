@@ -6,7 +6,7 @@ use lpzero_arch::{Genotype, Space};
 use lpzero_nas::{Bound, Candidate, Cost, Costs, Found, Recount, hypervolume};
 use serde::Serialize;
 
-use super::{NasMethod, NasOptions};
+use super::options::{NasMethod, NasOptions};
 use crate::Workbench;
 
 /// The outcome of an architecture search. Serialised, it is the JSON document of
