@@ -351,16 +351,26 @@ pub enum PrecisionArgument {
 
 /// Bytes: a number with a unit of 1000.
 fn parse_memory(text: &str) -> Result<u64, String> {
-    let expected = || format!("{text:?}: expected a size such as 4GB or 500MB");
-    let (number, unit) = [("GB", 1e9), ("MB", 1e6), ("KB", 1e3), ("B", 1.0)]
-        .iter()
-        .find_map(|(name, unit)| Some((text.strip_suffix(name)?, unit)))
-        .ok_or_else(expected)?;
-    let number: f64 = number.trim().parse().map_err(|_| expected())?;
-    match number > 0.0 && number.is_finite() {
-        true => Ok((number * unit) as u64),
-        false => Err(expected()),
-    }
+    let bytes = text.parse::<bytesize::ByteSize>().map(|size| size.as_u64());
+    let bytes = bytes.ok().filter(|bytes| *bytes > 0);
+    bytes.ok_or_else(|| format!("{text:?}: expected a size such as 4GB or 500MB"))
+}
+
+/// `1.5s`, `20ms`, or in parts `1h 30m`, as seconds.
+fn parse_seconds(text: &str) -> Option<f64> {
+    let parts = || {
+        humantime::parse_duration(text)
+            .ok()
+            .map(|time| time.as_secs_f64())
+    };
+    let units = [("us", 1e-6), ("ms", 1e-3), ("s", 1.0)];
+    let seconds = units.into_iter().find_map(|(name, unit)| {
+        let number: f64 = text.strip_suffix(name)?.trim().parse().ok()?;
+        Some(number * unit)
+    });
+    let seconds = seconds.or_else(parts)?;
+    let holds = seconds > 0.0 && std::time::Duration::try_from_secs_f64(seconds).is_ok();
+    holds.then_some(seconds)
 }
 
 /// Whose weights are scored.

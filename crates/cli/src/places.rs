@@ -2,36 +2,24 @@
 
 use std::path::PathBuf;
 
+use etcetera::base_strategy::{BaseStrategy, choose_native_strategy};
+
 /// Folders that may have published ground truths: `LPZERO_DATA`, then the user's own.
 pub fn data_folders() -> Vec<PathBuf> {
     let folders = [variable("LPZERO_DATA").map(PathBuf::from), data_folder()];
     folders.into_iter().flatten().collect()
 }
 
-/// The user's cache folder, by the conventions of the platform.
+/// The folder of this program in the user's cache folder.
 pub fn default_cache() -> Option<PathBuf> {
-    let base = variable("XDG_CACHE_HOME").map(PathBuf::from).or_else(|| {
-        let home = PathBuf::from(variable("HOME")?);
-        Some(home.join(if cfg!(target_os = "macos") {
-            "Library/Caches"
-        } else {
-            ".cache"
-        }))
-    });
-    base.map(|base| base.join("lpzero"))
+    let folders = choose_native_strategy().ok()?;
+    Some(folders.cache_dir().join("lpzero"))
 }
 
-/// The user's data folder, by the conventions of the platform.
+/// The folder of this program in the user's data folder.
 pub fn data_folder() -> Option<PathBuf> {
-    let base = variable("XDG_DATA_HOME").map(PathBuf::from).or_else(|| {
-        let home = PathBuf::from(variable("HOME")?);
-        Some(home.join(if cfg!(target_os = "macos") {
-            "Library/Application Support"
-        } else {
-            ".local/share"
-        }))
-    });
-    base.map(|base| base.join("lpzero"))
+    let folders = choose_native_strategy().ok()?;
+    Some(folders.data_dir().join("lpzero"))
 }
 
 /// A variable of the environment that is set to something.

@@ -2,6 +2,7 @@
 //! ranks.
 //!
 //!     cargo run --release -p lpzero --example new_proxy
+#![allow(clippy::print_stdout)] // It is what an example is for.
 
 use lpzero::{Proxy, Study};
 

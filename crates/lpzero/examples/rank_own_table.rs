@@ -2,6 +2,7 @@
 //! losses of the table beside this file are invented.
 //!
 //!     cargo run --release -p lpzero --example rank_own_table [TABLE.csv]
+#![allow(clippy::print_stdout)] // It is what an example is for.
 
 use std::path::Path;
 

@@ -1,6 +1,7 @@
 //! Scores a Hugging Face folder with the weights that it holds.
 //!
 //!     cargo run --release -p lpzero --example score_folder [FOLDER]
+#![allow(clippy::print_stdout)] // It is what an example is for.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

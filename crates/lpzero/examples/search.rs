@@ -2,6 +2,7 @@
 //! the search did not see.
 //!
 //!     cargo run --release -p lpzero --example search
+#![allow(clippy::print_stdout)] // It is what an example is for.
 
 use lpzero::search::budget::Budget;
 use lpzero::{SearchOptions, Study};

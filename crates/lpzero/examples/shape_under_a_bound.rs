@@ -1,6 +1,7 @@
 //! Chooses the shape of a network that may have no more than 100 000 parameters.
 //!
 //!     cargo run --release -p lpzero --example shape_under_a_bound
+#![allow(clippy::print_stdout)] // It is what an example is for.
 
 use lpzero::arch::Space;
 use lpzero::nas::{Bound, Budget, Cost};

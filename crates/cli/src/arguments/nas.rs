@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
-use super::{BudgetArgument, PassArguments, parse_budget};
+use super::{BudgetArgument, PassArguments, parse_budget, parse_seconds};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
@@ -190,19 +190,7 @@ fn parse_quantity(text: &str) -> Result<f64, String> {
 
 /// `20ms`, `0.5s`, as seconds.
 fn parse_time(text: &str) -> Result<f64, String> {
-    let text = text.trim();
-    let (number, unit) = if let Some(number) = text.strip_suffix("us") {
-        (number, 1e-6)
-    } else if let Some(number) = text.strip_suffix("ms") {
-        (number, 1e-3)
-    } else if let Some(number) = text.strip_suffix('s') {
-        (number, 1.0)
-    } else {
-        (text, f64::NAN)
-    };
-    let number: Option<f64> = number.trim().parse().ok();
-    let seconds = number.map(|number| number * unit);
-    let seconds = seconds.filter(|seconds| seconds.is_finite() && *seconds > 0.0);
+    let seconds = parse_seconds(text.trim());
     seconds.ok_or_else(|| "expected a time such as 20ms, 500us or 0.5s".to_owned())
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
-use super::{PassArguments, TruthsArguments};
+use super::{PassArguments, TruthsArguments, parse_seconds};
 
 /// Two sizes, `S/V`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -220,11 +220,7 @@ pub(super) fn parse_split(text: &str) -> Result<SplitArgument, String> {
 
 pub(super) fn parse_budget(text: &str) -> Result<BudgetArgument, String> {
     let expected = "expected a number of evaluations such as 20000, or a time such as 60s";
-    if let Some(seconds) = text.strip_suffix('s') {
-        let seconds: f64 = seconds.trim().parse().map_err(|_| expected.to_owned())?;
-        if !(seconds > 0.0 && std::time::Duration::try_from_secs_f64(seconds).is_ok()) {
-            return Err(expected.into());
-        }
+    if let Some(seconds) = parse_seconds(text.trim()) {
         return Ok(BudgetArgument::Seconds(seconds));
     }
     let evaluations: u64 = text.trim().parse().map_err(|_| expected.to_owned())?;

@@ -53,3 +53,23 @@ fn the_command_line_reference_follows_from_the_command() {
     }
     check("reference/command.md", &page);
 }
+
+/// The first block of Rust in the README, and the first in the documentation of the
+/// library, where it is run as a test.
+#[test]
+fn the_program_of_the_readme_is_that_of_the_library() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
+    let library = std::fs::read_to_string(root.join("crates/lpzero/src/lib.rs")).unwrap();
+    let between = |text: &str, start: &str, end: &str| {
+        let rest = text.split_once(start).unwrap().1;
+        rest.split_once(end).unwrap().0.to_owned()
+    };
+    let shown = between(&readme, "```rust\n", "```");
+    let tested = between(&library, "//! ```\n", "//! ```");
+    let uncommented = |line: &str| line.strip_prefix("//!").unwrap().trim_start().to_owned();
+    let plain = |line: &str| line.trim_start().to_owned();
+    let tested: Vec<String> = tested.lines().map(uncommented).collect();
+    assert_eq!(shown.lines().map(plain).collect::<Vec<_>>(), tested);
+    assert!(tested.len() <= 15, "{} lines", tested.len());
+}
