@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use lpzero_arch::{Activation, Architecture, Head, Kind, Mixer, NormPlacement, PositionWidth};
+use lpzero_arch::{Activation, Architecture, Block, Head, Kind, NormPlacement, PositionWidth};
 use lpzero_nn::{Layout, Network, write_safetensors};
 
 use crate::Error;
@@ -27,13 +27,8 @@ pub fn check(architecture: &Architecture) -> Result<(), Error> {
     let first = blocks.first();
     let alike = |block| first == Some(block);
     let plain = blocks.iter().all(|block| {
-        matches!(
-            block.mixer,
-            Mixer::Attention {
-                weighted: false,
-                ..
-            }
-        ) && block.feed_forward.hidden.len() == 1
+        let attention = Block::attention(block.mixer.heads(), block.feed_forward.clone());
+        block.mixer == attention.mixer && block.feed_forward.hidden.len() == 1
     });
     let needs = [
         (*kind == Kind::Decoder, "a decoder"),

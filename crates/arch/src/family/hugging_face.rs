@@ -7,11 +7,12 @@
 mod llama;
 
 use crate::architecture::{
-    Activation, Architecture, Block, Embedding, FeedForward, Head, Initialisation, Kind, Mixer,
-    NormKind, NormPlacement, PositionWidth,
+    Architecture, Embedding, Head, Initialisation, NormKind, NormPlacement, PositionWidth,
 };
+use crate::block::{Activation, Block, FeedForward};
 use crate::document::{Cursor, Node};
 use crate::error::{Error, Problem};
+use crate::mixer::Kind;
 use crate::validate::{Field, MAX_BLOCKS};
 
 /// What a model type calls its sizes, and what else it is.
@@ -172,14 +173,7 @@ pub fn read(root: &Cursor<'_>) -> Result<Architecture, Error> {
     let heads = size(model.heads)?;
     let vocabulary = size("vocab_size")?;
     let deviation = config.number_or("initializer_range", 0.02)?;
-    let block = Block {
-        mixer: Mixer::Attention {
-            heads,
-            weighted: false,
-        },
-        feed_forward: FeedForward::dense(vec![hidden], activation),
-        adapters: Default::default(),
-    };
+    let block = Block::attention(heads, FeedForward::dense(vec![hidden], activation));
     let architecture = Architecture {
         kind: model.kind,
         vocabulary,

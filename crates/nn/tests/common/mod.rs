@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 
 use lpzero_arch::{
-    Activation, Architecture, AttentionBiases, Block, Embedding, FeedForward, Head, Initialisation,
-    Kind, Mixer, NormKind, NormPlacement, PositionWidth, Rotary, RotaryScaling, Transform,
+    Activation, Architecture, AttentionBiases, Block, Embedding, FeedForward, GroupedAttention,
+    Head, HeadNorms, Initialisation, Kind, Mixer, NormKind, NormPlacement, PositionWidth, Rotary,
+    RotaryScaling, Transform,
 };
 use lpzero_nn::{Network, Objective, Real, Site, Symbol, TensorView, Visitor};
 
@@ -86,7 +87,7 @@ pub fn llama() -> Architecture {
     architecture.head = Head::Free;
     architecture.embedding.cutoffs = vec![13];
     for block in &mut architecture.blocks {
-        block.mixer = Mixer::GroupedAttention {
+        block.mixer = GroupedAttention {
             heads: 4,
             key_value_heads: 2,
             head_width: 6,
@@ -95,8 +96,9 @@ pub fn llama() -> Architecture {
                 scaling: RotaryScaling::Linear { factor: 2.0 },
             },
             biases: AttentionBiases::None,
-            normed: false,
-        };
+            normed: HeadNorms::None,
+        }
+        .into();
         block.feed_forward = FeedForward {
             hidden: vec![6],
             activation: Activation::Silu,
@@ -112,7 +114,7 @@ pub fn llama() -> Architecture {
 pub fn qwen(biases: AttentionBiases, key_value_heads: usize) -> Architecture {
     let mut architecture = llama();
     for block in &mut architecture.blocks {
-        block.mixer = Mixer::GroupedAttention {
+        block.mixer = GroupedAttention {
             heads: 4,
             key_value_heads,
             head_width: 4,
@@ -126,8 +128,9 @@ pub fn qwen(biases: AttentionBiases, key_value_heads: usize) -> Architecture {
                 },
             },
             biases,
-            normed: true,
-        };
+            normed: HeadNorms::Each,
+        }
+        .into();
         block.feed_forward.bias = true;
     }
     architecture

@@ -7,11 +7,13 @@
 use super::{Config, SIZE};
 use crate::adapters::Adapters;
 use crate::architecture::{
-    Activation, Architecture, AttentionBiases, Block, Embedding, FeedForward, Head, Initialisation,
-    Kind, Mixer, NormKind, NormPlacement, PositionWidth, Rotary, RotaryScaling,
+    Architecture, Embedding, Head, Initialisation, NormKind, NormPlacement, PositionWidth,
 };
+use crate::block::{Activation, Block, FeedForward};
 use crate::document::Cursor;
 use crate::error::{Error, Problem};
+use crate::mixer::{AttentionBiases, GroupedAttention, HeadNorms, Kind};
+use crate::rotary::{Rotary, RotaryScaling};
 use crate::validate::Field;
 
 /// What a model type is, and what its class in transformers assumes.
@@ -25,7 +27,7 @@ pub(super) struct Model {
     biases: Option<AttentionBiases>,
     /// Whether `mlp_bias` is a key.
     feed_forward_bias: bool,
-    normed: bool,
+    normed: HeadNorms,
     window: Window,
 }
 
@@ -45,7 +47,7 @@ pub(super) const MODELS: [Model; 4] = [
         head_width: None,
         biases: None,
         feed_forward_bias: true,
-        normed: false,
+        normed: HeadNorms::None,
         window: Window::Never,
     },
     Model {
@@ -54,7 +56,7 @@ pub(super) const MODELS: [Model; 4] = [
         head_width: None,
         biases: Some(AttentionBiases::None),
         feed_forward_bias: false,
-        normed: false,
+        normed: HeadNorms::None,
         window: Window::Always,
     },
     Model {
@@ -63,7 +65,7 @@ pub(super) const MODELS: [Model; 4] = [
         head_width: None,
         biases: Some(AttentionBiases::QueryKeyValue),
         feed_forward_bias: false,
-        normed: false,
+        normed: HeadNorms::None,
         window: Window::Flagged,
     },
     Model {
@@ -72,7 +74,7 @@ pub(super) const MODELS: [Model; 4] = [
         head_width: Some(128),
         biases: None,
         feed_forward_bias: false,
-        normed: true,
+        normed: HeadNorms::Each,
         window: Window::Flagged,
     },
 ];
@@ -127,14 +129,15 @@ pub(super) fn read(root: &Cursor<'_>, model: &Model) -> Result<Architecture, Err
     let activation = config.activation_or("hidden_act", Activation::Silu)?;
     let feed_forward_bias = model.feed_forward_bias && config.flag_or("mlp_bias", false)?;
     let block = |heads: usize, key_value_heads: usize, hidden: usize, adapters: Adapters| Block {
-        mixer: Mixer::GroupedAttention {
+        mixer: GroupedAttention {
             heads,
             key_value_heads,
             head_width,
             rotary,
             biases,
             normed: model.normed,
-        },
+        }
+        .into(),
         feed_forward: FeedForward {
             hidden: vec![hidden],
             activation,
