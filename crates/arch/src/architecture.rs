@@ -67,6 +67,19 @@ pub struct Embedding {
 }
 
 impl Embedding {
+    /// One table of tokens, unscaled, without a norm or biases.
+    pub fn plain(vocabulary: usize, width: usize, position_width: PositionWidth) -> Self {
+        Embedding {
+            width,
+            cutoffs: vec![vocabulary],
+            division: 1,
+            projection_bias: false,
+            scale_by_root_width: false,
+            position_width,
+            norm: false,
+        }
+    }
+
     /// Number of clusters of the token table.
     pub fn clusters(&self) -> usize {
         self.cutoffs.len()
