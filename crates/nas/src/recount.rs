@@ -258,7 +258,9 @@ impl Shapes {
                 // Before the nonlinearity and after it: the next map's input is a product.
                 (Role::FfnGate, Symbol::A) => 2 * count,
                 (Role::Norm, Symbol::A) if layer.is_some() || index != OBJECTIVE_NORM => {
-                    count + (shape[0] * shape[1]) as u128
+                    // A deviation for all features that share the gain.
+                    let gain = self.weights.get(site).map_or(count, |gain| elements(gain));
+                    count + count / gain
                 }
                 (Role::Convolution, Symbol::X) => match index {
                     POINTWISE | KERNEL => count,
