@@ -152,12 +152,15 @@ pub enum NormPlacement {
     PreWithoutFinal,
     /// After each residual sum (BERT, Transformer-XL).
     Post,
+    /// After each sub-layer, before its residual sum, with one more norm after the last
+    /// block (OLMo 2).
+    BeforeSum,
 }
 
 impl NormPlacement {
     /// Whether one more norm stands after the last block.
     pub fn has_final(self) -> bool {
-        self == NormPlacement::Pre
+        matches!(self, NormPlacement::Pre | NormPlacement::BeforeSum)
     }
 }
 

@@ -155,15 +155,49 @@ pub enum AttentionBiases {
     All,
 }
 
-/// Norms over queries and over keys. In files `false` and `true`.
+/// Norms over queries and over keys. In files `false`, `true` and `"whole"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "bool", into = "bool")]
+#[serde(from = "Written", into = "Written")]
 pub enum HeadNorms {
     /// No norms (LLaMA, Mistral, Qwen2).
     None,
     /// One norm per head, with one gain for all heads of queries and one for all
     /// heads of keys (Qwen3).
     Each,
+    /// One norm of all heads of queries at once, and one of all heads of keys (OLMo 2).
+    Whole,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged, expecting = "expected true, false or \"whole\"")]
+enum Written {
+    Flag(bool),
+    Name(Name),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Name {
+    Whole,
+}
+
+impl From<Written> for HeadNorms {
+    fn from(written: Written) -> Self {
+        match written {
+            Written::Flag(normed) => normed.into(),
+            Written::Name(Name::Whole) => HeadNorms::Whole,
+        }
+    }
+}
+
+impl From<HeadNorms> for Written {
+    fn from(norms: HeadNorms) -> Self {
+        match norms {
+            HeadNorms::None => Written::Flag(false),
+            HeadNorms::Each => Written::Flag(true),
+            HeadNorms::Whole => Written::Name(Name::Whole),
+        }
+    }
 }
 
 impl From<bool> for HeadNorms {
@@ -172,12 +206,6 @@ impl From<bool> for HeadNorms {
             true => HeadNorms::Each,
             false => HeadNorms::None,
         }
-    }
-}
-
-impl From<HeadNorms> for bool {
-    fn from(norms: HeadNorms) -> Self {
-        norms == HeadNorms::Each
     }
 }
 

@@ -268,7 +268,10 @@ fn grouped_attention(attention: &GroupedAttention, width: usize) -> MixerTable {
     let norm = |name, index, over: Side| BlockNorm {
         name,
         index,
-        width: Side::fixed(head_width),
+        width: match normed {
+            HeadNorms::Whole => over,
+            _ => Side::fixed(head_width),
+        },
         over,
     };
     MixerTable {
@@ -282,7 +285,7 @@ fn grouped_attention(attention: &GroupedAttention, width: usize) -> MixerTable {
         ],
         norms: match normed {
             HeadNorms::None => Vec::new(),
-            HeadNorms::Each => vec![norm("query.norm", 2, queries), norm("key.norm", 3, keys)],
+            _ => vec![norm("query.norm", 2, queries), norm("key.norm", 3, keys)],
         },
         mixing: vec![Mixing::Attend {
             heads,

@@ -8,6 +8,7 @@ mod encoder;
 mod gpt2;
 mod llama;
 mod model_type;
+mod olmo2;
 mod tensors;
 
 pub use model_type::{ModelType, NotWritable};
@@ -18,7 +19,7 @@ use crate::document::Cursor;
 use crate::error::Error;
 
 /// Every model type.
-pub const MODEL_TYPES: [&ModelType; 7] = [
+pub const MODEL_TYPES: [&ModelType; 8] = [
     &gpt2::GPT2,
     &encoder::BERT,
     &encoder::ELECTRA,
@@ -26,6 +27,7 @@ pub const MODEL_TYPES: [&ModelType; 7] = [
     &llama::MISTRAL,
     &llama::QWEN2,
     &llama::QWEN3,
+    &olmo2::OLMO2,
 ];
 
 /// The model type of this name.

@@ -125,8 +125,8 @@ impl Function {
     }
 }
 
-/// `norm(x + f(x))`, `x + f(norm(x))`, or `f(x)` for a linear transform, which
-/// has neither residual sum nor norm.
+/// `norm(x + f(x))`, `x + f(norm(x))`, `x + norm(f(x))`, or `f(x)` for a linear
+/// transform, which has neither residual sum nor norm.
 #[derive(Clone, Debug)]
 pub(crate) struct Sublayer {
     function: Function,
@@ -160,8 +160,9 @@ pub(crate) struct SublayerCache<F> {
 /// What a sublayer computed on its way.
 struct Kept<F> {
     function: FunctionCache<F>,
-    /// Post-norm: the norm's input `x + f(x)` and its statistics. Pre-norm
-    /// keeps nothing: the function's input is normalised again.
+    /// A norm after the function: its input, `x + f(x)` or `f(x)`, and its
+    /// statistics. A norm before it keeps nothing: the function's input is
+    /// normalised again.
     norm: Option<(Vec<F>, Vec<F>)>,
 }
 
@@ -275,6 +276,12 @@ impl Sublayer {
                 let (y, statistics) = norm.forward(pass, rows, &sum);
                 (y, function, Some((sum, statistics)))
             }
+            Some((norm, NormPlacement::BeforeSum)) => {
+                let (inner, function) = self.function.forward(pass, rows, x);
+                let (mut y, statistics) = norm.forward(pass, rows, &inner);
+                add(pass.threads, &mut y, x);
+                (y, function, Some((inner, statistics)))
+            }
             Some((norm, NormPlacement::Pre | NormPlacement::PreWithoutFinal)) => {
                 let (inner, statistics) = norm.forward(pass, rows, x);
                 let (mut y, function) = self.function.forward(pass, rows, &inner);
@@ -304,6 +311,13 @@ impl Sublayer {
                 let mut dx = self.function.backward(pass, rows, &x, function, &dsum);
                 add(pass.threads, &mut dx, &dsum);
                 pass.give([dsum]);
+                dx
+            }
+            (Some((layer, NormPlacement::BeforeSum)), Some((inner, statistics))) => {
+                let dinner = layer.backward(pass, rows, &inner, statistics, &dy);
+                let mut dx = self.function.backward(pass, rows, &x, function, &dinner);
+                add(pass.threads, &mut dx, &dy);
+                pass.give([inner, dinner]);
                 dx
             }
             (Some((layer, NormPlacement::Pre | NormPlacement::PreWithoutFinal)), None) => {

@@ -136,6 +136,23 @@ pub fn qwen(biases: AttentionBiases, key_value_heads: usize) -> Architecture {
     architecture
 }
 
+/// OLMo 2 in miniature: norms between a half of a block and its residual sum, and of
+/// whole queries and keys.
+pub fn olmo2() -> Architecture {
+    let mut architecture = llama();
+    architecture.norm_placement = NormPlacement::BeforeSum;
+    for block in &mut architecture.blocks {
+        let normed = HeadNorms::Whole;
+        let attention = *block.mixer.grouped().unwrap();
+        block.mixer = GroupedAttention {
+            normed,
+            ..attention
+        }
+        .into();
+    }
+    architecture
+}
+
 /// One of each kind that an encoder may have.
 pub fn mixers() -> [Mixer; 5] {
     let attention = |weighted| Mixer::Attention { heads: 2, weighted };
@@ -173,7 +190,7 @@ pub fn zoo() -> Vec<(Architecture, Objective)> {
         architecture.embedding.division = division;
         (architecture, Objective::NextToken)
     });
-    let grouped = [llama(), qwen(AttentionBiases::All, 1)]
+    let grouped = [llama(), qwen(AttentionBiases::All, 1), olmo2()]
         .map(|architecture| (architecture, Objective::NextToken));
     let decoders = decoders.into_iter().chain(relative).chain(grouped);
     encoders.into_iter().chain(decoders).collect()
