@@ -30,6 +30,8 @@ from transformers import (
     LlamaForCausalLM,
     MistralConfig,
     MistralForCausalLM,
+    Olmo2Config,
+    Olmo2ForCausalLM,
     Qwen2Config,
     Qwen2ForCausalLM,
     Qwen3Config,
@@ -58,6 +60,8 @@ SCALED = {
     "high_freq_factor": 4.0,
     "original_max_position_embeddings": 8,
 }
+# Where a token is the padding, PyTorch leaves its gradient out.
+WITHOUT_PADDING = {"pad_token_id": None, "bos_token_id": 1, "eos_token_id": 2}
 GPT2 = {
     "vocab_size": VOCABULARY,
     "n_positions": 8,
@@ -103,6 +107,7 @@ CHECKPOINTS = [
     ("mistral", MistralForCausalLM, MistralConfig(**LLAMA), torch.float32, None),
     ("qwen2", Qwen2ForCausalLM, Qwen2Config(**LLAMA), torch.bfloat16, None),
     ("qwen3", Qwen3ForCausalLM, Qwen3Config(**LLAMA, head_dim=4), torch.float32, 2000),
+    ("olmo2", Olmo2ForCausalLM, Olmo2Config(**LLAMA, **WITHOUT_PADDING), torch.float32, None),
     ("gpt2", GPT2LMHeadModel, GPT2Config(**GPT2), torch.float32, None),
     ("bert", BertForMaskedLM, BertConfig(**ENCODER), torch.float32, None),
     ("electra", ElectraForMaskedLM, ElectraConfig(**ENCODER, embedding_size=4), torch.float32, None),

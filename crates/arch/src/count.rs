@@ -6,9 +6,9 @@
 
 use serde::Serialize;
 
-use crate::architecture::{
-    Architecture, AttentionBiases, Embedding, FeedForward, Head, Mixer, NormKind, PositionWidth,
-};
+use crate::architecture::{Architecture, Embedding, Head, NormKind, PositionWidth};
+use crate::block::Block;
+use crate::table::{Map, Mixing};
 
 /// Number of parameters of an architecture, by part. The parts are disjoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -62,137 +62,28 @@ impl ParameterCounts {
     }
 }
 
-/// A linear map: the unit in which parameters and FLOPs are counted.
-#[derive(Clone, Copy)]
-struct Map {
-    inputs: usize,
-    outputs: usize,
-    /// How many; two where the output is used with either.
-    biases: usize,
+fn parameters(map: &Map) -> u128 {
+    let outputs = map.outputs.size;
+    sum([
+        product([map.inputs.size, outputs]),
+        product([map.biases.len(), outputs]),
+    ])
 }
 
-impl Map {
-    fn with_bias(inputs: usize, outputs: usize) -> Self {
-        Self {
-            inputs,
-            outputs,
-            biases: 1,
-        }
-    }
-
-    fn without_bias(inputs: usize, outputs: usize) -> Self {
-        Self {
-            inputs,
-            outputs,
-            biases: 0,
-        }
-    }
-
-    fn parameters(&self) -> u128 {
-        sum([
-            product([self.inputs, self.outputs]),
-            product([self.biases, self.outputs]),
-        ])
-    }
-
-    /// FLOPs for T tokens; a bias is not counted.
-    fn flops(&self, positions: usize) -> u128 {
-        product([2, positions, self.inputs, self.outputs])
-    }
+/// FLOPs of a map for T tokens; a bias is not counted.
+fn flops(inputs: usize, outputs: usize, positions: usize) -> u128 {
+    product([2, positions, inputs, outputs])
 }
 
-/// The split of a dynamic convolution: attention heads, their width, and the
-/// product of the two, A.
-fn convolution_split(heads: usize, width: usize) -> (usize, usize) {
-    let attending = (heads / 2).max(1);
-    (
-        attending,
-        attending.saturating_mul(width.checked_div(heads).unwrap_or(0)),
-    )
-}
-
-/// Every linear map of a mixer.
-fn mixer_maps(mixer: &Mixer, width: usize) -> Vec<Map> {
-    let square = Map::with_bias(width, width);
-    match *mixer {
-        Mixer::Attention { weighted, .. } => {
-            let mut maps = vec![square; 4];
-            if weighted {
-                maps.push(Map::without_bias(width, width));
-            }
-            maps
-        }
-        Mixer::RelativeAttention { .. } => {
-            let plain = Map::without_bias(width, width);
-            let query = Map { biases: 2, ..plain };
-            // Key, value, key of the distances, and the map after the heads.
-            vec![query, plain, plain, plain, plain]
-        }
-        Mixer::GroupedAttention { biases, .. } => {
-            let (queries, keys) = mixer.grouped_widths();
-            let into = |outputs| Map {
-                inputs: width,
-                outputs,
-                biases: (biases != AttentionBiases::None).into(),
-            };
-            let out = Map {
-                inputs: queries,
-                outputs: width,
-                biases: (biases == AttentionBiases::All).into(),
-            };
-            vec![into(queries), into(keys), into(keys), out]
-        }
-        Mixer::Transform { .. } => vec![square],
-        Mixer::DynamicConvolution { heads, kernel } => {
-            let (attending, inner) = convolution_split(heads, width);
-            let into = Map::with_bias(width, inner);
-            vec![
-                into, // query
-                into, // key
-                into, // value
-                into, // convolution input
-                // Depthwise: each of C outputs reads `kernel` positions of its channel.
-                Map::without_bias(kernel, width),
-                into, // pointwise; the separable convolution's one bias is counted here
-                Map::with_bias(inner, attending.saturating_mul(kernel)),
-                Map::with_bias(inner.saturating_mul(2), width),
-            ]
-        }
-    }
-}
-
-/// Every dense layer of a feed-forward network, and its gate.
-fn feed_forward_maps(feed_forward: &FeedForward, width: usize) -> impl Iterator<Item = Map> {
-    let inputs = std::iter::once(width).chain(feed_forward.hidden.iter().copied());
-    let outputs = feed_forward.hidden.iter().copied().chain([width]);
-    let gate = feed_forward.hidden.first().filter(|_| feed_forward.gated);
-    let gate = gate.map(|&hidden| (width, hidden));
-    let biases = feed_forward.bias.into();
-    inputs
-        .zip(outputs)
-        .chain(gate)
-        .map(move |(inputs, outputs)| Map {
-            inputs,
-            outputs,
-            biases,
-        })
-}
-
-/// The maps from the clusters of an embedding to the model width; one where
-/// all clusters share it, none where there is no projection.
-fn projection_maps(embedding: &Embedding, width: usize) -> Vec<Map> {
+/// Input widths of the maps from the clusters of an embedding to the model width;
+/// one where all clusters share it, none where there is no projection.
+fn projections(embedding: &Embedding, width: usize) -> impl Iterator<Item = usize> {
     let count = match (embedding.is_projected(width), embedding.division > 1) {
         (false, _) => 0,
         (true, false) => 1,
         (true, true) => embedding.clusters(),
     };
-    (0..count)
-        .map(|cluster| Map {
-            inputs: embedding.cluster_width(cluster),
-            outputs: width,
-            biases: embedding.projection_bias.into(),
-        })
-        .collect()
+    (0..count).map(|cluster| embedding.cluster_width(cluster))
 }
 
 impl Architecture {
@@ -218,12 +109,14 @@ impl Architecture {
             PositionWidth::Model => self.width,
             PositionWidth::None => 0,
         };
-        let parameters = |maps: Vec<Map>| sum(maps.iter().map(Map::parameters));
+        let all = |maps: &[Map]| sum(maps.iter().map(parameters));
         // A gain, and mostly a bias.
         let norm_vectors = match self.norm_kind {
             NormKind::Layer => 2,
             NormKind::Rms => 1,
         };
+        let norm = |width: usize| product([norm_vectors, width]);
+        let bias = usize::from(embedding.projection_bias);
         ParameterCounts {
             tokens: sum((0..embedding.clusters()).map(|cluster| {
                 product([
@@ -233,24 +126,21 @@ impl Architecture {
             })),
             positions: product([self.positions, position_width]),
             segments: product([self.token_types, position_width]),
-            projections: parameters(projection_maps(embedding, self.width)),
+            projections: sum(projections(embedding, self.width)
+                .map(|inputs| product([inputs.saturating_add(bias), self.width]))),
             mixers: sum(self
                 .blocks
                 .iter()
-                .map(|block| parameters(mixer_maps(&block.mixer, self.width)))),
-            feed_forwards: sum(self.blocks.iter().map(|block| {
-                sum(feed_forward_maps(&block.feed_forward, self.width).map(|map| map.parameters()))
-            })),
+                .map(|block| all(&block.mixer.table(self.width).maps))),
+            feed_forwards: sum(self
+                .blocks
+                .iter()
+                .map(|block| all(&block.feed_forward.maps(self.width)))),
             norms: sum([
-                product([norm_vectors, self.model_norms(), self.width]),
-                product([norm_vectors, usize::from(embedding.norm), embedding.width]),
-                sum(self.blocks.iter().map(|block| match block.mixer {
-                    Mixer::GroupedAttention {
-                        head_width,
-                        normed: true,
-                        ..
-                    } => product([norm_vectors, 2, head_width]),
-                    _ => 0,
+                sum(self.outer_norms().map(norm)),
+                sum(self.blocks.iter().flat_map(|block| {
+                    let norms = block.norms(self.width).into_iter();
+                    norms.map(|row| norm(row.width.size))
                 })),
             ]),
             head: self.head_parameters(),
@@ -258,11 +148,24 @@ impl Architecture {
         }
     }
 
-    /// Number of norms at model width.
-    fn model_norms(&self) -> usize {
-        let after_mixers = self.blocks.iter().filter(|block| has_norm(&block.mixer));
-        let last = usize::from(self.norm_placement.has_final());
-        self.blocks.len() + after_mixers.count() + last
+    /// Widths of the norms outside the blocks.
+    fn outer_norms(&self) -> impl Iterator<Item = usize> {
+        let embedding = self.embedding.norm.then_some(self.embedding.width);
+        let last = self.norm_placement.has_final().then_some(self.width);
+        embedding.into_iter().chain(last)
+    }
+
+    /// Parameters of all adapters: rank times (in + out), summed over maps.
+    fn adapter_parameters(&self) -> u128 {
+        let block = |block: &Block| {
+            let ranks = block.adapters.ranks().into_iter();
+            let present = ranks.filter(|(_, rank)| *rank > 0);
+            sum(present.map(|(name, rank)| {
+                let size = block.adapted_size(name, self.width).unwrap_or(0);
+                product([rank, size])
+            }))
+        };
+        sum(self.blocks.iter().map(block))
     }
 
     fn head_parameters(&self) -> u128 {
@@ -300,13 +203,15 @@ impl Architecture {
     /// first cluster: the frequent one, and the widest.
     pub fn flops(&self, positions: usize) -> u128 {
         let embedding = &self.embedding;
-        let projection = projection_maps(embedding, self.width);
-        let projection = projection.first().map(|map| map.flops(positions));
+        let projection = projections(embedding, self.width).next();
+        let projection = projection.map(|inputs| flops(inputs, self.width, positions));
         let blocks = self.blocks.iter().map(|block| {
+            let maps = block.maps(self.width).into_iter();
+            let maps = maps.map(|map| flops(map.inputs.size, map.outputs.size, positions));
+            let mixing = block.mixer.mixing(self.width).into_iter();
             sum([
-                mixer_flops(&block.mixer, self.width, positions),
-                sum(feed_forward_maps(&block.feed_forward, self.width)
-                    .map(|map| map.flops(positions))),
+                sum(maps),
+                sum(mixing.map(|part| mixing_flops(part, positions))),
             ])
         });
         let head = match &self.head {
@@ -343,22 +248,11 @@ impl Architecture {
     pub fn activation_memory(&self, batch: usize, positions: usize) -> u128 {
         let embedding = &self.embedding;
         let projected = embedding.is_projected(self.width);
-        let norms = sum([
-            product([self.model_norms(), self.width.saturating_add(1)]),
-            product([
-                usize::from(embedding.norm),
-                embedding.width.saturating_add(1),
-            ]),
-        ]);
-        let blocks = self.blocks.iter().map(|block| {
-            sum([
-                mixer_floats(&block.mixer, self.width, positions),
-                self.width as u128,
-                sum(block.feed_forward.hidden.iter().map(|&hidden| {
-                    product([if block.feed_forward.gated { 4 } else { 2 }, hidden])
-                })),
-            ])
-        });
+        let norms = sum(self.outer_norms().map(|width| width as u128 + 1));
+        let blocks = self
+            .blocks
+            .iter()
+            .map(|block| block_floats(block, self.width, positions));
         let projection = if projected { embedding.width } else { 0 } as u128;
         let head = match &self.head {
             Head::None => 0,
@@ -368,8 +262,13 @@ impl Architecture {
             }
         };
         let per_token = sum([norms, sum(blocks), projection, head]);
-        let relative = self.blocks.iter().filter(|block| is_relative(&block.mixer));
-        let shared = product([2, relative.count(), self.width]);
+        let shared = self.blocks.iter().map(|block| {
+            let maps = block.maps(self.width).into_iter();
+            sum(maps
+                .filter(|map| map.of_distances)
+                .map(|map| kept_floats(&map)))
+        });
+        let shared = sum(shared);
         sum([
             product([size_of::<f32>(), batch, positions]).saturating_mul(per_token),
             product([size_of::<f32>(), positions]).saturating_mul(shared),
@@ -377,90 +276,44 @@ impl Architecture {
     }
 }
 
-/// Whether a mixer ends in a residual and a norm of its own.
-fn has_norm(mixer: &Mixer) -> bool {
-    !matches!(mixer, Mixer::Transform { .. })
-}
-
-/// Whether a mixer reads distances rather than embedded positions.
-fn is_relative(mixer: &Mixer) -> bool {
-    matches!(mixer, Mixer::RelativeAttention { .. })
-}
-
-fn mixer_flops(mixer: &Mixer, width: usize, positions: usize) -> u128 {
-    let maps = sum(mixer_maps(mixer, width)
-        .iter()
-        .map(|map| map.flops(positions)));
-    let mixing = match *mixer {
-        Mixer::Attention { .. } => product([4, positions, positions, width]),
-        Mixer::RelativeAttention { .. } => product([6, positions, positions, width]),
-        Mixer::GroupedAttention { .. } => {
-            product([4, positions, positions, mixer.grouped_widths().0])
-        }
-        Mixer::Transform { heads, .. } => {
-            let head_width = width.checked_div(heads).unwrap_or(0);
+fn mixing_flops(mixing: Mixing, positions: usize) -> u128 {
+    match mixing {
+        Mixing::Attend {
+            width, products, ..
+        } => product([2 * products, positions, positions, width]),
+        Mixing::Convolve { width, kernel } => product([2, positions, width, kernel]),
+        Mixing::Transform { width, head_width } => {
             let points = positions.saturating_mul(head_width).max(1);
             let log2_rounded_up = usize::BITS - (points - 1).leading_zeros();
             product([5, positions, width, log2_rounded_up as usize])
         }
-        Mixer::DynamicConvolution { heads, kernel } => {
-            let (_, inner) = convolution_split(heads, width);
-            sum([
-                product([4, positions, positions, inner]),
-                product([2, positions, inner, kernel]),
-            ])
-        }
-    };
-    sum([maps, mixing])
+    }
 }
 
-/// Floats per token that the backward pass of a mixer reads.
-fn mixer_floats(mixer: &Mixer, width: usize, positions: usize) -> u128 {
-    match *mixer {
-        // Input, q, k, v, context; the query before its weighting.
-        Mixer::Attention { heads, weighted } => sum([
-            product([5 + usize::from(weighted), width]),
-            product([heads, positions]),
-        ]),
-        // Input, the query with either bias, k, v, context.
-        Mixer::RelativeAttention { heads, .. } => {
-            sum([product([6, width]), product([heads, positions])])
-        }
-        // Input, q, k, v, context; where there are norms of q and k, their values
-        // and a deviation per head.
-        Mixer::GroupedAttention {
-            heads,
-            key_value_heads,
-            normed,
-            ..
-        } => {
-            let (queries, keys) = mixer.grouped_widths();
-            let before = match normed {
-                true => [queries, keys, heads, key_value_heads],
-                false => [0; 4],
-            };
-            sum([
-                width as u128,
-                product([2, queries]),
-                product([2, keys]),
-                sum(before.map(|floats| floats as u128)),
-                product([heads, positions]),
-            ])
-        }
-        // Input only: the transform is linear and fixed.
-        Mixer::Transform { .. } => width as u128,
-        // Input, depthwise output; q, k, v, conv key, conv key * q, conv
-        // input, and the two concatenated results; both kinds of probabilities.
-        Mixer::DynamicConvolution { heads, kernel } => {
-            let (attending, inner) = convolution_split(heads, width);
-            sum([
-                product([2, width]),
-                product([8, inner]),
-                product([attending, positions]),
-                product([attending, kernel]),
-            ])
-        }
-    }
+/// Floats per token that the backward pass of a block reads.
+fn block_floats(block: &Block, width: usize, positions: usize) -> u128 {
+    let maps = block.maps(width).into_iter();
+    let norms = block.norms(width).into_iter();
+    let heads = block.attending(width).map_or(0, |(heads, _)| heads);
+    sum([
+        sum(maps
+            .filter(|map| !map.of_distances)
+            .map(|map| kept_floats(&map))),
+        // The normalised values, and a deviation of each of the rows.
+        sum(norms.map(|norm| {
+            let rows = norm.over.size.checked_div(norm.width.size).unwrap_or(0);
+            sum([norm.over.size as u128, rows as u128])
+        })),
+        product([heads, positions]),
+    ])
+}
+
+fn kept_floats(map: &Map) -> u128 {
+    let (input, outputs) = map.kept;
+    sum([
+        product([usize::from(input), map.inputs.size]),
+        product([outputs, map.outputs.size]),
+    ])
 }
 
 fn product<const N: usize>(factors: [usize; N]) -> u128 {

@@ -3,8 +3,6 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::validate::Invalid;
-
 /// Why a file could not be read into an architecture. One clear sentence each.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -164,6 +162,24 @@ pub enum Problem {
     /// Anything else, as a sentence.
     #[error("{0}")]
     Malformed(String),
+}
+
+/// Why an architecture is not valid.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct Invalid {
+    /// The key of the wrong value; empty for the architecture as a whole.
+    pub key: String,
+    /// What is wrong with it.
+    pub problem: Box<Problem>,
+}
+
+impl fmt::Display for Invalid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.key.is_empty() {
+            write!(f, "{}: ", self.key)?;
+        }
+        write!(f, "{}", self.problem)
+    }
 }
 
 impl Problem {

@@ -22,27 +22,37 @@
 
 mod adapters;
 mod architecture;
+mod block;
 mod count;
 pub mod document;
 mod error;
 mod family;
+mod mixer;
+mod part;
+mod role;
+mod rotary;
 pub mod space;
 pub mod spec;
+mod table;
 mod validate;
 mod variables;
 
 pub use adapters::Adapters;
 pub use architecture::{
-    Activation, Architecture, AttentionBiases, Block, Embedding, FeedForward, Head, Initialisation,
-    Kind, Mixer, NormKind, NormPlacement, PositionWidth, Rotary, RotaryScaling, Transform,
+    Architecture, Embedding, Head, Initialisation, NormKind, NormPlacement, PositionWidth,
 };
+pub use block::{Activation, Block, FeedForward};
 pub use count::ParameterCounts;
 pub use document::{Cursor, Document, Node};
-pub use error::{Error, Place, Problem};
+pub use error::{Error, Invalid, Place, Problem};
 pub use family::{
     Family, Reading, UnknownReading, flexibert, hugging_face, lts, read_architecture,
     read_architecture_and_family, read_value,
 };
+pub use mixer::{AttentionBiases, GroupedAttention, HeadNorms, Kind, Mixer, Transform};
+pub use role::Role;
+pub use rotary::{Rotary, RotaryScaling};
 pub use space::{Genotype, Space};
-pub use validate::{Field, Invalid, MAX_BLOCKS, MAX_HIDDEN_LAYERS, MAX_PARAMETERS, MAX_VOCABULARY};
+pub use table::{BlockNorm, Map, Mixing, Side};
+pub use validate::{Field, MAX_BLOCKS, MAX_HIDDEN_LAYERS, MAX_PARAMETERS, MAX_VOCABULARY};
 pub use variables::{Read, Value, Variable, Variables};

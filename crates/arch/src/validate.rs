@@ -4,10 +4,10 @@
 //! what passes here can be built without overflow, and within
 //! [`MAX_PARAMETERS`].
 
-use std::fmt;
-
-use crate::architecture::{Architecture, Head, Kind, Mixer, NormPlacement, Rotary, RotaryScaling};
-use crate::error::Problem;
+use crate::architecture::{Architecture, Head, NormPlacement};
+use crate::error::{Invalid, Problem};
+use crate::rotary::{Rotary, RotaryScaling};
+use crate::table::{Rule, Size};
 
 /// Most parameters that an architecture may have, 2 * 10^10 (80 GB in f32).
 pub const MAX_PARAMETERS: u128 = 20_000_000_000;
@@ -110,24 +110,6 @@ pub enum Field {
     InitialProjection,
 }
 
-/// Why an architecture is not valid.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub struct Invalid {
-    /// The key of the wrong value; empty for the architecture as a whole.
-    pub key: String,
-    /// What is wrong with it.
-    pub problem: Box<Problem>,
-}
-
-impl fmt::Display for Invalid {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.key.is_empty() {
-            write!(f, "{}: ", self.key)?;
-        }
-        write!(f, "{}", self.problem)
-    }
-}
-
 impl Architecture {
     /// Checks that this describes a network of bearable size.
     ///
@@ -192,10 +174,8 @@ impl Architecture {
             Field::HeadWidth { block } => format!("{}.head_width", mixer(block)),
             Field::RotaryBase { block } => format!("{}.rotary.base", mixer(block)),
             Field::RotaryScaling { block, name } => {
-                let kind = match self.blocks.get(block).map(|block| block.mixer) {
-                    Some(Mixer::GroupedAttention { rotary, .. }) => rotary.scaling.name(),
-                    _ => "",
-                };
+                let attention = self.blocks.get(block).and_then(|b| b.mixer.grouped());
+                let kind = attention.map_or("", |attention| attention.rotary.scaling.name());
                 format!("{}.rotary.scaling.{kind}.{name}", mixer(block))
             }
             Field::Kernel { block } => format!("{}.kernel", mixer(block)),
@@ -354,57 +334,22 @@ impl<K: Fn(Field) -> String> Check<'_, K> {
     fn mixer(&self, block: usize) -> Result<(), Invalid> {
         let Architecture { kind, width, .. } = self.architecture;
         let mixer = &self.architecture.blocks[block].mixer;
-        let heads = mixer.heads();
-        let field = Field::Heads { block };
-        self.positive(heads, field)?;
-        match *mixer {
-            Mixer::GroupedAttention { .. } => self.grouped_attention(block, mixer)?,
-            _ => self.require(width.is_multiple_of(heads), field, || Problem::NotDivisor {
-                value: heads,
-                whole_key: (self.key)(Field::Width),
-                whole: *width,
-            })?,
+        let table = mixer.table(*width);
+        self.positive(mixer.heads(), Field::Heads { block })?;
+        table
+            .rules
+            .into_iter()
+            .try_for_each(|rule| self.rule(block, rule))?;
+        if let Some(attention) = mixer.grouped() {
+            self.rotary(block, attention.rotary)?;
         }
-        if let Mixer::DynamicConvolution { heads, kernel } = *mixer {
-            self.require(heads.is_multiple_of(2), field, || {
-                Problem::unexpected(
-                    "an even number (half of the heads attend, half convolve)",
-                    heads,
-                )
-            })?;
-            self.require(kernel % 2 == 1, Field::Kernel { block }, || {
-                Problem::unexpected("an odd kernel length", kernel)
-            })?;
-        }
-        if matches!(mixer, Mixer::RelativeAttention { .. }) {
-            self.require(width.is_multiple_of(2), Field::Width, || {
-                Problem::unexpected(
-                    "an even number (distances are encoded as pairs of sine and cosine)",
-                    width,
-                )
-            })?;
-        }
-        let (kinds, reason): (&[Kind], _) = match mixer {
-            Mixer::Attention { .. } | Mixer::GroupedAttention { .. } => {
-                (&[Kind::Encoder, Kind::Decoder], "")
-            }
-            Mixer::RelativeAttention { .. } => (
-                &[Kind::Decoder],
-                "another mixer: relative attention has no distances to later positions, \
-                 which an encoder sees",
-            ),
-            Mixer::Transform { .. } | Mixer::DynamicConvolution { .. } => (
-                &[Kind::Encoder],
-                "attention: a decoder must not see later positions",
-            ),
-        };
-        self.require(kinds.contains(kind), Field::Mixer { block }, || {
-            Problem::unexpected(reason, mixer.name())
+        let field = Field::Mixer { block };
+        self.require(table.kinds.contains(kind), field, || {
+            Problem::unexpected(table.instead, mixer.name())
         })?;
-        // A transform has no residual of its own that a norm could stand before.
-        let placeable = !matches!(mixer, Mixer::Transform { .. })
-            || self.architecture.norm_placement == NormPlacement::Post;
-        self.require(placeable, Field::Mixer { block }, || {
+        // What has no residual sum has none that a norm could stand before.
+        let placeable = table.has_norm || self.architecture.norm_placement == NormPlacement::Post;
+        self.require(placeable, field, || {
             Problem::unexpected(
                 "attention or dynamic-convolution where norms stand before the mixer",
                 mixer.name(),
@@ -412,9 +357,43 @@ impl<K: Fn(Field) -> String> Check<'_, K> {
         })
     }
 
+    /// One row of a mixer's table.
+    fn rule(&self, block: usize, rule: Rule) -> Result<(), Invalid> {
+        let field = |size| match size {
+            Size::Width => Field::Width,
+            Size::Heads => Field::Heads { block },
+            Size::KeyValueHeads => Field::KeyValueHeads { block },
+            Size::HeadWidth => Field::HeadWidth { block },
+            Size::Kernel => Field::Kernel { block },
+        };
+        match rule {
+            Rule::Positive(size, value) => self.positive(value, field(size)),
+            Rule::Divides((size, value), (whole_size, whole)) => {
+                self.require(whole.is_multiple_of(value), field(size), || {
+                    Problem::NotDivisor {
+                        value,
+                        whole_key: (self.key)(field(whole_size)),
+                        whole,
+                    }
+                })
+            }
+            Rule::Even(size, value, why) => {
+                self.require(value.is_multiple_of(2), field(size), || {
+                    Problem::unexpected(format!("an even number ({why})"), value)
+                })
+            }
+            Rule::Odd(size, value, what) => self.require(value % 2 == 1, field(size), || {
+                Problem::unexpected(format!("an odd {what}"), value)
+            }),
+        }
+    }
+
     fn adapters(&self, block: usize) -> Result<(), Invalid> {
         let Architecture { width, blocks, .. } = self.architecture;
-        let misplaced = blocks[block].misplaced_adapter(*width);
+        let ranks = blocks[block].adapters.ranks().into_iter();
+        let mut misplaced = ranks
+            .filter(|(name, rank)| *rank > 0 && blocks[block].adapted_size(name, *width).is_none());
+        let misplaced = misplaced.next().map(|(name, _)| name);
         let field = Field::Adapters { block };
         self.require(misplaced.is_none(), field, || {
             Problem::unexpected(
@@ -422,37 +401,6 @@ impl<K: Fn(Field) -> String> Check<'_, K> {
                 misplaced.unwrap_or_default(),
             )
         })
-    }
-
-    fn grouped_attention(&self, block: usize, mixer: &Mixer) -> Result<(), Invalid> {
-        let Mixer::GroupedAttention {
-            heads,
-            key_value_heads,
-            head_width,
-            rotary,
-            ..
-        } = *mixer
-        else {
-            return Ok(());
-        };
-        let field = Field::KeyValueHeads { block };
-        self.positive(key_value_heads, field)?;
-        self.require(heads.is_multiple_of(key_value_heads), field, || {
-            Problem::NotDivisor {
-                value: key_value_heads,
-                whole_key: (self.key)(Field::Heads { block }),
-                whole: heads,
-            }
-        })?;
-        let field = Field::HeadWidth { block };
-        self.positive(head_width, field)?;
-        self.require(head_width.is_multiple_of(2), field, || {
-            Problem::unexpected(
-                "an even number (positions turn pairs of features)",
-                head_width,
-            )
-        })?;
-        self.rotary(block, rotary)
     }
 
     fn rotary(&self, block: usize, rotary: Rotary) -> Result<(), Invalid> {

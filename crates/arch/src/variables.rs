@@ -2,7 +2,8 @@
 //! family let one choose, per network and per block. An audit of a ground truth
 //! asks of each whether the trained scores respond to it.
 
-use crate::architecture::{Architecture, Block, Mixer, Transform};
+use crate::architecture::Architecture;
+use crate::block::Block;
 
 /// A value of a variable.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,7 +49,7 @@ pub(crate) const FLEXIBERT: Variables = Variables {
     depth: "number of encoder_layers",
     width: "hidden_size",
     others: &[
-        block("operation_type", |block| operation(&block.mixer)),
+        block("operation_type", operation),
         block("num_operation_heads", |block| size(block.mixer.heads())),
         block("feed_forward_dimension", first_hidden),
         block("num_feed_forward", stacked),
@@ -87,7 +88,7 @@ pub(crate) const GENERAL: Variables = Variables {
         network("norm_placement", |network| {
             Value::Name(format!("{:?}", network.norm_placement).to_lowercase())
         }),
-        block("mixer", |block| operation(&block.mixer)),
+        block("mixer", operation),
         block("heads", |block| size(block.mixer.heads())),
         block("feed_forward.hidden", first_hidden),
         block("number of feed_forward.hidden", stacked),
@@ -123,18 +124,6 @@ fn stacked(block: &Block) -> Value {
     size(block.feed_forward.hidden.len())
 }
 
-fn operation(mixer: &Mixer) -> Value {
-    Value::Name(match mixer {
-        Mixer::Attention { weighted, .. } => match weighted {
-            false => "attention".into(),
-            true => "weighted attention".into(),
-        },
-        Mixer::RelativeAttention { .. } => "relative attention".into(),
-        Mixer::GroupedAttention { .. } => "grouped attention".into(),
-        Mixer::Transform { transform, .. } => match transform {
-            Transform::Fourier => "Fourier transform".into(),
-            Transform::Cosine => "cosine transform".into(),
-        },
-        Mixer::DynamicConvolution { kernel, .. } => format!("convolution of {kernel}"),
-    })
+fn operation(block: &Block) -> Value {
+    Value::Name(block.mixer.operation())
 }

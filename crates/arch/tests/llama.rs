@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used)]
 
 use lpzero_arch::{
-    Architecture, AttentionBiases, Document, Error, Head, Mixer, NormKind, Rotary, RotaryScaling,
-    hugging_face,
+    Architecture, AttentionBiases, Document, Error, GroupedAttention, Head, HeadNorms, NormKind,
+    Rotary, RotaryScaling, hugging_face,
 };
 use serde_json::{Value, json};
 
@@ -97,15 +97,15 @@ fn a_config_is_read_into_the_block_that_it_means() {
         base: 1e6,
         scaling: RotaryScaling::None,
     };
-    let expected = Mixer::GroupedAttention {
+    let expected = GroupedAttention {
         heads: 14,
         key_value_heads: 2,
         head_width: 64,
         rotary,
         biases: AttentionBiases::QueryKeyValue,
-        normed: false,
+        normed: HeadNorms::None,
     };
-    assert_eq!(network.blocks[23].mixer, expected);
+    assert_eq!(network.blocks[23].mixer.grouped(), Some(&expected));
     let feed_forward = &network.blocks[0].feed_forward;
     assert!(feed_forward.gated && !feed_forward.bias);
     assert_eq!(network.norm_kind, NormKind::Rms);
@@ -114,9 +114,7 @@ fn a_config_is_read_into_the_block_that_it_means() {
     let biased = json!({"attention_bias": true, "mlp_bias": true});
     let network = read(&with(&llama_7b(), biased.clone())).unwrap();
     assert!(network.blocks[0].feed_forward.bias);
-    let Mixer::GroupedAttention { biases, .. } = network.blocks[0].mixer else {
-        panic!("{network:?}")
-    };
+    let biases = network.blocks[0].mixer.grouped().unwrap().biases;
     assert_eq!(biases, AttentionBiases::All);
     // Neither is a key of Mistral.
     let mistral = read(&with(&mistral_7b(), biased)).unwrap();
@@ -129,13 +127,10 @@ fn what_is_left_out_is_what_the_class_in_transformers_assumes() {
         config.as_object_mut().unwrap().remove(key);
         config
     };
-    let heads = |config: &Value| match read(config).unwrap().blocks[0].mixer {
-        Mixer::GroupedAttention {
-            key_value_heads,
-            head_width,
-            ..
-        } => (key_value_heads, head_width),
-        _ => panic!(),
+    let heads = |config: &Value| {
+        let network = read(config).unwrap();
+        let attention = network.blocks[0].mixer.grouped().unwrap();
+        (attention.key_value_heads, attention.head_width)
     };
     assert_eq!(heads(&llama_7b()), (32, 128));
     assert_eq!(
@@ -166,9 +161,9 @@ fn a_network_is_meant_for_no_more_positions_than_its_window_has() {
 
 #[test]
 fn frequencies_are_scaled_as_published() {
-    let rotary = |config: &Value| match read(config).unwrap().blocks[0].mixer {
-        Mixer::GroupedAttention { rotary, .. } => rotary,
-        _ => panic!(),
+    let rotary = |config: &Value| {
+        let network = read(config).unwrap();
+        network.blocks[0].mixer.grouped().unwrap().rotary
     };
     let plain = rotary(&llama_3_8b()).frequencies(128);
     assert_eq!(plain.len(), 64);
@@ -332,17 +327,16 @@ fn costs_are_sums_written_out_by_hand() {
 #[test]
 fn the_own_format_refuses_what_is_no_network() {
     let network = || read(&scaled(json!({"type": "linear", "factor": 4}))).unwrap();
-    let message = |change: &dyn Fn(&mut Mixer)| {
+    let message = |change: &dyn Fn(&mut GroupedAttention)| {
         let mut network = network();
-        change(&mut network.blocks[3].mixer);
+        let mut attention = *network.blocks[3].mixer.grouped().unwrap();
+        change(&mut attention);
+        network.blocks[3].mixer = attention.into();
         network.validate().unwrap_err().to_string()
     };
     macro_rules! set {
         ($field:ident = $value:expr) => {
-            message(&|mixer| match mixer {
-                Mixer::GroupedAttention { $field, .. } => *$field = $value,
-                _ => panic!(),
-            })
+            message(&|attention| attention.$field = $value)
         };
     }
     let path = "blocks[3].mixer.grouped-attention";

@@ -2,9 +2,9 @@
 #![allow(clippy::unwrap_used)]
 
 use lpzero_arch::{
-    Activation, Architecture, AttentionBiases, Block, Embedding, FeedForward, Head, Initialisation,
-    Kind, MAX_PARAMETERS, Mixer, NormKind, NormPlacement, PositionWidth, Rotary, RotaryScaling,
-    Transform,
+    Activation, Architecture, AttentionBiases, Block, Embedding, FeedForward, GroupedAttention,
+    Head, HeadNorms, Initialisation, Kind, MAX_PARAMETERS, Mixer, NormKind, NormPlacement,
+    PositionWidth, Rotary, RotaryScaling, Transform,
 };
 use proptest::prelude::*;
 
@@ -19,7 +19,7 @@ fn mixer(heads: usize) -> impl Strategy<Value = Mixer> {
             },
         }),
         (0usize..2, 1usize..20, any::<bool>()).prop_map(move |(halvings, half, normed)| {
-            Mixer::GroupedAttention {
+            Mixer::from(GroupedAttention {
                 heads,
                 key_value_heads: heads >> halvings,
                 head_width: 2 * half,
@@ -28,8 +28,8 @@ fn mixer(heads: usize) -> impl Strategy<Value = Mixer> {
                     scaling: RotaryScaling::Linear { factor: 2.5 },
                 },
                 biases: AttentionBiases::QueryKeyValue,
-                normed,
-            }
+                normed: HeadNorms::from(normed),
+            })
         }),
         (0usize..5).prop_map(move |half| Mixer::DynamicConvolution {
             heads,

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use lpzero::arch::{Adapters, Architecture, Mixer, Reading, read_architecture};
+use lpzero::arch::{Adapters, Architecture, Reading, read_architecture};
 use lpzero::nn::{Layout, Objective, Precision, Prefixes, Source, Stored, export_weights};
 use serde_json::{Map, Value, json};
 
@@ -50,8 +50,7 @@ pub fn run(session: &Session, arguments: &Export) -> Result<()> {
         .get("model_type")
         .and_then(Value::as_str)
         .unwrap_or("");
-    let layout = Layout::of(model_type)
-        .filter(|_| matches!(whole.blocks[0].mixer, Mixer::GroupedAttention { .. }));
+    let layout = Layout::of(model_type).filter(|_| whole.blocks[0].mixer.grouped().is_some());
     let layout = layout.ok_or_else(|| {
         Failure::input(format_args!(
             "{}: model_type: expected llama, mistral, qwen2 or qwen3, found {model_type:?}",
@@ -160,16 +159,10 @@ impl Sizes {
             adapters: Vec::new(),
         };
         for block in &architecture.blocks {
-            if let Mixer::GroupedAttention {
-                heads,
-                key_value_heads,
-                head_width,
-                ..
-            } = block.mixer
-            {
-                sizes.heads.push(heads);
-                sizes.key_heads.push(key_value_heads);
-                sizes.head_width = head_width;
+            if let Some(attention) = block.mixer.grouped() {
+                sizes.heads.push(attention.heads);
+                sizes.key_heads.push(attention.key_value_heads);
+                sizes.head_width = attention.head_width;
             }
             sizes.hidden.extend(block.feed_forward.hidden.first());
             sizes.adapters.push(block.adapters);

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use lpzero::arch::{
     Activation, Architecture, Block, Document, Embedding, FeedForward, Head, Initialisation, Kind,
-    Mixer, NormKind, NormPlacement, PositionWidth, Space, read_architecture, spec,
+    NormKind, NormPlacement, PositionWidth, Space, read_architecture, spec,
 };
 use lpzero::nn::{Workspace, write_safetensors};
 use lpzero::train::{
@@ -265,17 +265,9 @@ fn decoder(arguments: &Train, vocabulary: usize, positions: usize) -> Result<Arc
             lpzero::arch::MAX_BLOCKS
         )));
     }
-    let block = Block {
-        mixer: Mixer::Attention {
-            heads: arguments.heads.unwrap_or(4),
-            weighted: false,
-        },
-        feed_forward: FeedForward::dense(
-            vec![arguments.feed_forward.unwrap_or(width.saturating_mul(4))],
-            Activation::GeluTanh,
-        ),
-        adapters: Default::default(),
-    };
+    let hidden = arguments.feed_forward.unwrap_or(width.saturating_mul(4));
+    let dense = FeedForward::dense(vec![hidden], Activation::GeluTanh);
+    let block = Block::attention(arguments.heads.unwrap_or(4), dense);
     let architecture = Architecture {
         kind: Kind::Decoder,
         vocabulary,

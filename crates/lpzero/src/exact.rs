@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use lpzero_arch::{Block, Mixer};
+use lpzero_arch::Block;
 use lpzero_nn::{
     Batch, Curvature, Error, Network, Parameter, Site, Symbol, TensorRows, TensorView, Visitor,
     Workspace,
@@ -55,14 +55,7 @@ pub fn run_passes(
         });
         let (architecture, objective) = (network.architecture(), network.objective());
         let double = Network::<f64>::from_tensors(architecture, objective, tensors.collect())?;
-        let attends = |block: &Block| {
-            matches!(
-                block.mixer,
-                Mixer::Attention { .. }
-                    | Mixer::RelativeAttention { .. }
-                    | Mixer::GroupedAttention { .. }
-            )
-        };
+        let attends = |block: &Block| block.mixer.only_attends();
         let (positions, times) = match architecture.blocks.iter().all(attends) {
             true => (1, batch.positions as f64),
             false => (batch.positions, 1.0),

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use lpzero_arch::{Architecture, Block, Mixer};
+use lpzero_arch::{Architecture, Block};
 use lpzero_nn::{
     Batch, Error, Fill, Network, Objective, Request, Role, Site, Source, Symbol, TensorView,
     Visitor, Workspace,
@@ -225,12 +225,10 @@ impl Shapes {
         }
         for (layer, block) in architecture.blocks.iter().enumerate() {
             // A fast transform is a definition and leaves no shape but its input's.
-            if let Mixer::Transform { heads, .. } = block.mixer {
-                let layer = u16::try_from(layer).ok();
-                if let Some(shape) = self.shown(layer, Role::Transform, 0, Symbol::A) {
-                    let points = (shape[1] * shape[2] / heads) as f64;
-                    flops += 5 * elements(shape) * points.log2().ceil() as u128;
-                }
+            let layer = u16::try_from(layer).ok();
+            if let Some(shape) = self.shown(layer, Role::Transform, 0, Symbol::A) {
+                let points = (shape[1] * shape[2] / block.mixer.heads()) as f64;
+                flops += 5 * elements(shape) * points.log2().ceil() as u128;
             }
         }
         flops
@@ -260,7 +258,9 @@ impl Shapes {
                 // Before the nonlinearity and after it: the next map's input is a product.
                 (Role::FfnGate, Symbol::A) => 2 * count,
                 (Role::Norm, Symbol::A) if layer.is_some() || index != OBJECTIVE_NORM => {
-                    count + (shape[0] * shape[1]) as u128
+                    // A deviation for all features that share the gain.
+                    let gain = self.weights.get(site).map_or(count, |gain| elements(gain));
+                    count + count / gain
                 }
                 (Role::Convolution, Symbol::X) => match index {
                     POINTWISE | KERNEL => count,

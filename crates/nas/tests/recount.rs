@@ -97,6 +97,15 @@ fn of_hugging_face_models_and_the_own_format() {
         r#"{"model_type": "electra", "vocab_size": 50, "max_position_embeddings": 16,
             "embedding_size": 16, "hidden_size": 24, "num_hidden_layers": 2,
             "num_attention_heads": 3, "intermediate_size": 40}"#,
+        r#"{"model_type": "llama", "vocab_size": 50, "max_position_embeddings": 16,
+            "hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 4,
+            "num_key_value_heads": 2, "intermediate_size": 40, "attention_bias": true}"#,
+        r#"{"model_type": "qwen3", "vocab_size": 50, "max_position_embeddings": 16,
+            "hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 4,
+            "num_key_value_heads": 2, "head_dim": 8, "intermediate_size": 40}"#,
+        r#"{"model_type": "olmo2", "vocab_size": 50, "max_position_embeddings": 16,
+            "hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 4,
+            "num_key_value_heads": 2, "intermediate_size": 40}"#,
     ] {
         let document = Document::parse_json("config.json", config).unwrap();
         check(&hugging_face::read(&document.root()).unwrap(), config);

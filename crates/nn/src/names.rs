@@ -19,7 +19,7 @@
 //! | `block.{l}.query.bias`, `key`, `value` | (C) or (A) | same, not relative |
 //! | `block.{l}.query.weight`; `key`, `value` | (Q, C); (K, C) | grouped attention |
 //! | `block.{l}.query.bias`; `key`, `value` | (Q); (K) | same, with biases |
-//! | `block.{l}.query.norm.gain`, `key` | (d) | same, with norms; a LayerNorm has a `.bias` too |
+//! | `block.{l}.query.norm.gain`, `key` | (d), or (Q); (K) where they are whole | same, with norms; a LayerNorm has a `.bias` too |
 //! | `block.{l}.relative_key.weight` | (C, C) | relative attention; no bias |
 //! | `block.{l}.query.content.bias`, `block.{l}.query.position.bias` | (C) | same |
 //! | `block.{l}.weighting.weight` | (C, C) | weighted attention; no bias |

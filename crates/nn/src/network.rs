@@ -13,7 +13,7 @@ pub use stream::streamed_weights;
 
 use std::sync::Arc;
 
-use lpzero_arch::{Architecture, Mixer};
+use lpzero_arch::Architecture;
 
 use crate::batch::mask_token;
 use crate::kernels::elementwise::{long_inner_product, scale};
@@ -548,29 +548,11 @@ fn block_activations(
     architecture: &Architecture,
     positions: usize,
 ) -> impl Iterator<Item = u128> + '_ {
-    let width = architecture.width as u128;
-    let scores = move |heads: usize| heads as u128 * positions as u128;
+    let width = architecture.width;
     let block = move |block: &lpzero_arch::Block| {
         let hidden: u128 = (block.feed_forward.hidden.iter()).map(|&h| h as u128).sum();
-        let mixer = match block.mixer {
-            Mixer::Attention { heads, .. } => 6 * width + scores(heads),
-            Mixer::RelativeAttention { heads, .. } => 9 * width + scores(heads),
-            Mixer::GroupedAttention {
-                heads,
-                key_value_heads,
-                head_width,
-                ..
-            } => {
-                let heads_width = (heads + key_value_heads) as u128 * head_width as u128;
-                width + 5 * heads_width + scores(heads)
-            }
-            Mixer::Transform { .. } => 2 * width,
-            Mixer::DynamicConvolution { heads, kernel } => {
-                8 * width + scores(heads / 2) + (heads * kernel) as u128
-            }
-        };
         let copies = if block.feed_forward.gated { 5 } else { 2 };
-        mixer + 4 * width + copies * hidden
+        block.mixer_floats(width, positions) + 4 * width as u128 + copies * hidden
     };
     architecture.blocks.iter().map(block)
 }

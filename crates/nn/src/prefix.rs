@@ -3,14 +3,10 @@
 
 use std::borrow::Cow;
 
-use lpzero_arch::{Block, Mixer};
+use lpzero_arch::{Block, BlockNorm, Map, Side};
 
 use crate::source::copy_prefix;
 use crate::{Role, Site, Symbol, TensorView};
-
-/// Of the norms in a block, see the table of [`Visitor`](crate::Visitor).
-const QUERY_NORM: u16 = 2;
-const KEY_NORM: u16 = 3;
 
 /// A block whose tensors are the leading rows, columns and heads of another one's.
 ///
@@ -20,47 +16,21 @@ const KEY_NORM: u16 = 3;
 /// *restricted*, and exact where it reads weights alone.
 #[derive(Clone, Debug)]
 pub struct BlockPrefix {
-    part: Block,
-    width: usize,
+    maps: Vec<Map>,
+    norms: Vec<BlockNorm>,
+    /// Heads that attend, and the width of all of them together.
+    attending: Option<(usize, usize)>,
 }
 
 impl BlockPrefix {
-    /// A block of `part`'s sizes in a network of this width; `None` where it is not
-    /// the leading part of `whole`: where they differ in anything but the number
-    /// of heads of grouped attentions, hidden widths and ranks of adapters, or
-    /// `part` is larger.
+    /// A block of `part`'s sizes in a network of this width; `None` where it is no
+    /// part of `whole` ([`Block::misfit`]).
     pub fn of(part: &Block, whole: &Block, width: usize) -> Option<Self> {
-        let mut widened = part.clone();
-        widened.adapters = whole.adapters;
-        let hidden = widened.feed_forward.hidden.iter_mut();
-        for (part, &whole) in hidden.zip(&whole.feed_forward.hidden) {
-            if *part > whole {
-                return None;
-            }
-            *part = whole;
-        }
-        if let (
-            Mixer::GroupedAttention {
-                heads,
-                key_value_heads,
-                ..
-            },
-            Mixer::GroupedAttention {
-                heads: most,
-                key_value_heads: most_keys,
-                ..
-            },
-        ) = (&mut widened.mixer, &whole.mixer)
-        {
-            // As many heads share a head of keys.
-            if *heads > *most || *heads * most_keys != *most * *key_value_heads {
-                return None;
-            }
-            (*heads, *key_value_heads) = (*most, *most_keys);
-        }
-        (widened == *whole).then(|| BlockPrefix {
-            part: part.clone(),
-            width,
+        let fits = part.misfit(whole, [width; 2]).is_none();
+        fits.then(|| BlockPrefix {
+            maps: part.maps(width),
+            norms: part.norms(width),
+            attending: part.attending(width),
         })
     }
 
@@ -88,66 +58,44 @@ impl BlockPrefix {
 
     fn shape(&self, site: Site, symbol: Symbol, whole: &[usize]) -> Vec<usize> {
         let mut shape = whole.to_vec();
-        let Some([outputs, inputs]) = self.sides(site) else {
-            return shape;
+        let (outputs, inputs) = self.sides(site);
+        let mut cut = |dimension: usize, side: Option<usize>| {
+            if let (Some(size), Some(side)) = (shape.get_mut(dimension), side) {
+                *size = side;
+            }
         };
-        let last = shape.len().saturating_sub(1);
-        match (symbol, site.role) {
-            (Symbol::W | Symbol::G, Role::Norm) => {}
-            (Symbol::W | Symbol::G, _) => {
-                if let [rows, columns] = &mut shape[..] {
-                    (*rows, *columns) = (outputs, inputs);
-                }
+        let last = whole.len().saturating_sub(1);
+        match (symbol, whole.len()) {
+            // The gain of a norm, which has no inputs, and a map.
+            (Symbol::W | Symbol::G, 1) => cut(0, inputs),
+            (Symbol::W | Symbol::G, 2) => {
+                cut(0, outputs);
+                cut(1, inputs);
             }
-            (Symbol::X, _) => shape[last] = inputs,
+            (Symbol::X, _) => cut(last, inputs),
             // Of (batch, heads, positions, positions).
-            (Symbol::S, _) => {
-                if let (Some(heads), Mixer::GroupedAttention { heads: part, .. }) =
-                    (shape.get_mut(1), self.part.mixer)
-                {
-                    *heads = part;
-                }
-            }
-            (Symbol::A | Symbol::D | Symbol::H, _) => shape[last] = outputs,
+            (Symbol::S, _) => cut(1, self.attending.map(|(heads, _)| heads)),
+            (Symbol::A | Symbol::D | Symbol::H, _) => cut(last, outputs),
             _ => {}
         }
         shape
     }
 
-    /// Outputs and inputs of what stands at a site; `None` where it is the same in
-    /// every part.
-    fn sides(&self, site: Site) -> Option<[usize; 2]> {
-        let width = self.width;
-        let hidden = &self.part.feed_forward.hidden;
-        let layer = |index: usize| hidden.get(index).copied();
-        match (site.role, self.part.mixer) {
-            (Role::FfnIn | Role::FfnGate, _) => Some([layer(0)?, width]),
-            (Role::FfnHidden, _) => {
-                let index = usize::from(site.index);
-                Some([layer(index + 1)?, layer(index)?])
+    /// Outputs and inputs of what stands at a site, `None` where no part has fewer;
+    /// those of a norm are the features of a token, and the elements of its gain.
+    fn sides(&self, site: Site) -> (Option<usize>, Option<usize>) {
+        let size = |side: Side| side.cut.then_some(side.size);
+        match site.role {
+            Role::Norm => {
+                let norm = self.norms.iter().find(|norm| norm.index == site.index);
+                norm.map_or((None, None), |norm| (size(norm.over), size(norm.width)))
             }
-            (Role::FfnOut, _) => Some([width, *hidden.last()?]),
-            (
-                role,
-                Mixer::GroupedAttention {
-                    heads,
-                    key_value_heads,
-                    head_width,
-                    ..
-                },
-            ) => {
-                let (queries, keys) = (heads * head_width, key_value_heads * head_width);
-                match (role, site.index) {
-                    (Role::Query, _) => Some([queries, width]),
-                    (Role::Key | Role::Value, _) => Some([keys, width]),
-                    (Role::Out, _) => Some([width, queries]),
-                    (Role::Attention, _) => Some([queries, queries]),
-                    (Role::Norm, QUERY_NORM) => Some([queries, queries]),
-                    (Role::Norm, KEY_NORM) => Some([keys, keys]),
-                    _ => None,
-                }
+            Role::Attention => (self.attending.map(|(_, width)| width), None),
+            role => {
+                let mut maps = self.maps.iter();
+                let map = maps.find(|map| map.role == role && map.index == site.index);
+                map.map_or((None, None), |map| (size(map.outputs), size(map.inputs)))
             }
-            _ => None,
         }
     }
 }

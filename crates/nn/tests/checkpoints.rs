@@ -26,7 +26,7 @@ macro_rules! checkpoints {
     )*};
 }
 
-checkpoints! { llama llama_scaled_biased llama_sharded mistral qwen2 qwen3 gpt2 bert electra }
+checkpoints! { llama llama_scaled_biased llama_sharded mistral qwen2 qwen3 olmo2 gpt2 bert electra }
 
 /// By `tools/dump_sub_network.py`: what transformers made of an exported folder.
 #[test]

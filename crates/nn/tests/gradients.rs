@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::{Seen, decoder, encoder, llama, perturbed, qwen, transformer_xl};
+use common::{Seen, decoder, encoder, llama, olmo2, perturbed, qwen, transformer_xl};
 use lpzero_arch::{
     Activation, Architecture, AttentionBiases, Block, FeedForward, Head, Mixer, NormKind,
     NormPlacement, PositionWidth, Transform,
@@ -192,6 +192,7 @@ fn transformer_xl_with_norms_before_and_after() {
 fn llama_and_its_descendants() {
     for objective in [Objective::NextToken, Objective::RandomProjection] {
         assert_gradients(&llama(), objective);
+        assert_gradients(&olmo2(), objective);
         for (biases, key_value_heads) in [
             (AttentionBiases::None, 4),
             (AttentionBiases::QueryKeyValue, 2),

@@ -86,10 +86,11 @@ impl Dump {
     /// Where the last hidden state comes out, if a norm is the last to make it.
     fn hidden_site(&self) -> Option<Site> {
         let last = self.architecture.blocks.len() as u16 - 1;
-        let layer = match self.architecture.norm_placement {
-            NormPlacement::Pre => None,
+        let placement = self.architecture.norm_placement;
+        let layer = match placement {
+            _ if placement.has_final() => None,
             NormPlacement::Post => Some(last),
-            NormPlacement::PreWithoutFinal => return None,
+            _ => return None,
         };
         Some(Site {
             layer,

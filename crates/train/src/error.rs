@@ -55,8 +55,8 @@ pub enum Error {
         source: std::io::Error,
     },
     /// The architecture cannot be said in the other library's words.
-    #[error("cannot be written as transformers' GPT2LMHeadModel: {0}")]
-    NotGpt2(String),
+    #[error(transparent)]
+    NotWritable(#[from] lpzero_arch::hugging_face::NotWritable),
     /// A number of a plan is wrong.
     #[error("{}: {key}: {what}", file.display())]
     Plan {

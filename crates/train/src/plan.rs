@@ -6,7 +6,7 @@ use std::path::Path;
 
 use lpzero_arch::{
     Activation, Architecture, Block, Cursor, Document, Embedding, FeedForward, Head,
-    Initialisation, Kind, Mixer, NormKind, NormPlacement, PositionWidth, spec,
+    Initialisation, Kind, NormKind, NormPlacement, PositionWidth, spec,
 };
 use rand::Rng;
 use serde::{Deserialize, Serialize};
@@ -230,14 +230,8 @@ impl Space {
     fn architecture(&self, choice: Choice) -> Architecture {
         let [l, w, h, _] = choice;
         let width = self.width[w];
-        let block = Block {
-            mixer: Mixer::Attention {
-                heads: self.heads[h],
-                weighted: false,
-            },
-            feed_forward: FeedForward::dense(vec![self.hidden(choice)], Activation::GeluTanh),
-            adapters: Default::default(),
-        };
+        let dense = FeedForward::dense(vec![self.hidden(choice)], Activation::GeluTanh);
+        let block = Block::attention(self.heads[h], dense);
         Architecture {
             kind: Kind::Decoder,
             vocabulary: self.vocabulary,

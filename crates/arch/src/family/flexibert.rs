@@ -2,11 +2,12 @@
 //! Kalita (2023) records them: ELECTRA-small with other blocks.
 
 use crate::architecture::{
-    Activation, Architecture, Block, Embedding, FeedForward, Head, Initialisation, Kind, Mixer,
-    NormKind, NormPlacement, PositionWidth, Transform,
+    Architecture, Embedding, Head, Initialisation, NormKind, NormPlacement, PositionWidth,
 };
+use crate::block::{Activation, Block, FeedForward};
 use crate::document::{Cursor, Node};
 use crate::error::{Error, Problem};
+use crate::mixer::{Kind, Mixer, Transform};
 use crate::validate::{Field, MAX_BLOCKS, MAX_HIDDEN_LAYERS};
 
 use super::Reading;
@@ -192,11 +193,10 @@ fn read_layer(layer: &Cursor<'_>, width: usize, reading: Reading) -> Result<Bloc
         Reading::Declared => (declared_mixer, vec![declared_hidden; stacked]),
         Reading::Reference => (declared_mixer, vec![REFERENCE_HIDDEN; stacked]),
     };
-    Ok(Block {
+    Ok(Block::new(
         mixer,
-        feed_forward: FeedForward::dense(hidden, Activation::Gelu),
-        adapters: Default::default(),
-    })
+        FeedForward::dense(hidden, Activation::Gelu),
+    ))
 }
 
 fn read_mixer(layer: &Cursor<'_>, heads: usize) -> Result<Mixer, Error> {

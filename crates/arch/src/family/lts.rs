@@ -19,11 +19,12 @@
 //! class's: Transformer-XL draws the gains of its norms around 1, we start at 1.
 
 use crate::architecture::{
-    Activation, Architecture, Block, Embedding, FeedForward, Head, Initialisation, Kind, Mixer,
-    NormKind, NormPlacement, PositionWidth,
+    Architecture, Embedding, Head, Initialisation, NormKind, NormPlacement, PositionWidth,
 };
+use crate::block::{Activation, Block, FeedForward};
 use crate::document::{Cursor, Node};
 use crate::error::{Error, Problem};
+use crate::mixer::{Kind, Mixer};
 use crate::validate::{Field, MAX_BLOCKS};
 
 /// The model class that a configuration is for.

@@ -1,14 +1,11 @@
-//! Elastic spaces: every network is the leading part of one super-network.
+//! Elastic spaces: every network is a part of one super-network.
 //!
 //! A space is elastic where its number of blocks is fixed and its variables are
-//! numbers, such that a tensor of any network of it is the leading block of the
-//! tensor of that name of the largest (Yu et al. 2020, "BigNAS"). Sizes alone do
-//! not make that sensible: the leading rows of a query map are the leading heads
-//! only where heads keep their width, and a head of queries goes on reading the
-//! same head of keys only where as many share one.
+//! numbers, such that every network of it is a part of the largest
+//! ([`Block::misfit`](crate::Block::misfit) says what that means).
 
 use super::{Genotype, Space};
-use crate::architecture::{Architecture, Block, Mixer};
+use crate::architecture::Architecture;
 use crate::document::Node;
 use crate::error::{Error, Place, Problem};
 
@@ -42,7 +39,7 @@ impl Space {
         whole: &Architecture,
     ) -> Result<Architecture, Error> {
         let part = self.architecture(genotype)?;
-        match unfit(&part, whole) {
+        match part.misfit(whole) {
             None => Ok(part),
             Some(what) => Err(self.wrong("space.template", what)),
         }
@@ -89,110 +86,6 @@ impl Space {
         };
         place.error(Problem::Malformed(what))
     }
-}
-
-/// Why the tensors of `part` are not leading blocks of those of `whole` that mean
-/// the same; `None` where they are.
-fn unfit(part: &Architecture, whole: &Architecture) -> Option<String> {
-    if part.blocks.len() != whole.blocks.len() {
-        return Some("the number of blocks differs from the largest network's".into());
-    }
-    let pairs = || part.blocks.iter().zip(&whole.blocks).enumerate();
-    let same_width = part.width == whole.width;
-    if let Some(what) = pairs().find_map(|(i, (part, whole))| {
-        let what = unfit_mixer(&part.mixer, &whole.mixer, same_width)?;
-        Some(format!("blocks[{i}]: {what}"))
-    }) {
-        return Some(what);
-    }
-    let layers = |block: &Block| block.feed_forward.hidden.len();
-    if let Some((i, _)) = pairs().find(|(_, (part, whole))| layers(part) != layers(whole)) {
-        return Some(format!(
-            "blocks[{i}]: the number of feed-forward layers varies"
-        ));
-    }
-    let larger = |part: usize, whole: usize| part > whole;
-    if larger(part.width, whole.width)
-        || larger(part.embedding.width, whole.embedding.width)
-        || pairs().any(|(_, (part, whole))| {
-            let hidden = part.feed_forward.hidden.iter();
-            let mut hidden = hidden.zip(&whole.feed_forward.hidden);
-            hidden.any(|(&part, &whole)| larger(part, whole))
-        })
-    {
-        return Some("a size is larger than in the largest network".into());
-    }
-    let ranks = |(_, (part, whole)): (usize, (&Block, &Block))| {
-        let part = part.adapters.ranks().into_iter();
-        let mut ranks = part.zip(whole.adapters.ranks());
-        ranks.any(|((_, part), (_, whole))| larger(part, whole))
-    };
-    if pairs().any(ranks) {
-        return Some("an adapter of a higher rank than in the largest network".into());
-    }
-    // Whatever else there is must be the same.
-    let mut widened = part.clone();
-    widened.width = whole.width;
-    widened.embedding.width = whole.embedding.width;
-    for (block, whole) in widened.blocks.iter_mut().zip(&whole.blocks) {
-        block.mixer = whole.mixer;
-        block.feed_forward.hidden = whole.feed_forward.hidden.clone();
-        block.adapters = whole.adapters;
-    }
-    (widened != *whole).then(|| {
-        "networks differ in more than heads, feed-forward widths and the width: their tensors are \
-         not leading blocks of the largest network's"
-            .into()
-    })
-}
-
-fn unfit_mixer(part: &Mixer, whole: &Mixer, same_width: bool) -> Option<String> {
-    let (
-        Mixer::GroupedAttention {
-            heads,
-            key_value_heads,
-            head_width,
-            ..
-        },
-        &Mixer::GroupedAttention {
-            heads: most,
-            key_value_heads: most_keys,
-            head_width: whole_width,
-            ..
-        },
-    ) = (part, whole)
-    else {
-        return (part != whole || !same_width).then(|| {
-            format!(
-                "a head of {} is as wide as the width over the number of heads, so that neither \
-                 may vary: expected grouped-attention with a fixed head_width",
-                whole.name()
-            )
-        });
-    };
-    if *head_width != whole_width {
-        return Some("head_width varies: leading rows are then no whole heads".into());
-    }
-    if heads * most_keys != most * key_value_heads {
-        return Some(
-            "heads over key_value_heads varies: a head of queries would read other keys; vary \
-             both together"
-                .into(),
-        );
-    }
-    if *heads > most {
-        return Some("more heads than in the largest network".into());
-    }
-    let mut widened = *part;
-    if let Mixer::GroupedAttention {
-        heads,
-        key_value_heads,
-        ..
-    } = &mut widened
-    {
-        (*heads, *key_value_heads) = (most, most_keys);
-    }
-    (widened != *whole).then(|| "attentions differ in more than the number of heads".into())
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::support::{Run, lpzero};
-use lpzero::arch::{Architecture, Mixer, Reading, read_architecture, spec};
+use lpzero::arch::{Architecture, GroupedAttention, Reading, read_architecture, spec};
 use lpzero::nn::read_safetensors;
 
 fn export(file: &Path, out: &Path, more: &[&str]) -> Run {
@@ -23,14 +23,14 @@ fn supernet() -> PathBuf {
 fn with_sizes(sizes: [(usize, usize); 2]) -> Architecture {
     let mut part = read_architecture(&supernet(), Reading::default()).unwrap();
     for (block, (keys, hidden)) in part.blocks.iter_mut().zip(sizes) {
-        if let Mixer::GroupedAttention {
+        let attention = *block.mixer.grouped().unwrap();
+        let (heads, key_value_heads) = (2 * keys, keys);
+        let narrower = GroupedAttention {
             heads,
             key_value_heads,
-            ..
-        } = &mut block.mixer
-        {
-            (*heads, *key_value_heads) = (2 * keys, keys);
-        }
+            ..attention
+        };
+        block.mixer = narrower.into();
         block.feed_forward.hidden = vec![hidden];
     }
     part

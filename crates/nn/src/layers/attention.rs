@@ -1,13 +1,12 @@
 //! Multi-head softmax attention (Vaswani et al. 2017), plain or weighted.
 
-use super::block_site;
 use super::linear::Linear;
+use super::tensors::BlockTensors;
 use crate::kernels::elementwise::add_column_sums;
 use crate::kernels::matrix::{Into, Matrix, MatrixMut, product};
 use crate::kernels::relative::{add_by_distance, by_distance};
 use crate::kernels::softmax::{causal_softmax_rows, softmax_rows, softmax_rows_backward};
 use crate::kernels::threads::{self, Read, Threads, Write};
-use crate::parameters::Declarations;
 use crate::pass::{Pass, Rows};
 use crate::{Real, Role, Site, Symbol};
 
@@ -511,41 +510,27 @@ impl<F> AttentionCache<F> {
 }
 
 impl Attention {
-    /// Declares the maps of block `layer`.
+    /// Declares the maps of a block.
     pub(super) fn declare(
-        declarations: &mut Declarations,
-        layer: usize,
-        width: usize,
-        (heads, weighted, causal): (usize, bool, bool),
-        [deviation, residual]: [f64; 2],
+        tensors: &mut BlockTensors<'_>,
+        heads: usize,
+        weighted: bool,
+        causal: bool,
     ) -> Self {
-        let mut map = |name: &str, role, bias| {
-            let deviation = match role {
-                Role::Out => residual,
-                _ => deviation,
-            };
-            Linear::declare(
-                declarations,
-                &format!("block.{layer}.{name}"),
-                block_site(layer, role, 0),
-                (width, width),
-                bias,
-                deviation,
-            )
-        };
+        let (width, _) = tensors.sides(Role::Out, 0);
         Attention {
-            query: map("query", Role::Query, true),
-            key: map("key", Role::Key, true),
-            value: map("value", Role::Value, true),
-            weighting: weighted.then(|| map("weighting", Role::Weighting, false)),
+            query: tensors.map(Role::Query),
+            key: tensors.map(Role::Key),
+            value: tensors.map(Role::Value),
+            weighting: weighted.then(|| tensors.map(Role::Weighting)),
             heads: Heads {
-                site: block_site(layer, Role::Attention, 0),
+                site: tensors.site(Role::Attention, 0),
                 heads,
                 group: 1,
                 width,
                 causal,
             },
-            out: map("out", Role::Out, true),
+            out: tensors.map(Role::Out),
         }
     }
 

@@ -3,15 +3,21 @@
 //! kernels that the network predicts from queries and spans of the input.
 
 use super::attention::{Heads, HeadsInputs};
-use super::block_site;
 use super::linear::Linear;
+use super::tensors::BlockTensors;
 use crate::kernels::convolution::{Depthwise, Dynamic};
 use crate::kernels::elementwise::{add_product, multiply};
 use crate::kernels::matrix::Into;
 use crate::kernels::softmax::{softmax_rows, softmax_rows_backward};
-use crate::parameters::{Declarations, Initial, ParameterId};
+use crate::parameters::ParameterId;
 use crate::pass::{Pass, Rows};
 use crate::{Real, Role, Site, Symbol};
+
+/// Indices of the maps of the role.
+const DEPTHWISE: usize = 0;
+const POINTWISE: usize = 1;
+const KERNEL: usize = 2;
+const OUTPUT: usize = 3;
 
 #[derive(Clone, Debug)]
 pub(super) struct DynamicConvolution {
@@ -63,50 +69,28 @@ impl<F> ConvolutionCache<F> {
 }
 
 impl DynamicConvolution {
-    /// Declares the maps of block `layer`; `heads` counts both halves.
-    pub(super) fn declare(
-        declarations: &mut Declarations,
-        layer: usize,
-        width: usize,
-        (heads, kernel): (usize, usize),
-        deviation: f64,
-    ) -> Self {
-        let attending = heads / 2;
-        let inner = attending * (width / heads);
-        let convolution = |index| block_site(layer, Role::Convolution, index);
-        let depthwise = declarations.declare(
-            format!("block.{layer}.convolution.depthwise.weight"),
-            &[width, 1, kernel],
-            Initial::Normal { deviation },
-        );
-        let mut map = |name: &str, site, inputs, outputs| {
-            let name = format!("block.{layer}.{name}");
-            let sizes = (inputs, outputs);
-            Linear::declare(declarations, &name, site, sizes, true, deviation)
-        };
-        let site = |role| block_site(layer, role, 0);
+    /// Declares the maps of a block; `heads` counts both halves.
+    pub(super) fn declare(tensors: &mut BlockTensors<'_>, heads: usize) -> Self {
+        let depthwise = tensors.depthwise(Role::Convolution, DEPTHWISE);
+        let (kernel, _) = tensors.sides(Role::Convolution, DEPTHWISE);
+        let (width, inner) = tensors.sides(Role::Query, 0);
         DynamicConvolution {
-            query: map("query", site(Role::Query), width, inner),
-            key: map("key", site(Role::Key), width, inner),
-            value: map("value", site(Role::Value), width, inner),
+            query: tensors.map(Role::Query),
+            key: tensors.map(Role::Key),
+            value: tensors.map(Role::Value),
             heads: Heads {
-                site: site(Role::Attention),
-                heads: attending,
+                site: tensors.site(Role::Attention, 0),
+                heads: heads / 2,
                 group: 1,
                 width: inner,
                 causal: false,
             },
             depthwise,
-            depthwise_site: convolution(0),
-            pointwise: map("convolution.pointwise", convolution(1), width, inner),
-            kernel_map: map(
-                "convolution.kernel",
-                convolution(2),
-                inner,
-                attending * kernel,
-            ),
-            output: map("convolution.output", convolution(3), width, inner),
-            out: map("out", site(Role::Out), 2 * inner, width),
+            depthwise_site: tensors.site(Role::Convolution, DEPTHWISE),
+            pointwise: tensors.map_at(Role::Convolution, POINTWISE),
+            kernel_map: tensors.map_at(Role::Convolution, KERNEL),
+            output: tensors.map_at(Role::Convolution, OUTPUT),
+            out: tensors.map(Role::Out),
             width,
             kernel,
         }

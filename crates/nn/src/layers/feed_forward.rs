@@ -2,11 +2,10 @@
 
 use lpzero_arch::{Activation, FeedForward as Description};
 
-use super::block_site;
 use super::linear::Linear;
+use super::tensors::BlockTensors;
 use crate::kernels::activation;
 use crate::kernels::elementwise::multiply_by;
-use crate::parameters::Declarations;
 use crate::pass::{Pass, Rows};
 use crate::{Real, Role};
 
@@ -28,45 +27,15 @@ impl<F> FeedForwardCache<F> {
 }
 
 impl FeedForward {
-    /// Declares the dense layers of block `layer`.
-    pub(super) fn declare(
-        declarations: &mut Declarations,
-        layer: usize,
-        width: usize,
-        description: &Description,
-        [deviation, residual]: [f64; 2],
-    ) -> Self {
-        let mut inputs = width;
-        let mut dense = |index: usize, role, outputs| {
-            let site = match role {
-                Role::FfnHidden => block_site(layer, role, index - 1),
-                _ => block_site(layer, role, 0),
-            };
-            let name = format!("block.{layer}.ffn.{index}");
-            let sizes = (std::mem::replace(&mut inputs, outputs), outputs);
-            let deviation = match role {
-                Role::FfnOut => residual,
-                _ => deviation,
-            };
-            Linear::declare(
-                declarations,
-                &name,
-                site,
-                sizes,
-                description.bias,
-                deviation,
-            )
-        };
-        let hidden: Vec<_> = (description.hidden.iter().enumerate())
-            .map(|(i, &outputs)| {
-                let role = if i == 0 { Role::FfnIn } else { Role::FfnHidden };
-                dense(i, role, outputs)
-            })
-            .collect();
-        let last = dense(hidden.len(), Role::FfnOut, width);
+    /// Declares the dense layers of a block.
+    pub(super) fn declare(tensors: &mut BlockTensors<'_>, description: &Description) -> Self {
+        let hidden = (0..description.hidden.len()).map(|layer| match layer {
+            0 => tensors.map(Role::FfnIn),
+            _ => tensors.map_at(Role::FfnHidden, layer - 1),
+        });
         FeedForward {
-            hidden,
-            last,
+            hidden: hidden.collect(),
+            last: tensors.map(Role::FfnOut),
             activation: description.activation,
         }
     }

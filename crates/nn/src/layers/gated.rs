@@ -1,14 +1,13 @@
 //! A feed-forward network whose hidden layer is multiplied by a gate (Shazeer
 //! 2020, "GLU variants improve transformer"): `down(f(gate(x)) * up(x))`.
 
-use lpzero_arch::{Activation, FeedForward as Description};
+use lpzero_arch::Activation;
 
-use super::block_site;
 use super::linear::Linear;
+use super::tensors::BlockTensors;
 use crate::kernels::activation;
 use crate::kernels::elementwise::{multiply, multiply_by};
 use crate::kernels::matrix::Into;
-use crate::parameters::Declarations;
 use crate::pass::{Pass, Rows};
 use crate::{Real, Role};
 
@@ -34,26 +33,13 @@ impl<F> GatedFeedForwardCache<F> {
 }
 
 impl GatedFeedForward {
-    /// Declares the three maps of block `layer`.
-    pub(super) fn declare(
-        declarations: &mut Declarations,
-        layer: usize,
-        width: usize,
-        description: &Description,
-        [deviation, residual]: [f64; 2],
-    ) -> Self {
-        let hidden = description.hidden.first().copied().unwrap_or(width);
-        let mut map = |name: &str, role, sizes, deviation| {
-            let name = format!("block.{layer}.ffn.{name}");
-            let site = block_site(layer, role, 0);
-            let bias = description.bias;
-            Linear::declare(declarations, &name, site, sizes, bias, deviation)
-        };
+    /// Declares the three maps of a block.
+    pub(super) fn declare(tensors: &mut BlockTensors<'_>, activation: Activation) -> Self {
         GatedFeedForward {
-            up: map("0", Role::FfnIn, (width, hidden), deviation),
-            gate: map("gate", Role::FfnGate, (width, hidden), deviation),
-            down: map("1", Role::FfnOut, (hidden, width), residual),
-            activation: description.activation,
+            up: tensors.map(Role::FfnIn),
+            gate: tensors.map(Role::FfnGate),
+            down: tensors.map(Role::FfnOut),
+            activation,
         }
     }
 

@@ -3,30 +3,20 @@
 //! and scores depend on positions because both are turned by the angles of theirs
 //! (Su et al. 2021, "RoFormer").
 
-use lpzero_arch::{AttentionBiases, NormKind, Rotary};
+use lpzero_arch::{GroupedAttention as Description, Rotary};
 
 use super::attention::{Heads, HeadsInputs};
-use super::block_site;
 use super::linear::Linear;
 use super::norm::Norm;
+use super::tensors::BlockTensors;
 use crate::kernels::matrix::Into;
 use crate::kernels::rotary::{rotate, rotate_back};
-use crate::parameters::Declarations;
 use crate::pass::{Pass, Rows};
 use crate::{Real, Role};
 
-/// What [`Mixer::GroupedAttention`](lpzero_arch::Mixer::GroupedAttention) and its
-/// network say of it.
-pub(super) struct Description {
-    pub(super) heads: usize,
-    pub(super) key_value_heads: usize,
-    pub(super) head_width: usize,
-    pub(super) rotary: Rotary,
-    pub(super) biases: AttentionBiases,
-    /// The norm of each head of queries and keys, where there is one.
-    pub(super) norm: Option<(NormKind, f64)>,
-    pub(super) causal: bool,
-}
+/// Indices of the norms of queries and of keys.
+const QUERY_NORM: u16 = 2;
+const KEY_NORM: u16 = 3;
 
 /// Query, key and value maps, norms of queries and keys, heads, and the map after
 /// them.
@@ -63,58 +53,32 @@ impl<F> GroupedAttentionCache<F> {
 }
 
 impl GroupedAttention {
-    /// Declares the tensors of block `layer`.
+    /// Declares the tensors of a block.
     pub(super) fn declare(
-        declarations: &mut Declarations,
-        layer: usize,
-        width: usize,
+        tensors: &mut BlockTensors<'_>,
         description: &Description,
-        [deviation, residual]: [f64; 2],
+        causal: bool,
     ) -> Self {
-        let Description {
-            heads,
-            key_value_heads,
-            head_width,
-            rotary,
-            biases,
-            norm,
-            causal,
-        } = *description;
-        let (queries, keys) = (heads * head_width, key_value_heads * head_width);
-        let mut map = |name: &str, role, sizes| {
-            let (bias, deviation) = match role {
-                Role::Out => (biases == AttentionBiases::All, residual),
-                _ => (biases != AttentionBiases::None, deviation),
-            };
-            let name = format!("block.{layer}.{name}");
-            let site = block_site(layer, role, 0);
-            Linear::declare(declarations, &name, site, sizes, bias, deviation)
+        let [query, key, value, out] =
+            [Role::Query, Role::Key, Role::Value, Role::Out].map(|role| tensors.map(role));
+        let norms = [QUERY_NORM, KEY_NORM].map(|index| tensors.norm(index));
+        let norms = match norms {
+            [Some(of_queries), Some(of_keys)] => Some([of_queries, of_keys]),
+            _ => None,
         };
-        let query = map("query", Role::Query, (width, queries));
-        let key = map("key", Role::Key, (width, keys));
-        let value = map("value", Role::Value, (width, keys));
-        let out = map("out", Role::Out, (queries, width));
-        let norms = norm.map(|norm| {
-            // The halves of the block have norms 0 and 1.
-            [("query", 2), ("key", 3)].map(|(name, index)| {
-                let name = format!("block.{layer}.{name}.norm");
-                let site = block_site(layer, Role::Norm, index);
-                Norm::declare(declarations, &name, site, head_width, norm)
-            })
-        });
         GroupedAttention {
             query,
             key,
             value,
             norms,
-            rotary,
-            head_width,
-            key_width: keys,
+            rotary: description.rotary,
+            head_width: description.head_width,
+            key_width: description.keys(),
             heads: Heads {
-                site: block_site(layer, Role::Attention, 0),
-                heads,
-                group: heads / key_value_heads,
-                width: queries,
+                site: tensors.site(Role::Attention, 0),
+                heads: description.heads,
+                group: description.heads / description.key_value_heads,
+                width: description.queries(),
                 causal,
             },
             out,

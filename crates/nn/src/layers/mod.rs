@@ -20,6 +20,7 @@ mod masked_token;
 mod norm;
 mod relative;
 mod sublayer;
+mod tensors;
 mod transform;
 
 pub(crate) use embedding::{Embedding, unsupported};

@@ -9,11 +9,11 @@
 //! segment itself, and distances go from 0 to its length less one.
 
 use super::attention::{Distances, Heads, HeadsInputs};
-use super::block_site;
 use super::linear::Linear;
+use super::tensors::BlockTensors;
 use crate::kernels::elementwise::{add, add_column_sums, fill_rows};
 use crate::kernels::matrix::Into;
-use crate::parameters::{Declarations, Initial, ParameterId};
+use crate::parameters::ParameterId;
 use crate::pass::{Pass, Rows};
 use crate::{Real, Role};
 
@@ -49,45 +49,27 @@ impl<F> RelativeAttentionCache<F> {
 }
 
 impl RelativeAttention {
-    /// Declares the tensors of block `layer`.
-    pub(super) fn declare(
-        declarations: &mut Declarations,
-        layer: usize,
-        width: usize,
-        heads: usize,
-        deviation: f64,
-    ) -> Self {
-        let mut map = |name: &str, role| {
-            Linear::declare(
-                declarations,
-                &format!("block.{layer}.{name}"),
-                block_site(layer, role, 0),
-                (width, width),
-                false,
-                deviation,
-            )
-        };
+    /// Declares the tensors of a block.
+    pub(super) fn declare(tensors: &mut BlockTensors<'_>, heads: usize) -> Self {
+        let (width, _) = tensors.sides(Role::Out, 0);
         let [query, key, value, relative_key, out] = [
-            ("query", Role::Query),
-            ("key", Role::Key),
-            ("value", Role::Value),
-            ("relative_key", Role::RelativeKey),
-            ("out", Role::Out),
+            Role::Query,
+            Role::Key,
+            Role::Value,
+            Role::RelativeKey,
+            Role::Out,
         ]
-        .map(|(name, role)| map(name, role));
-        let mut bias = |name: &str| {
-            let name = format!("block.{layer}.query.{name}.bias");
-            declarations.declare(name, &[width], Initial::Normal { deviation })
-        };
+        .map(|role| tensors.map(role));
+        let [content_bias, position_bias] = tensors.biases(Role::Query);
         RelativeAttention {
             query,
             key,
             value,
             relative_key,
-            content_bias: bias("content"),
-            position_bias: bias("position"),
+            content_bias,
+            position_bias,
             heads: Heads {
-                site: block_site(layer, Role::Attention, 0),
+                site: tensors.site(Role::Attention, 0),
                 heads,
                 group: 1,
                 width,

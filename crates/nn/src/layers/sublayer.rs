@@ -4,18 +4,18 @@
 use lpzero_arch::{Architecture, Kind, Mixer, NormPlacement};
 
 use super::attention::{Attention, AttentionCache};
-use super::block_site;
 use super::convolution::{ConvolutionCache, DynamicConvolution};
 use super::feed_forward::{FeedForward, FeedForwardCache};
 use super::gated::{GatedFeedForward, GatedFeedForwardCache};
-use super::grouped::{self, GroupedAttention, GroupedAttentionCache};
+use super::grouped::{GroupedAttention, GroupedAttentionCache};
 use super::norm::Norm;
 use super::relative::{RelativeAttention, RelativeAttentionCache};
+use super::tensors::BlockTensors;
 use super::transform::LinearTransform;
 use crate::kernels::elementwise::add;
 use crate::parameters::Declarations;
 use crate::pass::{Pass, Rows};
-use crate::{Real, Role, Site};
+use crate::{Real, Site};
 
 /// What a sublayer computes.
 #[derive(Clone, Debug)]
@@ -125,8 +125,8 @@ impl Function {
     }
 }
 
-/// `norm(x + f(x))`, `x + f(norm(x))`, or `f(x)` for a linear transform, which
-/// has neither residual sum nor norm.
+/// `norm(x + f(x))`, `x + f(norm(x))`, `x + norm(f(x))`, or `f(x)` for a linear
+/// transform, which has neither residual sum nor norm.
 #[derive(Clone, Debug)]
 pub(crate) struct Sublayer {
     function: Function,
@@ -160,8 +160,9 @@ pub(crate) struct SublayerCache<F> {
 /// What a sublayer computed on its way.
 struct Kept<F> {
     function: FunctionCache<F>,
-    /// Post-norm: the norm's input `x + f(x)` and its statistics. Pre-norm
-    /// keeps nothing: the function's input is normalised again.
+    /// A norm after the function: its input, `x + f(x)` or `f(x)`, and its
+    /// statistics. A norm before it keeps nothing: the function's input is
+    /// normalised again.
     norm: Option<(Vec<F>, Vec<F>)>,
 }
 
@@ -172,121 +173,48 @@ impl Sublayer {
         architecture: &Architecture,
         layer: usize,
     ) -> [Sublayer; 2] {
-        let Architecture {
-            width,
-            kind,
-            norm_kind,
-            norm_epsilon,
-            norm_placement,
-            ..
-        } = *architecture;
-        let deviation = architecture.initialisation.weight;
-        let residual = architecture.initialisation.residual.unwrap_or(deviation);
         let block = &architecture.blocks[layer];
-        let causal = kind == Kind::Decoder;
+        let causal = architecture.kind == Kind::Decoder;
+        let tensors = &mut BlockTensors::of(declarations, architecture, layer);
         let mixer = match block.mixer {
             Mixer::Attention { heads, weighted } => {
-                let description = (heads, weighted, causal);
-                Function::Attention(Attention::declare(
-                    declarations,
-                    layer,
-                    width,
-                    description,
-                    [deviation, residual],
-                ))
+                Function::Attention(Attention::declare(tensors, heads, weighted, causal))
             }
             // A first segment has no memory, whatever its length.
-            Mixer::RelativeAttention { heads, memory: _ } => Function::RelativeAttention(
-                RelativeAttention::declare(declarations, layer, width, heads, deviation),
-            ),
-            Mixer::GroupedAttention {
-                heads,
-                key_value_heads,
-                head_width,
-                rotary,
-                biases,
-                normed,
-            } => {
-                let description = grouped::Description {
-                    heads,
-                    key_value_heads,
-                    head_width,
-                    rotary,
-                    biases,
-                    norm: normed.then_some((norm_kind, norm_epsilon)),
-                    causal,
-                };
-                Function::GroupedAttention(GroupedAttention::declare(
-                    declarations,
-                    layer,
-                    width,
-                    &description,
-                    [deviation, residual],
-                ))
+            Mixer::RelativeAttention { heads, memory: _ } => {
+                Function::RelativeAttention(RelativeAttention::declare(tensors, heads))
+            }
+            Mixer::GroupedAttention(attention) => {
+                Function::GroupedAttention(GroupedAttention::declare(tensors, &attention, causal))
             }
             Mixer::Transform { heads, transform } => {
-                let description = (heads, transform);
-                Function::Transform(LinearTransform::declare(
-                    declarations,
-                    layer,
-                    width,
-                    description,
-                    deviation,
-                ))
+                Function::Transform(LinearTransform::declare(tensors, heads, transform))
             }
-            Mixer::DynamicConvolution { heads, kernel } => {
-                let description = (heads, kernel);
-                Function::Convolution(DynamicConvolution::declare(
-                    declarations,
-                    layer,
-                    width,
-                    description,
-                    deviation,
-                ))
+            Mixer::DynamicConvolution { heads, .. } => {
+                Function::Convolution(DynamicConvolution::declare(tensors, heads))
             }
         };
-        let (description, deviations) = (&block.feed_forward, [deviation, residual]);
-        let feed_forward = match description.gated {
-            true => Function::Gated(GatedFeedForward::declare(
-                declarations,
-                layer,
-                width,
-                description,
-                deviations,
-            )),
-            false => Function::FeedForward(FeedForward::declare(
-                declarations,
-                layer,
-                width,
-                description,
-                deviations,
-            )),
+        let dense = &block.feed_forward;
+        let feed_forward = match dense.gated {
+            true => Function::Gated(GatedFeedForward::declare(tensors, dense.activation)),
+            false => Function::FeedForward(FeedForward::declare(tensors, dense)),
         };
-        let mut index = 0;
-        [mixer, feed_forward].map(|function| {
-            let name = format!("block.{layer}.norm.{index}");
-            let site = block_site(layer, Role::Norm, index);
-            index += 1;
-            let norm = match function {
-                Function::Transform(_) => None,
-                _ => {
-                    let norm =
-                        Norm::declare(declarations, &name, site, width, (norm_kind, norm_epsilon));
-                    Some((norm, norm_placement))
-                }
-            };
-            let end = match function {
-                Function::FeedForward(_) | Function::Gated(_) => Role::FfnOut,
-                Function::Transform(_) => Role::Transform,
-                _ => Role::Out,
-            };
-            let end = block_site(layer, end, 0);
+        let norms = [0, 1].map(|half| tensors.norm(half));
+        let placement = architecture.norm_placement;
+        let [norm, last_norm] = norms.map(|norm| norm.map(|norm| (norm, placement)));
+        let [end, last_end] = tensors.ends();
+        [
             Sublayer {
-                function,
+                function: mixer,
                 norm,
                 end,
-            }
-        })
+            },
+            Sublayer {
+                function: feed_forward,
+                norm: last_norm,
+                end: last_end,
+            },
+        ]
     }
 
     /// The site of its last map.
@@ -348,6 +276,12 @@ impl Sublayer {
                 let (y, statistics) = norm.forward(pass, rows, &sum);
                 (y, function, Some((sum, statistics)))
             }
+            Some((norm, NormPlacement::BeforeSum)) => {
+                let (inner, function) = self.function.forward(pass, rows, x);
+                let (mut y, statistics) = norm.forward(pass, rows, &inner);
+                add(pass.threads, &mut y, x);
+                (y, function, Some((inner, statistics)))
+            }
             Some((norm, NormPlacement::Pre | NormPlacement::PreWithoutFinal)) => {
                 let (inner, statistics) = norm.forward(pass, rows, x);
                 let (mut y, function) = self.function.forward(pass, rows, &inner);
@@ -377,6 +311,13 @@ impl Sublayer {
                 let mut dx = self.function.backward(pass, rows, &x, function, &dsum);
                 add(pass.threads, &mut dx, &dsum);
                 pass.give([dsum]);
+                dx
+            }
+            (Some((layer, NormPlacement::BeforeSum)), Some((inner, statistics))) => {
+                let dinner = layer.backward(pass, rows, &inner, statistics, &dy);
+                let mut dx = self.function.backward(pass, rows, &x, function, &dinner);
+                add(pass.threads, &mut dx, &dy);
+                pass.give([inner, dinner]);
                 dx
             }
             (Some((layer, NormPlacement::Pre | NormPlacement::PreWithoutFinal)), None) => {

@@ -3,9 +3,8 @@
 
 use lpzero_arch::Transform;
 
-use super::block_site;
 use super::linear::Linear;
-use crate::parameters::Declarations;
+use super::tensors::BlockTensors;
 use crate::pass::{Pass, Rows};
 use crate::{Real, Role};
 
@@ -17,23 +16,15 @@ pub(super) struct LinearTransform {
 }
 
 impl LinearTransform {
-    /// Declares the map of block `layer`.
+    /// Declares the map of a block.
     pub(super) fn declare(
-        declarations: &mut Declarations,
-        layer: usize,
-        width: usize,
-        (heads, transform): (usize, Transform),
-        deviation: f64,
+        tensors: &mut BlockTensors<'_>,
+        heads: usize,
+        transform: Transform,
     ) -> Self {
+        let (width, _) = tensors.sides(Role::Transform, 0);
         LinearTransform {
-            map: Linear::declare(
-                declarations,
-                &format!("block.{layer}.transform"),
-                block_site(layer, Role::Transform, 0),
-                (width, width),
-                true,
-                deviation,
-            ),
+            map: tensors.map(Role::Transform),
             transform,
             head_width: width / heads,
         }

@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 
 use lpzero_arch::{
-    Activation, Architecture, AttentionBiases, Block, Embedding, FeedForward, Head, Initialisation,
-    Kind, Mixer, NormKind, NormPlacement, PositionWidth, Rotary, RotaryScaling, Transform,
+    Activation, Architecture, AttentionBiases, Block, Embedding, FeedForward, GroupedAttention,
+    Head, HeadNorms, Initialisation, Kind, Mixer, NormKind, NormPlacement, PositionWidth, Rotary,
+    RotaryScaling, Transform,
 };
 use lpzero_nn::{Network, Objective, Real, Site, Symbol, TensorView, Visitor};
 
@@ -86,7 +87,7 @@ pub fn llama() -> Architecture {
     architecture.head = Head::Free;
     architecture.embedding.cutoffs = vec![13];
     for block in &mut architecture.blocks {
-        block.mixer = Mixer::GroupedAttention {
+        block.mixer = GroupedAttention {
             heads: 4,
             key_value_heads: 2,
             head_width: 6,
@@ -95,8 +96,9 @@ pub fn llama() -> Architecture {
                 scaling: RotaryScaling::Linear { factor: 2.0 },
             },
             biases: AttentionBiases::None,
-            normed: false,
-        };
+            normed: HeadNorms::None,
+        }
+        .into();
         block.feed_forward = FeedForward {
             hidden: vec![6],
             activation: Activation::Silu,
@@ -112,7 +114,7 @@ pub fn llama() -> Architecture {
 pub fn qwen(biases: AttentionBiases, key_value_heads: usize) -> Architecture {
     let mut architecture = llama();
     for block in &mut architecture.blocks {
-        block.mixer = Mixer::GroupedAttention {
+        block.mixer = GroupedAttention {
             heads: 4,
             key_value_heads,
             head_width: 4,
@@ -126,9 +128,27 @@ pub fn qwen(biases: AttentionBiases, key_value_heads: usize) -> Architecture {
                 },
             },
             biases,
-            normed: true,
-        };
+            normed: HeadNorms::Each,
+        }
+        .into();
         block.feed_forward.bias = true;
+    }
+    architecture
+}
+
+/// OLMo 2 in miniature: norms between a half of a block and its residual sum, and of
+/// whole queries and keys.
+pub fn olmo2() -> Architecture {
+    let mut architecture = llama();
+    architecture.norm_placement = NormPlacement::BeforeSum;
+    for block in &mut architecture.blocks {
+        let normed = HeadNorms::Whole;
+        let attention = *block.mixer.grouped().unwrap();
+        block.mixer = GroupedAttention {
+            normed,
+            ..attention
+        }
+        .into();
     }
     architecture
 }
@@ -170,7 +190,7 @@ pub fn zoo() -> Vec<(Architecture, Objective)> {
         architecture.embedding.division = division;
         (architecture, Objective::NextToken)
     });
-    let grouped = [llama(), qwen(AttentionBiases::All, 1)]
+    let grouped = [llama(), qwen(AttentionBiases::All, 1), olmo2()]
         .map(|architecture| (architecture, Objective::NextToken));
     let decoders = decoders.into_iter().chain(relative).chain(grouped);
     encoders.into_iter().chain(decoders).collect()

@@ -1,0 +1,84 @@
+//! Under which names, and how laid out, model classes of transformers keep tensors.
+//!
+//! One table per class, read in both directions: to load weights, and to write a folder
+//! that `from_pretrained` takes.
+
+/// How one of our tensors stands in one of theirs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// As it is.
+    Whole,
+    /// A map laid out (in, out), which with `of` maps side by side is (in, of x out);
+    /// ours is number `index`. Of a bias, elements side by side.
+    Transposed {
+        /// Which of the maps it is.
+        index: usize,
+        /// How many there are.
+        of: usize,
+    },
+}
+
+pub(super) const WHOLE: Piece = Piece::Whole;
+pub(super) const TRANSPOSED: Piece = Piece::Transposed { index: 0, of: 1 };
+
+pub(super) const fn third(index: usize) -> Piece {
+    Piece::Transposed { index, of: 3 }
+}
+
+/// Our name, theirs, and how ours stands in theirs. A name without a dot at its end is
+/// that of a tensor; one with a dot is that of a map, of which `weight` and `bias`
+/// have the same names on both sides.
+pub(super) type Rule = (&'static str, &'static str, Piece);
+
+/// The names of a class.
+#[derive(Clone, Copy, Debug)]
+pub struct TensorNames {
+    /// What may stand before every name but those of the head: the name that a class
+    /// with a head gives its body comes first, nothing where the body was saved alone.
+    pub(super) prefixes: &'static [&'static str],
+    /// Names outside the blocks, the table of tokens first.
+    pub(super) outer: &'static [Rule],
+    /// What stands before the number of a block.
+    pub(super) block: &'static str,
+    /// Names in a block, without `block.{l}.` and theirs of it.
+    pub(super) inner: &'static [Rule],
+    /// Names that never have a prefix.
+    pub(super) head: &'static [Rule],
+}
+
+impl TensorNames {
+    /// What may stand before names.
+    pub fn prefixes(&self) -> &'static [&'static str] {
+        self.prefixes
+    }
+
+    /// Their name of the table of tokens, without a prefix.
+    pub fn table(&self) -> &'static str {
+        self.outer.first().map_or("", |(_, theirs, _)| theirs)
+    }
+
+    /// Their name of one of our tensors, and how ours stands in it; `None` where
+    /// theirs have no such tensor.
+    pub fn theirs(&self, prefix: &str, ours: &str) -> Option<(String, Piece)> {
+        if let Some((name, piece)) = apply(self.head, ours) {
+            return Some((name, piece));
+        }
+        if let Some((name, piece)) = apply(self.outer, ours) {
+            return Some((format!("{prefix}{name}"), piece));
+        }
+        let (layer, inner) = ours.strip_prefix("block.")?.split_once('.')?;
+        let (name, piece) = apply(self.inner, inner)?;
+        Some((format!("{prefix}{}{layer}.{name}", self.block), piece))
+    }
+}
+
+/// Their name by the first rule that knows ours.
+fn apply(rules: &[Rule], ours: &str) -> Option<(String, Piece)> {
+    rules.iter().find_map(|&(known, theirs, piece)| {
+        if !known.ends_with('.') {
+            return (known == ours).then(|| (theirs.to_owned(), piece));
+        }
+        let part = ours.strip_prefix(known)?;
+        matches!(part, "weight" | "bias").then(|| (format!("{theirs}{part}"), piece))
+    })
+}
