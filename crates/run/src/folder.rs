@@ -1,0 +1,318 @@
+//! A folder that a run works in: its configuration, and whatever lets it go on after it
+//! was stopped. It belongs to one run, and to one process at a time.
+
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::write_whole;
+
+/// The file that says what the run is a function of.
+pub const CONFIGURATION: &str = "configuration.json";
+const LOCK: &str = "lock";
+
+/// Why a folder cannot be used, in one sentence that names it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FolderError {
+    /// Something is there already, and is never touched.
+    #[error("{}: exists already", path.display())]
+    Exists {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// Nothing can be put there.
+    #[error("{}: cannot be written to: {message}", path.display())]
+    Unwritable {
+        /// The folder.
+        path: PathBuf,
+        /// Reason that the system gives.
+        message: String,
+    },
+    /// There is no configuration.
+    #[error("{}: not the folder of {what}: {message}", path.display())]
+    NotARun {
+        /// Where the configuration was expected.
+        path: PathBuf,
+        /// The kind of run, with its article.
+        what: String,
+        /// Reason that the system gives.
+        message: String,
+    },
+    /// The configuration is not one of this kind of run.
+    #[error("{}: {message}", path.display())]
+    Configuration {
+        /// The configuration.
+        path: PathBuf,
+        /// Fault, and what was expected instead.
+        message: String,
+    },
+    /// Another process holds the folder.
+    #[error(
+        "{}: another process works on this run; wait for it or stop it first",
+        path.display()
+    )]
+    InUse {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A file of the run cannot be written.
+    #[error("{}: cannot be written: {message}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Reason that the system gives.
+        message: String,
+    },
+}
+
+impl FolderError {
+    /// Whether what the user gave is wrong, as opposed to the machine.
+    pub fn is_input(&self) -> bool {
+        !matches!(self, Self::Write { .. })
+    }
+}
+
+/// The folder of a run, held by this process.
+#[derive(Debug)]
+pub struct Folder {
+    path: PathBuf,
+    /// Released by the system when the process ends, however it ends.
+    _lock: File,
+}
+
+impl Folder {
+    /// Makes a new folder. One that exists already is never touched.
+    ///
+    /// # Errors
+    /// A folder with anything in it, or a place that cannot be written to.
+    pub fn create(path: &Path, configuration: &impl Serialize) -> Result<Self, FolderError> {
+        let exists = || FolderError::Exists {
+            path: path.to_owned(),
+        };
+        if path.exists() && !is_blank(path) {
+            return Err(exists());
+        }
+        fs::create_dir_all(path).map_err(unwritable(path))?;
+        let folder = Self {
+            path: path.to_owned(),
+            _lock: lock(path)?,
+        };
+        // Another process may have been faster.
+        if !is_blank(path) {
+            return Err(exists());
+        }
+        match folder.write(CONFIGURATION, configuration) {
+            Err(FolderError::Write { message, .. }) => Err(FolderError::Unwritable {
+                path: path.to_owned(),
+                message,
+            }),
+            other => other.map(|()| folder),
+        }
+    }
+
+    /// Opens the folder of a run that was started before. `what` is the kind of run
+    /// with its article, such as "a search".
+    ///
+    /// # Errors
+    /// A folder without a configuration of that kind, or one that another process holds.
+    pub fn open<C: DeserializeOwned>(path: &Path, what: &str) -> Result<(C, Self), FolderError> {
+        let file = path.join(CONFIGURATION);
+        let text = fs::read_to_string(&file).map_err(|error| FolderError::NotARun {
+            path: file.clone(),
+            what: what.to_owned(),
+            message: error.to_string(),
+        })?;
+        let read = serde_json::from_str(&text);
+        let configuration = read.map_err(|error| FolderError::Configuration {
+            path: file,
+            message: error.to_string(),
+        })?;
+        let folder = Self {
+            path: path.to_owned(),
+            _lock: lock(path)?,
+        };
+        Ok((configuration, folder))
+    }
+
+    /// [`open`](Self::open), where the configuration has a `version` that may be another
+    /// than the `expected` one.
+    ///
+    /// # Errors
+    /// All that [`open`](Self::open) refuses, and another version.
+    pub fn open_versioned<C: DeserializeOwned>(
+        path: &Path,
+        what: &str,
+        expected: u32,
+    ) -> Result<(C, Self), FolderError> {
+        #[derive(Deserialize)]
+        struct Version {
+            version: u32,
+        }
+        // The version first: the rest may read differently.
+        let file = path.join(CONFIGURATION);
+        let text = fs::read_to_string(&file).unwrap_or_default();
+        match serde_json::from_str(&text) {
+            Ok(Version { version }) if version != expected => Err(FolderError::Configuration {
+                path: file,
+                message: format!("version {version}; expected {expected}"),
+            }),
+            _ => Self::open(path, what),
+        }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Removes what the run wrote, by name; the folder itself only if that leaves it
+    /// empty.
+    pub fn discard(self, names: &[&str]) {
+        for name in names.iter().chain(&[CONFIGURATION, LOCK]) {
+            let path = self.path.join(name);
+            let is_folder = fs::symlink_metadata(&path).is_ok_and(|found| found.is_dir());
+            // What cannot be removed stays, and the folder with it.
+            let _ = if is_folder {
+                fs::remove_dir_all(&path)
+            } else {
+                fs::remove_file(&path)
+            };
+        }
+        let _ = fs::remove_dir(&self.path);
+    }
+
+    /// Writes a JSON document whole or not at all.
+    ///
+    /// # Errors
+    /// [`FolderError::Write`]; what stood there before stays.
+    pub fn write(&self, name: &str, document: &impl Serialize) -> Result<(), FolderError> {
+        let text = serde_json::to_string_pretty(document).map_err(|error| FolderError::Write {
+            path: self.path.join(name),
+            message: error.to_string(),
+        })?;
+        self.write_text(name, &(text + "\n"))
+    }
+
+    /// Writes a file whole or not at all.
+    ///
+    /// # Errors
+    /// [`FolderError::Write`]; what stood there before stays.
+    pub fn write_text(&self, name: &str, text: &str) -> Result<(), FolderError> {
+        let path = self.path.join(name);
+        write_whole(&path, text.as_bytes()).map_err(|error| FolderError::Write {
+            path,
+            message: error.to_string(),
+        })
+    }
+}
+
+/// Whether a folder holds no more than a process leaves that was killed before it had
+/// written its configuration.
+fn is_blank(folder: &Path) -> bool {
+    let is_leftover = |entry: io::Result<fs::DirEntry>| {
+        entry.is_ok_and(|entry| {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            // Earlier versions wrote beside the configuration under the last of these.
+            name == LOCK
+                || name
+                    .strip_prefix('.')
+                    .is_some_and(|name| name.starts_with(CONFIGURATION))
+                || name.strip_suffix(".part") == Some(CONFIGURATION)
+        })
+    };
+    fs::read_dir(folder).is_ok_and(|mut entries| entries.all(is_leftover))
+}
+
+/// Makes the folder this process's own.
+fn lock(folder: &Path) -> Result<File, FolderError> {
+    let open = File::options()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(folder.join(LOCK));
+    let file = open.map_err(unwritable(folder))?;
+    match file.try_lock() {
+        // Some network file systems have no locks.
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(FolderError::InUse {
+            path: folder.to_owned(),
+        }),
+    }
+}
+
+fn unwritable(path: &Path) -> impl FnOnce(io::Error) -> FolderError {
+    move |error| FolderError::Unwritable {
+        path: path.to_owned(),
+        message: error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_folder_is_one_runs_and_one_processs() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("run");
+        let folder = Folder::create(&path, &7).unwrap();
+        let taken = Folder::create(&path, &7).unwrap_err();
+        assert_eq!(taken, FolderError::Exists { path: path.clone() });
+        let held = Folder::open::<i32>(&path, "a search").unwrap_err();
+        assert_eq!(held, FolderError::InUse { path: path.clone() });
+        drop(folder);
+        let (configuration, folder) = Folder::open::<i32>(&path, "a search").unwrap();
+        assert_eq!(configuration, 7);
+        fs::create_dir(path.join("journal")).unwrap();
+        fs::write(path.join("journal/main"), "").unwrap();
+        folder.discard(&["journal", "report.json"]);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn what_the_run_did_not_write_is_not_removed() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("run");
+        let folder = Folder::create(&path, &7).unwrap();
+        fs::write(path.join("notes.txt"), "mine").unwrap();
+        folder.discard(&["journal"]);
+        assert!(path.join("notes.txt").exists() && !path.join(CONFIGURATION).exists());
+    }
+
+    #[test]
+    fn a_folder_that_never_became_a_run_can_be_used() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("run");
+        fs::create_dir(&path).unwrap();
+        for name in [
+            LOCK,
+            ".configuration.json.Xy12ab",
+            "configuration.json.part",
+        ] {
+            fs::write(path.join(name), "{").unwrap();
+        }
+        let refused = Folder::open::<i32>(&path, "a search").unwrap_err();
+        assert!(matches!(refused, FolderError::NotARun { .. }), "{refused}");
+        assert!(Folder::create(&path, &7).is_ok());
+    }
+
+    #[test]
+    fn another_configuration_is_refused_by_name() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("run");
+        drop(Folder::create(&path, &"text").unwrap());
+        let refused = Folder::open::<i32>(&path, "a search")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            refused.contains("configuration.json: invalid type"),
+            "{refused}"
+        );
+    }
+}
