@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use lpzero_proxy::Node;
+use lpzero_run::{ContentHash, Hasher};
 
 use crate::vary::negated;
 
@@ -21,25 +22,23 @@ pub struct Individual {
     /// better, times two (average ranks may end in 1/2).
     pub(crate) ranks: Vec<u32>,
     /// Identifies the rank vector.
-    pub(crate) rank_hash: [u8; 16],
+    pub(crate) rank_hash: ContentHash,
 }
 
 impl Individual {
     /// A formula with what was measured; twice its ranks, larger being better.
     pub(crate) fn measured(formula: &Node, fitness: f64, reversed: bool, ranks: Vec<u32>) -> Self {
-        let mut hasher = blake3::Hasher::new();
+        let mut hasher = Hasher::new();
         for rank in &ranks {
             hasher.update(&rank.to_le_bytes());
         }
-        let mut rank_hash = [0; 16];
-        hasher.finalize_xof().fill(&mut rank_hash);
         Self {
             formula: formula.clone(),
             complexity: formula.complexity(),
             fitness,
             reversed,
             ranks,
-            rank_hash,
+            rank_hash: hasher.finish(),
         }
     }
 
@@ -77,7 +76,7 @@ impl Individual {
 pub struct Archive {
     niches: BTreeMap<u32, Vec<Individual>>,
     per_niche: usize,
-    seen_ranks: HashSet<[u8; 16]>,
+    seen_ranks: HashSet<ContentHash>,
 }
 
 impl Archive {

@@ -10,8 +10,9 @@ use lpzero_stats::rank_vector::doubled_ranks;
 use crate::archive::{Archive, Individual};
 use crate::fitness::{Fitness, Measured};
 use crate::foresight::{Foresight, LIKENESS, STAGES, Standing, stages};
+use crate::found::Found;
 use crate::pruning::{self, PROBE, Rule};
-use crate::run::{Found, Settings};
+use crate::settings::Settings;
 use crate::{Error, Problem};
 
 /// What a formula has to promise to be evaluated to the end.

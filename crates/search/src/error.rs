@@ -1,6 +1,6 @@
 //! What can go wrong, one sentence each.
 
-use crate::journal::JournalError;
+use lpzero_run::JournalError;
 
 /// Errors of searches.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -6,14 +6,13 @@
 //! [`powers`](crate::powers) regresses on.
 
 use std::collections::HashSet;
-use std::sync::atomic::Ordering;
 
 use lpzero_proxy::{Kind, Node, OperatorId, ROLE_GROUPS, RoleSet, known};
 use lpzero_stats::vector::centred;
 use lpzero_trace::Symbol;
 use rayon::prelude::*;
 
-use crate::budget::Control;
+use crate::control::Control;
 use crate::{Problem, Vocabulary};
 
 /// Reductions of a tensor, each after a function of its elements. All but
@@ -78,7 +77,7 @@ impl Factors {
         let cancel = control.cancel;
         let evaluated: Vec<Option<Vec<Vec<f64>>>> = control.pool.install(|| {
             let evaluate = |formula: &Node| {
-                if cancel.load(Ordering::Relaxed) {
+                if cancel.is_cancelled() {
                     return None;
                 }
                 logarithms(problem, formula)

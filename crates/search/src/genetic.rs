@@ -19,12 +19,14 @@ use rand::Rng;
 
 use crate::archive::{Archive, Individual};
 use crate::assess::Wanted;
-use crate::budget::Control;
+use crate::control::Control;
 use crate::foresight::Foresight;
+use crate::found::Found;
 use crate::generate::{Generator, Grammar, pick};
 use crate::powers::Products;
-use crate::run::{Found, Run, Settings};
+use crate::run::Run;
 use crate::seed::Stream;
+use crate::settings::Settings;
 use crate::space::{Formulas, Space, Trees};
 use crate::template::Templates;
 use crate::{Error, Problem, seed};

@@ -4,12 +4,13 @@
 
 pub mod archive;
 mod assess;
-pub mod budget;
+mod control;
 mod error;
 pub mod exhaustive;
 mod factors;
 pub mod fitness;
 mod foresight;
+mod found;
 pub mod generate;
 pub mod genetic;
 mod journal;
@@ -23,19 +24,22 @@ mod record;
 mod report;
 mod run;
 pub mod score;
-pub mod seed;
 pub mod select;
+mod settings;
 mod space;
 pub mod template;
 mod tree;
 pub mod vary;
 mod vocabulary;
 
+pub use control::{Control, Snapshot};
 pub use error::Error;
-pub use journal::{Journal, JournalError, Torn};
+pub use found::Found;
+pub use journal::Journal;
+pub use lpzero_run::{Budget, JournalError, Torn, seed};
 pub use problem::{Baseline, Benchmark, Problem};
 pub use report::{
     Best, Comparison, FrontEntry, MINIMUM_GROUP, Method, Optimism, Report, Test, Verdict,
 };
-pub use run::{Found, Settings};
+pub use settings::Settings;
 pub use vocabulary::Vocabulary;

@@ -22,6 +22,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lpzero_proxy::{Node, known, parse};
+use lpzero_run::ContentHash;
 use lpzero_stats::regression::Basis;
 use lpzero_stats::vector::{centred, dot, norm};
 use lpzero_stats::{Cholesky, Correlation, Workspace, rank, ridge};
@@ -29,11 +30,12 @@ use rayon::prelude::*;
 
 use crate::archive::Individual;
 use crate::assess::Wanted;
-use crate::budget::Control;
+use crate::control::Control;
 use crate::factors::Factors;
+use crate::found::Found;
 use crate::generate::power;
-use crate::record::truncated;
-use crate::run::{Found, Run, Settings};
+use crate::run::Run;
+use crate::settings::Settings;
 use crate::vary::Limits;
 use crate::{Error, Problem, language};
 
@@ -109,10 +111,8 @@ impl Products {
     /// NaN among the truths, or a journal that belongs to another search or cannot
     /// be written.
     pub(crate) fn of(run: &mut Run<'_, '_>) -> Result<Self, Error> {
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(b"powers");
-        let key = truncated(&hasher);
-        if let Some(known) = run.recorded(key, Self::decode)? {
+        let piece = ContentHash::of_bytes(b"powers");
+        if let Some(known) = run.recorded(piece, Self::decode)? {
             return Ok(known);
         }
         let fitted = Self::fit(&run.problem, run.settings, run.control)?;
@@ -122,7 +122,7 @@ impl Products {
                 attainable: fitted.attainable,
             });
         }
-        run.record(key, fitted.encode().as_bytes())?;
+        run.record(piece, fitted.encode().as_bytes())?;
         Ok(fitted)
     }
 

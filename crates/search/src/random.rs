@@ -2,10 +2,12 @@
 //! compare with.
 
 use crate::assess::Wanted;
-use crate::budget::Control;
+use crate::control::Control;
+use crate::found::Found;
 use crate::generate::Generator;
-use crate::run::{Found, Run, Settings};
+use crate::run::Run;
 use crate::seed::Stream;
+use crate::settings::Settings;
 use crate::space::Space;
 use crate::template::Templates;
 use crate::{Error, Problem, seed};

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use lpzero_stats::{Bootstrap, Correlation, compare, tau_within_groups, ties};
 use serde::{Deserialize, Serialize};
 
-use crate::budget::Control;
-use crate::exhaustive::{self, Space};
+use crate::control::Control;
+use crate::exhaustive::{self, space::Space};
+use crate::found::Found;
 use crate::pruning::Counts;
-use crate::run::{Found, Settings};
 use crate::select::{self, Candidate, Correlations, Performance};
+use crate::settings::Settings;
 use crate::{Baseline, Benchmark, Error, Problem, genetic, language, powers, random};
 
 /// A way to search.

@@ -11,7 +11,8 @@ use lpzero_stats::{Bootstrap, Correlation, Workspace, compare};
 use serde::Serialize;
 
 use crate::archive::Individual;
-use crate::run::{Found, Settings};
+use crate::found::Found;
+use crate::settings::Settings;
 use crate::{Error, Problem};
 
 /// Rank correlations on some architectures, `null` where undefined.

@@ -1,13 +1,12 @@
 //! Searches of the paper's whole space on a synthetic ground truth.
 #![allow(clippy::unwrap_used)]
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use lpzero_proxy::{Evaluator, Trace, parse};
-use lpzero_search::budget::{Budget, Control, Progress};
+use lpzero_run::Cancel;
 use lpzero_search::exhaustive::Aggregate;
 use lpzero_search::generate::Grammar;
 use lpzero_search::{Benchmark, Error, Journal, Method, Problem, Report, Settings, Vocabulary};
+use lpzero_search::{Budget, Control, Snapshot};
 use lpzero_stats::Split;
 
 mod common;
@@ -61,9 +60,11 @@ impl Planted {
             vocabulary: &Vocabulary::of(&self.traces),
             seeds: &[],
         };
-        let cancel = AtomicBool::new(false);
-        let mut progress = |progress: Progress<'_>| {
-            cancel.fetch_or(progress.spent >= share, Ordering::Relaxed);
+        let cancel = Cancel::new();
+        let mut progress = |progress: Snapshot<'_>| {
+            if progress.spent >= share {
+                cancel.cancel();
+            }
         };
         let mut control = Control {
             pool: &pool.build().unwrap(),

@@ -4,16 +4,17 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use lpzero_proxy::{Evaluator, Node, Trace, parse};
-use lpzero_search::budget::{Budget, Control, Progress};
+use lpzero_run::Cancel;
 use lpzero_search::score::Score;
 use lpzero_search::{
     Benchmark, Error, Journal, JournalError, Method, Problem, Report, Settings, Torn, Vocabulary,
 };
+use lpzero_search::{Budget, Control, Snapshot};
 use lpzero_stats::Split;
 use tempfile::TempDir;
 
@@ -68,12 +69,12 @@ impl Planted {
     ) -> Result<Report, Error> {
         let kinds: Vec<usize> = (0..ARCHITECTURES).collect();
         let builder = rayon::ThreadPoolBuilder::new().num_threads(threads);
-        let cancel = AtomicBool::new(false);
+        let cancel = Cancel::new();
         let mut iterations = 0;
-        let mut progress = |_: Progress<'_>| {
+        let mut progress = |_: Snapshot<'_>| {
             iterations += 1;
             if matches!(stop, Stop::After(last) if iterations >= last) {
-                cancel.store(true, Ordering::Relaxed);
+                cancel.cancel();
             }
         };
         let mut control = Control {
@@ -104,9 +105,9 @@ impl Planted {
         search.unwrap()
     }
 
-    /// A search that goes on from the journal at this path until it is stopped.
-    fn go_on(&self, path: &Path, stop: Stop) -> (Result<Report, Error>, Option<Torn>) {
-        let (mut journal, torn) = Journal::open(path).unwrap();
+    /// A search that goes on from the journal in this folder until it is stopped.
+    fn go_on(&self, folder: &Path, stop: Stop) -> (Result<Report, Error>, Option<Torn>) {
+        let (mut journal, torn) = Journal::open(folder).unwrap();
         let search = self.search(Method::Genetic, &settings(), Some(&mut journal), 2, stop);
         (search, torn)
     }
@@ -119,17 +120,23 @@ fn settings() -> Settings {
     }
 }
 
-fn journal_in(folder: &TempDir) -> PathBuf {
-    folder.path().join("journal")
+/// The journal of a folder, and the file in it that this process writes.
+fn journal_in(folder: &TempDir) -> (PathBuf, PathBuf) {
+    let journal = folder.path().join("journal");
+    let file = journal.join("main");
+    (journal, file)
 }
+
+/// Bytes before the first record of a journal.
+const HEAD: usize = 8 + 4 + 4 + 1 + "lpzero-search".len() + 32 + 16;
 
 /// Where each record of a journal starts, and where the last one ends.
 fn offsets(bytes: &[u8]) -> Vec<usize> {
-    let mut offsets = vec![12];
+    let mut offsets = vec![HEAD];
     while let Some(at) = offsets.last().copied().filter(|at| *at < bytes.len()) {
         assert_eq!(&bytes[at..at + 4], b"LPZB");
-        let length = u64::from_le_bytes(bytes[at + 4..at + 12].try_into().unwrap());
-        offsets.push(at + 12 + length as usize + 16);
+        let length = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap());
+        offsets.push(at + 60 + (length(at + 44) + length(at + 52)) as usize + 16);
     }
     assert_eq!(offsets.last(), Some(&bytes.len()));
     offsets
@@ -138,8 +145,8 @@ fn offsets(bytes: &[u8]) -> Vec<usize> {
 /// A journal of a whole search.
 fn written(benchmark: &Planted) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
-    let path = journal_in(&folder);
-    benchmark.go_on(&path, Stop::Never).0.unwrap();
+    let (journal, path) = journal_in(&folder);
+    benchmark.go_on(&journal, Stop::Never).0.unwrap();
     fs::read(path).unwrap()
 }
 
@@ -155,7 +162,7 @@ fn a_journal_does_not_change_what_is_found_and_spares_every_evaluation() {
             (found.unwrap(), scored)
         };
         let (plain, everything) = search(None);
-        let open = || Journal::open(&journal_in(&folder)).unwrap().0;
+        let open = || Journal::open(&journal_in(&folder).0).unwrap().0;
         assert_eq!(search(Some(&mut open())).0, plain);
         let mut journal = open();
         assert!(journal.batches_left() > 30);
@@ -171,14 +178,14 @@ fn a_journal_does_not_change_what_is_found_and_spares_every_evaluation() {
 fn a_search_that_is_stopped_again_and_again_ends_the_same() {
     let benchmark = Planted::new();
     let folder = tempfile::tempdir().unwrap();
-    let path = journal_in(&folder);
+    let (journal, path) = journal_in(&folder);
     let plain = benchmark.plain();
     for last in [1, 7, 8, 20, 33] {
-        let (stopped, torn) = benchmark.go_on(&path, Stop::After(last));
+        let (stopped, torn) = benchmark.go_on(&journal, Stop::After(last));
         assert!(stopped.unwrap().interrupted);
         assert_eq!(torn, None);
     }
-    let (ended, torn) = benchmark.go_on(&path, Stop::Never);
+    let (ended, torn) = benchmark.go_on(&journal, Stop::Never);
     assert_eq!(torn, None);
     assert_eq!(ended.unwrap(), plain);
     assert_eq!(fs::read(&path).unwrap().len(), written(&benchmark).len());
@@ -192,18 +199,19 @@ fn a_last_record_torn_at_any_byte_is_cut_off_and_made_again() {
     let offsets = offsets(&whole);
     let last = offsets[offsets.len() - 2];
     let folder = tempfile::tempdir().unwrap();
-    let path = journal_in(&folder);
+    let (journal, path) = journal_in(&folder);
+    fs::create_dir(&journal).unwrap();
     for length in last..whole.len() {
         fs::write(&path, &whole[..length]).unwrap();
-        let (journal, torn) = Journal::open(&path).unwrap();
+        let (opened, torn) = Journal::open(&journal).unwrap();
         let bytes = (length - last) as u64;
         assert_eq!(torn.map(|torn| torn.bytes), Some(bytes).filter(|n| *n > 0));
-        assert_eq!(journal.batches_left() as usize, offsets.len() - 3);
-        drop(journal);
+        assert_eq!(opened.batches_left(), offsets.len() - 2);
+        drop(opened);
         assert_eq!(fs::read(&path).unwrap(), whole[..last]);
     }
     // All of these are the same file now, so one search speaks for all.
-    let (ended, torn) = benchmark.go_on(&path, Stop::Never);
+    let (ended, torn) = benchmark.go_on(&journal, Stop::Never);
     assert_eq!((ended.unwrap(), torn), (plain, None));
     assert_eq!(fs::read(&path).unwrap().len(), whole.len());
 }
@@ -214,20 +222,22 @@ fn whatever_is_left_of_a_journal_the_search_ends_the_same() {
     let plain = benchmark.plain();
     let whole = written(&benchmark);
     let folder = tempfile::tempdir().unwrap();
-    let path = journal_in(&folder);
+    let (journal, path) = journal_in(&folder);
     let somewhere = (0..12).map(|i| (noise(3, i) * whole.len() as f64) as usize);
-    for length in [0, 1, 11, 12, 13].into_iter().chain(somewhere) {
+    fs::create_dir(&journal).unwrap();
+    let ends = [0, 1, 11, 12, 13, HEAD - 1, HEAD, HEAD + 1];
+    for length in ends.into_iter().chain(somewhere) {
         fs::write(&path, &whole[..length]).unwrap();
-        let (ended, torn) = benchmark.go_on(&path, Stop::Never);
+        let (ended, torn) = benchmark.go_on(&journal, Stop::Never);
         assert_eq!(ended.unwrap(), plain, "{length}");
         let message = torn.map(|torn| torn.to_string());
-        assert!(message.is_none_or(|message| message.contains("journal: the last record")));
+        assert!(message.is_none_or(|message| message.contains("journal/main: the last record")));
     }
     // A machine that went down may leave zeros where data should be.
     let mut zeros = whole[..whole.len() / 2].to_vec();
     zeros.resize(whole.len(), 0);
     fs::write(&path, zeros).unwrap();
-    let (ended, torn) = benchmark.go_on(&path, Stop::Never);
+    let (ended, torn) = benchmark.go_on(&journal, Stop::Never);
     assert_eq!(ended.unwrap(), plain);
     assert!(torn.is_some());
 }
@@ -238,17 +248,21 @@ fn damage_before_intact_records_is_an_error_that_says_where() {
     let whole = written(&benchmark);
     let offsets = offsets(&whole);
     let folder = tempfile::tempdir().unwrap();
-    let path = journal_in(&folder);
+    let (journal, path) = journal_in(&folder);
+    fs::create_dir(&journal).unwrap();
     let record = offsets.len() / 2;
     let (start, end) = (offsets[record], offsets[record + 1]);
-    for at in (start..end).step_by(7).chain([start + 4, start + 11]) {
+    for at in (start..end)
+        .step_by(7)
+        .chain([start + 4, start + 11, start + 44, start + 59])
+    {
         let mut damaged = whole.clone();
         damaged[at] ^= 0x55;
         fs::write(&path, &damaged).unwrap();
-        let error = Journal::open(&path).unwrap_err();
+        let error = Journal::open(&journal).unwrap_err();
         let expected = JournalError::Damaged {
             path: path.clone(),
-            record: record as u64,
+            record: record as u64 + 1,
             offset: start as u64,
         };
         assert_eq!(error, expected);
@@ -257,8 +271,8 @@ fn damage_before_intact_records_is_an_error_that_says_where() {
     }
     // A record that is missing is damage too.
     fs::write(&path, [&whole[..start], &whole[end..]].concat()).unwrap();
-    let error = Journal::open(&path).unwrap_err().to_string();
-    let expected = format!("record {record} at byte {start} is damaged");
+    let error = Journal::open(&journal).unwrap_err().to_string();
+    let expected = format!("record {} at byte {start} is damaged", record + 1);
     assert!(error.contains(&expected), "{error}");
     assert!(error.contains("journal"), "{error}");
 }
@@ -266,11 +280,17 @@ fn damage_before_intact_records_is_an_error_that_says_where() {
 #[test]
 fn other_files_are_not_journals() {
     let folder = tempfile::tempdir().unwrap();
-    let path = journal_in(&folder);
-    for content in ["{}", "LPZJRNAL\u{2}\0\0\0"] {
+    let (journal, path) = journal_in(&folder);
+    fs::create_dir(&journal).unwrap();
+    for content in ["{}", "LPZJRNAL\u{1}\0\0\0"] {
         fs::write(&path, content).unwrap();
-        let error = Journal::open(&path).unwrap_err();
-        assert_eq!(error, JournalError::Foreign { path: path.clone() });
+        let error = Journal::open(&journal).unwrap_err();
+        assert!(matches!(error, JournalError::Foreign { .. }), "{error}");
+        assert!(
+            error
+                .to_string()
+                .contains("main: not the journal of a search")
+        );
         assert_eq!(fs::read_to_string(&path).unwrap(), content);
     }
     let error = Journal::open(&folder.path().join("none").join("journal")).unwrap_err();
@@ -282,17 +302,21 @@ fn other_files_are_not_journals() {
 fn a_search_with_other_inputs_refuses_the_journal() {
     let mut benchmark = Planted::new();
     let folder = tempfile::tempdir().unwrap();
-    let path = journal_in(&folder);
-    benchmark.go_on(&path, Stop::After(5)).0.unwrap();
+    let (journal, path) = journal_in(&folder);
+    benchmark.go_on(&journal, Stop::After(5)).0.unwrap();
     let refused = |benchmark: &Planted, method, settings: &Settings| {
-        let (mut journal, _) = Journal::open(&path).unwrap();
-        let search = benchmark.search(method, settings, Some(&mut journal), 1, Stop::Never);
+        let (mut opened, _) = Journal::open(&journal).unwrap();
+        let search = benchmark.search(method, settings, Some(&mut opened), 1, Stop::Never);
         match search.unwrap_err() {
             Error::Journal(error) => error,
             other => panic!("{other}"),
         }
     };
-    let other = JournalError::OtherInputs { path: path.clone() };
+    let other = JournalError::OtherInputs {
+        path: path.clone(),
+        work: "search",
+        inputs: "another ground truth, other traces or other settings",
+    };
     let reseeded = Settings {
         seed: 1,
         ..settings()
@@ -300,10 +324,10 @@ fn a_search_with_other_inputs_refuses_the_journal() {
     assert_eq!(refused(&benchmark, Method::Genetic, &reseeded), other);
     // The same inputs, but formulas in another order: another program.
     let error = refused(&benchmark, Method::Random, &settings());
-    let record = 1;
-    let formulas = JournalError::OtherFormulas {
+    let formulas = JournalError::OtherPiece {
         path: path.clone(),
-        record,
+        record: 1,
+        work: "search",
     };
     assert_eq!(error, formulas);
     benchmark.truth[0] += 0.5;
@@ -350,14 +374,14 @@ fn a_full_disk_stops_the_search_which_can_be_continued() {
     let whole = written(&benchmark);
     for step in 0..6 {
         let folder = tempfile::tempdir().unwrap();
-        let path = journal_in(&folder);
+        let (journal, path) = journal_in(&folder);
         let room = step * whole.len() / 6;
-        let (journal, _) = Journal::open(&path).unwrap();
-        let mut journal = journal.writing_to(Disk::with(&path, room));
+        let (opened, _) = Journal::open(&journal).unwrap();
+        let mut opened = opened.writing_to(Disk::with(&path, room));
         let search = benchmark.search(
             Method::Genetic,
             &settings(),
-            Some(&mut journal),
+            Some(&mut opened),
             1,
             Stop::Never,
         );
@@ -366,10 +390,10 @@ fn a_full_disk_stops_the_search_which_can_be_continued() {
         assert!(message.contains(path.to_str().unwrap()), "{message}");
         assert!(message.contains("cannot be written"), "{message}");
         assert!(matches!(error, Error::Journal(error) if !error.is_input()));
-        assert_eq!(fs::metadata(&path).unwrap().len() as usize, 12 + room);
-        drop(journal);
+        assert_eq!(fs::metadata(&path).unwrap().len() as usize, room);
+        drop(opened);
         // Room was made.
-        let (ended, torn) = benchmark.go_on(&path, Stop::Never);
+        let (ended, torn) = benchmark.go_on(&journal, Stop::Never);
         assert_eq!(ended.unwrap(), plain);
         assert_eq!(torn.is_some(), room > 0);
     }
@@ -379,16 +403,16 @@ fn a_full_disk_stops_the_search_which_can_be_continued() {
 fn time_that_was_spent_stays_spent() {
     let benchmark = Planted::new();
     let folder = tempfile::tempdir().unwrap();
-    let path = journal_in(&folder);
+    let (journal, _) = journal_in(&folder);
     let budget = Duration::from_millis(600);
     let settings = Settings {
         budget: Budget::Time(budget),
         ..Settings::default()
     };
     let search = |stop| {
-        let (mut journal, _) = Journal::open(&path).unwrap();
+        let (mut opened, _) = Journal::open(&journal).unwrap();
         let start = Instant::now();
-        let found = benchmark.search(Method::Genetic, &settings, Some(&mut journal), 1, stop);
+        let found = benchmark.search(Method::Genetic, &settings, Some(&mut opened), 1, stop);
         (found.unwrap(), start.elapsed())
     };
     let (whole, took) = search(Stop::Never);

@@ -2,14 +2,14 @@
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use lpzero_proxy::{Evaluator, NetworkScalar, Node, Role, RoleSet, Symbol, Trace, parse};
-use lpzero_search::budget::{Budget, Control, Progress};
+use lpzero_run::Cancel;
 use lpzero_search::pruning::{Rule, UPPER_BOUND};
 use lpzero_search::{
     Baseline, Benchmark, Error, Method, Problem, Report, Settings, Vocabulary, genetic, random,
 };
+use lpzero_search::{Budget, Control, Snapshot};
 use lpzero_stats::{Correlation, Split};
 use rayon::ThreadPool;
 
@@ -62,8 +62,8 @@ impl Planted {
         )?;
         let mut control = Control {
             pool: &pool(threads),
-            cancel: &AtomicBool::new(false),
-            progress: &mut |_: Progress<'_>| {},
+            cancel: &Cancel::new(),
+            progress: &mut |_: Snapshot<'_>| {},
             journal: None,
         };
         let evaluator = Evaluator::new(&self.traces);
@@ -339,13 +339,13 @@ fn a_cancelled_search_returns_what_it_has() {
     let evaluator = Evaluator::new(&planted.traces);
     let split = Split::draw(&(0..ARCHITECTURES).collect::<Vec<_>>(), 60, 30, 0).unwrap();
     for search in [genetic::search, random::search] {
-        let cancel = AtomicBool::new(false);
+        let cancel = Cancel::new();
         let mut calls = 0;
-        let mut progress = |progress: Progress<'_>| {
+        let mut progress = |progress: Snapshot<'_>| {
             calls += 1;
             assert!((0.0..=1.0).contains(&progress.spent));
             if progress.evaluated > 100 {
-                cancel.store(true, Ordering::Relaxed);
+                cancel.cancel();
             }
         };
         let mut control = Control {
@@ -389,8 +389,8 @@ fn of_two_ground_truths_the_weaker_counts() {
         };
         let mut control = Control {
             pool: &pool(threads),
-            cancel: &AtomicBool::new(false),
-            progress: &mut |_: Progress<'_>| {},
+            cancel: &Cancel::new(),
+            progress: &mut |_: Snapshot<'_>| {},
             journal: None,
         };
         let settings = Settings {

@@ -1,10 +1,11 @@
 //! Percentile bootstrap intervals (Efron 1979) for rank correlations.
 
+use lpzero_run::seed;
 use rand::Rng;
 
+use crate::Error;
 use crate::column::compare;
 use crate::correlation::{Correlation, Workspace};
-use crate::{Error, seed};
 
 /// How to resample. Two calls with the same seed and the same number of
 /// architectures draw the same resamples, so their results are paired.

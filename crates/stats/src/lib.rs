@@ -30,7 +30,6 @@ pub mod rank_vector;
 mod ranks;
 pub mod regression;
 pub mod ridge;
-mod seed;
 mod split;
 pub mod vector;
 

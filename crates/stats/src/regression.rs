@@ -6,12 +6,12 @@
 //! with redundant columns need no care, and degrees of freedom are right.
 //! Libraries factor whole matrices; none grows a basis and drops columns in order.
 
+use lpzero_run::seed;
 use rand::seq::SliceRandom;
 use statrs::distribution::{ContinuousCDF, FisherSnedecor};
 use statrs::function::beta::beta_reg;
 use statrs::function::gamma::ln_gamma;
 
-use crate::seed;
 use crate::vector::{dot, norm};
 
 /// Share of a column's length that must be left beyond the others to count as new.

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use lpzero_run::seed;
 use rand::seq::SliceRandom;
 
-use crate::{Error, seed};
+use crate::Error;
 
 /// The fewest architectures that a part of a split may have: a correlation
 /// needs two.

@@ -3,14 +3,14 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use lpzero_proxy::{Kind, Node, Symbol, Type, check, known, simplify, type_of};
+use lpzero_proxy::{Class, Kind, Node, Symbol, Type, check, known, simplify, type_of};
+use lpzero_run::{ContentHash, Hasher};
 
 use super::aggregate::Aggregate;
-use super::products::Sample;
+use super::sample::Sample;
 use crate::generate::Generator;
 use crate::language;
 use crate::paper::{fits, reduced};
-use crate::record::{Key, truncated};
 
 /// One operand of a binary operation, up to its sign, which no ranking of the
 /// whole space depends on: with x and y, the space holds x + y, x - y and their
@@ -150,13 +150,26 @@ impl Branches {
         numbers.max(products.max().unwrap_or(0))
     }
 
+    /// All pairs of symbols whose tensors have matrix products.
+    pub(super) fn multiplied(&self) -> Vec<[Symbol; 2]> {
+        let mut symbols: Vec<Symbol> = self.tensors.iter().map(|t| t.symbol).collect();
+        symbols.dedup();
+        let pairs = symbols.iter().enumerate().flat_map(|(place, &left)| {
+            let rest = symbols[place..].iter();
+            rest.map(move |&right| [left, right])
+        });
+        pairs
+            .filter(|[left, right]| Class::of(*left) == Class::of(*right))
+            .collect()
+    }
+
     /// Identifies all branches and their order.
-    pub(super) fn key(&self) -> Key {
-        let mut hasher = blake3::Hasher::new();
+    pub(super) fn key(&self) -> ContentHash {
+        let mut hasher = Hasher::new();
         for branch in self.numbers.iter().chain(&self.tensors) {
             hasher.update(format!("{:?} {}\n", branch.symbol, branch.node).as_bytes());
         }
-        truncated(&hasher)
+        hasher.finish()
     }
 }
 

@@ -4,12 +4,12 @@
 //! one addition per architecture; a product costs one multiplication per site.
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::prelude::*;
 
 use super::branches::Branches;
 use super::ranking::{Buffers, Ranker};
+use super::sample::Sample;
 use super::tally::{Member, Operation, Tally};
 use super::values::Block;
 
@@ -19,24 +19,23 @@ const TILE: usize = 16;
 /// Pieces of work between two looks at the clock.
 const BATCH: usize = 256;
 
-/// Measures every formula over one block, and returns which share of the pairs
-/// is done: all of them, unless it was cancelled. `report` is told the same.
+/// Measures every formula over one block; also which share of the pairs is done: all of
+/// them, unless it was cancelled. `report` is told the same.
 pub(super) fn measure(
     block: &Block,
     branches: &Branches,
     ranker: &Ranker<'_>,
-    tally: &mut Tally,
-    pool: &rayon::ThreadPool,
-    cancel: &AtomicBool,
+    sample: Sample<'_>,
     report: &mut dyn FnMut(&Tally, f64),
-) -> f64 {
+) -> (Tally, f64) {
+    let mut tally = Tally::default();
     let tiles = tiles(block);
     let mut done = 0;
     for batch in tiles.chunks(BATCH) {
-        if cancel.load(Ordering::Relaxed) {
-            return done as f64 / tiles.len() as f64;
+        if sample.cancel.is_cancelled() {
+            return (tally, done as f64 / tiles.len() as f64);
         }
-        let parts: Vec<Tally> = pool.install(|| {
+        let parts: Vec<Tally> = sample.pool.install(|| {
             let tile = |buffers: &mut Tile, (rows, columns): &(Range<usize>, Range<usize>)| {
                 let part = (rows.clone(), columns.clone());
                 buffers.measure(block, branches, ranker, part)
@@ -47,9 +46,9 @@ pub(super) fn measure(
             tally.add(part);
         }
         done += batch.len();
-        report(tally, done as f64 / tiles.len() as f64);
+        report(&tally, done as f64 / tiles.len() as f64);
     }
-    1.0
+    (tally, 1.0)
 }
 
 /// Ranges of left and right places; of one symbol, half of them.

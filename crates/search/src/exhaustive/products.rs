@@ -10,16 +10,16 @@
 //! the sum of what the parts say.
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use lpzero_nn::add_inner_products;
-use lpzero_proxy::{Class, Node, RoleSet, SiteColumns, Symbol};
+use lpzero_proxy::{Node, RoleSet, SiteColumns, Symbol};
 use rayon::prelude::*;
 
-use super::Piece;
 use super::aggregate::{Aggregate, Numbered, is_at};
 use super::branches::Branches;
+use super::piece::Piece;
 use super::ranking::{Buffers, Ranker};
+use super::sample::Sample;
 use super::tally::{Member, Operation, Tally};
 use crate::score::Score;
 
@@ -36,15 +36,6 @@ const SUMMING: f64 = 0.5;
 /// add nothing that f32 could hold, and products of them are subnormal numbers,
 /// with which many processors are slow.
 const NEGLIGIBLE: f64 = 1.0 / (1u64 << 60) as f64;
-
-/// The scorer and the architectures that it is asked about.
-#[derive(Clone, Copy)]
-pub(super) struct Sample<'a> {
-    pub(super) scorer: &'a dyn Score,
-    pub(super) architectures: &'a [usize],
-    pub(super) pool: &'a rayon::ThreadPool,
-    pub(super) cancel: &'a AtomicBool,
-}
 
 /// Two symbols of one class, and what is known about their matrix products.
 struct Block {
@@ -65,19 +56,6 @@ struct Total {
     sums: Vec<f64>,
 }
 
-/// All pairs of symbols whose tensors have matrix products.
-pub(super) fn pairs(branches: &Branches) -> Vec<[Symbol; 2]> {
-    let mut symbols: Vec<Symbol> = branches.tensors.iter().map(|t| t.symbol).collect();
-    symbols.dedup();
-    let pairs = symbols.iter().enumerate().flat_map(|(place, &left)| {
-        let rest = symbols[place..].iter();
-        rest.map(move |&right| [left, right])
-    });
-    pairs
-        .filter(|[left, right]| Class::of(*left) == Class::of(*right))
-        .collect()
-}
-
 /// Measures the matrix products of two symbols; `None` where it was cancelled.
 /// `report` is told which share of the work is done.
 pub(super) fn measure(
@@ -90,7 +68,7 @@ pub(super) fn measure(
     let mut block = Block::new(piece, branches);
     let all = sample.architectures.len() as f64;
     for (done, &architecture) in sample.architectures.iter().enumerate() {
-        if sample.cancel.load(Ordering::Relaxed) {
+        if sample.cancel.is_cancelled() {
             return None;
         }
         sample
@@ -101,7 +79,7 @@ pub(super) fn measure(
     let mut tally = Tally::default();
     let rows = block.sides[0].len();
     for first in (0..rows).step_by(ROWS) {
-        if sample.cancel.load(Ordering::Relaxed) {
+        if sample.cancel.is_cancelled() {
             return None;
         }
         let band = first..(first + ROWS).min(rows);

@@ -1,10 +1,10 @@
 //! The arithmetic of a block against the evaluator, formula by formula.
 #![allow(clippy::unwrap_used)]
 
-use std::sync::atomic::AtomicBool;
-
 use lpzero_proxy::{Evaluator, Role, Symbol, known};
+use lpzero_run::Cancel;
 
+use super::aggregate::Numbered;
 use super::*;
 use crate::Vocabulary;
 use crate::paper::{Branch, Tree};
@@ -58,7 +58,7 @@ fn every_pair_of_branches_scores_as_the_evaluator_says() {
     let evaluator = Evaluator::new(&traces);
     let generator = Generator::new(&vocabulary, Grammar::Paper { unary: 1 }).unwrap();
     let branches = Branches::enumerate(&generator, 1);
-    let cancel = AtomicBool::new(false);
+    let cancel = Cancel::new();
     let values = Values::of(&branches.numbers, &evaluator, &ARCHITECTURES, &cancel);
     let mut formulas = 0;
     for symbols in [

@@ -1,9 +1,9 @@
 //! The numbers of every branch at every site, evaluated once.
 
 use std::collections::{BTreeMap, HashSet};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use lpzero_proxy::Symbol;
+use lpzero_run::{Cancel, ContentHash, Hasher};
 use lpzero_trace::Role;
 use rayon::prelude::*;
 
@@ -69,12 +69,12 @@ impl Values {
         branches: &[Branch],
         scorer: &dyn Score,
         architectures: &[usize],
-        cancel: &AtomicBool,
+        cancel: &Cancel,
     ) -> Self {
         let evaluated: Vec<Option<AtSites>> = branches
             .par_iter()
             .map(|branch| {
-                let cancelled = cancel.load(Ordering::Relaxed);
+                let cancelled = cancel.is_cancelled();
                 (!cancelled).then(|| scorer.site_values(&branch.node, architectures))?
             })
             .collect();
@@ -152,7 +152,7 @@ impl Values {
             places.extend(kept.map(|(place, _)| offset + place));
             offset += own.len();
         }
-        let mut known: HashSet<[u8; 32]> = HashSet::new();
+        let mut known: HashSet<ContentHash> = HashSet::new();
         let mut rows: Vec<(usize, Vec<f64>)> = Vec::new();
         for (index, branch) in all.iter().enumerate() {
             let Some(numbers) = self.numbers[index].as_ref() else {
@@ -170,7 +170,7 @@ impl Values {
                 continue;
             }
             let identity = if constant {
-                [0; 32]
+                ContentHash::from_bytes([0; 32])
             } else {
                 identity(&numbers)
             };
@@ -183,17 +183,17 @@ impl Values {
 }
 
 /// Identifies numbers up to a common sign.
-fn identity(numbers: &[f64]) -> [u8; 32] {
+fn identity(numbers: &[f64]) -> ContentHash {
     let turned = numbers
         .iter()
         .find(|x| **x != 0.0)
         .is_some_and(|x| *x < 0.0);
-    let mut hasher = blake3::Hasher::new();
+    let mut hasher = Hasher::new();
     for number in numbers {
         let number = if turned { -number } else { *number };
         hasher.update(&(number + 0.0).to_le_bytes());
     }
-    *hasher.finalize().as_bytes()
+    hasher.finish()
 }
 
 impl Side {

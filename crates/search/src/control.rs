@@ -1,0 +1,44 @@
+//! What a search asks of its caller, and what it tells while it runs.
+
+use lpzero_proxy::Node;
+use lpzero_run::Cancel;
+
+use crate::Journal;
+use crate::archive::Archive;
+
+/// How far a search is.
+#[derive(Clone, Copy, Debug)]
+pub struct Snapshot<'a> {
+    /// What is being evaluated, where a search does one kind of formula after
+    /// the other; empty where it does not.
+    pub part: &'a str,
+    /// Formulas evaluated on the whole search split so far.
+    pub evaluated: u64,
+    /// Share of the budget that is spent, 0 to 1.
+    pub spent: f64,
+    /// The best correlation on the search split so far; 0 before there is one.
+    pub best: f64,
+    /// The formula that has it.
+    pub formula: Option<&'a Node>,
+    /// What it keeps so far.
+    pub archive: &'a Archive,
+}
+
+/// What a search asks of its caller: threads, a way to stop it, an ear.
+pub struct Control<'a> {
+    /// Evaluations run here; the result does not depend on how many threads it has.
+    pub pool: &'a rayon::ThreadPool,
+    /// Set from elsewhere to stop; the search returns what it has.
+    pub cancel: &'a Cancel,
+    /// Called after every iteration.
+    pub progress: &'a mut dyn FnMut(Snapshot<'_>),
+    /// Where outcomes are recorded and taken from, if the search is to survive
+    /// its process.
+    pub journal: Option<&'a mut Journal>,
+}
+
+impl Control<'_> {
+    pub(crate) fn cancelled(&self) -> bool {
+        self.cancel.is_cancelled()
+    }
+}
