@@ -11,7 +11,7 @@ pub enum Error {
     Space(#[from] lpzero_arch::Error),
     /// The journal cannot be used.
     #[error(transparent)]
-    Journal(#[from] lpzero_train::Error),
+    Journal(#[from] lpzero_run::JournalError),
     /// The engine refuses an architecture.
     #[error(transparent)]
     Engine(#[from] lpzero_nn::Error),

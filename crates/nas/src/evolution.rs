@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use lpzero_search::seed::{self, Stream};
+use lpzero_run::seed::{self, Stream};
 use rand::seq::index;
 
 use crate::genotype::mutate;
@@ -17,8 +17,8 @@ const SAMPLE: usize = 4;
 /// Maximises the score under the constraints; the cost plays no part. Children come
 /// in small batches, as with the workers of the paper, whatever the number of threads.
 pub(crate) fn search<S: Scorer>(run: &mut Run<'_, '_, S>) -> Result<(), S::Error> {
-    let mut random = seed::stream(run.settings.seed, "regularised evolution");
-    let size = run.settings.population;
+    let mut random = seed::stream(run.strategy.seed, "regularised evolution");
+    let size = run.strategy.population;
     let mut population: VecDeque<Candidate> = VecDeque::with_capacity(size + CHUNK);
     while population.len() < size && !run.finished() {
         let wanted = (size - population.len()).min(run.left()).min(CHUNK);

@@ -173,7 +173,7 @@ impl Eq for Beginning {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use lpzero_search::seed::stream;
+    use lpzero_run::seed::stream;
     use rand::Rng;
 
     /// Whole numbers, so that sums are exact in any order.

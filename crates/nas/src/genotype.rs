@@ -1,7 +1,7 @@
 //! Drawing and varying genotypes.
 
 use lpzero_arch::{Genotype, Space};
-use lpzero_search::seed::Stream;
+use lpzero_run::seed::Stream;
 use rand::Rng;
 use rand::seq::IndexedRandom;
 

@@ -8,7 +8,7 @@
 //! is the caller's matter. [`recount`] counts a network once more, from its tensors and
 //! from the shapes that the engine shows in a pass, to check what was promised.
 //!
-//! The result is a function of problem, settings and scores, on any number of
+//! The result is a function of problem, strategy and scores, on any number of
 //! threads. With a journal, a search that was stopped goes on where it was.
 //!
 //! [`Space`]: lpzero_arch::Space
@@ -27,6 +27,8 @@ mod problem;
 mod random;
 mod recount;
 mod run;
+mod search;
+mod strategy;
 mod table;
 
 pub use cost::{Bound, Cost, Costs};
@@ -34,11 +36,12 @@ pub use error::Error;
 pub use exact::{BlockChoices, Solution};
 pub use front::front;
 pub use hypervolume::hypervolume;
+pub use lpzero_run::Budget;
 pub use nsga2::{Point, crowding_distances, non_dominated_fronts};
 pub use picture::picture;
 pub use problem::{Candidate, Problem, Scorer};
 pub use recount::{Recount, recount};
-pub use run::{
-    Budget, Found, JOURNAL_KIND, Method, Progress, Record, Settings, architecture_id, search,
-};
+pub use run::architecture_id;
+pub use search::search;
+pub use strategy::{History, JOURNAL_KIND, Method, Record, Snapshot, Strategy};
 pub use table::Table;

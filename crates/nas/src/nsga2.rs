@@ -7,7 +7,7 @@
 
 use std::cmp::Ordering;
 
-use lpzero_search::seed::{self, Stream};
+use lpzero_run::seed::{self, Stream};
 use rand::Rng;
 
 use crate::genotype::{cross, mutate};
@@ -19,8 +19,8 @@ const CROSSOVER: f64 = 0.9;
 
 /// Maximises the score and minimises the cost together.
 pub(crate) fn search<S: Scorer>(run: &mut Run<'_, '_, S>) -> Result<(), S::Error> {
-    let mut random = seed::stream(run.settings.seed, "nsga2");
-    let size = run.settings.population;
+    let mut random = seed::stream(run.strategy.seed, "nsga2");
+    let size = run.strategy.population;
     let batch = run.fresh(run.left().min(size), &mut random)?;
     let mut population = ranked(run.evaluate(batch)?, run, size);
     while !run.finished() {

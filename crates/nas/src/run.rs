@@ -1,106 +1,18 @@
 //! A search under way: what is proposed, what is scored, and when it ends.
 
-use std::collections::{HashMap, HashSet};
-use std::time::{Duration, Instant};
+use std::collections::HashSet;
+use std::time::Duration;
 
 use lpzero_arch::{Architecture, Genotype, Space};
-use lpzero_search::seed::Stream;
-use lpzero_train::{Journal, JournalKind};
-use serde::{Deserialize, Serialize};
+use lpzero_run::seed::Stream;
+use lpzero_run::{Budget, Clock, ContentHash, Pieces};
 
 use crate::genotype::{draw, mutate};
-use crate::{Candidate, Costs, Error, Problem, Scorer, evolution, front, nsga2, random};
-
-/// How architectures are found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Method {
-    /// NSGA-II: maximises the score and minimises the cost together.
-    Nsga2,
-    /// Regularised evolution: maximises the score under the constraints.
-    Evolution,
-    /// Random architectures that meet the constraints.
-    Random,
-}
-
-/// How long to search.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Budget {
-    /// So many different architectures scored, exactly.
-    Evaluations(u64),
-    /// Wall-clock time. Not reproducible: how far a search gets depends on the machine.
-    Time(Duration),
-}
-
-/// How to search.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Settings {
-    /// How architectures are found.
-    pub method: Method,
-    /// Members of the population; random search has none.
-    pub population: usize,
-    /// Of everything random.
-    pub seed: u64,
-    /// When to stop.
-    pub budget: Budget,
-}
-
-/// What became of an architecture, as a journal keeps it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Record {
-    /// The candidate's.
-    pub id: String,
-    /// `None` where it was not scored, or has no finite score.
-    pub score: Option<f64>,
-    /// Seconds of a forward pass, where it was measured.
-    pub latency: Option<f64>,
-    /// Seconds that the search had taken by then.
-    pub elapsed: f64,
-}
-
-/// The journal of an architecture search, one [`Record`] each.
-pub const JOURNAL_KIND: JournalKind = JournalKind {
-    format: "lpzero-nas",
-    version: 1,
-    work: "search",
-};
-
-/// How far a search is.
-#[derive(Clone, Copy, Debug)]
-pub struct Progress<'a> {
-    /// Architectures scored.
-    pub evaluated: u64,
-    /// Share of the budget that is spent, 0 to 1.
-    pub spent: f64,
-    /// The one with the highest score.
-    pub best: Option<&'a Candidate>,
-}
-
-/// What a search leaves.
-#[derive(Clone, Debug)]
-pub struct Found {
-    /// Everything scored, in order, and what was measured and found too slow.
-    pub candidates: Vec<Candidate>,
-    /// Which of them nothing dominates, by increasing cost.
-    pub front: Vec<usize>,
-    /// Architectures scored.
-    pub evaluated: u64,
-    /// Architectures that a count showed to miss a bound, and nothing scored.
-    pub rejected: u64,
-    /// Architectures that were measured, found too slow, and not scored.
-    pub too_slow: u64,
-    /// Whether nothing new was left before the budget was spent.
-    pub exhausted: bool,
-    /// Time taken, by all processes that searched.
-    pub seconds: f64,
-}
+use crate::strategy::{History, Record, Snapshot, Strategy};
+use crate::{Candidate, Costs, Error, Problem, Scorer, front};
 
 /// Architectures that are scored together: what a killed process loses at most.
 pub(crate) const CHUNK: usize = 8;
-
-/// Members of a population.
-const POPULATIONS: std::ops::RangeInclusive<usize> = 4..=10_000;
 
 /// Plain draws before the closest of them is repaired.
 const DRAWS: u64 = 32;
@@ -126,73 +38,50 @@ pub(crate) struct Proposal {
 /// A search under way.
 pub(crate) struct Run<'a, 'c, S> {
     pub(crate) problem: Problem<'a>,
-    pub(crate) settings: Settings,
+    pub(crate) strategy: Strategy,
     scorer: &'c mut S,
-    journal: Option<&'c mut Journal<Record>>,
-    progress: &'c mut dyn FnMut(Progress<'_>),
-    /// What the journal had when the search began, by id.
-    recorded: HashMap<String, Record>,
+    journal: Option<&'c mut Pieces<Record>>,
+    progress: &'c mut dyn FnMut(Snapshot<'_>),
     met: HashSet<String>,
     candidates: Vec<Candidate>,
     best: Option<usize>,
+    /// Batches of proposals.
+    iterations: u64,
     evaluated: u64,
     rejected: u64,
     too_slow: u64,
     slow_in_a_row: u64,
     exhausted: bool,
-    /// Seconds before `start`.
-    before: f64,
-    start: Instant,
+    clock: Clock,
 }
 
-/// Searches. With a journal, what it records is not scored again, and what is
-/// scored is recorded; the caller sees to it that it is of the same problem,
-/// settings and scorer.
-///
-/// # Errors
-/// [`Error`]: settings out of range, a space without architectures, constraints that
-/// nothing meets, a journal that cannot be written; and what the scorer says.
-pub fn search<S: Scorer>(
-    problem: Problem<'_>,
-    settings: Settings,
-    scorer: &mut S,
-    journal: Option<&mut Journal<Record>>,
-    progress: &mut dyn FnMut(Progress<'_>),
-) -> Result<Found, S::Error> {
-    if !POPULATIONS.contains(&settings.population) {
-        return Err(Error::Setting {
-            name: "population",
-            value: settings.population.to_string(),
-            expected: "between 4 and 10000",
+impl<'a, 'c, S: Scorer> Run<'a, 'c, S> {
+    /// A search that has found nothing yet.
+    pub(crate) fn start(
+        problem: Problem<'a>,
+        strategy: Strategy,
+        scorer: &'c mut S,
+        journal: Option<&'c mut Pieces<Record>>,
+        progress: &'c mut dyn FnMut(Snapshot<'_>),
+    ) -> Self {
+        Self {
+            problem,
+            strategy,
+            scorer,
+            journal,
+            progress,
+            met: HashSet::new(),
+            candidates: Vec::new(),
+            best: None,
+            iterations: 0,
+            evaluated: 0,
+            rejected: 0,
+            too_slow: 0,
+            slow_in_a_row: 0,
+            exhausted: false,
+            clock: Clock::start(),
         }
-        .into());
     }
-    let records = journal.iter().flat_map(|journal| journal.records());
-    let recorded = records.map(|record| (record.id.clone(), record.clone()));
-    let mut run = Run {
-        problem,
-        settings,
-        scorer,
-        recorded: recorded.collect(),
-        journal,
-        progress,
-        met: HashSet::new(),
-        candidates: Vec::new(),
-        best: None,
-        evaluated: 0,
-        rejected: 0,
-        too_slow: 0,
-        slow_in_a_row: 0,
-        exhausted: false,
-        before: 0.0,
-        start: Instant::now(),
-    };
-    match settings.method {
-        Method::Nsga2 => nsga2::search(&mut run)?,
-        Method::Evolution => evolution::search(&mut run)?,
-        Method::Random => random::search(&mut run)?,
-    }
-    run.found().map_err(S::Error::from)
 }
 
 impl<S: Scorer> Run<'_, '_, S> {
@@ -203,23 +92,18 @@ impl<S: Scorer> Run<'_, '_, S> {
 
     /// Evaluations that are left.
     pub(crate) fn left(&self) -> usize {
-        match self.settings.budget {
+        match self.strategy.budget {
             Budget::Evaluations(all) => {
                 usize::try_from(all.saturating_sub(self.evaluated)).unwrap_or(usize::MAX)
             }
-            Budget::Time(_) => usize::MAX,
+            Budget::Iterations(_) | Budget::Time(_) => usize::MAX,
         }
     }
 
-    fn elapsed(&self) -> f64 {
-        self.before + self.start.elapsed().as_secs_f64()
-    }
-
+    /// Share of the budget that is spent.
     fn spent(&self) -> f64 {
-        match self.settings.budget {
-            Budget::Evaluations(all) => self.evaluated as f64 / all.max(1) as f64,
-            Budget::Time(all) => self.elapsed() / all.as_secs_f64().max(f64::MIN_POSITIVE),
-        }
+        let budget = self.strategy.budget;
+        budget.spent(self.iterations, self.evaluated, self.clock.elapsed())
     }
 
     /// What a genotype makes, and how far that is from what is asked for.
@@ -373,6 +257,7 @@ impl<S: Scorer> Run<'_, '_, S> {
         &mut self,
         batch: Vec<(String, Proposal)>,
     ) -> Result<Vec<Candidate>, S::Error> {
+        self.iterations += 1;
         let mut evaluated = Vec::with_capacity(batch.len());
         let mut left = batch.into_iter().peekable();
         while left.peek().is_some() {
@@ -381,9 +266,9 @@ impl<S: Scorer> Run<'_, '_, S> {
             self.evaluate_chunk(chunk)?;
             evaluated.extend_from_slice(&self.candidates[first..]);
             let spent = self.spent();
-            (self.progress)(Progress {
+            (self.progress)(Snapshot {
                 evaluated: self.evaluated,
-                spent: spent.min(1.0),
+                spent,
                 best: self.best.map(|best| &self.candidates[best]),
             });
             if spent >= 1.0 {
@@ -409,12 +294,13 @@ impl<S: Scorer> Run<'_, '_, S> {
                 score: f64::NAN,
             };
             let position = candidates.len();
-            if let Some(record) = self.recorded.get(&candidate.id) {
+            let journal = self.journal.as_ref();
+            if let Some(record) = journal.and_then(|journal| journal.get(&candidate.id)) {
                 candidate.costs.latency = record.latency;
                 candidate.score = record.score.unwrap_or(f64::NAN);
                 // The clock of a search that goes on stands where it stood.
-                self.before = self.before.max(record.elapsed);
-                self.start = Instant::now();
+                let elapsed = Duration::try_from_secs_f64(record.elapsed).unwrap_or_default();
+                self.clock.replayed(elapsed, false);
             } else {
                 if measured {
                     let Candidate {
@@ -439,7 +325,7 @@ impl<S: Scorer> Run<'_, '_, S> {
                 candidates[i].score = score;
             }
         }
-        let elapsed = self.elapsed();
+        let elapsed = self.clock.elapsed().as_secs_f64();
         if let Some(journal) = &mut self.journal {
             for candidate in new.iter().map(|&i| &candidates[i]) {
                 let record = Record {
@@ -468,7 +354,7 @@ impl<S: Scorer> Run<'_, '_, S> {
         Ok(())
     }
 
-    fn found(self) -> Result<Found, Error> {
+    pub(crate) fn found(self) -> Result<History, Error> {
         if self.evaluated == 0 {
             let fastest = self.candidates.iter().map(|candidate| candidate.costs);
             let least = |costs: &Costs| self.problem.violation(costs);
@@ -484,13 +370,13 @@ impl<S: Scorer> Run<'_, '_, S> {
             (score, candidate.costs.get(cost).unwrap_or(f64::NAN))
         };
         let pairs: Vec<(f64, f64)> = self.candidates.iter().map(pair).collect();
-        Ok(Found {
+        Ok(History {
             front: front(&pairs),
             evaluated: self.evaluated,
             rejected: self.rejected,
             too_slow: self.too_slow,
             exhausted: self.exhausted,
-            seconds: self.elapsed(),
+            seconds: self.clock.elapsed().as_secs_f64(),
             candidates: self.candidates,
         })
     }
@@ -507,7 +393,5 @@ fn nearer(known: Option<Proposal>, new: Proposal) -> Proposal {
 
 /// The first 12 digits of a hash of the architecture: equal networks have one id.
 pub fn architecture_id(architecture: &Architecture) -> String {
-    // Plain data: this cannot fail.
-    let text = serde_json::to_string(architecture).unwrap_or_default();
-    blake3::hash(text.as_bytes()).to_hex()[..12].to_owned()
+    ContentHash::of(architecture).digits(12)
 }

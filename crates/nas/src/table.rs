@@ -28,6 +28,9 @@ pub struct Table {
     variables: Vec<Vec<f64>>,
 }
 
+/// Its columns.
+const HEADER: [&str; 3] = ["variable", "value", "cost"];
+
 /// Largest table, in bytes.
 const MOST_BYTES: u64 = 1 << 26;
 
@@ -53,26 +56,7 @@ impl Table {
     }
 
     fn parse(text: &str, space: &Space) -> Result<Self, String> {
-        const HEADER: [&str; 3] = ["variable", "value", "cost"];
-        let names = || {
-            let names = space.variables.iter().map(|variable| &variable.name[..]);
-            names.chain(["blocks"]).collect::<Vec<_>>().join(", ")
-        };
-        // The number of blocks comes last.
-        let mut labels: Vec<Vec<String>> = space
-            .variables
-            .iter()
-            .map(|variable| {
-                let choices = 0..variable.choices.len();
-                choices.map(|choice| variable.label(choice)).collect()
-            })
-            .collect();
-        labels.push(space.blocks.iter().map(ToString::to_string).collect());
-        let mut costs: Vec<Vec<Option<f64>>> = labels
-            .iter()
-            .map(|labels| vec![None; labels.len()])
-            .collect();
-
+        let mut given = Given::none(space);
         let mut reader = csv::ReaderBuilder::new()
             .trim(csv::Trim::All)
             .from_reader(text.as_bytes());
@@ -83,64 +67,10 @@ impl Table {
         for row in reader.records() {
             let row = row.map_err(|error| error.to_string())?;
             let line = row.position().map_or(0, csv::Position::line);
-            let [name, value, cost] = [&row[0], &row[1], &row[2]];
-            let index = match name {
-                "blocks" => Some(labels.len() - 1),
-                _ => space.variables.iter().position(|known| known.name == name),
-            };
-            let index = index.ok_or_else(|| {
-                format!(
-                    "line {line}: variable {name:?}: expected one of {}",
-                    names()
-                )
-            })?;
-            let choice = labels[index].iter().position(|label| label == value);
-            let choice = choice.ok_or_else(|| {
-                let first: Vec<_> = labels[index].iter().take(8).map(|l| &l[..]).collect();
-                let more = if labels[index].len() > 8 { ", ..." } else { "" };
-                format!(
-                    "line {line}: value {value:?}: expected a choice of {name}: {}{more}",
-                    first.join(", ")
-                )
-            })?;
-            let number: Option<f64> = cost.parse().ok().filter(|cost: &f64| cost.is_finite());
-            let number = number
-                .ok_or_else(|| format!("line {line}: cost {cost:?}: expected a finite number"))?;
-            if costs[index][choice].replace(number).is_some() {
-                return Err(format!("line {line}: {name} {value}: given twice"));
-            }
+            let taken = given.take([&row[0], &row[1], &row[2]]);
+            taken.map_err(|what| format!("line {line}: {what}"))?;
         }
-        let complete = |(index, costs): (usize, Vec<Option<f64>>)| -> Result<Vec<f64>, String> {
-            let given = costs.iter().flatten().count();
-            if given == 0 {
-                return Ok(vec![0.0; costs.len()]);
-            }
-            let missing = costs.iter().position(Option::is_none);
-            match missing {
-                None => Ok(costs.into_iter().flatten().collect()),
-                Some(choice) => {
-                    let name = space.variables.get(index).map_or("blocks", |v| &v.name);
-                    let label = &labels[index][choice];
-                    Err(format!(
-                        "{name}: no row for the choice {label}, expected one for each"
-                    ))
-                }
-            }
-        };
-        let mut variables: Vec<Vec<f64>> = costs
-            .into_iter()
-            .enumerate()
-            .map(complete)
-            .collect::<Result<_, _>>()?;
-        let blocks = variables.pop().unwrap_or_default();
-        if blocks
-            .iter()
-            .chain(variables.iter().flatten())
-            .all(|&cost| cost == 0.0)
-        {
-            return Err("no cost but 0: expected rows variable,value,cost".to_owned());
-        }
-        Ok(Table { blocks, variables })
+        given.complete()
     }
 
     /// The cost of an architecture.
@@ -165,6 +95,87 @@ impl Table {
             };
         }
         cost
+    }
+}
+
+/// The rows of a table so far.
+struct Given<'a> {
+    space: &'a Space,
+    /// Choices by variable, as tables name them; the number of blocks comes last.
+    labels: Vec<Vec<String>>,
+    /// Their costs.
+    costs: Vec<Vec<Option<f64>>>,
+}
+
+impl<'a> Given<'a> {
+    fn none(space: &'a Space) -> Self {
+        let labels = space.variables.iter().map(|variable| {
+            let choices = 0..variable.choices.len();
+            choices.map(|choice| variable.label(choice)).collect()
+        });
+        let blocks = space.blocks.iter().map(ToString::to_string).collect();
+        let labels: Vec<Vec<String>> = labels.chain([blocks]).collect();
+        let costs = labels.iter().map(|labels| vec![None; labels.len()]);
+        Self {
+            space,
+            costs: costs.collect(),
+            labels,
+        }
+    }
+
+    /// Takes one row.
+    fn take(&mut self, [name, value, cost]: [&str; 3]) -> Result<(), String> {
+        let variables = &self.space.variables;
+        let index = match name {
+            "blocks" => Some(self.labels.len() - 1),
+            _ => variables.iter().position(|known| known.name == name),
+        };
+        let index = index.ok_or_else(|| {
+            let names = variables.iter().map(|variable| &variable.name[..]);
+            let names = names.chain(["blocks"]).collect::<Vec<_>>().join(", ");
+            format!("variable {name:?}: expected one of {names}")
+        })?;
+        let labels = &self.labels[index];
+        let choice = labels.iter().position(|label| label == value);
+        let choice = choice.ok_or_else(|| {
+            let first: Vec<_> = labels.iter().take(8).map(|l| &l[..]).collect();
+            let more = if labels.len() > 8 { ", ..." } else { "" };
+            format!(
+                "value {value:?}: expected a choice of {name}: {}{more}",
+                first.join(", ")
+            )
+        })?;
+        let number: Option<f64> = cost.parse().ok().filter(|cost: &f64| cost.is_finite());
+        let number = number.ok_or_else(|| format!("cost {cost:?}: expected a finite number"))?;
+        match self.costs[index][choice].replace(number) {
+            Some(_) => Err(format!("{name} {value}: given twice")),
+            None => Ok(()),
+        }
+    }
+
+    /// The table, if every variable has costs for all of its choices or for none.
+    fn complete(self) -> Result<Table, String> {
+        let mut variables = Vec::with_capacity(self.costs.len());
+        for (index, costs) in self.costs.iter().enumerate() {
+            let missing = costs.iter().position(Option::is_none);
+            match missing {
+                Some(choice) if costs.iter().any(Option::is_some) => {
+                    let variable = self.space.variables.get(index);
+                    let name = variable.map_or("blocks", |variable| &variable.name);
+                    let label = &self.labels[index][choice];
+                    return Err(format!(
+                        "{name}: no row for the choice {label}, expected one for each"
+                    ));
+                }
+                _ => variables.push(costs.iter().map(|cost| cost.unwrap_or(0.0)).collect()),
+            }
+        }
+        let blocks: Vec<f64> = variables.pop().unwrap_or_default();
+        let mut all = blocks.iter().chain(variables.iter().flatten());
+        if all.all(|&cost| cost == 0.0) {
+            return Err("no cost but 0: expected rows variable,value,cost".to_owned());
+        }
+        Ok(Table { blocks, variables })
     }
 }
 

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use lpzero_arch::{Architecture, Genotype, Space};
 use lpzero_nas::{
-    Bound, Budget, Cost, Error, Found, JOURNAL_KIND, Method, Problem, Record, Scorer, Settings,
+    Bound, Budget, Cost, Error, History, JOURNAL_KIND, Method, Problem, Record, Scorer, Strategy,
     front, hypervolume, search,
 };
-use lpzero_train::Journal;
+use lpzero_run::{ContentHash, MAIN, Pieces};
 use rand::Rng;
 
 const METHODS: [Method; 3] = [Method::Nsga2, Method::Evolution, Method::Random];
@@ -82,8 +82,8 @@ fn problem<'a>(space: &'a Space, bounds: &'a [Bound]) -> Problem<'a> {
     }
 }
 
-fn settings(method: Method, evaluations: u64) -> Settings {
-    Settings {
+fn strategy(method: Method, evaluations: u64) -> Strategy {
+    Strategy {
         method,
         population: 16,
         seed: 3,
@@ -99,13 +99,13 @@ fn most(cost: Cost, most: f64) -> Bound {
     }
 }
 
-fn pairs(found: &Found) -> Vec<(f64, f64)> {
+fn pairs(found: &History) -> Vec<(f64, f64)> {
     let candidates = found.candidates.iter();
     candidates.map(|c| (c.score, c.costs.params)).collect()
 }
 
 /// Everything that a search ends with but its time.
-fn outcome(found: &Found) -> (Vec<(String, u64)>, Vec<usize>) {
+fn outcome(found: &History) -> (Vec<(String, u64)>, Vec<usize>) {
     let candidates = found.candidates.iter();
     let scored = candidates.map(|c| (c.id.clone(), c.score.to_bits()));
     (scored.collect(), found.front.clone())
@@ -125,10 +125,10 @@ fn every_method_scores_as_many_different_networks_as_it_may_and_keeps_the_bounds
     ];
     for method in METHODS {
         let mut scorer = depth();
-        let settings = settings(method, 60);
+        let strategy = strategy(method, 60);
         let found = search(
             problem(&space, &bounds),
-            settings,
+            strategy,
             &mut scorer,
             None,
             &mut |_| (),
@@ -172,13 +172,13 @@ fn nsga2_finds_a_better_front_than_random_search_and_most_of_the_true_one() {
     let best = hypervolume(&all, reference);
     let share = |method: Method| {
         let of = |seed: u64| {
-            let settings = Settings {
+            let strategy = Strategy {
                 seed,
-                ..settings(method, 120)
+                ..strategy(method, 120)
             };
             let found = search(
                 problem(&space, &[]),
-                settings,
+                strategy,
                 &mut depth(),
                 None,
                 &mut |_| (),
@@ -216,10 +216,10 @@ fn a_search_is_the_same_under_an_increasing_function_of_the_score() {
     }
     let space = tiny();
     for method in METHODS {
-        let settings = settings(method, 100);
+        let strategy = strategy(method, 100);
         let flat = search(
             problem(&space, &[]),
-            settings,
+            strategy,
             &mut depth(),
             None,
             &mut |_| (),
@@ -227,13 +227,14 @@ fn a_search_is_the_same_under_an_increasing_function_of_the_score() {
         let mut steep = Steep(depth());
         let steep = search(
             problem(&space, &[]),
-            settings,
+            strategy,
             &mut steep,
             None,
             &mut |_| (),
         );
-        let ids =
-            |found: Found| -> Vec<String> { found.candidates.into_iter().map(|c| c.id).collect() };
+        let ids = |found: History| -> Vec<String> {
+            found.candidates.into_iter().map(|c| c.id).collect()
+        };
         assert_eq!(ids(flat.unwrap()), ids(steep.unwrap()), "{method:?}");
     }
 }
@@ -245,7 +246,7 @@ fn evolution_finds_the_highest_score_under_a_bound() {
     let best = |method| {
         let found = search(
             problem(&space, &bounds),
-            settings(method, 150),
+            strategy(method, 150),
             &mut depth(),
             None,
             &mut |_| (),
@@ -262,11 +263,11 @@ fn a_search_that_was_stopped_anywhere_ends_as_one_that_was_not() {
     let space = tiny();
     let bounds = [most(Cost::Params, 150_000.0), most(Cost::Latency, 0.006)];
     for method in METHODS {
-        let run = |scorer: &mut Depth, journal: Option<&mut Journal<Record>>| {
-            let settings = settings(method, 50);
+        let run = |scorer: &mut Depth, journal: Option<&mut Pieces<Record>>| {
+            let strategy = strategy(method, 50);
             search(
                 problem(&space, &bounds),
-                settings,
+                strategy,
                 scorer,
                 journal,
                 &mut |_| (),
@@ -276,7 +277,10 @@ fn a_search_that_was_stopped_anywhere_ends_as_one_that_was_not() {
         for stop in [1, 9, 17, 33, 49] {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("journal");
-            let open = || Journal::open(&path, JOURNAL_KIND, "inputs").unwrap().0;
+            let open = || {
+                let inputs = ContentHash::of(&"inputs");
+                Pieces::open(&path, JOURNAL_KIND, MAIN, inputs).unwrap().0
+            };
             let mut stopped = Depth {
                 left: stop,
                 scored: 0,
@@ -302,10 +306,10 @@ fn what_is_measured_too_slow_is_not_scored() {
     let bounds = [most(Cost::Latency, 0.0025)];
     for method in METHODS {
         let mut scorer = depth();
-        let settings = settings(method, 30);
+        let strategy = strategy(method, 30);
         let found = search(
             problem(&space, &bounds),
-            settings,
+            strategy,
             &mut scorer,
             None,
             &mut |_| (),
@@ -336,10 +340,10 @@ fn what_nothing_meets_is_an_error_and_no_endless_loop() {
     ] {
         for method in METHODS {
             let bounds = [bound];
-            let settings = settings(method, 30);
+            let strategy = strategy(method, 30);
             let found = search(
                 problem(&space, &bounds),
-                settings,
+                strategy,
                 &mut depth(),
                 None,
                 &mut |_| (),
@@ -366,7 +370,7 @@ fn tight_bounds_are_met_by_repair() {
     ];
     let found = search(
         problem(&space, &bounds),
-        settings(Method::Random, 20),
+        strategy(Method::Random, 20),
         &mut depth(),
         None,
         &mut |_| (),
@@ -385,7 +389,7 @@ fn a_space_ends_before_its_budget() {
     for method in METHODS {
         let found = search(
             problem(&space, &[]),
-            settings(method, 1000),
+            strategy(method, 1000),
             &mut depth(),
             None,
             &mut |_| (),
@@ -399,7 +403,7 @@ fn a_space_ends_before_its_budget() {
     let space = Space::of(&document.root()).unwrap();
     let found = search(
         problem(&space, &[]),
-        settings(Method::Nsga2, 10),
+        strategy(Method::Nsga2, 10),
         &mut depth(),
         None,
         &mut |_| (),
@@ -416,13 +420,13 @@ fn a_space_ends_before_its_budget() {
 #[test]
 fn a_time_budget_ends() {
     let space = tiny();
-    let settings = Settings {
+    let strategy = Strategy {
         budget: Budget::Time(Duration::from_millis(20)),
-        ..settings(Method::Nsga2, 0)
+        ..strategy(Method::Nsga2, 0)
     };
     let found = search(
         problem(&space, &[]),
-        settings,
+        strategy,
         &mut depth(),
         None,
         &mut |_| (),
@@ -433,7 +437,7 @@ fn a_time_budget_ends() {
 
 #[test]
 fn hypervolume_is_the_share_of_random_points_that_are_dominated() {
-    let mut random = lpzero_search::seed::stream(1, "points");
+    let mut random = lpzero_run::seed::stream(1, "points");
     for _ in 0..5 {
         let points: Vec<(f64, f64)> = (0..30)
             .map(|_| {
@@ -484,12 +488,12 @@ fn the_front_of_nsga2_covers_more_than_that_of_random_search_at_equal_evaluation
     let space = Space::read("lts-gpt2".as_ref()).unwrap();
     let bounds = [most(Cost::Params, 60e6)];
     let covered = |method, seed| {
-        let settings = Settings {
+        let strategy = Strategy {
             seed,
-            ..settings(method, 400)
+            ..strategy(method, 400)
         };
         let problem = problem(&space, &bounds);
-        let found = search(problem, settings, &mut Blocks, None, &mut |_| ()).unwrap();
+        let found = search(problem, strategy, &mut Blocks, None, &mut |_| ()).unwrap();
         let pairs = pairs(&found);
         let front: Vec<_> = found.front.iter().map(|&i| pairs[i]).collect();
         hypervolume(&front, (11.5, 60e6))

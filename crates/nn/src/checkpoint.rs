@@ -1,10 +1,9 @@
 //! Weights from and to safetensors files.
 
 use std::collections::HashMap;
-use std::fs::{self, File};
-use std::io::Write;
 use std::path::Path;
 
+use lpzero_run::write_whole;
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 
@@ -54,12 +53,5 @@ pub fn write_safetensors<'a>(
         path: path.to_owned(),
         source,
     };
-    let part = path.with_extension("part");
-    let write = || {
-        let mut file = File::create(&part)?;
-        file.write_all(&whole)?;
-        file.sync_all()?;
-        fs::rename(&part, path)
-    };
-    write().map_err(file)
+    write_whole(path, &whole).map_err(file)
 }

@@ -2,10 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use lpzero_arch::Architecture;
@@ -13,6 +10,7 @@ use lpzero_nn::{
     Batch, Network, Objective, Seeded, Source, Visitor, Workspace, evaluation_activations,
     streamed_weights,
 };
+use lpzero_run::Cancel;
 use rayon::ThreadPool;
 
 use crate::{
@@ -50,7 +48,7 @@ pub struct Resources<'a> {
     /// Called after every architecture, from any thread, one call at a time.
     pub progress: &'a (dyn Fn(Progress) + Sync),
     /// Raise it to stop soon: passes that run are finished, no more are begun.
-    pub cancel: &'a AtomicBool,
+    pub cancel: &'a Cancel,
 }
 
 /// Weights that are there, of one architecture.
@@ -172,60 +170,28 @@ fn run<V, T: Clone + Send>(
     + Sync,
     finish: impl Fn(&ArchitectureKey, &Architecture, V, f64) -> Result<T, Error> + Sync,
 ) -> Result<Vec<T>, Error> {
-    let Resources {
-        pool,
-        cancel,
-        weights,
-        ..
-    } = resources;
-    let mut needs = Vec::with_capacity(architectures.len());
-    for (index, architecture) in architectures.iter().enumerate() {
-        let need = Need::of(architecture, spec, resources.memory);
-        if need.bytes > resources.memory {
-            return Err(Error::TooLarge {
-                index,
-                parameters: architecture.parameters().total(),
-                bytes: need.bytes,
-                limit: resources.memory,
-            });
-        }
-        needs.push(need);
-    }
-    let stored = |index: usize| weights.get(index).and_then(Option::as_ref);
+    let Resources { pool, cancel, .. } = resources;
+    let needs = needs(architectures, spec, resources.memory)?;
+    let stored = |index: usize| resources.weights.get(index).and_then(Option::as_ref);
     let distinct = Distinct::of(architectures, |index| stored(index).is_some());
     let total = distinct.first.len();
-    let mut results: Vec<Option<T>> = vec![None; total];
-
-    let look_up = |index| Job {
-        index,
-        bytes: 0,
-        work: 0.0,
-    };
-    let jobs = (0..total).map(look_up).collect();
-    let read = |(): &mut (), job: &Job| match stored(distinct.first[job.index]) {
-        Some(_) => Ok(None),
-        None => known(&distinct.keys[job.index]),
-    };
-    let outcome = schedule::run(pool, jobs, 0, cancel, || (), read);
-    for (index, result) in outcome.finished {
-        results[index] = result;
-    }
-    if let Some(error) = outcome.failure {
-        return Err(error);
-    }
+    let mut results = look_up(total, resources, |index| {
+        match stored(distinct.first[index]) {
+            Some(_) => Ok(None),
+            None => known(&distinct.keys[index]),
+        }
+    })?;
 
     let missing = (0..total).filter(|&index| results[index].is_none());
-    let jobs: Vec<Job> = missing
-        .map(|index| {
-            let first = distinct.first[index];
-            let architecture = &architectures[first];
-            Job {
-                index,
-                bytes: needs[first].bytes,
-                work: work_estimate(architecture, spec),
-            }
-        })
-        .collect();
+    let jobs = missing.map(|index| {
+        let first = distinct.first[index];
+        Job {
+            index,
+            bytes: needs[first].bytes,
+            work: work_estimate(&architectures[first], spec),
+        }
+    });
+    let jobs: Vec<Job> = jobs.collect();
     let meter = Meter::new(total, &jobs, resources.progress);
     let limit = resources.memory;
     let (large, small) = schedule::divide(jobs, pool.current_num_threads(), limit);
@@ -245,7 +211,7 @@ fn run<V, T: Clone + Send>(
     };
     let mut sharing = Workspace::on(Arc::clone(pool));
     for job in large {
-        if cancel.load(Ordering::Relaxed) {
+        if cancel.is_cancelled() {
             break;
         }
         results[job.index] = Some(execute(&mut sharing, &job)?);
@@ -263,6 +229,51 @@ fn run<V, T: Clone + Send>(
         return Err(Error::Cancelled { finished, total });
     }
     Ok(distinct.spread(results))
+}
+
+/// What each network takes; an error for the first that does not fit, streamed or not.
+fn needs(
+    architectures: &[Architecture],
+    spec: &TraceSpec,
+    memory: u64,
+) -> Result<Vec<Need>, Error> {
+    let need = |(index, architecture): (usize, &Architecture)| {
+        let need = Need::of(architecture, spec, memory);
+        if need.bytes <= memory {
+            return Ok(need);
+        }
+        Err(Error::TooLarge {
+            index,
+            parameters: architecture.parameters().total(),
+            bytes: need.bytes,
+            limit: memory,
+        })
+    };
+    architectures.iter().enumerate().map(need).collect()
+}
+
+/// What is known already, by all threads: the cache has to be decoded.
+fn look_up<T: Clone + Send>(
+    total: usize,
+    resources: Resources<'_>,
+    known: impl Fn(usize) -> Result<Option<T>, Error> + Sync,
+) -> Result<Vec<Option<T>>, Error> {
+    let job = |index| Job {
+        index,
+        bytes: 0,
+        work: 0.0,
+    };
+    let jobs = (0..total).map(job).collect();
+    let read = |(): &mut (), job: &Job| known(job.index);
+    let outcome = schedule::run(resources.pool, jobs, 0, resources.cancel, || (), read);
+    if let Some(error) = outcome.failure {
+        return Err(error);
+    }
+    let mut results = vec![None; total];
+    for (index, result) in outcome.finished {
+        results[index] = result;
+    }
+    Ok(results)
 }
 
 /// Builds one network, stored or seeded and streamed or not, and its batch, and

@@ -19,6 +19,7 @@ use std::{
 };
 
 use lpzero_arch::Architecture;
+use lpzero_run::ContentHash;
 
 use crate::{
     codec,
@@ -33,20 +34,17 @@ const MAGIC: &[u8; 8] = b"LPZTRACE";
 /// releases) what the engine computes does.
 pub(crate) const FORMAT: u32 = 3;
 
-const HASH: usize = blake3::OUT_LEN;
+const HASH: usize = ContentHash::LENGTH;
 const RECORD_HEAD: usize = HASH + 8;
 
 /// Identifies an architecture by its content, wherever it stands in a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ArchitectureKey([u8; HASH]);
+pub struct ArchitectureKey(ContentHash);
 
 impl ArchitectureKey {
     /// The hash of everything that the architecture says.
     pub fn of(architecture: &Architecture) -> Self {
-        let mut hasher = blake3::Hasher::new();
-        serde_json::to_writer(&mut hasher, architecture)
-            .expect("an architecture is plain data and a hasher takes every byte");
-        ArchitectureKey(*hasher.finalize().as_bytes())
+        ArchitectureKey(ContentHash::of(architecture))
     }
 }
 
@@ -190,10 +188,10 @@ impl TraceCache {
         let payload = codec::encode(trace);
         let length = payload.len() as u64;
         let mut record = Vec::with_capacity(RECORD_HEAD + payload.len() + HASH);
-        record.extend_from_slice(&key.0);
+        record.extend_from_slice(key.0.as_bytes());
         record.extend_from_slice(&length.to_le_bytes());
         record.extend_from_slice(&payload);
-        let checksum = blake3::hash(&record);
+        let checksum = ContentHash::of_bytes(&record);
         record.extend_from_slice(checksum.as_bytes());
 
         let mut state = self.state();
@@ -227,7 +225,7 @@ fn header(spec: &TraceSpec) -> Vec<u8> {
     header.extend_from_slice(&FORMAT.to_le_bytes());
     header.extend_from_slice(&(json.len() as u32).to_le_bytes());
     header.extend_from_slice(json.as_bytes());
-    let checksum = blake3::hash(&header);
+    let checksum = ContentHash::of_bytes(&header);
     header.extend_from_slice(checksum.as_bytes());
     header
 }
@@ -266,7 +264,7 @@ fn scan(
         let mut checksum = [0; HASH];
         if !read_exact(&mut reader, &mut record[RECORD_HEAD..])?
             || !read_exact(&mut reader, &mut checksum)?
-            || blake3::hash(&record) != checksum
+            || *ContentHash::of_bytes(&record).as_bytes() != checksum
         {
             return Ok(());
         }
@@ -280,7 +278,10 @@ fn split_head(head: [u8; RECORD_HEAD]) -> (ArchitectureKey, u64) {
     let mut length = [0; 8];
     key.copy_from_slice(&head[..HASH]);
     length.copy_from_slice(&head[HASH..]);
-    (ArchitectureKey(key), u64::from_le_bytes(length))
+    (
+        ArchitectureKey(ContentHash::from_bytes(key)),
+        u64::from_le_bytes(length),
+    )
 }
 
 /// Whether the buffer could be filled; another process may have cut the file.

@@ -9,7 +9,7 @@
 //! the traces are.
 //!
 //! ```
-//! use std::sync::{Arc, atomic::AtomicBool};
+//! use std::sync::Arc;
 //! use lpzero_arch::{Document, Reading, flexibert};
 //! use lpzero_trace::{
 //!     DEFAULT_MEMORY, NetworkScalar, Resources, TraceCache, TraceSpec, build_traces,
@@ -30,7 +30,7 @@
 //!     memory: DEFAULT_MEMORY,
 //!     weights: &[],
 //!     progress: &|progress| assert!(progress.finished <= progress.total),
-//!     cancel: &AtomicBool::new(false),
+//!     cancel: &lpzero_run::Cancel::new(),
 //! };
 //! let traces = build_traces(&[encoder], &spec, resources)?;
 //! assert_eq!(traces[0].scalar(NetworkScalar::Layers), 1.0);

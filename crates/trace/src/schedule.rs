@@ -5,6 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
+use lpzero_run::Cancel;
 use rayon::ThreadPool;
 
 /// What is known of a job before it runs.
@@ -57,7 +58,7 @@ pub(crate) fn run<W, T: Send, E: Send>(
     pool: &ThreadPool,
     mut jobs: Vec<Job>,
     limit: u64,
-    cancel: &AtomicBool,
+    cancel: &Cancel,
     worker: impl Fn() -> W + Sync,
     execute: impl Fn(&mut W, &Job) -> Result<T, E> + Sync,
 ) -> Outcome<T, E> {
@@ -72,7 +73,7 @@ pub(crate) fn run<W, T: Send, E: Send>(
         let mut finished = Vec::new();
         while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
             let _permit = memory.admit(job.bytes);
-            if cancel.load(Ordering::Relaxed) || failed.load(Ordering::Relaxed) {
+            if cancel.is_cancelled() || failed.load(Ordering::Relaxed) {
                 break;
             }
             match execute(&mut worker, job) {
@@ -167,8 +168,8 @@ mod tests {
         works.iter().enumerate().map(job).collect()
     }
 
-    fn never() -> AtomicBool {
-        AtomicBool::new(false)
+    fn never() -> Cancel {
+        Cancel::new()
     }
 
     #[test]
@@ -239,7 +240,9 @@ mod tests {
             &cancel,
             || (),
             |(), job| {
-                cancel.store(job.index == 1, Ordering::Relaxed);
+                if job.index == 1 {
+                    cancel.cancel();
+                }
                 Ok::<_, ()>(())
             },
         );

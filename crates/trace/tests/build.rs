@@ -5,11 +5,12 @@ mod common;
 
 use std::sync::{
     Arc, Mutex,
-    atomic::{AtomicBool, AtomicUsize, Ordering},
+    atomic::{AtomicUsize, Ordering},
 };
 
 use lpzero_arch::{Architecture, Mixer, Transform};
 use lpzero_nn::Objective;
+use lpzero_run::Cancel;
 use lpzero_trace::{
     DEFAULT_MEMORY, Error, NetworkScalar, Progress, Resources, Symbol, Tokens, Trace, TraceCache,
     TraceSpec, build_traces, memory_estimate,
@@ -71,13 +72,13 @@ fn build(
     cache: Option<&TraceCache>,
     stop: usize,
 ) -> (Result<Vec<Trace>, Error>, Vec<Progress>) {
-    let cancel = AtomicBool::new(false);
+    let cancel = Cancel::new();
     let passes = AtomicUsize::new(0);
     let events = Mutex::new(Vec::new());
     let progress = |progress: Progress| {
         events.lock().unwrap().push(progress);
         if passes.fetch_add(1, Ordering::SeqCst) == stop {
-            cancel.store(true, Ordering::SeqCst);
+            cancel.cancel();
         }
     };
     let resources = Resources {
@@ -193,7 +194,7 @@ fn build_with(
         memory,
         weights: &[],
         progress: &|_| (),
-        cancel: &AtomicBool::new(false),
+        cancel: &Cancel::new(),
     };
     build_traces(architectures, spec, resources)
 }

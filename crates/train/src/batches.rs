@@ -4,10 +4,11 @@
 use std::sync::Arc;
 
 use lpzero_nn::Batch;
+use lpzero_run::seed;
 use rand::Rng;
 
+use crate::Error;
 use crate::language::{Language, VOCABULARY};
-use crate::{Error, random};
 
 /// An endless row of batches, and a fixed row of validation batches.
 pub trait Batches: Sync {
@@ -74,7 +75,7 @@ impl Batches for Synthetic {
     }
 
     fn mask_seed(&self, number: u64) -> u64 {
-        random::seed(self.seed, "mask", number)
+        seed::derived(self.seed, "mask", number)
     }
 
     fn floor(&self, batch: &Batch) -> Option<f64> {
@@ -131,7 +132,7 @@ impl Batches for Text {
     }
 
     fn training(&self, number: u64, (batch, positions): (usize, usize)) -> Batch {
-        let mut generator = random::stream(self.seed, "text", number);
+        let mut generator = seed::numbered(self.seed, "text", number);
         let last = self.training.len() - positions.min(self.training.len());
         let tokens = (0..batch).flat_map(|_| {
             let start = generator.random_range(0..=last);
@@ -160,6 +161,6 @@ impl Batches for Text {
     }
 
     fn mask_seed(&self, number: u64) -> u64 {
-        random::seed(self.seed, "mask", number)
+        seed::derived(self.seed, "mask", number)
     }
 }

@@ -4,20 +4,52 @@
 
 use std::path::Path;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use lpzero_arch::{Architecture, Family};
 use lpzero_nn::Workspace;
+use lpzero_run::{Cancel, ContentHash, Hasher, Kind, Piece, Pieces};
 use lpzero_truth::{Entry, GroundTruth, Trained};
+use serde::{Deserialize, Serialize};
 
-use crate::journal::{Journal, Record};
 use crate::supernet::Inheritance;
-use crate::training::{Control, rounded};
+use crate::training::Control;
+use crate::validation::rounded;
 use crate::{Batches, Error, Plan, Recipe, Synthetic, Training, validation_floor};
 
 /// What the score is: nats per token, on documents that were not trained on.
 pub const METRIC: &str = "validation_loss";
+
+/// The journal of a build, one [`Record`] each.
+pub const TRAININGS: Kind = Kind {
+    format: "lpzero-trainings",
+    version: 2,
+    work: "build",
+    inputs: "other inputs, seed or version",
+};
+
+/// One finished training.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// Which architecture.
+    pub id: String,
+    /// What came of it.
+    pub trained: Trained,
+}
+
+impl Piece for Record {
+    const MEASURED: &'static [&'static str] = &["/trained/seconds"];
+
+    fn piece(&self) -> String {
+        piece(&self.id, self.trained.seed)
+    }
+}
+
+/// Names a training.
+fn piece(id: &str, seed: u64) -> String {
+    format!("{id} seed {seed}")
+}
 
 /// How far a build is.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -36,7 +68,7 @@ pub struct Resources<'a> {
     pub threads: usize,
     /// Stops soon where it is set; trainings under way are lost, finished ones
     /// not.
-    pub cancel: &'a AtomicBool,
+    pub cancel: &'a Cancel,
     /// Called after every training.
     pub progress: &'a (dyn Fn(Progress) + Sync),
 }
@@ -50,7 +82,7 @@ pub fn train_one(
     architecture: &Architecture,
     recipe: &Recipe,
     seed: u64,
-    cancel: &AtomicBool,
+    cancel: &Cancel,
 ) -> Result<Trained, Error> {
     let start = Instant::now();
     let batches = Synthetic::new(seed);
@@ -72,7 +104,7 @@ pub fn train_one(
 pub fn build(
     plan: &Plan,
     drawn: &[(String, Architecture)],
-    journal: &mut Journal,
+    journal: &mut Pieces<Record>,
     resources: &Resources<'_>,
 ) -> Result<Vec<Entry>, Error> {
     let train = |architecture: &Architecture, seed: u64, (): &mut ()| {
@@ -103,11 +135,11 @@ pub struct Inherited<'a> {
 pub fn inherit(
     from: &Inherited<'_>,
     drawn: &[(String, Architecture)],
-    journal: &mut Journal,
+    journal: &mut Pieces<Record>,
     resources: &Resources<'_>,
 ) -> Result<Vec<Entry>, Error> {
     let evaluate = |architecture: &Architecture, seed: u64, workspace: &mut Workspace<f32>| {
-        if resources.cancel.load(Ordering::Relaxed) {
+        if resources.cancel.is_cancelled() {
             return Err(Error::Cancelled);
         }
         let recipe = (from.recipe, seed);
@@ -123,89 +155,134 @@ pub fn inherit(
     Ok(entries)
 }
 
+/// Measures one architecture with one seed, by something that is a thread's own.
+type Measure<'a, T> = dyn Fn(&Architecture, u64, &mut T) -> Result<Trained, Error> + Sync + 'a;
+
+/// One architecture with one seed.
+struct Wanted<'a> {
+    id: &'a str,
+    architecture: &'a Architecture,
+    seed: u64,
+    /// Its arithmetic.
+    work: f64,
+}
+
 /// Measures every architecture with every seed, a piece of work a thread, and
 /// records each. A thread has something of its own to work with, `T`.
 fn measure<T>(
     (drawn, seeds, positions): (&[(String, Architecture)], &[u64], usize),
-    work: &(dyn Fn(&Architecture, u64, &mut T) -> Result<Trained, Error> + Sync),
+    measure: &Measure<'_, T>,
     of_thread: impl Fn() -> T + Sync,
-    journal: &mut Journal,
+    journal: &mut Pieces<Record>,
     resources: &Resources<'_>,
 ) -> Result<Vec<Entry>, Error> {
-    let known = |id: &str, seed: u64, records: &[Record]| -> Option<Trained> {
-        let mut records = records.iter();
-        records
-            .find(|record| record.id == id && record.trained.seed == seed)
-            .map(|r| r.trained)
-    };
-    let all = drawn
-        .iter()
-        .flat_map(|(id, a)| seeds.iter().map(move |&seed| (id, a, seed)));
-    let all: Vec<_> = all.collect();
-    let cost = |architecture: &Architecture| architecture.flops(positions) as f64;
-    let all_work: f64 = all
-        .iter()
-        .map(|(_, architecture, _)| cost(architecture))
-        .sum();
+    let wanted = drawn.iter().flat_map(|(id, architecture)| {
+        seeds.iter().map(move |&seed| Wanted {
+            id,
+            architecture,
+            seed,
+            work: architecture.flops(positions) as f64,
+        })
+    });
     let (done, left): (Vec<_>, Vec<_>) =
-        (all.iter()).partition(|(id, _, seed)| known(id, *seed, journal.records()).is_some());
-    let done_work: f64 = done
-        .iter()
-        .map(|(_, architecture, _)| cost(architecture))
-        .sum();
-    let show = |finished: usize, done: f64| {
-        (resources.progress)(Progress {
-            finished,
-            total: all.len(),
-            work: done / all_work,
-        });
+        wanted.partition(|wanted| journal.get(&piece(wanted.id, wanted.seed)).is_some());
+    let sum = |some: &[Wanted<'_>]| some.iter().map(|wanted| wanted.work).sum::<f64>();
+    let shared = Shared {
+        all_work: sum(&done) + sum(&left),
+        total: done.len() + left.len(),
+        finished: done.len(),
+        work: sum(&done),
+        journal,
+        failed: None,
     };
-    show(done.len(), done_work);
+    shared.show(resources);
+    side_by_side(&left, measure, of_thread, shared, resources)?;
+    Ok(entries(drawn, seeds, journal))
+}
 
+/// What threads share that measure.
+struct Shared<'a> {
+    journal: &'a mut Pieces<Record>,
+    finished: usize,
+    total: usize,
+    /// Arithmetic that is done.
+    work: f64,
+    all_work: f64,
+    failed: Option<Error>,
+}
+
+impl Shared<'_> {
+    /// Records what came of a piece of work; returns whether to go on.
+    fn take(
+        &mut self,
+        wanted: &Wanted<'_>,
+        trained: Result<Trained, Error>,
+        resources: &Resources<'_>,
+    ) -> bool {
+        let id = wanted.id.to_owned();
+        let recorded =
+            trained.and_then(|trained| Ok(self.journal.append(Record { id, trained })?));
+        if let Err(error) = recorded {
+            self.failed.get_or_insert(error);
+            return false;
+        }
+        self.finished += 1;
+        self.work += wanted.work;
+        self.show(resources);
+        true
+    }
+
+    fn show(&self, resources: &Resources<'_>) {
+        (resources.progress)(Progress {
+            finished: self.finished,
+            total: self.total,
+            work: self.work / self.all_work,
+        });
+    }
+}
+
+/// Measures pieces of work, the next one by whichever thread is free, until one fails.
+fn side_by_side<T>(
+    left: &[Wanted<'_>],
+    measure: &Measure<'_, T>,
+    of_thread: impl Fn() -> T + Sync,
+    shared: Shared<'_>,
+    resources: &Resources<'_>,
+) -> Result<(), Error> {
     let next = AtomicUsize::new(0);
-    let shared = Mutex::new((&mut *journal, done.len(), done_work, None));
+    let shared = Mutex::new(shared);
     std::thread::scope(|scope| {
         for _ in 0..resources.threads.clamp(1, left.len().max(1)) {
             scope.spawn(|| {
                 let mut own = of_thread();
-                while let Some((id, architecture, seed)) =
-                    left.get(next.fetch_add(1, Ordering::Relaxed))
-                {
-                    let trained = work(architecture, *seed, &mut own);
+                while let Some(wanted) = left.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let trained = measure(wanted.architecture, wanted.seed, &mut own);
                     let Ok(mut shared) = shared.lock() else {
                         return;
                     };
-                    let (journal, finished, done, failed) = &mut *shared;
-                    let recorded = trained.and_then(|trained| {
-                        journal.append(Record {
-                            id: (*id).clone(),
-                            trained,
-                        })
-                    });
-                    match recorded {
-                        Ok(()) => {
-                            *finished += 1;
-                            *done += cost(architecture);
-                            show(*finished, *done);
-                        }
-                        Err(error) => {
-                            failed.get_or_insert(error);
-                            // The others stop before their next one.
-                            next.store(left.len(), Ordering::Relaxed);
-                        }
+                    if !shared.take(wanted, trained, resources) {
+                        // The others stop before their next one.
+                        next.store(left.len(), Ordering::Relaxed);
                     }
                 }
             });
         }
     });
-    let failed = shared.into_inner().map_or(None, |(.., failed)| failed);
-    if let Some(error) = failed {
-        return Err(error);
+    match shared.into_inner().map_or(None, |shared| shared.failed) {
+        Some(error) => Err(error),
+        None => Ok(()),
     }
+}
+
+/// What the journal says of every architecture.
+fn entries(
+    drawn: &[(String, Architecture)],
+    seeds: &[u64],
+    journal: &Pieces<Record>,
+) -> Vec<Entry> {
     let entry = |(id, architecture): &(String, Architecture)| {
-        let trainings = seeds.iter();
-        let trainings = trainings.filter_map(|&seed| known(id, seed, journal.records()));
-        let trainings: Vec<Trained> = trainings.collect();
+        let records = seeds.iter().map(|&seed| journal.get(&piece(id, seed)));
+        let trainings: Vec<Trained> = records.flatten().map(|record| record.trained).collect();
         let mean = trainings
             .iter()
             .map(|training| training.metric)
@@ -218,7 +295,7 @@ fn measure<T>(
             trainings,
         }
     };
-    Ok(drawn.iter().map(entry).collect())
+    drawn.iter().map(entry).collect()
 }
 
 /// The ground truth of entries that [`build`] or [`inherit`] made.
@@ -249,18 +326,18 @@ pub fn inherited_inputs(
     training: &str,
     weights: &Path,
     drawn: &[(String, Architecture)],
-) -> Result<String, Error> {
+) -> Result<ContentHash, Error> {
     let bytes = std::fs::read(weights).map_err(Error::read(weights))?;
-    let mut hasher = blake3::Hasher::new();
+    let mut hasher = Hasher::new();
     hasher.update(b"lpzero inherited 1\n");
-    hasher.update(blake3::hash(&bytes).as_bytes());
+    hasher.update(ContentHash::of_bytes(&bytes).as_bytes());
     // Plain data with finite numbers: this cannot fail.
     let drawn = serde_json::to_string(drawn).unwrap_or_default();
     for part in [training, &drawn] {
         hasher.update(part.as_bytes());
         hasher.update(b"\n");
     }
-    Ok(hasher.finalize().to_hex()[..32].to_owned())
+    Ok(hasher.finish())
 }
 
 /// Cross-entropy of a plan's validation documents under the language itself.
@@ -270,8 +347,8 @@ pub fn floor(plan: &Plan) -> Option<f64> {
 }
 
 /// A hash of everything that a plan's trainings are a function of.
-pub fn inputs(plan: &Plan, drawn: &[(String, Architecture)]) -> String {
-    let mut hasher = blake3::Hasher::new();
+pub fn inputs(plan: &Plan, drawn: &[(String, Architecture)]) -> ContentHash {
+    let mut hasher = Hasher::new();
     hasher.update(b"lpzero build 1\n");
     // Plain data with finite numbers: this cannot fail.
     let parts = [
@@ -283,5 +360,5 @@ pub fn inputs(plan: &Plan, drawn: &[(String, Architecture)]) -> String {
         hasher.update(part.as_bytes());
         hasher.update(b"\n");
     }
-    hasher.finalize().to_hex()[..32].to_owned()
+    hasher.finish()
 }

@@ -1,11 +1,11 @@
 //! Losses over updates: a table, and a picture.
 
 use std::fmt::Write as _;
-use std::fs::{self, File};
-use std::io::Write as _;
+use std::fs;
 use std::path::Path;
 
 use lpzero_plot::{Axis, BLACK, BLUE, Chart, Layer, Mark, RED};
+use lpzero_run::write_whole;
 
 use crate::Error;
 
@@ -69,7 +69,7 @@ impl Curve {
     /// # Errors
     /// Where the file cannot be written.
     pub fn write(&self, path: &Path) -> Result<(), Error> {
-        write_whole(path, self.to_csv().as_bytes())
+        write_whole(path, self.to_csv().as_bytes()).map_err(Error::written(path))
     }
 
     /// Reads a table.
@@ -136,16 +136,4 @@ impl Curve {
         };
         chart.to_svg()
     }
-}
-
-/// Writes a file whole or not at all.
-pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let part = path.with_extension("part");
-    let write = || {
-        let mut file = File::create(&part)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&part, path)
-    };
-    write().map_err(Error::written(path))
 }

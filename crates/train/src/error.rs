@@ -12,6 +12,9 @@ pub enum Error {
     /// A ground truth or a file of architectures is wrong.
     #[error(transparent)]
     Truth(#[from] lpzero_truth::Error),
+    /// The journal of a build cannot be used.
+    #[error(transparent)]
+    Journal(#[from] lpzero_run::JournalError),
     /// A number of the recipe is wrong.
     #[error("{key}: found {found}, expected {expected}")]
     Recipe {
@@ -75,14 +78,12 @@ pub enum Error {
 impl Error {
     /// Whether what the user gave is wrong, as opposed to the machine.
     pub fn is_input(&self) -> bool {
-        !matches!(
-            self,
-            Self::Cancelled
-                | Self::File {
-                    action: "written",
-                    ..
-                }
-        )
+        match self {
+            Self::Journal(error) => error.is_input(),
+            Self::Cancelled => false,
+            Self::File { action, .. } => *action != "written",
+            _ => true,
+        }
     }
 
     pub(crate) fn written(path: &Path) -> impl FnOnce(std::io::Error) -> Self {

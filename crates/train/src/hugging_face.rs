@@ -6,10 +6,10 @@ use std::path::Path;
 use lpzero_arch::Architecture;
 use lpzero_arch::hugging_face::{NotWritable, model_type};
 use lpzero_nn::{Layout, Network, write_safetensors};
+use lpzero_run::write_whole;
 use serde_json::{Map, Value};
 
 use crate::Error;
-use crate::curve::write_whole;
 
 const GPT2: &str = "gpt2";
 
@@ -37,7 +37,8 @@ fn config(architecture: &Architecture) -> Result<Map<String, Value>, Error> {
 pub fn write(folder: &Path, network: &Network<f32>) -> Result<(), Error> {
     let config = config(network.architecture())?;
     let text = serde_json::to_string_pretty(&config).unwrap_or_default() + "\n";
-    write_whole(&folder.join("config.json"), text.as_bytes())?;
+    let path = folder.join("config.json");
+    write_whole(&path, text.as_bytes()).map_err(Error::written(&path))?;
     let ours = network.parameters().iter();
     let ours = ours.map(|tensor| (&tensor.name[..], &tensor.shape[..], &tensor.data[..]));
     let tensors = Layout::of(GPT2).map_or_else(Vec::new, |layout| layout.tensors(ours));

@@ -24,9 +24,8 @@
 //!
 //! The last token is never drawn: it stands for masked ones.
 
+use lpzero_run::seed;
 use rand::Rng;
-
-use crate::random;
 
 /// Number of tokens.
 pub const VOCABULARY: usize = 128;
@@ -105,7 +104,7 @@ impl Language {
     /// Draws the tables.
     pub fn new() -> Self {
         debug_assert_eq!(MASK + 1, VOCABULARY);
-        let mut generator = random::stream(0, "language", 0);
+        let mut generator = seed::numbered(0, "language", 0);
         let mut suggested = |probabilities: [f64; 2], row: &mut [f64; WORDS]| {
             for probability in probabilities {
                 row[generator.random_range(0..WORDS)] += probability;
@@ -131,7 +130,7 @@ impl Language {
 
     /// Draws the first `positions` tokens of document `number` of a seed.
     pub fn document(&self, (seed, name): (u64, &str), number: u64, positions: usize) -> Vec<u32> {
-        let mut generator = random::stream(seed, name, number);
+        let mut generator = seed::numbered(seed, name, number);
         let mut state = State::new();
         let mut probabilities = [0.0; VOCABULARY];
         (0..positions)

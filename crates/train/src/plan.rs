@@ -8,10 +8,11 @@ use lpzero_arch::{
     Activation, Architecture, Block, Cursor, Document, Embedding, FeedForward, Head,
     Initialisation, Kind, NormKind, NormPlacement, PositionWidth, spec,
 };
+use lpzero_run::seed;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Recipe, random};
+use crate::{Error, Recipe};
 
 /// The value of `format`.
 pub const FORMAT: &str = "lpzero-plan";
@@ -167,7 +168,7 @@ impl Plan {
         let (count, sizes) = (self.architectures, self.space.sizes());
         let mut columns = Vec::with_capacity(sizes.len());
         for (variable, size) in (0u64..).zip(sizes) {
-            let mut generator = random::stream(seed, "latin hypercube", variable);
+            let mut generator = seed::numbered(seed, "latin hypercube", variable);
             let mut strata: Vec<usize> = (0..count).collect();
             for i in 0..count {
                 strata.swap(i, generator.random_range(i..count));
@@ -178,7 +179,7 @@ impl Plan {
             };
             columns.push(strata.into_iter().map(choose).collect::<Vec<_>>());
         }
-        let mut generator = random::stream(seed, "redraw", 0);
+        let mut generator = seed::numbered(seed, "redraw", 0);
         let mut seen = HashSet::new();
         let distinct = |i: usize| {
             let mut choice: Choice = std::array::from_fn(|variable| columns[variable][i]);

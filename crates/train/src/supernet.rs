@@ -13,11 +13,12 @@ use std::time::Instant;
 
 use lpzero_arch::{Architecture, Genotype, Space};
 use lpzero_nn::{Network, Objective, Prefixes, Resident, Stored, Workspace};
+use lpzero_run::seed;
 use lpzero_truth::Trained;
 use rand::Rng;
 
-use crate::training::{evaluate, rounded};
-use crate::{Batches, Error, Recipe, random};
+use crate::validation::{evaluate, rounded};
+use crate::{Batches, Error, Recipe};
 
 /// Draws of a network that the space's reader refuses, before that is an error.
 const MOST_DRAWS: usize = 1000;
@@ -73,7 +74,7 @@ impl Elastic {
     /// # Errors
     /// A space that holds hardly any network.
     pub fn others(&self, step: u64) -> Result<Vec<Architecture>, Error> {
-        let mut generator = random::stream(self.seed, "sub-networks", step);
+        let mut generator = seed::numbered(self.seed, "sub-networks", step);
         let mut networks = vec![self.largest.clone(), self.smallest.clone()];
         for _ in 0..self.samples {
             networks.push(self.draw(&mut generator)?.1);
@@ -98,7 +99,7 @@ impl Elastic {
         count: usize,
         seed: u64,
     ) -> Result<Vec<(String, Architecture)>, Error> {
-        let mut generator = random::stream(seed, "drawn sub-networks", 0);
+        let mut generator = seed::numbered(seed, "drawn sub-networks", 0);
         let (mut seen, mut drawn) = (HashSet::new(), Vec::new());
         let mut misses = 0;
         while drawn.len() < count {
@@ -135,7 +136,7 @@ impl Elastic {
         }
     }
 
-    fn draw(&self, generator: &mut random::Stream) -> Result<(Genotype, Architecture), Error> {
+    fn draw(&self, generator: &mut seed::Stream) -> Result<(Genotype, Architecture), Error> {
         let depth = self.largest.blocks.len();
         let mut draws = 0;
         loop {

@@ -2,15 +2,15 @@
 
 use std::iter;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use lpzero_arch::Architecture;
 use lpzero_nn::{AdamW, Gradients, Network, Objective, Workspace, clip_factor};
-use lpzero_truth::Trained;
+use lpzero_run::Cancel;
 
 use crate::supernet::{self, Elastic};
-use crate::{Batches, Curve, Error, Point, Recipe, checkpoint, random};
+use crate::validation::evaluate;
+use crate::{Batches, Curve, Error, Point, Recipe, checkpoint};
 
 /// A network on its way.
 pub struct Training<'a> {
@@ -28,7 +28,7 @@ pub struct Training<'a> {
 /// What a training tells while it runs, and what may stop it.
 pub struct Control<'a> {
     /// Stops before the next update where it is set.
-    pub cancel: &'a AtomicBool,
+    pub cancel: &'a Cancel,
     /// Called after every update.
     pub progress: &'a mut dyn FnMut(&Point),
     /// A folder for checkpoints, and how long at most lies between two.
@@ -145,7 +145,7 @@ impl<'a> Training<'a> {
     pub fn run(&mut self, control: Control<'_>) -> Result<(), Error> {
         let mut kept = Instant::now();
         while self.step() < self.recipe.steps {
-            if control.cancel.load(Ordering::Relaxed) {
+            if control.cancel.is_cancelled() {
                 if let Some((folder, _)) = control.checkpoints {
                     self.checkpoint(folder)?;
                 }
@@ -231,40 +231,4 @@ impl<'a> Training<'a> {
         let (network, workspace) = (&mut self.network, &mut self.workspace);
         evaluate(network, self.recipe, self.batches, workspace)
     }
-}
-
-/// The loss of a network on the validation batches of a recipe.
-pub(crate) fn evaluate(
-    network: &mut Network<f32>,
-    recipe: &Recipe,
-    batches: &dyn Batches,
-    workspace: &mut Workspace<f32>,
-) -> Result<f64, Error> {
-    let shape = (recipe.batch, recipe.positions);
-    let mut loss = 0.0;
-    for number in 0..recipe.validation_batches {
-        let batch = batches.validation(number, shape);
-        network.reseed(random::seed(0, "validation mask", number));
-        loss += network.evaluate_with(&batch, workspace)?;
-    }
-    Ok(loss / recipe.validation_batches as f64)
-}
-
-/// A loss as ground truths hold it, to six decimals.
-pub(crate) fn rounded(seed: u64, loss: f64, time: Duration) -> Trained {
-    Trained {
-        seed,
-        metric: (loss * 1e6).round() / 1e6,
-        seconds: (time.as_secs_f64() * 100.0).round() / 100.0,
-    }
-}
-
-/// Cross-entropy of the validation batches under the process that drew them: no
-/// decoder can do better but by chance. `None` where it is not known.
-pub fn validation_floor(recipe: &Recipe, batches: &dyn Batches) -> Option<f64> {
-    let shape = (recipe.batch, recipe.positions);
-    let floor = |number| batches.floor(&batches.validation(number, shape));
-    let floors = (0..recipe.validation_batches).map(floor);
-    let floors: Option<Vec<f64>> = floors.collect();
-    floors.map(|floors| floors.iter().sum::<f64>() / floors.len() as f64)
 }

@@ -5,11 +5,11 @@
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use lpzero_arch::{Architecture, Document, Reading, read_value};
 use lpzero_nn::Workspace;
+use lpzero_run::Cancel;
 use lpzero_train::{CHECKPOINT, CURVE, Control, Error, Plan, Recipe, Synthetic, Training};
 
 fn decoder() -> Architecture {
@@ -48,13 +48,13 @@ fn whole(architecture: &Architecture, folder: &Path, workspace: Workspace<f32>) 
     let (recipe, batches) = (recipe(), Synthetic::new(7));
     let mut training = Training::new(architecture, &recipe, &batches, 7, workspace).unwrap();
     training
-        .run(control(&AtomicBool::new(false), &mut |_| (), folder))
+        .run(control(&Cancel::new(), &mut |_| (), folder))
         .unwrap();
     files(folder)
 }
 
 fn control<'a>(
-    cancel: &'a AtomicBool,
+    cancel: &'a Cancel,
     progress: &'a mut dyn FnMut(&lpzero_train::Point),
     folder: &'a Path,
 ) -> Control<'a> {
@@ -83,10 +83,12 @@ fn an_interrupted_training_ends_with_the_same_bits() {
             training
         };
         for stop in [4, 5, 9] {
-            let cancel = AtomicBool::new(false);
+            let cancel = Cancel::new();
             let mut training = begin();
             let mut progress = |point: &lpzero_train::Point| {
-                cancel.store(point.step == stop, Ordering::Relaxed);
+                if point.step == stop {
+                    cancel.cancel();
+                }
             };
             let stopped = training.run(control(&cancel, &mut progress, folder));
             assert!(matches!(stopped, Err(Error::Cancelled)));
@@ -100,7 +102,7 @@ fn an_interrupted_training_ends_with_the_same_bits() {
         fs::write(folder.join("checkpoint.part"), "half").unwrap();
         let mut training = begin();
         training
-            .run(control(&AtomicBool::new(false), &mut |_| (), folder))
+            .run(control(&Cancel::new(), &mut |_| (), folder))
             .unwrap();
         assert!(
             files(folder) == expected,

@@ -5,13 +5,13 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use lpzero_arch::{Architecture, Document, Space};
 use lpzero_nn::{
     Network, Objective, Prefixes, Real, Site, TensorView, Visitor, Workspace, write_safetensors,
 };
+use lpzero_run::Cancel;
 use lpzero_train::{
     Batches, CHECKPOINT, CURVE, Control, Elastic, Error, Inheritance, Point, Recipe, Synthetic,
     Training,
@@ -204,7 +204,7 @@ fn add_leading(sum: &mut [f64], whole: &[usize], part: &[usize], x: &[f64]) {
 }
 
 fn control<'a>(
-    cancel: &'a AtomicBool,
+    cancel: &'a Cancel,
     progress: &'a mut dyn FnMut(&Point),
     folder: &'a Path,
 ) -> Control<'a> {
@@ -230,7 +230,7 @@ fn a_space_of_one_network_is_trained_as_that_network_is() {
         if is_elastic {
             training = training.with_sub_networks(&elastic);
         }
-        let cancel = AtomicBool::new(false);
+        let cancel = Cancel::new();
         training
             .run(control(&cancel, &mut |_| (), folder.path()))
             .unwrap();
@@ -250,13 +250,17 @@ fn an_interrupted_training_of_a_super_network_ends_with_the_same_bits() {
         training
     };
     let [whole, parts] = [(); 2].map(|()| tempfile::tempdir().unwrap());
-    let never = AtomicBool::new(false);
+    let never = Cancel::new();
     begin(whole.path())
         .run(control(&never, &mut |_| (), whole.path()))
         .unwrap();
     for stop in [2, 5] {
-        let cancel = AtomicBool::new(false);
-        let mut progress = |point: &Point| cancel.store(point.step == stop, Ordering::Relaxed);
+        let cancel = Cancel::new();
+        let mut progress = |point: &Point| {
+            if point.step == stop {
+                cancel.cancel();
+            }
+        };
         let stopped = begin(parts.path()).run(control(&cancel, &mut progress, parts.path()));
         assert!(matches!(stopped, Err(Error::Cancelled)));
     }

@@ -5,8 +5,10 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
+
+use lpzero_run::Cancel;
 
 use crate::known::Known;
 
@@ -124,7 +126,7 @@ pub fn fetch(
     data: &Path,
     options: &FetchOptions,
     progress: &(dyn Fn(Fetching) + Sync),
-    cancel: &AtomicBool,
+    cancel: &Cancel,
 ) -> Result<PathBuf, FetchError> {
     let target = data.join(known.location);
     if target.exists() {
@@ -140,22 +142,7 @@ pub fn fetch(
     let files = known.files();
     let stage = data.join(format!(".{}.partial", known.name));
     make_folder(&stage)?;
-    let proxy = match &options.proxy {
-        None => None,
-        Some(proxy) => Some(ureq::Proxy::new(proxy).map_err(|error| FetchError::Proxy {
-            proxy: proxy.clone(),
-            reason: error.to_string(),
-        })?),
-    };
-    let agent: ureq::Agent = ureq::Agent::config_builder()
-        .proxy(proxy)
-        .http_status_as_error(false)
-        .max_redirects(5)
-        .timeout_connect(Some(options.answer))
-        .timeout_recv_response(Some(options.answer))
-        .timeout_recv_body(Some(options.body))
-        .build()
-        .into();
+    let agent = agent(options)?;
     let base = options.from.as_deref().unwrap_or(known.address);
     let job = Job {
         agent,
@@ -167,25 +154,7 @@ pub fn fetch(
         cancel,
     };
 
-    let next = AtomicUsize::new(0);
-    let failed = Mutex::new(None);
-    std::thread::scope(|scope| {
-        for _ in 0..options.connections.clamp(1, files.len().max(1)) {
-            scope.spawn(|| {
-                while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let Err(error) = job.file(file) else { continue };
-                    // The others stop before their next file.
-                    next.store(files.len(), Ordering::Relaxed);
-                    if let Ok(mut failed) = failed.lock() {
-                        failed.get_or_insert(error);
-                    }
-                }
-            });
-        }
-    });
-    if let Some(error) = failed.into_inner().unwrap_or_default() {
-        return Err(error);
-    }
+    job.files(&files, options.connections)?;
 
     // A ground truth of one file is this file, one of many their folder.
     let staged = match &files[..] {
@@ -202,6 +171,26 @@ pub fn fetch(
     Ok(target)
 }
 
+/// Who asks for files.
+fn agent(options: &FetchOptions) -> Result<ureq::Agent, FetchError> {
+    let proxy = match &options.proxy {
+        None => None,
+        Some(proxy) => Some(ureq::Proxy::new(proxy).map_err(|error| FetchError::Proxy {
+            proxy: proxy.clone(),
+            reason: error.to_string(),
+        })?),
+    };
+    let agent = ureq::Agent::config_builder()
+        .proxy(proxy)
+        .http_status_as_error(false)
+        .max_redirects(5)
+        .timeout_connect(Some(options.answer))
+        .timeout_recv_response(Some(options.answer))
+        .timeout_recv_body(Some(options.body))
+        .build();
+    Ok(agent.into())
+}
+
 struct Job<'a> {
     agent: ureq::Agent,
     base: &'a str,
@@ -209,10 +198,36 @@ struct Job<'a> {
     total: u64,
     done: AtomicU64,
     progress: &'a (dyn Fn(Fetching) + Sync),
-    cancel: &'a AtomicBool,
+    cancel: &'a Cancel,
 }
 
 impl Job<'_> {
+    /// Makes all files complete in the stage, over several connections.
+    fn files(&self, files: &[Published], connections: usize) -> Result<(), FetchError> {
+        let next = AtomicUsize::new(0);
+        let failed = Mutex::new(None);
+        std::thread::scope(|scope| {
+            for _ in 0..connections.clamp(1, files.len().max(1)) {
+                scope.spawn(|| {
+                    while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        let Err(error) = self.file(file) else {
+                            continue;
+                        };
+                        // The others stop before their next file.
+                        next.store(files.len(), Ordering::Relaxed);
+                        if let Ok(mut failed) = failed.lock() {
+                            failed.get_or_insert(error);
+                        }
+                    }
+                });
+            }
+        });
+        match failed.into_inner().unwrap_or_default() {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+
     /// Makes one file complete in the stage.
     fn file(&self, file: &Published) -> Result<(), FetchError> {
         let path = self.stage.join(&file.path);
@@ -249,7 +264,7 @@ impl Job<'_> {
             url: url.to_owned(),
             reason,
         };
-        if self.cancel.load(Ordering::Relaxed) {
+        if self.cancel.is_cancelled() {
             return Err(FetchError::Cancelled);
         }
         let mut request = self.agent.get(url);
@@ -285,7 +300,7 @@ impl Job<'_> {
         let mut body = response.into_body().into_reader();
         let mut buffer = vec![0; 1 << 16];
         loop {
-            if self.cancel.load(Ordering::Relaxed) {
+            if self.cancel.is_cancelled() {
                 return Err(FetchError::Cancelled);
             }
             let read = match body.read(&mut buffer) {

@@ -24,9 +24,8 @@
 //! `reading` and `family` (flexibert, lts or general) may be left out. `architecture` has the form it has in a file
 //! of format `lpzero-architecture`.
 
-use std::fs;
-
 use lpzero_arch::{Architecture, Cursor, Family, Node, Place, Problem, Reading, spec};
+use lpzero_run::write_whole;
 use serde::Serialize;
 
 use crate::error::Error;
@@ -153,7 +152,7 @@ pub(crate) fn write(truth: &GroundTruth) -> Result<(), Error> {
         text += &serde_json::to_string(&record).map_err(malformed)?;
     }
     text += "\n  ]\n}";
-    fs::write(&truth.path, text + "\n").map_err(|source| {
+    write_whole(&truth.path, (text + "\n").as_bytes()).map_err(|source| {
         lpzero_arch::Error::Write {
             path: truth.path.clone(),
             source,

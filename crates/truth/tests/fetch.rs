@@ -5,10 +5,11 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use lpzero_run::Cancel;
 use lpzero_truth::{FetchError, FetchOptions, Known, fetch, known};
 
 /// What was asked for: the path, and the range if any.
@@ -78,13 +79,7 @@ fn get(from: &str, data: &Path) -> Result<PathBuf, FetchError> {
         body: Duration::from_millis(800),
         ..FetchOptions::default()
     };
-    fetch(
-        &two_files(),
-        data,
-        &options,
-        &|_| {},
-        &AtomicBool::new(false),
-    )
+    fetch(&two_files(), data, &options, &|_| {}, &Cancel::new())
 }
 
 /// The message of a failure, after which nothing is in place.
@@ -139,7 +134,7 @@ fn files_are_fetched_once_and_put_in_place_together() {
         assert!(fetching.done <= fetching.total);
         seen.fetch_max(fetching.done, Ordering::Relaxed);
     };
-    let never = AtomicBool::new(false);
+    let never = Cancel::new();
     let place = fetch(&known, folder.path(), &options, &progress, &never).unwrap();
     assert_eq!(place, folder.path().join("many/files"));
     for path in ["a/one.yaml", "two.yaml"] {
@@ -245,13 +240,7 @@ fn what_is_not_pinned_is_not_fetched() {
     let known = known("lts-transformer-xl-wt103").unwrap();
     let data = tempfile::tempdir().unwrap();
     let options = FetchOptions::default();
-    let error = fetch(
-        known,
-        data.path(),
-        &options,
-        &|_| {},
-        &AtomicBool::new(false),
-    );
+    let error = fetch(known, data.path(), &options, &|_| {}, &Cancel::new());
     let error = error.unwrap_err().to_string();
     assert!(error.starts_with("lts-transformer-xl-wt103: its files are not pinned"));
     assert!(error.ends_with("random_TransXL_wt103"), "{error}");
@@ -259,13 +248,7 @@ fn what_is_not_pinned_is_not_fetched() {
     // A copy that somebody put there is taken as it is.
     let place = data.path().join(known.location);
     fs::create_dir_all(&place).unwrap();
-    let found = fetch(
-        known,
-        data.path(),
-        &options,
-        &|_| {},
-        &AtomicBool::new(false),
-    );
+    let found = fetch(known, data.path(), &options, &|_| {}, &Cancel::new());
     assert_eq!(found.unwrap(), place);
 }
 

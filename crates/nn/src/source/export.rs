@@ -1,11 +1,11 @@
 //! Weights as transformers stores them, written tensor by tensor.
 
-use std::fs::{self, File};
-use std::io::{self, BufWriter, Write as _};
+use std::io::{self, Write as _};
 use std::path::Path;
 
 use half::{bf16, f16};
 use lpzero_arch::Architecture;
+use lpzero_run::Whole;
 
 use super::layout::{Layout, Piece};
 use super::{Fill, Request, Source};
@@ -110,9 +110,7 @@ pub fn export_weights(
     let mut text = serde_json::Value::Object(header).to_string();
     // Data begin at a multiple of 8 bytes.
     text.push_str(&" ".repeat((8 - text.len() % 8) % 8));
-    let part = path.with_extension("part");
-    let file = File::create(&part).map_err(failed)?;
-    let mut out = BufWriter::with_capacity(1 << 20, file);
+    let mut out = Whole::create(path).map_err(failed)?;
     let length = (text.len() as u64).to_le_bytes();
     let begun = out
         .write_all(&length)
@@ -131,9 +129,5 @@ pub fn export_weights(
         source.fill(&request, Fill(Threads::ONE), &mut numbers)?;
         precision.write(&numbers, &mut out).map_err(failed)?;
     }
-    let finished = out.into_inner().map_err(io::IntoInnerError::into_error);
-    let finished = finished.and_then(|file| file.sync_all());
-    finished
-        .and_then(|()| fs::rename(&part, path))
-        .map_err(failed)
+    out.commit().map_err(failed)
 }
