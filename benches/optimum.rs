@@ -12,9 +12,9 @@ use std::time::Instant;
 use anyhow::Context;
 use clap::Parser;
 use lpzero::language::Evaluator;
-use lpzero::search::budget::{Budget, Control};
 use lpzero::search::generate::Grammar;
 use lpzero::search::{Benchmark, Found, Method, Problem, Settings, Vocabulary};
+use lpzero::search::{Budget, Control};
 use lpzero::{Study, Workbench};
 
 /// Genetic programming and random search against the optimum of LPZero's space.
@@ -105,7 +105,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Ok((found, start.elapsed().as_secs_f64()))
     };
 
-    let (whole, seconds) = search(Method::Exhaustive, 0, Budget::default())?;
+    let (whole, seconds) = search(Method::Exhaustive, 0, Settings::default().budget)?;
     let space = whole
         .space
         .context("the search of the space was cut short")?;

@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use std::io::{self, BufRead, Write};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
+use lpzero::run::Cancel;
 use lpzero_arch::{Architecture, Reading};
 use lpzero_nn::{
     AdamW, Batch, Gradients, Network, NoVisitor, Objective, Site, TensorView, Visitor, Workspace,
@@ -186,7 +186,7 @@ impl Prepared {
                     memory: DEFAULT_MEMORY.max(largest.unwrap_or(0)),
                     weights: &[],
                     progress: &|_| (),
-                    cancel: &AtomicBool::new(false),
+                    cancel: &Cancel::new(),
                 };
                 match recorded {
                     true => {

@@ -11,7 +11,6 @@ mod machine;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -19,10 +18,11 @@ use clap::Parser;
 use lpzero::arch::{Architecture, Reading};
 use lpzero::language::Evaluator;
 use lpzero::nn::NoVisitor;
-use lpzero::search::budget::{Control, Progress};
+use lpzero::run::Cancel;
 use lpzero::search::exhaustive::{self, NUMBERS, PRODUCTS};
 use lpzero::search::generate::Grammar;
 use lpzero::search::{Benchmark, Problem, Settings, Vocabulary};
+use lpzero::search::{Control, Snapshot};
 use lpzero::stats::Split;
 use lpzero::trace::{DEFAULT_MEMORY, Resources, visit_passes};
 use lpzero::truth::{GroundTruth, known};
@@ -151,7 +151,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         ..Settings::default()
     };
     let mut clock = Clock::start();
-    let mut progress = |progress: Progress<'_>| clock.note(progress.part, progress.evaluated);
+    let mut progress = |progress: Snapshot<'_>| clock.note(progress.part, progress.evaluated);
     let mut control = Control {
         pool: workbench.pool(),
         cancel: workbench.watch().flag(),
@@ -237,7 +237,7 @@ fn passes(workbench: &Workbench, architectures: &[Architecture]) -> anyhow::Resu
         memory: DEFAULT_MEMORY,
         weights: &[],
         progress: &|_| (),
-        cancel: &AtomicBool::new(false),
+        cancel: &Cancel::new(),
     };
     let start = Instant::now();
     let spec = workbench.spec("passes");

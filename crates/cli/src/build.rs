@@ -6,15 +6,16 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::Result;
+use lpzero::run::{CONFIGURATION, ContentHash, Folder, Pieces};
 use lpzero::stats::rho;
-use lpzero::train::build::{self, Inherited, Progress, Resources};
-use lpzero::train::{Error, Inheritance, Journal, JournalKind, Plan, validation_floor};
+use lpzero::train::build::{self, Inherited, Progress, Record, Resources, TRAININGS};
+use lpzero::train::{Error, Inheritance, Plan, validation_floor};
 use lpzero::truth::{Entry, GroundTruth};
 use serde::{Deserialize, Serialize};
 
 use super::arguments::Build;
 use super::failure::{Failure, failed};
-use super::folder::{CONFIGURATION, Folder};
+use super::folder;
 use super::output::print_json;
 use super::rank_table::number;
 use super::session::Session;
@@ -56,13 +57,13 @@ const MOST: usize = 100_000;
 
 pub fn run(session: &Session, arguments: &Build) -> Result<()> {
     let (configuration, folder) = match (&arguments.resume, &arguments.out) {
-        (Some(path), _) => Folder::open(path, "a build")?,
+        (Some(path), _) => folder::open(path, "a build")?,
         (None, Some(path)) => {
             let configuration = Configuration {
                 seed: session.seed,
                 of: of(arguments)?,
             };
-            let folder = Folder::create(path, &configuration)?;
+            let folder = folder::create(path, &configuration)?;
             (configuration, folder)
         }
         (None, None) => return Err(Failure::input("--out is missing: expected a new folder")),
@@ -110,10 +111,10 @@ fn of_plan(session: &Session, seed: u64, plan: &Plan, folder: &Folder) -> Result
     plan.check().map_err(trained)?;
     let drawn = plan.draw(seed);
     let inputs = build::inputs(plan, &drawn);
-    let build = |journal: &mut Journal, resources: &Resources<'_>| {
+    let build = |journal: &mut Pieces<Record>, resources: &Resources<'_>| {
         build::build(plan, &drawn, journal, resources)
     };
-    let (entries, seconds) = measured(session, folder, &inputs, &build)?;
+    let (entries, seconds) = measured(session, folder, inputs, &build)?;
     let provenance = serde_json::json!({
         "command": command(seed, plan),
         "version": env!("CARGO_PKG_VERSION"),
@@ -148,10 +149,10 @@ fn of_supernet(
         batches: &*batches,
         seed: training.seed,
     };
-    let inherit = |journal: &mut Journal, resources: &Resources<'_>| {
+    let inherit = |journal: &mut Pieces<Record>, resources: &Resources<'_>| {
         build::inherit(&from, &drawn, journal, resources)
     };
-    let (entries, seconds) = measured(session, folder, &inputs, &inherit)?;
+    let (entries, seconds) = measured(session, folder, inputs, &inherit)?;
     let option = |seed: u64| match seed {
         0 => String::new(),
         seed => format!(" --seed {seed}"),
@@ -173,7 +174,7 @@ fn of_supernet(
             "seed": training.seed,
         },
         "losses": "with the weights that sub-networks inherit, without training them",
-        "inputs": inputs,
+        "inputs": inputs.digits(32),
         "machine": machine(),
         "evaluation_seconds": seconds,
     });
@@ -209,31 +210,18 @@ fn training(folder: &Path) -> Result<(train::Configuration, train::Supernet)> {
 }
 
 /// What is done beside a journal.
-type Work<'a> = dyn Fn(&mut Journal, &Resources<'_>) -> Result<Vec<Entry>, Error> + 'a;
+type Work<'a> = dyn Fn(&mut Pieces<Record>, &Resources<'_>) -> Result<Vec<Entry>, Error> + 'a;
 
 /// Does what the journal in a folder does not hold; entries, and the seconds that
 /// all pieces of work took.
 fn measured(
     session: &Session,
     folder: &Folder,
-    inputs: &str,
+    inputs: ContentHash,
     work: &Work<'_>,
 ) -> Result<(Vec<Entry>, f64)> {
-    let path = folder.path().join(JOURNAL);
-    let (mut journal, torn) =
-        Journal::open(&path, JournalKind::TRAININGS, inputs).map_err(trained)?;
-    if torn > 0 {
-        session.report.warn(format_args!(
-            "{}: the last line was not written to its end; its loss is measured again",
-            path.display()
-        ));
-    }
-    if !journal.records().is_empty() {
-        session.report.note(format_args!(
-            "continuing after {} recorded losses",
-            journal.records().len()
-        ));
-    }
+    let place = (folder, JOURNAL);
+    let mut journal = folder::journal(place, TRAININGS, inputs, "recorded losses", session.report)?;
     let bar = session.report.bar("losses", 1000);
     let progress = |Progress {
                         finished,

@@ -1,10 +1,9 @@
 //! What every command shares: the workbench, remarks, and a way to be stopped.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
+use lpzero::run::Cancel;
 use lpzero::truth::GroundTruth;
 use lpzero::{Watch, Workbench};
 
@@ -22,7 +21,7 @@ pub struct Session {
     pub report: Reporter,
     /// Shows the library's work on bars, and stops it.
     pub watch: Watch,
-    pub cancel: Arc<AtomicBool>,
+    pub cancel: Cancel,
     /// The options that say where traces are kept, as typed.
     pub cache_options: String,
     threads: usize,
@@ -39,12 +38,13 @@ impl Session {
         }
         let report = Reporter::new(common.quiet);
         let watch = bars::watch(report);
-        let flag = Arc::clone(watch.flag());
+        let flag = watch.flag().clone();
         ctrlc::set_handler(move || {
             // The second signal does not wait for the passes that run.
-            if flag.swap(true, Ordering::SeqCst) {
+            if flag.is_cancelled() {
                 std::process::exit(130);
             }
+            flag.cancel();
         })
         .context("cannot listen for Ctrl-C")?;
         let cache = match (&common.cache, common.no_cache) {
@@ -61,7 +61,7 @@ impl Session {
             seed: common.seed,
             json: common.json,
             report,
-            cancel: Arc::clone(watch.flag()),
+            cancel: watch.flag().clone(),
             watch,
             cache_options,
             threads: common.threads.unwrap_or(0),

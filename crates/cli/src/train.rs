@@ -11,6 +11,7 @@ use lpzero::arch::{
     NormKind, NormPlacement, PositionWidth, Space, read_architecture, spec,
 };
 use lpzero::nn::{Workspace, write_safetensors};
+use lpzero::run::Folder;
 use lpzero::train::{
     Batches, CHECKPOINT, CURVE, Control, Elastic, Error, Recipe, Synthetic, Text, Training,
     hugging_face, language, validation_floor,
@@ -19,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use super::arguments::{RecipeArguments, Train};
 use super::failure::{Failure, failed};
-use super::folder::Folder;
+use super::folder;
 use super::output::print_json;
 use super::session::Session;
 
@@ -130,7 +131,7 @@ const BETWEEN_CHECKPOINTS: Duration = Duration::from_secs(20);
 pub fn run(session: &Session, arguments: Train) -> Result<()> {
     let (configuration, folder) = match &arguments.resume {
         Some(path) => {
-            let (configuration, folder) = Folder::open(path, "a training")?;
+            let (configuration, folder) = folder::open(path, "a training")?;
             if folder.path().join(REPORT).exists() {
                 return Err(Failure::input(format_args!(
                     "--resume {}: this training is finished; its report is {REPORT}",
@@ -142,7 +143,7 @@ pub fn run(session: &Session, arguments: Train) -> Result<()> {
         None => {
             let configuration = configuration(session, &arguments)?;
             let folder = arguments.out.as_deref();
-            let folder = folder.map(|path| Folder::create(path, &configuration));
+            let folder = folder.map(|path| folder::create(path, &configuration));
             (configuration, folder.transpose()?)
         }
     };
@@ -449,7 +450,7 @@ fn write_results(
         std::fs::create_dir_all(path(HUGGING_FACE))?;
         hugging_face::write(&path(HUGGING_FACE), network).map_err(trained)?;
     }
-    folder.write(REPORT, report)
+    Ok(folder.write(REPORT, report)?)
 }
 
 fn print(report: &Report) -> Result<()> {

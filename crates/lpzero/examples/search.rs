@@ -4,7 +4,7 @@
 //!     cargo run --release -p lpzero --example search
 #![allow(clippy::print_stdout)] // It is what an example is for.
 
-use lpzero::search::budget::Budget;
+use lpzero::search::Budget;
 use lpzero::{SearchOptions, Study};
 
 fn main() -> Result<(), lpzero::Error> {

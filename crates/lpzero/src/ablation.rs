@@ -3,6 +3,7 @@
 //! The axes are declared data. Variants of an axis are compared on the same test
 //! splits, seed by seed.
 
+use lpzero_run::Piece;
 use lpzero_search::Settings;
 use lpzero_search::generate::Grammar;
 use lpzero_stats::{MINIMUM_PART, Split, mean_interval};
@@ -182,6 +183,14 @@ pub struct Outcome {
     pub pruned: u64,
     /// Time of the search without traces.
     pub seconds: f64,
+}
+
+impl Piece for Outcome {
+    const MEASURED: &'static [&'static str] = &["/seconds"];
+
+    fn piece(&self) -> String {
+        format!("{} {} seed {}", self.axis, self.variant, self.seed)
+    }
 }
 
 /// A variant over all seeds. Intervals are Student's, of 95 %; they, and with one

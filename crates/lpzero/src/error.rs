@@ -174,6 +174,9 @@ pub enum Error {
         /// All.
         total: usize,
     },
+    /// The journal of a run cannot be used.
+    #[error(transparent)]
+    Journal(#[from] lpzero_run::JournalError),
     /// The system gives no threads.
     #[error("cannot start the threads: {0}")]
     Threads(#[from] rayon::ThreadPoolBuildError),
@@ -187,7 +190,9 @@ impl Error {
             Self::Trace(lpzero_trace::Error::Cache { action, .. }) => {
                 matches!(*action, "create" | "open")
             }
-            Self::Search(lpzero_search::Error::Journal(error)) => error.is_input(),
+            Self::Journal(error) | Self::Search(lpzero_search::Error::Journal(error)) => {
+                error.is_input()
+            }
             Self::Train(error) => error.is_input(),
             Self::ArchitectureSearch(error) => error.is_input(),
             Self::Trace(_)

@@ -4,10 +4,9 @@ use std::collections::HashMap;
 
 use lpzero_proxy::named::NAMED;
 use lpzero_proxy::{Evaluator, Node, known};
-use lpzero_search::budget::Control;
 use lpzero_search::score::Score;
 use lpzero_search::select;
-use lpzero_search::{Baseline, Benchmark, Method, Problem, Report, Settings, Vocabulary};
+use lpzero_search::{Baseline, Benchmark, Control, Method, Problem, Report, Settings, Vocabulary};
 use lpzero_stats::Split;
 use lpzero_trace::{ArchitectureKey, Symbol, Trace};
 use lpzero_truth::{Entry, GroundTruth};

@@ -3,7 +3,7 @@
 //! reach once trained.
 //!
 //! ```
-//! use lpzero::{Proxy, SearchOptions, Study, search::budget::Budget};
+//! use lpzero::{Proxy, SearchOptions, Study, search::Budget};
 //!
 //! fn main() -> Result<(), lpzero::Error> {
 //!     let study = Study::open("tiny")?; // a name, or the path of a benchmark
@@ -51,6 +51,7 @@ pub use lpzero_arch as arch;
 pub use lpzero_nas as nas;
 pub use lpzero_nn as nn;
 pub use lpzero_proxy as language;
+pub use lpzero_run as run;
 pub use lpzero_search as search;
 pub use lpzero_stats as stats;
 pub use lpzero_trace as trace;

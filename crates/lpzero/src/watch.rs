@@ -2,8 +2,8 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
+use lpzero_run::Cancel;
 use lpzero_trace::Progress;
 
 /// What happens while a library call works.
@@ -33,7 +33,7 @@ type Follower = Arc<dyn Fn(Event<'_>) + Send + Sync>;
 /// Follows work under way and may stop it. Clones share both.
 #[derive(Clone, Default)]
 pub struct Watch {
-    cancel: Arc<AtomicBool>,
+    cancel: Cancel,
     follower: Option<Follower>,
 }
 
@@ -41,7 +41,7 @@ impl Watch {
     /// A watch that shows every event to `follower`, from whatever thread.
     pub fn new(follower: impl Fn(Event<'_>) + Send + Sync + 'static) -> Self {
         Self {
-            cancel: Arc::default(),
+            cancel: Cancel::new(),
             follower: Some(Arc::new(follower)),
         }
     }
@@ -49,7 +49,7 @@ impl Watch {
     /// A watch that stops the same work and shows nothing.
     pub fn silent(&self) -> Self {
         Self {
-            cancel: Arc::clone(&self.cancel),
+            cancel: self.cancel.clone(),
             follower: None,
         }
     }
@@ -57,16 +57,16 @@ impl Watch {
     /// Stops the work soon: what was finished is kept, and the call returns an error
     /// for which [`Error::is_cancelled`](crate::Error::is_cancelled) holds.
     pub fn cancel(&self) {
-        self.cancel.store(true, Ordering::SeqCst);
+        self.cancel.cancel();
     }
 
     /// Whether the work is to stop.
     pub fn is_cancelled(&self) -> bool {
-        self.cancel.load(Ordering::Relaxed)
+        self.cancel.is_cancelled()
     }
 
     /// The flag that [`cancel`](Self::cancel) sets.
-    pub fn flag(&self) -> &Arc<AtomicBool> {
+    pub fn flag(&self) -> &Cancel {
         &self.cancel
     }
 

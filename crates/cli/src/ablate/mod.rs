@@ -5,11 +5,11 @@ mod tables;
 
 use anyhow::Result;
 use lpzero::ablation::{Axis, Outcome, Summary};
-use lpzero::train::{Journal, JournalKind};
+use lpzero::run::{ContentHash, Folder, Kind};
 
 use crate::arguments::Ablate;
 use crate::failure::{Failure, failed};
-use crate::folder::Folder;
+use crate::folder;
 use crate::output::print_json;
 use crate::session::Session;
 use settings::{AblateSettings, VERSION};
@@ -19,22 +19,23 @@ const JOURNAL: &str = "journal";
 const REPORT: &str = "report.json";
 
 /// The journal of an ablation.
-const SEARCHES: JournalKind = JournalKind {
+const SEARCHES: Kind = Kind {
     format: "lpzero-ablation",
-    version: 1,
+    version: 2,
     work: "ablation",
+    inputs: "other inputs, seed or version",
 };
 
 pub fn run(session: &Session, arguments: &Ablate) -> Result<()> {
     let (settings, folder) = match &arguments.resume {
         Some(path) => {
-            let (settings, folder) = Folder::open_versioned(path, "an ablation", VERSION)?;
+            let (settings, folder) = folder::open_versioned(path, "an ablation", VERSION)?;
             (settings, Some(folder))
         }
         None => {
             let settings = AblateSettings::new(session.seed, arguments)?;
             let folder = arguments.out.as_deref();
-            let folder = folder.map(|path| Folder::create(path, &settings));
+            let folder = folder.map(|path| folder::create(path, &settings));
             (settings, folder.transpose()?)
         }
     };
@@ -64,7 +65,11 @@ fn ablate(session: &Session, settings: &AblateSettings, folder: Option<&Folder>)
     let study = settings.study(session)?;
     let options = settings.options()?;
     let mut journal = match folder {
-        Some(folder) => Some(journal(session, folder, settings)?),
+        Some(folder) => {
+            let (place, inputs) = ((folder, JOURNAL), ContentHash::of(settings));
+            let journal = folder::journal(place, SEARCHES, inputs, "searches", session.report);
+            Some(journal?)
+        }
         None => None,
     };
     let known = journal.as_ref().map(|journal| journal.records().to_vec());
@@ -96,27 +101,4 @@ fn ablate(session: &Session, settings: &AblateSettings, folder: Option<&Folder>)
         print(axis, &rows(axis), out)?;
     }
     Ok(())
-}
-
-fn journal(
-    session: &Session,
-    folder: &Folder,
-    settings: &AblateSettings,
-) -> Result<Journal<Outcome>> {
-    let path = folder.path().join(JOURNAL);
-    let inputs = serde_json::to_string(settings)?;
-    let inputs = blake3::hash(inputs.as_bytes()).to_hex()[..32].to_owned();
-    let opened = Journal::open(&path, SEARCHES, &inputs);
-    let (journal, torn) = opened.map_err(|error| failed(error.into()))?;
-    if torn > 0 {
-        session.report.warn(format_args!(
-            "{}: the last line was not written to its end; its search is done again",
-            path.display()
-        ));
-    }
-    let done = journal.records().len();
-    if done > 0 {
-        (session.report).note(format_args!("continuing after {done} searches"));
-    }
-    Ok(journal)
 }

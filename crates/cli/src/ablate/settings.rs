@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use lpzero::ablation::{AXES, Axis};
-use lpzero::search::budget::Budget;
+use lpzero::search::{Budget, Settings};
 use lpzero::truth::TruthSource;
 use lpzero::{AblationOptions, SplitSizes, Study};
 use serde::{Deserialize, Serialize};
@@ -75,7 +75,7 @@ impl AblateSettings {
             split: self.split,
             seed: self.seed,
             seeds: self.seeds,
-            budget: budget.map_or_else(Budget::default, Budget::Evaluations),
+            budget: budget.map_or(Settings::default().budget, Budget::Evaluations),
         })
     }
 }

@@ -5,13 +5,13 @@ mod settings;
 
 use anyhow::Result;
 use lpzero::Error;
-use lpzero::nas::{JOURNAL_KIND, Record, picture};
+use lpzero::nas::{JOURNAL_KIND, picture};
+use lpzero::run::Folder;
 use lpzero::shapes::{NasKeeping, NasReport, pairs};
-use lpzero::train::Journal;
 
 use crate::arguments::Nas;
 use crate::failure::{Failure, failed};
-use crate::folder::Folder;
+use crate::folder;
 use crate::output::print_json;
 use crate::session::Session;
 use settings::{NasSettings, VERSION};
@@ -25,7 +25,7 @@ const PICTURE: &str = "front.svg";
 pub fn run(session: &Session, arguments: &Nas) -> Result<()> {
     let (settings, folder) = match &arguments.resume {
         Some(path) => {
-            let (settings, folder) = Folder::open_versioned(path, "a nas search", VERSION)?;
+            let (settings, folder) = folder::open_versioned(path, "a nas search", VERSION)?;
             if path.join(REPORT).exists() {
                 return Err(Failure::input(format_args!(
                     "--resume {}: this search is finished; its report is {REPORT}",
@@ -37,7 +37,7 @@ pub fn run(session: &Session, arguments: &Nas) -> Result<()> {
         None => {
             let settings = NasSettings::new(session.seed, arguments)?;
             let folder = arguments.out.as_deref();
-            let folder = folder.map(|path| Folder::create(path, &settings));
+            let folder = folder.map(|path| folder::create(path, &settings));
             (settings, folder.transpose()?)
         }
     };
@@ -67,7 +67,12 @@ fn search(session: &Session, settings: &NasSettings, folder: Option<&Folder>) ->
     let options = settings.options()?;
     let workbench = settings.workbench(session)?;
     let mut journal = match folder {
-        Some(folder) => Some(journal(session, folder, &settings.inputs(&options))?),
+        Some(folder) => {
+            let (place, inputs) = ((folder, JOURNAL), settings.inputs(&options));
+            let what = "recorded architectures";
+            let journal = folder::journal(place, JOURNAL_KIND, inputs, what, session.report);
+            Some(journal?)
+        }
         None => None,
     };
     let keeping = NasKeeping {
@@ -104,23 +109,4 @@ fn print(session: &Session, document: &NasReport) -> Result<()> {
         true => print_json(document),
         false => report::print(document, &mut std::io::stdout().lock()),
     }
-}
-
-fn journal(session: &Session, folder: &Folder, inputs: &str) -> Result<Journal<Record>> {
-    let path = folder.path().join(JOURNAL);
-    let opened = Journal::open(&path, JOURNAL_KIND, inputs);
-    let (journal, torn) = opened.map_err(|error| failed(error.into()))?;
-    if torn > 0 {
-        session.report.warn(format_args!(
-            "{}: the last line was not written to its end; its architecture is scored again",
-            path.display()
-        ));
-    }
-    if !journal.records().is_empty() {
-        session.report.note(format_args!(
-            "continuing after {} recorded architectures",
-            journal.records().len()
-        ));
-    }
-    Ok(journal)
 }

@@ -5,7 +5,7 @@ use std::io::Write;
 use anyhow::Result;
 use comfy_table::{CellAlignment, Table};
 use lpzero::arch::Space;
-use lpzero::nas::{Cost, Costs, Found};
+use lpzero::nas::{Cost, Costs, History};
 use lpzero::shapes::{Choices, Hypervolume, NasReport, SubNetworks, choices};
 
 use crate::output::{align_numbers, table};
@@ -56,7 +56,7 @@ pub fn front_csv(document: &NasReport) -> Result<String> {
 }
 
 /// The table of everything that was scored, in order, and of what was too slow.
-pub fn evaluated_csv(space: &Space, found: &Found) -> Result<String> {
+pub fn evaluated_csv(space: &Space, found: &History) -> Result<String> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(COLUMNS)?;
     for candidate in &found.candidates {

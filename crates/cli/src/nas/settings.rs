@@ -8,6 +8,7 @@ use lpzero::arch::space::{BUILT_IN, LONAS};
 use lpzero::arch::{Document, Space};
 use lpzero::nas::{Bound, Budget, Cost, Table};
 use lpzero::nn::Layout;
+use lpzero::run::ContentHash;
 use lpzero::shapes::{NasMethod, NasOptions};
 use lpzero::{Proxy, SupernetWeights, Workbench};
 use serde::{Deserialize, Serialize};
@@ -190,10 +191,10 @@ impl NasSettings {
     }
 
     /// A hash of everything that scores, measurements and their order follow from.
-    pub fn inputs(&self, options: &NasOptions) -> String {
+    pub fn inputs(&self, options: &NasOptions) -> ContentHash {
         let NasOptions { space, table, .. } = options;
         let text = format!("{self:?}\n{space:?}\n{table:?}");
-        blake3::hash(text.as_bytes()).to_hex().to_string()
+        ContentHash::of_bytes(text.as_bytes())
     }
 }
 

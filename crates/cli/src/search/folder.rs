@@ -9,13 +9,14 @@
 use std::path::Path;
 
 use anyhow::Result;
+use lpzero::run::Folder;
 use lpzero::search::Journal;
 use lpzero::{FRONT, REPORT};
 use serde::Serialize;
 
 use super::settings::{SearchSettings, VERSION};
 use crate::failure::{Failure, failed};
-use crate::folder::Folder;
+use crate::folder;
 use crate::output::Reporter;
 
 const JOURNAL: &str = "journal";
@@ -26,12 +27,12 @@ pub struct RunFolder(Folder);
 impl RunFolder {
     /// A new folder; one that exists already is never touched.
     pub fn create(path: &Path, settings: &SearchSettings) -> Result<Self> {
-        Ok(Self(Folder::create(path, settings)?))
+        Ok(Self(folder::create(path, settings)?))
     }
 
     /// The folder of a run that was started before and has not ended.
     pub fn open(path: &Path) -> Result<(SearchSettings, Self)> {
-        let (settings, folder) = Folder::open_versioned(path, "a search", VERSION)?;
+        let (settings, folder) = folder::open_versioned(path, "a search", VERSION)?;
         let folder = Self(folder);
         match folder.is_finished() {
             false => Ok((settings, folder)),
@@ -53,28 +54,19 @@ impl RunFolder {
     /// The journal of the search, ready to be continued.
     pub fn journal(&self, report: Reporter) -> Result<Journal> {
         let opened = Journal::open(&self.path().join(JOURNAL));
-        let (journal, torn) =
-            opened.map_err(|error| failed(lpzero::search::Error::from(error).into()))?;
-        if let Some(torn) = torn {
-            report.warn(torn);
-        }
-        if journal.batches_left() > 0 {
-            report.note(format_args!(
-                "continuing after {} recorded batches",
-                journal.batches_left()
-            ));
-        }
+        let (journal, torn) = opened.map_err(|error| failed(error.into()))?;
+        folder::tell(torn, journal.batches_left(), "recorded batches", report);
         Ok(journal)
     }
 
     /// Keeps the front as it is now.
     pub fn keep_front(&self, front: &impl Serialize) -> Result<()> {
-        self.0.write(FRONT, front)
+        Ok(self.0.write(FRONT, front)?)
     }
 
     /// Keeps the report; the run is finished.
     pub fn finish(&self, report: &impl Serialize) -> Result<()> {
-        self.0.write(REPORT, report)
+        Ok(self.0.write(REPORT, report)?)
     }
 
     /// Removes the folder again where the input was wrong, so that the corrected

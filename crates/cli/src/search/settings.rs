@@ -3,11 +3,10 @@
 use std::path::Path;
 
 use anyhow::Result;
-use lpzero::search::budget::Budget;
 use lpzero::search::exhaustive::Aggregate;
 use lpzero::search::generate::Grammar;
 use lpzero::search::template::Template;
-use lpzero::search::{Method, Settings};
+use lpzero::search::{Budget, Method, Settings};
 use lpzero::stats::Correlation;
 use lpzero::truth::TruthSource;
 use lpzero::{Proxy, SearchOptions, SplitSizes, Splits, Study, front_of};
@@ -110,7 +109,7 @@ impl SearchSettings {
             method: self.method,
             settings: Settings {
                 seed: self.seed,
-                budget: self.budget.unwrap_or_default(),
+                budget: self.budget.unwrap_or(Settings::default().budget),
                 fitness: self.fitness,
                 grammar: self.grammar,
                 aggregates: self.aggregates.clone(),

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use lpzero::arch::Reading;
-use lpzero::nas::{self, Cost};
+use lpzero::nas::Cost;
 use lpzero::nn::Objective;
+use lpzero::run::Budget;
 use lpzero::search::Method;
-use lpzero::search::budget::Budget;
 use lpzero::shapes::NasMethod;
 use lpzero::stats::Correlation;
 use lpzero::{Repeats, SplitSizes};
@@ -78,17 +78,6 @@ impl From<BudgetArgument> for Budget {
 impl From<SplitArgument> for SplitSizes {
     fn from(SplitArgument { search, validation }: SplitArgument) -> Self {
         SplitSizes { search, validation }
-    }
-}
-
-impl From<BudgetArgument> for nas::Budget {
-    fn from(argument: BudgetArgument) -> Self {
-        match argument {
-            BudgetArgument::Evaluations(evaluations) => nas::Budget::Evaluations(evaluations),
-            BudgetArgument::Seconds(seconds) => {
-                nas::Budget::Time(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
-            }
-        }
     }
 }
 

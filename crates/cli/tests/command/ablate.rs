@@ -2,7 +2,7 @@
 use std::fs;
 
 use crate::benchmark::{benchmark, write_benchmark};
-use crate::support::lpzero;
+use crate::support::{lpzero, records};
 use lpzero::language::{Node, parse};
 
 #[test]
@@ -32,10 +32,10 @@ fn an_ablation_can_be_continued() {
     }
 
     // With half of its searches, the next one torn, it ends with the same report.
-    let journal = folder.path().join("out/journal");
-    let text = fs::read_to_string(&journal).unwrap();
-    let half = text.lines().take(4).map(|line| format!("{line}\n"));
-    fs::write(&journal, half.collect::<String>() + "{\"axis\": \"sp").unwrap();
+    let journal = folder.path().join("out/journal/main");
+    let whole = fs::read(&journal).unwrap();
+    let fourth = records(&journal)[3];
+    fs::write(&journal, &whole[..fourth + 20]).unwrap();
     let again = lpzero(folder.path(), &["ablate", "--resume", out, "--json"]);
     let said = &again.stderr;
     assert!(said.contains("not written to its end"), "{said}");

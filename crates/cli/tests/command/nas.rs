@@ -99,7 +99,7 @@ fn the_same_on_any_number_of_threads_and_after_an_interruption() {
         assert_eq!(nas(folder.path(), &line(&whole, "2")).status, 0);
 
         let stopped = folder.path().join(format!("{method}-stopped"));
-        let journal = stopped.join("journal");
+        let journal = stopped.join("journal/main");
         let recorded = || fs::metadata(&journal).map_or(0, |file| file.len()) > 1500;
         let run = interrupted(
             folder.path(),
@@ -108,7 +108,7 @@ fn the_same_on_any_number_of_threads_and_after_an_interruption() {
         );
         assert_eq!(run.status, 130, "{}", run.stderr);
         assert!(run.stderr.contains("nas --resume"), "{}", run.stderr);
-        // A torn last line, as a machine that goes down leaves it.
+        // A torn last record, as a machine that goes down leaves it.
         let text = fs::read(&journal).unwrap();
         fs::write(&journal, &text[..text.len() - 5]).unwrap();
         let resumed = nas(folder.path(), &format!("--resume {}", stopped.display()));

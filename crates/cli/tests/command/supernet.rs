@@ -33,7 +33,7 @@ fn parts_of_a_trained_super_network_make_a_ground_truth() {
     assert_eq!(built["n"], 12);
     // Killed in the middle of a line.
     assert_eq!(run(folder.path(), &format!("{build} {killed}")).status, 0);
-    let journal = path("killed").join("trainings");
+    let journal = path("killed").join("trainings/main");
     let text = fs::read(&journal).unwrap();
     fs::write(&journal, &text[..text.len() / 2]).unwrap();
     fs::remove_file(path("killed").join("truth.json")).unwrap();

@@ -75,3 +75,11 @@ pub fn published(location: &str) -> Option<PathBuf> {
     );
     None
 }
+
+/// Where each record of a journal's file starts, as far as there is one.
+pub fn records(file: &Path) -> Vec<usize> {
+    let bytes = std::fs::read(file).unwrap_or_default();
+    let starts = bytes.windows(4).enumerate();
+    let starts = starts.filter(|(_, window)| window == b"LPZB");
+    starts.map(|(start, _)| start).collect()
+}

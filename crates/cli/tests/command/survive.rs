@@ -35,7 +35,7 @@ fn start(folder: &Path, arguments: &[&str]) -> Child {
 /// Waits until a run has recorded something.
 fn wait_for_records(run: &Path) {
     let start = Instant::now();
-    let recorded = || fs::metadata(run.join("journal")).map_or(0, |file| file.len());
+    let recorded = || fs::metadata(run.join("journal/main")).map_or(0, |file| file.len());
     while recorded() < 1000 {
         assert!(
             start.elapsed() < Duration::from_secs(60),
@@ -133,7 +133,7 @@ fn a_run_that_is_killed_again_and_again_gets_to_its_end() {
     assert_eq!(lpzero(folder.path(), &arguments(&truth, &whole)).status, 0);
     let run = folder.path().join("run");
     let mut child = start(folder.path(), &arguments(&truth, &run));
-    let journal = run.join("journal");
+    let journal = run.join("journal/main");
     let recorded = || fs::metadata(&journal).map_or(0, |file| file.len());
     let mut kept = 0;
     for _ in 0..4 {
@@ -169,7 +169,7 @@ fn a_journal_with_a_torn_end_is_repaired_and_one_with_a_damaged_middle_refused()
     let run = folder.path().join("run");
     assert_eq!(lpzero(folder.path(), &arguments(&truth, &run)).status, 0);
     let expected = report(&run);
-    let journal = run.join("journal");
+    let journal = run.join("journal/main");
     let whole = fs::read(&journal).unwrap();
 
     fs::remove_file(run.join("report.json")).unwrap();
@@ -201,6 +201,25 @@ fn a_journal_with_a_torn_end_is_repaired_and_one_with_a_damaged_middle_refused()
 }
 
 #[test]
+fn a_journal_of_an_earlier_version_is_refused_in_one_sentence() {
+    let (folder, truth) = prepared();
+    let run = folder.path().join("run");
+    assert_eq!(lpzero(folder.path(), &arguments(&truth, &run)).status, 0);
+    fs::remove_file(run.join("report.json")).unwrap();
+    let journal = run.join("journal");
+    fs::remove_dir_all(&journal).unwrap();
+    fs::write(&journal, b"LPZJRNAL\x01\0\0\0LPZB").unwrap();
+    let refused = resume(folder.path(), &run, &[]);
+    assert_eq!(refused.status, 2, "{}", refused.stderr);
+    for part in [journal.to_str().unwrap(), "a journal of an earlier version"] {
+        assert!(refused.stderr.contains(part), "{}", refused.stderr);
+    }
+    // What the message offers.
+    fs::remove_file(&journal).unwrap();
+    assert_eq!(resume(folder.path(), &run, &[]).status, 0);
+}
+
+#[test]
 fn an_exhaustive_search_goes_on_where_its_journal_ends() {
     let (folder, truth) = prepared();
     let run = folder.path().join("run");
@@ -213,7 +232,7 @@ fn an_exhaustive_search_goes_on_where_its_journal_ends() {
         0
     );
     let expected = report(&run);
-    let journal = run.join("journal");
+    let journal = run.join("journal/main");
     let whole = fs::read(&journal).unwrap();
     // As a run leaves it that is killed while it searches.
     for left in [whole.len() / 3, whole.len() * 9 / 10] {
@@ -319,8 +338,8 @@ fn a_full_disk_is_said_and_survived() {
     let run = folder.path().join("run");
     assert_eq!(lpzero(folder.path(), &arguments(&truth, &run)).status, 0);
     let expected = report(&run);
-    let journal = run.join("journal");
-    for name in ["report.json", "front.json", "journal"] {
+    let journal = run.join("journal/main");
+    for name in ["report.json", "front.json", "journal/main"] {
         fs::remove_file(run.join(name)).unwrap();
     }
     std::os::unix::fs::symlink(&full, &journal).unwrap();

@@ -1,9 +1,9 @@
 //! The built-in ground truth: it is what its plan makes, and commands use it where
 //! none is named.
 use std::collections::HashSet;
-use std::sync::atomic::AtomicBool;
 
 use crate::support::lpzero;
+use lpzero::run::Cancel;
 use lpzero::train::{Plan, build};
 use lpzero::truth::{EMBEDDED, embedded};
 
@@ -41,7 +41,7 @@ fn one_entry_trained_again_has_its_loss() {
     let plan = Plan::tiny().unwrap();
     let cost = |entry: &&lpzero::truth::Entry| entry.architecture.flops(plan.recipe.positions);
     let entry = truth.entries.iter().min_by_key(cost).unwrap();
-    let cancel = AtomicBool::new(false);
+    let cancel = Cancel::new();
     let again = build::train_one(&entry.architecture, &plan.recipe, 0, &cancel).unwrap();
     let difference = (again.metric - entry.trainings[0].metric).abs();
     let machine = &truth.provenance.as_ref().unwrap()["machine"];

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use lpzero_arch::{Architecture, Reading, read_architecture, spec};
-use lpzero_nas::{Candidate, Cost, Costs, Found, Recount, recount};
+use lpzero_nas::{Candidate, Cost, Costs, History, Recount, recount};
 use lpzero_nn::Workspace;
 use lpzero_trace::streamed_estimate;
 
@@ -23,7 +23,7 @@ impl Workbench {
     pub(super) fn members(
         &self,
         options: &NasOptions,
-        found: &Found,
+        found: &History,
         folder: Option<&Path>,
     ) -> Result<Vec<Member>, Error> {
         let task = self.watch().task("counting again");

@@ -9,8 +9,8 @@ mod scorer;
 use std::cell::Cell;
 use std::path::Path;
 
-use lpzero_nas::{Found, Method, Problem, Progress, Record, Settings, search};
-use lpzero_train::Journal;
+use lpzero_nas::{History, Method, Problem, Record, Snapshot, Strategy, search};
+use lpzero_run::Pieces;
 
 pub use front::verify;
 pub use options::{ARCHITECTURES, NasMethod, NasOptions};
@@ -25,7 +25,7 @@ use parts::Parts;
 #[derive(Default)]
 pub struct NasKeeping<'a> {
     /// Where scores are recorded and taken from.
-    pub journal: Option<&'a mut Journal<Record>>,
+    pub journal: Option<&'a mut Pieces<Record>>,
     /// Where the architectures of the front are written.
     pub folder: Option<&'a Path>,
 }
@@ -62,7 +62,7 @@ impl Workbench {
         &self,
         options: &NasOptions,
         keeping: NasKeeping<'_>,
-    ) -> Result<(NasReport, Found), Error> {
+    ) -> Result<(NasReport, History), Error> {
         let NasKeeping { journal, folder } = keeping;
         let parts = Parts::prepare(self, options)?;
         let (found, reranked) = self.find_shapes(options, parts.as_ref(), journal)?;
@@ -76,8 +76,8 @@ impl Workbench {
         &self,
         options: &NasOptions,
         parts: Option<&Parts<'_>>,
-        journal: Option<&mut Journal<Record>>,
-    ) -> Result<(Found, Vec<Reranked>), Error> {
+        journal: Option<&mut Pieces<Record>>,
+    ) -> Result<(History, Vec<Reranked>), Error> {
         let problem = Problem {
             space: &options.space,
             cost: options.cost,
@@ -85,7 +85,7 @@ impl Workbench {
             batch: (self.pass().batch, self.pass().positions),
             table: options.table.as_ref(),
         };
-        let settings = Settings {
+        let strategy = Strategy {
             method: match options.method {
                 NasMethod::Evolution => Method::Evolution,
                 NasMethod::Random => Method::Random,
@@ -98,7 +98,7 @@ impl Workbench {
         };
         let task = self.watch().task("searching");
         let evaluated = Cell::new(0);
-        let mut progress = |progress: Progress<'_>| {
+        let mut progress = |progress: Snapshot<'_>| {
             evaluated.set(progress.evaluated);
             task.at(progress.spent, &detail(&progress));
         };
@@ -107,14 +107,14 @@ impl Workbench {
             (Some(parts), NasMethod::Exact) => parts.solve(problem, journal, &mut reranked),
             (Some(parts), _) => {
                 let mut scorer = parts.scorer(options.restricted);
-                search(problem, settings, &mut scorer, journal, &mut progress)
+                search(problem, strategy, &mut scorer, journal, &mut progress)
             }
             (None, _) => {
                 let mut scorer = ProxyScorer {
                     workbench: self,
                     proxy: &options.proxy,
                 };
-                search(problem, settings, &mut scorer, journal, &mut progress)
+                search(problem, strategy, &mut scorer, journal, &mut progress)
             }
         };
         let found = found.map_err(|error| match error.is_cancelled() {
@@ -128,7 +128,7 @@ impl Workbench {
 }
 
 /// How far a search is, for people.
-fn detail(progress: &Progress<'_>) -> String {
+fn detail(progress: &Snapshot<'_>) -> String {
     let best = progress.best.map(|best| {
         let params = best.costs.params;
         format!(", best score {:.4e} with {params} parameters", best.score)

@@ -3,8 +3,8 @@
 use std::cell::Cell;
 use std::time::Instant;
 
-use lpzero_nas::{Candidate, Found, Problem, Record, Scorer, front};
-use lpzero_train::Journal;
+use lpzero_nas::{Candidate, History, Problem, Record, Scorer, front};
+use lpzero_run::Pieces;
 
 use super::options::{NasMethod, NasOptions};
 use super::report::{Reranked, SubNetworks};
@@ -71,9 +71,9 @@ impl<'a> Parts<'a> {
     pub(super) fn solve(
         &self,
         problem: Problem<'_>,
-        mut journal: Option<&mut Journal<Record>>,
+        mut journal: Option<&mut Pieces<Record>>,
         reranked: &mut Vec<Reranked>,
-    ) -> Result<Found, Error> {
+    ) -> Result<History, Error> {
         let rerank = self.options.rerank;
         let start = Instant::now();
         let bound = one_budget(problem.bounds)?;
@@ -86,14 +86,12 @@ impl<'a> Parts<'a> {
         };
         self.solved.set(Some(start.elapsed().as_secs_f64()));
         let mut candidates = solved.unwrap_or_default();
-        let recorded: Vec<Record> = journal
-            .iter()
-            .flat_map(|journal| journal.records().iter().cloned())
-            .collect();
         let task = self.workbench.watch().task("scoring the best");
         let mut scorer = self.scorer(false);
         for candidate in candidates.iter_mut().take(rerank) {
-            let known = recorded.iter().find(|record| record.id == candidate.id);
+            let known = journal
+                .as_ref()
+                .and_then(|journal| journal.get(&candidate.id));
             let direct = match known {
                 Some(record) => record.score.unwrap_or(f64::NAN),
                 None => {
@@ -120,7 +118,7 @@ impl<'a> Parts<'a> {
         candidates.sort_by(|a, b| b.score.total_cmp(&a.score));
         let cost = |candidate: &Candidate| candidate.costs.get(problem.cost).unwrap_or(f64::NAN);
         let pairs: Vec<_> = candidates.iter().map(|c| (c.score, cost(c))).collect();
-        Ok(Found {
+        Ok(History {
             front: front(&pairs),
             evaluated: candidates.len() as u64,
             candidates,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use lpzero_arch::{Genotype, Space};
-use lpzero_nas::{Bound, Candidate, Cost, Costs, Found, Recount, hypervolume};
+use lpzero_nas::{Bound, Candidate, Cost, Costs, History, Recount, hypervolume};
 use serde::Serialize;
 
 use super::options::{NasMethod, NasOptions};
@@ -134,7 +134,7 @@ pub fn choices(space: &Space, genotype: &Genotype) -> Choices {
 }
 
 /// Score and cost of everything that was scored.
-pub fn pairs(found: &Found, cost: Cost) -> Vec<(f64, f64)> {
+pub fn pairs(found: &History, cost: Cost) -> Vec<(f64, f64)> {
     let pair = |candidate: &Candidate| {
         let cost = candidate.costs.get(cost).unwrap_or(f64::NAN);
         let score = match candidate.violation > 0.0 {
@@ -151,7 +151,7 @@ impl NasReport {
     pub(super) fn new(
         options: &NasOptions,
         workbench: &Workbench,
-        found: &Found,
+        found: &History,
         front: Vec<Member>,
         supernet: Option<SubNetworks>,
     ) -> Self {

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use lpzero_search::budget::Budget;
+use lpzero_search::Budget;
 use lpzero_search::{Method, Settings};
 use lpzero_stats::Split;
 use serde::Serialize;

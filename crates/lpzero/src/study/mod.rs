@@ -25,7 +25,7 @@ use crate::{Error, Networks, Proxy, Repeats, Scores, Workbench};
 /// ranking of this study.
 ///
 /// ```
-/// use lpzero::{Proxy, SearchOptions, Study, search::budget::Budget};
+/// use lpzero::{Proxy, SearchOptions, Study, search::Budget};
 ///
 /// # fn main() -> Result<(), lpzero::Error> {
 /// let study = Study::open("tiny")?;

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use lpzero_proxy::Node;
 use lpzero_search::archive::Archive;
-use lpzero_search::budget::{Control, Progress};
+use lpzero_search::{Control, Snapshot};
 use lpzero_search::{Journal, Method, Report, Settings};
 use lpzero_stats::Split;
 use lpzero_truth::GroundTruth;
@@ -205,7 +205,7 @@ impl Study {
             journal,
             mut archive,
         } = keeping;
-        let mut progress = |progress: Progress<'_>| {
+        let mut progress = |progress: Snapshot<'_>| {
             if let Some(archive) = &mut archive {
                 archive(progress.archive);
             }
@@ -248,7 +248,7 @@ impl Study {
 }
 
 /// How far a search is, for people.
-fn detail(progress: &Progress<'_>) -> String {
+fn detail(progress: &Snapshot<'_>) -> String {
     let formula = progress.formula.map(ToString::to_string);
     let formula: String = formula.unwrap_or_default().chars().take(60).collect();
     format!(

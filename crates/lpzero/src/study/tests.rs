@@ -4,7 +4,7 @@
 
 use lpzero_arch::Reading;
 use lpzero_proxy::{Evaluator, Node, parse};
-use lpzero_search::budget::{Budget, Control, Progress};
+use lpzero_search::{Budget, Control, Snapshot};
 use lpzero_search::{Method, Report, Settings};
 use lpzero_truth::GroundTruth;
 
@@ -51,7 +51,7 @@ fn find(exact: &mut ExactScores<'_>) -> Result<Report, Error> {
     let mut control = Control {
         pool: study.workbench().pool(),
         cancel: study.workbench().watch().flag(),
-        progress: &mut |_: Progress<'_>| {},
+        progress: &mut |_: Snapshot<'_>| {},
         journal: None,
     };
     finder.find(Method::Genetic, &mut control, &mut |index, formulas| {
