@@ -1,4 +1,4 @@
-//! What rank statistics ask of columns: numbers, as many in each, at least two.
+//! Checks of columns for rank statistics: numbers, equal lengths, at least two values.
 
 use std::cmp::Ordering;
 

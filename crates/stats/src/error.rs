@@ -1,4 +1,4 @@
-//! What can go wrong, one sentence each.
+//! Errors of statistics and splits, one sentence each.
 
 /// Errors of statistics and splits.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -48,7 +48,7 @@ pub enum Error {
         validation: usize,
         /// Architectures that the ground truth has.
         available: usize,
-        /// What is left.
+        /// Architectures left for the test set.
         left: usize,
         /// [`MINIMUM_PART`](crate::MINIMUM_PART).
         minimum: usize,
@@ -69,7 +69,7 @@ pub enum Error {
     PartTooSmall {
         /// `search` or `validation`.
         part: &'static str,
-        /// What was asked for.
+        /// Architectures asked for.
         asked: usize,
         /// [`MINIMUM_PART`](crate::MINIMUM_PART).
         minimum: usize,

@@ -65,7 +65,7 @@ fn top(x: &[f64], fraction: f64) -> (usize, f64) {
 /// Kendall's tau inside one group of architectures.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct GroupTau {
-    /// What the members have in common, for example `4 x 256`.
+    /// Property that the members share, for example `4 x 256`.
     pub group: String,
     /// Number of members.
     pub n: usize,
