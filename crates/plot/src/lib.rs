@@ -27,41 +27,40 @@ use plotters::prelude::*;
 /// Red, green and blue.
 pub type Colour = (u8, u8, u8);
 
-/// What is measured.
+/// Colour of measured points.
 pub const BLUE: Colour = (0x48, 0x78, 0xa8);
-/// What matters.
+/// Colour of the points that matter most.
 pub const RED: Colour = (0xc0, 0x39, 0x2b);
-/// What it is compared with.
+/// Colour of the reference that others are compared with.
 pub const BLACK: Colour = (0, 0, 0);
-/// Everything else.
+/// Colour of everything else.
 pub const GREY: Colour = (0xbb, 0xbb, 0xbb);
 
 const WIDTH: u32 = 640;
 const HEIGHT: u32 = 400;
-/// Of a chart with names: what each takes, and what stands around them.
+/// Heights of a chart with names, in pixels: of one row, and of all around the rows.
 const ROW: u32 = 26;
 const AROUND: u32 = 110;
 
 /// A chart.
 #[derive(Clone, Debug)]
 pub struct Chart<'a> {
-    /// Above it.
+    /// Text above the chart.
     pub title: &'a str,
-    /// From left to right.
+    /// Axis from left to right.
     pub x: Axis<'a>,
-    /// From bottom to top; names from top to bottom.
+    /// Axis from bottom to top; names go from top to bottom.
     pub y: Axis<'a>,
-    /// What is in it, the first behind the others. Points that are not finite are
-    /// left out.
+    /// Layers of points, the first behind the others. Points that are not finite are left out.
     pub layers: Vec<Layer<'a>>,
 }
 
 /// One axis; its ends are those of the points.
 #[derive(Clone, Copy, Debug)]
 pub struct Axis<'a> {
-    /// What it shows.
+    /// Text beside the axis.
     pub label: &'a str,
-    /// How it is divided.
+    /// Division of the axis.
     pub scale: Scale<'a>,
 }
 
@@ -72,20 +71,20 @@ pub enum Scale<'a> {
     Linear,
     /// By factors; what is not positive is left out.
     Logarithmic,
-    /// By names, the first for 0, the second for 1, and so on. Of a y axis.
+    /// By names of a y axis: the first stands at 0, the second at 1, and so on.
     Names(&'a [String]),
 }
 
 /// Points that look alike.
 #[derive(Clone, Debug)]
 pub struct Layer<'a> {
-    /// In the units of the axes.
+    /// Points (x, y) in the units of the axes.
     pub points: Vec<(f64, f64)>,
     /// How they look.
     pub mark: Mark,
     /// Their colour.
     pub colour: Colour,
-    /// What the legend calls them, if it does.
+    /// Name in the legend; `None` leaves the layer out of it.
     pub name: Option<&'a str>,
 }
 
@@ -94,7 +93,7 @@ pub struct Layer<'a> {
 pub enum Mark {
     /// A line through them.
     Line,
-    /// The same, dashed.
+    /// A dashed line through them.
     Dashes,
     /// Dots of this radius.
     Dots(u32),
@@ -117,7 +116,7 @@ impl<'a> Axis<'a> {
         }
     }
 
-    /// What is written at a place.
+    /// Label at a place of the drawn axis; empty between names.
     fn text(&self, place: f64) -> String {
         match self.scale {
             Scale::Linear => short(place),
