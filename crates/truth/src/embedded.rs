@@ -14,7 +14,7 @@ pub struct Embedded {
     pub description: &'static str,
     /// Number of architectures.
     pub entries: usize,
-    /// What the score is.
+    /// Score in words: its unit, and whether lower or higher is better.
     pub metric: &'static str,
     /// The command that made it.
     pub command: &'static str,

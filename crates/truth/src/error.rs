@@ -1,4 +1,4 @@
-//! What can be wrong with a ground truth.
+//! Errors of ground truths: of reading and of writing.
 
 use std::path::PathBuf;
 
@@ -51,9 +51,9 @@ pub enum Error {
     Row {
         /// The table.
         path: PathBuf,
-        /// Its line, from 1.
+        /// Line of the row, from 1.
         line: u64,
-        /// What is wrong with the architecture's file.
+        /// Error of the architecture's file.
         source: Box<lpzero_arch::Error>,
     },
     /// A column of a table is missing, or is one of several.
@@ -61,7 +61,7 @@ pub enum Error {
     Column {
         /// The table.
         path: PathBuf,
-        /// What is wrong, and what was expected.
+        /// Problem of the column, and what was expected.
         what: String,
         /// The columns that there are.
         columns: String,

@@ -73,10 +73,10 @@ pub enum FetchError {
     Download {
         /// The address.
         url: String,
-        /// What went wrong.
+        /// Reason of the failure, in words.
         reason: String,
     },
-    /// What was downloaded is something else.
+    /// A downloaded file is not the published one.
     #[error("{url}: not the published file: its BLAKE3 hash is {found}, expected {expected}")]
     Checksum {
         /// The address.
@@ -89,9 +89,9 @@ pub enum FetchError {
     /// The proxy is no proxy.
     #[error("{proxy:?} is not the address of a proxy: {reason}")]
     Proxy {
-        /// As it was given.
+        /// Proxy as it was given.
         proxy: String,
-        /// What is wrong with it.
+        /// Reason why it is not an address.
         reason: String,
     },
     /// The disk failed.
@@ -99,7 +99,7 @@ pub enum FetchError {
     Disk {
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// Error of the system.
         source: std::io::Error,
     },
     /// The caller cancelled.

@@ -11,7 +11,7 @@ pub struct Known {
     pub description: &'static str,
     /// Number of architectures.
     pub entries: usize,
-    /// What the score is.
+    /// Score in words: its unit, and whether lower or higher is better.
     pub metric: &'static str,
     /// Licence of the data.
     pub licence: &'static str,

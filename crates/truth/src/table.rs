@@ -24,7 +24,7 @@ const ID: &str = "id";
 /// Longest cell, in bytes: a description is a few thousand.
 const LONGEST_CELL: usize = 1 << 20;
 
-/// What a table does not say of itself.
+/// Options for what a table does not say of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TableOptions {

@@ -16,7 +16,7 @@ pub struct GroundTruth {
     pub name: String,
     /// The file or folder that it was read from.
     pub path: PathBuf,
-    /// What was measured, such as `glue` or `valid_ppl`.
+    /// Metric that was measured, such as `glue` or `valid_ppl`.
     pub metric: String,
     /// Whether a smaller value of the metric is better. Scores are already
     /// turned (see [`Entry::score`]).
@@ -51,11 +51,11 @@ pub struct Entry {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Trained {
-    /// Of weights and batches.
+    /// Seed of weights and batches.
     pub seed: u64,
     /// The metric, as it was measured.
     pub metric: f64,
-    /// How long it took.
+    /// Time of the training in seconds.
     pub seconds: f64,
 }
 
@@ -103,12 +103,12 @@ impl Entry {
 }
 
 impl GroundTruth {
-    /// What the files of this ground truth let one choose.
+    /// Variables that the files of this ground truth let one choose.
     pub fn variables(&self) -> &'static Variables {
         self.family.variables(self.reading)
     }
 
-    /// What every reader must see to, said once.
+    /// Checks that hold for every reader: at least one entry, and unique ids.
     pub(crate) fn check(&self) -> Result<(), Error> {
         if self.entries.is_empty() {
             return Err(Error::Empty {
