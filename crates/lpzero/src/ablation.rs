@@ -1,4 +1,4 @@
-//! What each part of a search is worth: the same search with one thing changed.
+//! Worth of each part of a search: one search, repeated with one thing changed.
 //!
 //! The axes are declared data. Variants of an axis are compared on the same test
 //! splits, seed by seed.
@@ -47,19 +47,19 @@ impl Setup {
 /// One thing that is changed.
 #[derive(Clone, Copy, Debug)]
 pub struct Axis {
-    /// As the command names it.
+    /// Name of the axis in the command.
     pub name: &'static str,
-    /// One sentence.
+    /// One sentence about it.
     pub about: &'static str,
-    /// What the variants are, given the search as it is by default; the one that
-    /// others are compared with comes first.
+    /// Makes the variants of the search as it is by default. The one that others are compared
+    /// with comes first.
     variants: fn(&Setup) -> Vec<Variant>,
 }
 
 /// A search with one thing changed.
 #[derive(Clone, Debug)]
 pub struct Variant {
-    /// What is different.
+    /// Difference from the default, in words.
     pub name: String,
     /// The search.
     pub setup: Setup,
@@ -154,13 +154,13 @@ impl Axis {
         AXES.iter().find(|axis| axis.name == name)
     }
 
-    /// Its variants, the one that others are compared with first.
+    /// Variants of the axis, the one that others are compared with first.
     pub fn variants(&self, base: &Setup) -> Vec<Variant> {
         (self.variants)(base)
     }
 }
 
-/// What one search of an ablation came to.
+/// Result of one search of an ablation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
     /// The axis.
@@ -171,9 +171,9 @@ pub struct Outcome {
     pub seed: u64,
     /// The formula that was found.
     pub formula: String,
-    /// Its Kendall's tau on the search split.
+    /// Kendall's tau of the formula on the search split.
     pub search_tau: Option<f64>,
-    /// The same on the test split.
+    /// Kendall's tau on the test split.
     pub test_tau: Option<f64>,
     /// Spearman's rho on the test split.
     pub test_rho: Option<f64>,

@@ -1,4 +1,4 @@
-//! What can go wrong between a ground truth and a report.
+//! Errors between a ground truth and a report.
 
 use lpzero_search::Report;
 
@@ -23,9 +23,9 @@ pub enum Error {
     /// The engine refuses an architecture or the minibatch.
     #[error("architecture {id}: {source}")]
     Engine {
-        /// As the ground truth or the command line names it.
+        /// Name of the architecture in the ground truth or on the command line.
         id: String,
-        /// What the engine says.
+        /// Error of the engine.
         source: lpzero_nn::Error,
     },
     /// One network alone would not fit into memory.
@@ -34,9 +34,9 @@ pub enum Error {
         bytes / 1_000_000, limit / 1_000_000
     )]
     TooLarge {
-        /// As the ground truth or the command line names it.
+        /// Name of the architecture in the ground truth or on the command line.
         id: String,
-        /// Its parameters.
+        /// Parameters of the architecture.
         parameters: u128,
         /// Estimated bytes of one pass.
         bytes: u64,
@@ -55,8 +55,8 @@ pub enum Error {
     /// A search was stopped before its end.
     #[error("{}", interrupted(report.as_deref()))]
     SearchInterrupted {
-        /// What it knows so far, if anything: no more than the search and validation
-        /// splits say.
+        /// Report of what is known so far, from the search and validation splits alone;
+        /// `None` where nothing is.
         report: Option<Box<Report>>,
     },
     /// An architecture search was stopped before its end.
@@ -79,7 +79,7 @@ pub enum Error {
     Unwritable {
         /// The file.
         path: std::path::PathBuf,
-        /// What the system says.
+        /// Error of the system.
         source: std::io::Error,
     },
     /// An architecture of the front is not what was written or looked up.
@@ -87,7 +87,7 @@ pub enum Error {
     NotKept {
         /// The file, or the id of the architecture.
         path: std::path::PathBuf,
-        /// What is wrong.
+        /// Reason in words.
         reason: String,
     },
     /// An ablation was stopped before its end.
@@ -111,9 +111,9 @@ pub enum Error {
     NoFormulas {
         /// How it was asked for.
         text: String,
-        /// What is wrong.
+        /// Reason in words.
         message: String,
-        /// What would do.
+        /// Text or file that would do.
         expected: &'static str,
     },
     /// Two proxies have one name.
@@ -134,13 +134,13 @@ pub enum Error {
          report this"
     )]
     Recount {
-        /// As files name it.
+        /// Id of the architecture in files.
         id: String,
-        /// What was counted.
+        /// Name of the cost.
         cost: &'static str,
-        /// From the description.
+        /// Count from the description.
         first: f64,
-        /// From a network and a pass.
+        /// Count from a network and a pass.
         second: u128,
     },
     /// Sub-networks cannot be scored from one pass of their super-network.

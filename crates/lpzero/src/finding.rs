@@ -13,7 +13,7 @@ use lpzero_truth::{Entry, GroundTruth};
 
 use crate::{Error, Proxy};
 
-/// What any proxy must justify itself against: labels and named proxies that
+/// Baselines that any proxy must justify itself against: a label, and a named proxy. The proxies
 /// need no network, or are a scalar of the language.
 const BASELINES: [(&str, &str); 5] = [
     ("#Params", "params"),
@@ -92,7 +92,7 @@ pub(crate) struct Finder<'a> {
     pub seeds: &'a [Node],
     /// How to search.
     pub settings: &'a Settings,
-    /// What formulas are not made of, although traces have it.
+    /// Inputs that formulas are not made of, although traces have them.
     pub withheld: &'a Withheld,
 }
 
@@ -112,11 +112,11 @@ pub(crate) struct Ground<'a> {
     pub truth: &'a GroundTruth,
     /// One trace per entry of the ground truth.
     pub traces: &'a [Trace],
-    /// What to search on, select with and test on.
+    /// Entries to search on, select with and test on.
     pub split: &'a Split,
 }
 
-/// What a [`Benchmark`] borrows.
+/// Owned columns that a [`Benchmark`] borrows.
 struct Columns<'a> {
     evaluator: Evaluator<'a>,
     scores: Vec<f64>,

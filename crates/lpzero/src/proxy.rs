@@ -8,9 +8,9 @@ use crate::Error;
 /// A proxy ready to be evaluated.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Proxy {
-    /// As the user named it.
+    /// Name that the user gave.
     pub name: String,
-    /// Its formula.
+    /// Formula of the proxy.
     pub formula: Node,
     /// 1 where larger scores promise better networks, -1 where smaller do.
     pub sign: i8,

@@ -20,21 +20,21 @@ use crate::{Error, PassMoments, Proxy, Repeats};
 /// are undefined: the proxy is constant, or not finite somewhere.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RankRow {
-    /// As the user named it.
+    /// Name that the user gave.
     pub proxy: String,
-    /// Its formula.
+    /// Formula of the proxy.
     pub formula: String,
     /// Kendall's tau-b.
     pub tau: Option<f64>,
-    /// Its 95 % bootstrap interval.
+    /// 95 % bootstrap interval of `tau`: low, high.
     pub tau_ci: Option<[f64; 2]>,
     /// Spearman's rho.
     pub rho: Option<f64>,
-    /// Its 95 % bootstrap interval.
+    /// 95 % bootstrap interval of `rho`: low, high.
     pub rho_ci: Option<[f64; 2]>,
-    /// What it gains on the number of parameters.
+    /// Gain in tau over the number of parameters.
     pub over_params: Option<Difference>,
-    /// What it gains on depth² x width.
+    /// Gain in tau over depth² x width.
     pub over_depth2_width: Option<Difference>,
     /// Kendall's tau given the number of parameters.
     pub partial_tau_params: Option<f64>,
@@ -60,11 +60,11 @@ pub struct RankRow {
     /// Time to evaluate it on all architectures: on their traces, or on whole
     /// tensors with the passes that this takes.
     pub seconds: f64,
-    /// What one architecture costs: the same divided by their number, or on whole
-    /// tensors the time of this proxy alone on an architecture of median size,
-    /// passes included.
+    /// Time for one architecture. On traces it is `seconds` divided by their number. On whole
+    /// tensors it is the time of this proxy alone on an architecture of median size, passes
+    /// included.
     pub seconds_per_architecture: f64,
-    /// What several passes say, where there are several.
+    /// Stability over several passes, where there are several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stability: Option<Stability>,
 }
@@ -75,7 +75,7 @@ pub struct RankRow {
 pub struct Difference {
     /// Tau of the proxy less tau of what it is compared with.
     pub tau: f64,
-    /// Its 95 % bootstrap interval.
+    /// 95 % bootstrap interval of the difference: low, high.
     pub tau_ci: Option<[f64; 2]>,
 }
 
@@ -91,7 +91,7 @@ pub struct Stability {
     pub rho_between_passes_mean: Option<f64>,
     /// Standard deviation over passes of tau with the trained scores.
     pub tau_spread: Option<f64>,
-    /// The same of rho.
+    /// Standard deviation over passes of rho with the trained scores.
     pub rho_spread: Option<f64>,
 }
 
@@ -103,12 +103,12 @@ fn is_zero(count: &usize) -> bool {
     *count == 0
 }
 
-/// What has a row: a proxy, or the product of the ranks that several give.
+/// Subject of a row: a proxy, or the product of the ranks that several give.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Contestant {
-    /// As the user named it.
+    /// Name that the user gave.
     pub name: String,
-    /// Its formula, or what stands for one.
+    /// Formula, or the text that stands for one.
     pub formula: String,
     /// -1 where the proxy is turned so that larger is better.
     pub sign: i8,
@@ -176,8 +176,8 @@ impl Subjects {
     }
 }
 
-/// What every proxy says of one pass: scores by proxy, then architecture, turned
-/// so that larger is better. Proxies are added in their order.
+/// Scores of every proxy in one pass: by proxy, then architecture, turned so that larger is better.
+/// Proxies are added in their order.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PassScores {
     columns: Vec<Vec<f64>>,
@@ -185,7 +185,7 @@ pub(crate) struct PassScores {
     seconds: Vec<Seconds>,
 }
 
-/// What scoring took.
+/// Time that scoring took.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Seconds {
     /// All architectures; a share, where proxies were scored together.

@@ -7,9 +7,9 @@ use serde::Deserialize;
 
 use crate::{Error, Proxy};
 
-/// What the report of a search is called in its folder.
+/// Name of the report in the folder of a finished search.
 pub const REPORT: &str = "report.json";
-/// What the front of a search, finished or not, is called in its folder.
+/// Name of the front in the folder of a search, finished or not.
 pub const FRONT: &str = "front.json";
 
 /// One formula of a report.
@@ -18,7 +18,7 @@ struct Member {
     formula: String,
 }
 
-/// What a report of a search says of formulas.
+/// Formulas in the report of a search.
 #[derive(Deserialize)]
 struct Report {
     best: Member,

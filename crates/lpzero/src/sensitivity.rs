@@ -46,8 +46,7 @@ impl Workbench {
             .collect())
     }
 
-    /// The same networks with another objective, on the first or second of two
-    /// minibatches.
+    /// Workbench with another objective, on the first or second of two minibatches.
     fn varied(&self, objective: Option<Objective>, batch: u32) -> Self {
         let pass = Pass {
             objective,

@@ -31,7 +31,7 @@ pub enum SupernetWeights {
 }
 
 impl SupernetWeights {
-    /// Those of a network whose blocks have these adapters; `whole` is the largest.
+    /// Weights of `part`, at the ranks of its adapters; `whole` is the largest network.
     fn of(
         &self,
         part: &Architecture,
@@ -214,8 +214,8 @@ impl<'a> Supernet<'a> {
         })
     }
 
-    /// What each option of each block adds to a proxy's score and to a cost; `None`
-    /// where the proxy does not add over sites.
+    /// Scores and costs that each option of each block adds. `None` where the proxy does not add
+    /// over sites.
     ///
     /// # Errors
     /// Where an option is no architecture.
@@ -292,7 +292,7 @@ impl Restricted {
         self.added.get(proxy).is_some_and(Option::is_some)
     }
 
-    /// What each different block adds to a proxy, larger being better, by layer.
+    /// Scores that each different block adds for a proxy: by layer, then block; larger is better.
     fn contributions(&self, proxy: usize) -> Option<Vec<Vec<f64>>> {
         let sign = f64::from(self.proxies.get(proxy)?.sign);
         let mut sums: Vec<Vec<f64>> = (self.blocks.iter())
@@ -317,7 +317,7 @@ pub struct SubNetworkScorer<'a> {
     pub supernet: &'a Supernet<'a>,
     /// Restricted scores of one proxy, where these are wanted.
     pub restricted: Option<&'a Restricted>,
-    /// What scores; turned so that larger is better.
+    /// Proxy that scores, turned by its sign so that larger is better.
     pub proxy: &'a Proxy,
 }
 

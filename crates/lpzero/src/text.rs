@@ -11,7 +11,7 @@ pub enum TextError {
     Read {
         /// The text file.
         path: PathBuf,
-        /// What the system said.
+        /// Error of the system.
         source: std::io::Error,
     },
     /// The tokenizer cannot be read.
@@ -19,7 +19,7 @@ pub enum TextError {
     Tokenizer {
         /// The tokenizer file.
         path: PathBuf,
-        /// What its reader said.
+        /// Error of the tokenizer's reader.
         message: String,
     },
     /// An answer that cannot be scored behind its prompt.
@@ -31,9 +31,9 @@ pub enum TextError {
         index: usize,
         /// The answer.
         choice: String,
-        /// Its tokens.
+        /// Tokens of the answer.
         tokens: usize,
-        /// With those of the prompt.
+        /// Tokens of prompt and answer.
         all: usize,
         /// Most tokens of a sequence.
         positions: usize,

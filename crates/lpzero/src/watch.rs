@@ -6,16 +6,16 @@ use std::sync::Arc;
 use lpzero_run::Cancel;
 use lpzero_trace::Progress;
 
-/// What happens while a library call works.
+/// Event of a library call at work.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Event<'a> {
     /// A task goes on.
     Progress {
         /// The task, such as `tracing`.
         task: &'static str,
-        /// Its share that is done, from 0 to 1.
+        /// Share of the task that is done, from 0 to 1.
         done: f64,
-        /// What is going on, for people; may be empty.
+        /// Detail for people; may be empty.
         detail: &'a str,
     },
     /// A task has ended, well or not.

@@ -15,7 +15,7 @@ use rayon::ThreadPool;
 use crate::exact::run_passes;
 use crate::{Error, Networks, PassMoments, Proxy, Repeats, Repetition, Scores, Watch};
 
-/// What the networks see and minimise during their one pass.
+/// Settings of the one pass: what networks see and minimise.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pass {
     /// Sequences per minibatch.

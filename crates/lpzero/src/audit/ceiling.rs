@@ -24,9 +24,9 @@ const PAIRINGS: usize = 200;
 pub struct Ceiling {
     /// Gaussian process regression on the scores.
     pub regression: Option<Regression>,
-    /// The same on the ranks of the scores.
+    /// Gaussian process regression on the ranks of the scores.
     pub regression_on_ranks: Option<Regression>,
-    /// What equal networks say, where there are any.
+    /// Bounds from equal networks that were trained more than once; `None` without such.
     pub twins: Option<Twins>,
 }
 
@@ -37,11 +37,11 @@ pub struct Regression {
     pub folds: usize,
     /// Kendall's tau-b of predictions and scores.
     pub tau: Option<f64>,
-    /// Its 95 % bootstrap interval.
+    /// 95 % bootstrap interval of `tau`: low, high.
     pub tau_ci: Option<[f64; 2]>,
     /// Spearman's rho.
     pub rho: Option<f64>,
-    /// Its 95 % bootstrap interval.
+    /// 95 % bootstrap interval of `rho`: low, high.
     pub rho_ci: Option<[f64; 2]>,
     /// Share of variance that the predictions explain.
     pub r2: f64,

@@ -1,5 +1,5 @@
-//! What hides behind size: predictors that need no network, overall and among
-//! architectures of one depth and width, and predictors that move together.
+//! Confounding by size. Predictors that need no network are judged overall and among architectures
+//! of one depth and width. Predictors that move together are listed.
 
 use lpzero_stats::{Bootstrap, Correlation, rho, tau, tau_within_groups};
 use lpzero_truth::GroundTruth;
@@ -16,15 +16,15 @@ const NOTABLE: f64 = 0.3;
 /// A predictor that needs no network.
 #[derive(Clone, Debug, Serialize)]
 pub struct Baseline {
-    /// What it is.
+    /// Name of the predictor.
     pub baseline: String,
     /// Kendall's tau-b with the scores.
     pub tau: Option<f64>,
-    /// Its 95 % bootstrap interval.
+    /// 95 % bootstrap interval of `tau`: low, high.
     pub tau_ci: Option<[f64; 2]>,
     /// Spearman's rho.
     pub rho: Option<f64>,
-    /// Its 95 % bootstrap interval.
+    /// 95 % bootstrap interval of `rho`: low, high.
     pub rho_ci: Option<[f64; 2]>,
     /// Mean of tau inside groups of equal depth and width, weighted by pairs.
     pub tau_within_groups: Option<f64>,

@@ -30,7 +30,7 @@ const LEAST_FREEDOM: usize = 10;
 /// How a declared variable varies.
 #[derive(Clone, Debug, Serialize)]
 pub struct Summary {
-    /// Its key in the family's files.
+    /// Key of the variable in the family's files.
     pub name: String,
     /// `network` or `block`: what has one value of it.
     pub per: &'static str,
@@ -181,7 +181,7 @@ pub(super) struct Design {
     summaries: Vec<Summary>,
     /// Depth and width: the columns of every model.
     strata: Vec<Column>,
-    /// What multiplies the columns of the other variables.
+    /// Multipliers of the columns of the other variables.
     slopes: Vec<Column>,
     interactions: bool,
 }

@@ -40,7 +40,7 @@ impl Default for AuditSettings {
     }
 }
 
-/// What an audit found.
+/// Findings of an audit.
 #[derive(Clone, Debug, Serialize)]
 pub struct Audit {
     /// Name of the ground truth.
@@ -51,7 +51,7 @@ pub struct Audit {
     pub different_networks: usize,
     /// The reading of the networks, where the layout leaves a choice.
     pub reading: Option<String>,
-    /// What the scores measure.
+    /// Metric that the scores measure.
     pub metric: String,
     /// The declared variables and how they vary.
     pub variables: Vec<Summary>,

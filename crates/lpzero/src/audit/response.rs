@@ -13,7 +13,7 @@ const LEVEL: f64 = 0.05;
 /// Share of the variance of scores below which a variable is of no account.
 const NEGLIGIBLE: f64 = 0.01;
 
-/// What a test says.
+/// Verdict of the tests of a variable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
@@ -29,7 +29,7 @@ pub enum Verdict {
 /// A variable, tested beyond all others.
 #[derive(Clone, Debug, Serialize)]
 pub struct Response {
-    /// Its key in the family's files.
+    /// Key of the variable in the family's files.
     pub variable: String,
     /// The part of the blocks that the test is about.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -43,9 +43,9 @@ pub struct Response {
     /// The smaller of both F tests' p-values after Holm's correction over all
     /// tests of the audit.
     pub p_holm: f64,
-    /// The same after Benjamini and Hochberg's.
+    /// The smaller of both p-values after Benjamini and Hochberg's correction.
     pub p_benjamini_hochberg: f64,
-    /// What follows.
+    /// Conclusion from both tests.
     pub verdict: Verdict,
 }
 
@@ -54,7 +54,7 @@ pub struct Response {
 pub struct Inside {
     /// The other variable.
     pub variable: String,
-    /// Its value.
+    /// Value of the other variable.
     pub value: String,
 }
 

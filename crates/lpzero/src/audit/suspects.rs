@@ -27,9 +27,9 @@ pub struct Suspects {
 pub struct Outlier {
     /// The record.
     pub id: String,
-    /// Its score.
+    /// Score of the record.
     pub score: f64,
-    /// What the regression on all variables says.
+    /// Score that the regression on all variables predicts.
     pub expected: f64,
     /// Difference in robust standard deviations (median absolute deviation).
     pub robust_z: f64,
@@ -53,9 +53,9 @@ pub struct Conflict {
 pub struct CountMismatch {
     /// The record.
     pub id: String,
-    /// What the architecture has.
+    /// Parameters of the architecture, as counted here.
     pub counted: u128,
-    /// What was published.
+    /// Parameters as published.
     pub published: u128,
 }
 

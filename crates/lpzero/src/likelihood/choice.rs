@@ -4,7 +4,7 @@ use super::{Evaluator, Item, Sequence};
 use crate::text::{TextError, Tokenizer};
 use crate::{Error, Task};
 
-/// What a network finds of the answers of an item.
+/// Log-likelihoods that a network gives to the answers of an item.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ChoiceSums {
     /// The summed log-likelihood of each answer in nats.
@@ -21,7 +21,8 @@ impl ChoiceSums {
         first_largest(&self.sums) == self.answer
     }
 
-    /// The same by log-likelihood per byte, which does not favour short answers.
+    /// Whether the answer of most log-likelihood per byte is right. This does not favour short
+    /// answers.
     pub fn is_right_normalised(&self) -> bool {
         let pairs = self.sums.iter().zip(&self.bytes);
         let means: Vec<f64> = pairs.map(|(sum, &bytes)| sum / bytes as f64).collect();
@@ -54,7 +55,7 @@ impl Accuracy {
         self.right as f64 / self.items as f64
     }
 
-    /// Its interval at 95 %, see [`wilson`].
+    /// Wilson interval of the share at 95 %, see [`wilson`].
     pub fn interval(self) -> [f64; 2] {
         wilson(self.right, self.items)
     }
@@ -72,7 +73,7 @@ pub fn wilson(right: usize, items: usize) -> [f64; 2] {
     [-half, half].map(|side| ((middle + side) / (1.0 + z2)).clamp(0.0, 1.0))
 }
 
-/// What a network finds of the items of a file.
+/// Log-likelihoods that a network gives to the items of a file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ChoiceReport {
     /// Each item, in order.

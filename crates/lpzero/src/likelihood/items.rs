@@ -26,7 +26,7 @@ use crate::Error;
 /// A question with several answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item {
-    /// What stands before every answer.
+    /// Text before every answer.
     pub prompt: String,
     /// Each answer as it follows the prompt.
     pub choices: Vec<String>,
@@ -34,8 +34,8 @@ pub struct Item {
     pub answer: usize,
 }
 
-/// What a record of LLM-Adapters becomes a prompt by: a text with `{instruction}`,
-/// and perhaps `{input}`, in it.
+/// Text that makes a prompt of a record of LLM-Adapters. It holds `{instruction}`, and perhaps
+/// `{input}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template(String);
 

@@ -93,14 +93,14 @@ impl Evaluator {
         self.network.is_streamed()
     }
 
-    /// What the network was built from.
+    /// Architecture that the network was built from.
     pub fn architecture(&self) -> &Architecture {
         self.network.architecture()
     }
 
-    /// Of each sequence the logarithms of the probabilities of its last tokens, each
-    /// given all before it, in nats. A function of weights and tokens; how many
-    /// sequences went through the network at once changes rounding at most.
+    /// Log-likelihoods in nats of the last tokens of each sequence, each given all before it. They
+    /// are a function of weights and tokens. How many sequences share a pass changes rounding at
+    /// most.
     ///
     /// # Errors
     /// Where a sequence has nothing before the tokens that are asked for, is longer

@@ -21,7 +21,7 @@ pub use scorer::{LATENCY_PASSES, ProxyScorer, latency};
 use crate::{Error, Study, Workbench};
 use parts::Parts;
 
-/// What an architecture search keeps; nothing, by default.
+/// Places where an architecture search keeps results; none, by default.
 #[derive(Default)]
 pub struct NasKeeping<'a> {
     /// Where scores are recorded and taken from.

@@ -29,13 +29,13 @@ pub enum NasMethod {
 pub struct NasOptions {
     /// Where architectures are from.
     pub space: Space,
-    /// What they are scored by.
+    /// Proxy that scores architectures.
     pub proxy: Proxy,
     /// How they are found.
     pub method: NasMethod,
-    /// What the front trades against the score.
+    /// Cost that the front trades against the score.
     pub cost: Cost,
-    /// What every architecture must keep to.
+    /// Bounds that every architecture must keep.
     pub bounds: Vec<Bound>,
     /// Costs of choices; needed where cost or a bound is [`Cost::Table`].
     pub table: Option<Table>,

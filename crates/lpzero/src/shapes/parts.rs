@@ -129,7 +129,7 @@ impl<'a> Parts<'a> {
         })
     }
 
-    /// What the report says of the super-network.
+    /// Report of the super-network and of its reranked sub-networks.
     pub(super) fn report(self, reranked: Vec<Reranked>) -> SubNetworks {
         let restricted = self.restricted.as_ref();
         SubNetworks {

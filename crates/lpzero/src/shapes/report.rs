@@ -1,4 +1,4 @@
-//! What an architecture search reports.
+//! Report of an architecture search.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ pub struct NasReport {
     pub method: NasMethod,
     /// Name of the proxy.
     pub proxy: String,
-    /// Its formula.
+    /// Formula of the proxy.
     pub formula: String,
     /// -1 where scores are the formula's turned round, so that larger is better.
     pub sign: i8,
@@ -78,9 +78,9 @@ pub struct SubNetworks {
 pub struct Reranked {
     /// The sub-network.
     pub id: String,
-    /// Its score from the pass of the super-network.
+    /// Score from the pass of the super-network.
     pub restricted: f64,
-    /// Its score from a pass of its own.
+    /// Score from a pass of its own.
     pub direct: f64,
 }
 
@@ -104,12 +104,12 @@ pub type Choices = serde_json::Map<String, serde_json::Value>;
 pub struct Member {
     /// A hash of the architecture.
     pub id: String,
-    /// Its score, larger being better.
+    /// Score of the architecture; larger is better.
     pub score: f64,
-    /// What it costs.
+    /// Costs of the architecture.
     #[serde(flatten)]
     pub costs: Costs,
-    /// What was chosen, by variable.
+    /// Label of each choice, by variable.
     pub choices: Choices,
     /// The second count; equal, or there would be no report.
     pub recount: Recount,

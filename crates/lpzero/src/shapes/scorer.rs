@@ -20,7 +20,7 @@ pub const LATENCY_PASSES: usize = 7;
 pub struct ProxyScorer<'a> {
     /// With what networks are run.
     pub workbench: &'a Workbench,
-    /// What scores; turned so that larger is better.
+    /// Proxy that scores, turned by its sign so that larger is better.
     pub proxy: &'a Proxy,
 }
 

@@ -11,10 +11,10 @@ use super::{Keeping, SearchOptions, SplitSizes, Study};
 use crate::ablation::{Axis, Outcome, Setup, Summary, Variant, summaries};
 use crate::{Error, Watch, Withheld};
 
-/// What an ablation changes, and how it searches.
+/// Options of an ablation: its axes, and how it searches.
 #[derive(Clone, Debug)]
 pub struct AblationOptions {
-    /// What is changed, one thing at a time.
+    /// Axes that are changed, one at a time.
     pub axes: Vec<&'static Axis>,
     /// Sizes of the splits; sensible ones where there are none.
     pub split: Option<SplitSizes>,
@@ -26,7 +26,7 @@ pub struct AblationOptions {
     pub budget: Budget,
 }
 
-/// What came of an ablation. Serialised, it is the JSON document of `lpzero ablate`.
+/// Result of an ablation. Serialised, it is the JSON document of `lpzero ablate`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Ablation {
     /// Name of the ground truth.

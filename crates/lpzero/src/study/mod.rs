@@ -68,7 +68,7 @@ impl Study {
         }
     }
 
-    /// The same ground truths on another workbench; they are traced anew.
+    /// A study of these ground truths on another workbench; they are traced anew.
     #[must_use]
     pub fn on(self, workbench: Workbench) -> Self {
         Self::new(self.truths, workbench)
@@ -79,7 +79,7 @@ impl Study {
         &self.truths
     }
 
-    /// What runs the networks.
+    /// Workbench that runs the networks.
     pub fn workbench(&self) -> &Workbench {
         &self.workbench
     }

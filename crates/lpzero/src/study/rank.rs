@@ -13,7 +13,7 @@ use super::{SplitSizes, Study, source};
 use crate::ranking::{Contestant, PassScores, RankRow, Seconds, Subjects, rank_passes};
 use crate::{Error, Networks, Proxy, Repeats, Workbench};
 
-/// What is ranked, and how.
+/// Options of a ranking.
 #[derive(Clone, Debug)]
 pub struct RankOptions {
     /// The proxies, a row each.

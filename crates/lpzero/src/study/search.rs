@@ -72,7 +72,7 @@ impl SplitSizes {
     }
 }
 
-/// What a search leaves while it runs; nothing, by default.
+/// Places where a search keeps results while it runs; none, by default.
 #[derive(Default)]
 pub struct Keeping<'a> {
     /// Where outcomes are recorded and taken from, so that the search survives its
@@ -82,7 +82,7 @@ pub struct Keeping<'a> {
     pub archive: Option<&'a mut dyn FnMut(&Archive)>,
 }
 
-/// What a search found, and where its time went. Serialised, it is the JSON document
+/// Result of a search, and where its time went. Serialised, it is the JSON document
 /// of `lpzero search`.
 #[derive(Clone, Debug, Serialize)]
 pub struct SearchReport {
