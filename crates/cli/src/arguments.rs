@@ -43,7 +43,7 @@ pub struct Arguments {
     pub common: Common,
 }
 
-/// What to do.
+/// Commands of `lpzero`.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Find a proxy: search formulas on one split of a ground truth, report on another.
@@ -112,7 +112,7 @@ pub struct TruthArguments {
     pub layout: LayoutArguments,
 }
 
-/// What a file of a ground truth does not say itself.
+/// Options for what a file of a ground truth does not say itself.
 #[derive(Clone, Debug, PartialEq, Args, Serialize, Deserialize)]
 pub struct LayoutArguments {
     /// The column of scores, in a table with several columns of numbers.
@@ -157,7 +157,7 @@ pub enum ReadingArgument {
     Reference,
 }
 
-/// What the networks see and minimise during their one pass.
+/// Options of the one pass: what networks see and minimise.
 #[derive(Clone, Debug, PartialEq, Args)]
 pub struct PassArguments {
     /// Sequences per minibatch.
@@ -412,7 +412,7 @@ pub struct Truth {
     pub action: Option<TruthAction>,
 }
 
-/// What to do with ground truths.
+/// Commands about ground truths.
 #[derive(Debug, Subcommand)]
 pub enum TruthAction {
     /// The published ground truths that lpzero reads, and where they come from.

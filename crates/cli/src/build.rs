@@ -24,13 +24,13 @@ use super::train;
 /// Everything that a build is a function of, as kept in its folder.
 #[derive(Debug, Serialize, Deserialize)]
 struct Configuration {
-    /// Of the draw.
+    /// Seed of the draw.
     seed: u64,
     #[serde(flatten)]
     of: Of,
 }
 
-/// What is built.
+/// Source of the ground truth.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Of {
@@ -42,7 +42,7 @@ enum Of {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Supernet {
-    /// What `lpzero train --space` left.
+    /// Folder that `lpzero train --space` left.
     folder: PathBuf,
     /// How many are drawn.
     architectures: usize,
@@ -52,7 +52,7 @@ const JOURNAL: &str = "trainings";
 const TRUTH: &str = "truth.json";
 /// Sub-networks of a super-network where no option says.
 const ARCHITECTURES: usize = 200;
-/// The most of them.
+/// Most of them that may be drawn.
 const MOST: usize = 100_000;
 
 pub fn run(session: &Session, arguments: &Build) -> Result<()> {
@@ -184,7 +184,7 @@ fn of_supernet(
     Ok(build::ground_truth(name, &path, entries, provenance))
 }
 
-/// What the super-network in a folder was trained by.
+/// Training of the super-network in a folder: its configuration, and its space.
 fn training(folder: &Path) -> Result<(train::Configuration, train::Supernet)> {
     let wrong = |what: String| {
         Failure::input(format_args!(
@@ -209,7 +209,7 @@ fn training(folder: &Path) -> Result<(train::Configuration, train::Supernet)> {
     Ok((training, supernet))
 }
 
-/// What is done beside a journal.
+/// Work beside a journal: gives the entries of the ground truth.
 type Work<'a> = dyn Fn(&mut Pieces<Record>, &Resources<'_>) -> Result<Vec<Entry>, Error> + 'a;
 
 /// Does what the journal in a folder does not hold; entries, and the seconds that
@@ -280,7 +280,7 @@ fn machine() -> String {
     )
 }
 
-/// What one has to type to build the same.
+/// Command that builds the same ground truth.
 fn command(seed: u64, plan: &Plan) -> String {
     let seed = if seed == 0 {
         String::new()

@@ -140,7 +140,7 @@ fn check_part(path: &Path, part: &Architecture, whole: &Architecture) -> Result<
     }
 }
 
-/// What may differ between the blocks of a sub-network.
+/// Sizes that may differ between the blocks of a sub-network.
 struct Sizes {
     heads: Vec<usize>,
     key_heads: Vec<usize>,

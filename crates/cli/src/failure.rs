@@ -9,14 +9,14 @@ pub enum Failure {
     Input(String),
     /// Stopped by Ctrl-C or a termination signal: exit status 130.
     Interrupted {
-        /// What was stopped, and where.
+        /// Message that says what was stopped, and where.
         message: String,
         /// How to go on.
         next: String,
     },
     /// Stopped by the machine, such as by a full disk: exit status 1.
     Stopped {
-        /// What went wrong, and where.
+        /// Message that says what went wrong, and where.
         message: String,
         /// How to go on.
         next: String,

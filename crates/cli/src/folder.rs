@@ -26,7 +26,7 @@ pub fn open<C: DeserializeOwned>(path: &Path, what: &str) -> Result<(C, Folder)>
     Folder::open(path, what).map_err(to_resume)
 }
 
-/// The same, where the layout has a version that may have changed since.
+/// The folder of a run whose layout has a version; another version is an error.
 pub fn open_versioned<C: DeserializeOwned>(
     path: &Path,
     what: &str,

@@ -1,5 +1,4 @@
-//! What a person sees: tables on standard output, remarks and progress on
-//! standard error.
+//! Output for people: tables on standard output, remarks and progress on standard error.
 
 use std::io::{IsTerminal, Write};
 use std::time::Duration;

@@ -146,7 +146,7 @@ fn explain(session: &Session, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// What a proxy lets one do with the sub-networks of one network.
+/// Ways to score the sub-networks of one network by a proxy, in words.
 fn of_sub_networks(proxy: &Proxy) -> String {
     let formula = &proxy.formula;
     if !proxy.needs_network() {

@@ -84,8 +84,8 @@ fn print(
     Ok(())
 }
 
-/// What the options name: proxies, and products of ranks together with what they
-/// are made of.
+/// Proxies that the options name, and products of ranks together with the proxies that they are
+/// made of.
 fn chosen(arguments: &Rank) -> Result<(Vec<Proxy>, Vec<&'static RankProduct>)> {
     match (&arguments.proxies[..], arguments.all) {
         ([], true) => Ok((Proxy::all_named(), RANK_PRODUCTS.iter().collect())),

@@ -198,7 +198,7 @@ fn within(row: &RankRow, group: &str) -> Option<f64> {
     *row.tau_within_group.get(group)?
 }
 
-/// What a score looks at: nothing but the architecture, weights, or data too.
+/// Inputs that a score reads: `counts` of the architecture alone, `weights`, or `data` too.
 fn reads(row: &RankRow) -> &'static str {
     match (row.needs_network, row.data_free) {
         (false, _) => "counts",

@@ -1,4 +1,4 @@
-//! What every command shares: the workbench, remarks, and a way to be stopped.
+//! Session of a command: the workbench, remarks, and a way to be stopped.
 
 use std::path::{Path, PathBuf};
 

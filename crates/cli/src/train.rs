@@ -34,7 +34,7 @@ pub(super) struct Configuration {
     /// A text and its tokenizer.
     text: Option<(PathBuf, PathBuf)>,
     hugging_face: bool,
-    /// Of a super-network.
+    /// Super-network that is trained; `None` for a plain network.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) supernet: Option<Supernet>,
 }
@@ -43,7 +43,7 @@ pub(super) struct Configuration {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Supernet {
-    /// Its file, so that the training depends on no other.
+    /// Contents of its file, so that the training depends on no other.
     pub(super) space: serde_json::Value,
     /// Random networks in every update.
     pub(super) samples: usize,
@@ -63,7 +63,7 @@ impl Configuration {
         })?))
     }
 
-    /// What its tokens are, in words.
+    /// Description of the tokens, in words.
     pub(super) fn data(&self) -> String {
         match &self.text {
             None => "the synthetic language of lpzero, docs/tiny.md".into(),
@@ -106,12 +106,13 @@ struct Report {
     seed: u64,
     steps: u64,
     tokens: u64,
-    /// Of the last update, in nats per token.
+    /// Training loss of the last update, in nats per token.
     loss: Option<f64>,
     validation_loss: Option<f64>,
-    /// What no decoder can go below but by chance, where it is known.
+    /// Cross-entropy of the validation batches under the process that drew them, in nats per token.
+    /// No decoder can go below it but by chance. `None` where it is not known.
     entropy_floor: Option<f64>,
-    /// Of this run, which may have continued another.
+    /// Time of this run in seconds. The run may have continued another.
     seconds: f64,
     tokens_per_second: f64,
     #[serde(skip_serializing_if = "Option::is_none")]

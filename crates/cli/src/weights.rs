@@ -10,7 +10,7 @@ use lpzero::trace::Weights;
 
 use super::failure::Failure;
 
-/// Those of a folder of transformers or of a training; `None` where there are none.
+/// Weights in a folder of transformers or of a training; `None` where there are none.
 pub fn stored(path: &Path) -> Result<Option<Weights>> {
     if !path.is_dir() {
         return Ok(None);

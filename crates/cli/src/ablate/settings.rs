@@ -56,7 +56,7 @@ impl AblateSettings {
         Ok(Study::new(vec![read_truth(&self.truth)?], workbench))
     }
 
-    /// What the library is to change.
+    /// Options of the library: which axes to change, and how to search.
     pub fn options(&self) -> Result<AblationOptions> {
         let mut axes: Vec<&'static Axis> = Vec::new();
         for name in &self.axes {

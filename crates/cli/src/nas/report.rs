@@ -1,4 +1,4 @@
-//! What an architecture search prints and writes.
+//! Tables and texts of an architecture search.
 
 use std::io::Write;
 
@@ -10,7 +10,7 @@ use lpzero::shapes::{Choices, Hypervolume, NasReport, SubNetworks, choices};
 
 use crate::output::{align_numbers, table};
 
-/// The same in one field of a table: `blocks=2 width=16 hidden=32,64`.
+/// Choices in one field of a table: `blocks=2 width=16 hidden=32,64`.
 fn in_one_field(choices: &Choices) -> String {
     let choices = choices.iter();
     let choices = choices.map(|(name, label)| format!("{name}={}", label.as_str().unwrap_or("")));

@@ -124,7 +124,7 @@ impl NasSettings {
         })
     }
 
-    /// What runs the networks.
+    /// Workbench that runs the networks.
     pub fn workbench(&self, session: &Session) -> Result<Workbench> {
         session.workbench_seeded(&self.pass, self.seed)
     }

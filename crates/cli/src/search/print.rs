@@ -1,4 +1,4 @@
-//! What a person sees of a search.
+//! Tables and texts of a search.
 
 use std::io::Write;
 
@@ -145,8 +145,8 @@ fn print_verdict(verdict: &Verdict, out: &mut impl Write) -> Result<()> {
     Ok(())
 }
 
-/// What a search of a whole space had found when it was stopped: no more than
-/// the search and validation splits say.
+/// Prints how far a stopped search of a whole space had come. It tells no more than the search and
+/// validation splits say.
 pub fn print_partly(session: &Session, report: &Report, space: &Space) -> Result<()> {
     if session.json {
         return print_json(&serde_json::json!({

@@ -1,4 +1,4 @@
-//! What names of options stand for in the library.
+//! Names of options, and the library's types that they stand for.
 
 use std::time::Duration;
 

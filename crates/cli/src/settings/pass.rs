@@ -15,7 +15,7 @@ use crate::failure::{Failure, failed};
 /// memory holds.
 const MOST_TOKENS: usize = 1 << 20;
 
-/// What the networks see and minimise during their one pass.
+/// Settings of the one pass: what networks see and minimise.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PassSettings {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-/// The same file, whatever folder the process is in.
+/// Makes a path absolute, so that it names one file in any working folder.
 pub fn absolute(path: PathBuf) -> PathBuf {
     std::path::absolute(&path).unwrap_or(path)
 }

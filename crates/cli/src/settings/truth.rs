@@ -38,8 +38,8 @@ fn source(path: Option<&Path>, layout: &LayoutArguments) -> TruthSource {
     }
 }
 
-/// The same ground truth, whatever folder the process is in. A published name stays a
-/// name where no data folder has it.
+/// Makes the path of a ground truth absolute, so that it means the same in any working folder. A
+/// published name stays a name where no data folder has it.
 pub fn absolute_source(source: TruthSource) -> TruthSource {
     if source.embedded().is_some() {
         return source;
