@@ -23,7 +23,7 @@ use super::train;
 
 /// Everything that a build is a function of, as kept in its folder.
 #[derive(Debug, Serialize, Deserialize)]
-struct Configuration {
+struct BuildSettings {
     /// Seed of the draw.
     seed: u64,
     #[serde(flatten)]
@@ -59,7 +59,7 @@ pub fn run(session: &Session, arguments: &Build) -> Result<()> {
     let (configuration, folder) = match (&arguments.resume, &arguments.out) {
         (Some(path), _) => folder::open(path, "a build")?,
         (None, Some(path)) => {
-            let configuration = Configuration {
+            let configuration = BuildSettings {
                 seed: session.seed,
                 of: of(arguments)?,
             };
@@ -185,7 +185,7 @@ fn of_supernet(
 }
 
 /// Training of the super-network in a folder: its configuration, and its space.
-fn training(folder: &Path) -> Result<(train::Configuration, train::Supernet)> {
+fn training(folder: &Path) -> Result<(train::TrainSettings, train::Supernet)> {
     let wrong = |what: String| {
         Failure::input(format_args!(
             "--supernet {}: {what}; expected the folder of a finished `lpzero train --space`",
@@ -195,7 +195,7 @@ fn training(folder: &Path) -> Result<(train::Configuration, train::Supernet)> {
     let file = folder.join(CONFIGURATION);
     let text = std::fs::read_to_string(&file)
         .map_err(|error| wrong(format!("{CONFIGURATION} cannot be read: {error}")))?;
-    let mut training: train::Configuration = serde_json::from_str(&text).map_err(|error| {
+    let mut training: train::TrainSettings = serde_json::from_str(&text).map_err(|error| {
         wrong(format!(
             "{CONFIGURATION} is not that of a training: {error}"
         ))

@@ -42,21 +42,7 @@ pub fn run(session: &Session, arguments: &Export) -> Result<()> {
             supernet.display()
         ))
     })?;
-    let path = supernet.join(CONFIG);
-    let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-    let mut config: Map<String, Value> = serde_json::from_str(&text)
-        .map_err(|error| Failure::input(format_args!("{}: {error}", path.display())))?;
-    let model_type = config
-        .get("model_type")
-        .and_then(Value::as_str)
-        .unwrap_or("");
-    let layout = Layout::of(model_type).filter(|_| whole.blocks[0].mixer.grouped().is_some());
-    let layout = layout.ok_or_else(|| {
-        Failure::input(format_args!(
-            "{}: model_type: expected llama, mistral, qwen2 or qwen3, found {model_type:?}",
-            path.display()
-        ))
-    })?;
+    let (mut config, layout) = config(supernet, &whole)?;
     check_part(architecture, &part, &whole)?;
     let sizes = Sizes::of(&part);
     let (precision, name) = match precision {
@@ -119,6 +105,24 @@ pub fn run(session: &Session, arguments: &Export) -> Result<()> {
         part.parameters().total()
     );
     Ok(())
+}
+
+/// The configuration of a folder, and the names of its tensors.
+fn config(folder: &Path, whole: &Architecture) -> Result<(Map<String, Value>, &'static Layout)> {
+    let path = folder.join(CONFIG);
+    let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    let config: Map<String, Value> = serde_json::from_str(&text)
+        .map_err(|error| Failure::input(format_args!("{}: {error}", path.display())))?;
+    let model_type = config.get("model_type").and_then(Value::as_str);
+    let model_type = model_type.unwrap_or("");
+    let layout = Layout::of(model_type).filter(|_| whole.blocks[0].mixer.grouped().is_some());
+    let layout = layout.ok_or_else(|| {
+        Failure::input(format_args!(
+            "{}: model_type: expected llama, mistral, qwen2 or qwen3, found {model_type:?}",
+            path.display()
+        ))
+    })?;
+    Ok((config, layout))
 }
 
 /// Refuses what is no leading part of the folder's network.

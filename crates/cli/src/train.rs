@@ -27,7 +27,7 @@ use super::session::Session;
 /// Everything that a training is a function of, as kept in its folder.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Configuration {
+pub(super) struct TrainSettings {
     pub(super) seed: u64,
     pub(super) architecture: Architecture,
     pub(super) recipe: Recipe,
@@ -49,7 +49,7 @@ pub(super) struct Supernet {
     pub(super) samples: usize,
 }
 
-impl Configuration {
+impl TrainSettings {
     /// Where the tokens come from.
     pub(super) fn batches(&self) -> Result<Box<dyn Batches>> {
         let Some((text, tokenizer)) = &self.text else {
@@ -169,7 +169,7 @@ pub fn run(session: &Session, arguments: Train) -> Result<()> {
     })
 }
 
-fn configuration(session: &Session, arguments: &Train) -> Result<Configuration> {
+fn configuration(session: &Session, arguments: &Train) -> Result<TrainSettings> {
     let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
     let text = arguments.text.as_ref().zip(arguments.tokenizer.as_ref());
     let mut defaults = None;
@@ -226,7 +226,7 @@ fn configuration(session: &Session, arguments: &Train) -> Result<Configuration> 
         hugging_face::check(&architecture)
             .map_err(|error| Failure::input(format_args!("--hugging-face: {error}")))?;
     }
-    Ok(Configuration {
+    Ok(TrainSettings {
         seed: session.seed,
         architecture,
         recipe,
@@ -302,9 +302,9 @@ fn decoder(arguments: &Train, vocabulary: usize, positions: usize) -> Result<Arc
     Ok(architecture)
 }
 
-fn train(session: &Session, configuration: &Configuration, folder: Option<&Folder>) -> Result<()> {
+fn train(session: &Session, configuration: &TrainSettings, folder: Option<&Folder>) -> Result<()> {
     let trained = |error: Error| failed(error.into());
-    let Configuration {
+    let TrainSettings {
         seed,
         architecture,
         recipe,
@@ -386,13 +386,13 @@ fn train(session: &Session, configuration: &Configuration, folder: Option<&Folde
 impl Report {
     /// The report of a training whose last `updates` took `seconds`.
     fn of(
-        configuration: &Configuration,
+        configuration: &TrainSettings,
         training: &Training<'_>,
         batches: &dyn Batches,
         updates: u64,
         seconds: f64,
     ) -> Self {
-        let Configuration {
+        let TrainSettings {
             seed,
             architecture,
             recipe,
@@ -422,7 +422,7 @@ impl Report {
 
 fn write_results(
     folder: &Folder,
-    configuration: &Configuration,
+    configuration: &TrainSettings,
     training: &Training<'_>,
     report: &Report,
 ) -> Result<()> {

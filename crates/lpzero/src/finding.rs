@@ -87,7 +87,7 @@ const SHORTLIST: usize = 24;
 pub(crate) struct Finder<'a> {
     /// Where there are several, the formula is wanted that does best on the one
     /// that it does worst on.
-    pub grounds: &'a [Ground<'a>],
+    pub truths: &'a [TracedTruth<'a>],
     /// Formulas to start from, beside random ones.
     pub seeds: &'a [Node],
     /// How to search.
@@ -107,7 +107,7 @@ pub struct Withheld {
 
 /// A ground truth, ready to be searched on.
 #[derive(Clone, Copy)]
-pub(crate) struct Ground<'a> {
+pub(crate) struct TracedTruth<'a> {
     /// Architectures and their trained scores.
     pub truth: &'a GroundTruth,
     /// One trace per entry of the ground truth.
@@ -125,22 +125,22 @@ struct Columns<'a> {
 }
 
 impl<'a> Columns<'a> {
-    fn of(ground: &Ground<'a>) -> Result<Self, Error> {
-        let entries = ground.truth.entries.iter();
+    fn of(traced: &TracedTruth<'a>) -> Result<Self, Error> {
+        let entries = traced.truth.entries.iter();
         Ok(Self {
-            evaluator: Evaluator::new(ground.traces),
+            evaluator: Evaluator::new(traced.traces),
             scores: entries.clone().map(|entry| entry.score).collect(),
             groups: entries.map(|entry| entry.group().to_string()).collect(),
-            baselines: baselines(ground.truth)?,
+            baselines: baselines(traced.truth)?,
         })
     }
 
-    fn benchmark<'b>(&'b self, ground: &Ground<'b>, scorer: &'b dyn Score) -> Benchmark<'b> {
+    fn benchmark<'b>(&'b self, traced: &TracedTruth<'b>, scorer: &'b dyn Score) -> Benchmark<'b> {
         Benchmark {
-            name: &ground.truth.name,
+            name: &traced.truth.name,
             scorer,
             truth: &self.scores,
-            split: ground.split,
+            split: traced.split,
             groups: &self.groups,
             baselines: &self.baselines,
         }
@@ -170,16 +170,16 @@ impl Finder<'_> {
         control: &mut Control<'_>,
         exact: &mut ExactScores<'_>,
     ) -> Result<Report, Error> {
-        let columns = self.grounds.iter().map(Columns::of);
+        let columns = self.truths.iter().map(Columns::of);
         let columns = columns.collect::<Result<Vec<_>, _>>()?;
-        let vocabularies = self.grounds.iter().map(|ground| {
-            let searched = ground.split.search.iter();
-            Vocabulary::of(searched.map(|&index| &ground.traces[index]))
+        let vocabularies = self.truths.iter().map(|traced| {
+            let searched = traced.split.search.iter();
+            Vocabulary::of(searched.map(|&index| &traced.traces[index]))
         });
         let vocabularies: Vec<Vocabulary> = vocabularies.collect();
-        let grounds = || self.grounds.iter().zip(&columns);
-        let benchmarks: Vec<Benchmark<'_>> = grounds()
-            .map(|(ground, columns)| columns.benchmark(ground, &columns.evaluator))
+        let truths = || self.truths.iter().zip(&columns);
+        let benchmarks: Vec<Benchmark<'_>> = truths()
+            .map(|(traced, columns)| columns.benchmark(traced, &columns.evaluator))
             .collect();
         let Withheld { symbols, scalars } = self.withheld;
         let vocabulary = Vocabulary::shared(&vocabularies).without(symbols, *scalars);
@@ -220,9 +220,9 @@ impl Finder<'_> {
         if scorers.iter().all(|scorer| scorer.known.is_empty()) {
             return Ok(Report::conclude(method, &problem, self.settings, &found)?);
         }
-        let benchmarks: Vec<Benchmark<'_>> = grounds()
+        let benchmarks: Vec<Benchmark<'_>> = truths()
             .zip(&scorers)
-            .map(|((ground, columns), scorer)| columns.benchmark(ground, scorer))
+            .map(|((traced, columns), scorer)| columns.benchmark(traced, scorer))
             .collect();
         let problem = Problem {
             benchmarks: &benchmarks,

@@ -25,7 +25,7 @@ pub use batches::{Batches, Synthetic, Text};
 pub use checkpoint::{CHECKPOINT, CURVE};
 pub use curve::{Curve, Point};
 pub use error::Error;
-pub use plan::{Plan, Space};
+pub use plan::{Plan, Ranges};
 pub use recipe::Recipe;
 pub use supernet::{Elastic, Inheritance};
 pub use training::{Control, Training};

@@ -30,7 +30,7 @@ pub struct Plan {
     /// How often each is trained, with seeds from 0.
     pub seeds: u64,
     /// What they are drawn from.
-    pub space: Space,
+    pub space: Ranges,
     /// How each is trained.
     pub recipe: Recipe,
 }
@@ -39,7 +39,7 @@ pub struct Plan {
 /// of tokens. Lists hold what a draw may choose from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Space {
+pub struct Ranges {
     /// Number of tokens.
     pub vocabulary: usize,
     /// Longest sequence.
@@ -119,7 +119,7 @@ impl Plan {
         if !(1..=1000).contains(&self.seeds) {
             return wrong("seeds", "expected between 1 and 1000");
         }
-        let Space {
+        let Ranges {
             layers,
             width,
             heads,
@@ -192,7 +192,7 @@ impl Plan {
     }
 }
 
-impl Space {
+impl Ranges {
     fn sizes(&self) -> Choice {
         [
             self.layers.len(),

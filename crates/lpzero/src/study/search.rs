@@ -11,7 +11,7 @@ use lpzero_truth::GroundTruth;
 use serde::{Deserialize, Serialize};
 
 use super::Study;
-use crate::finding::{Finder, Ground};
+use crate::finding::{Finder, TracedTruth};
 use crate::{Error, Networks, Proxy, Watch, Withheld, split, unfitted_proxies};
 
 /// How to search. The default is genetic programming with LPZero's settings, from the
@@ -217,20 +217,20 @@ impl Study {
             progress: &mut progress,
             journal,
         };
-        let grounds = self.truths.iter().zip(traces).zip(splits);
-        let grounds = grounds.map(|((truth, traces), split)| Ground {
+        let truths = self.truths.iter().zip(traces).zip(splits);
+        let truths = truths.map(|((truth, traces), split)| TracedTruth {
             truth,
             traces,
             split,
         });
         let finder = Finder {
-            grounds: &grounds.collect::<Vec<_>>(),
+            truths: &truths.collect::<Vec<_>>(),
             seeds: &options.start.clone().unwrap_or_else(unfitted_proxies),
             settings: &options.settings,
             withheld: &options.withheld,
         };
-        let mut exact = |ground: usize, formulas: &[Node]| {
-            let networks = Networks::from(&self.truths[ground]);
+        let mut exact = |truth: usize, formulas: &[Node]| {
+            let networks = Networks::from(&self.truths[truth]);
             let proxies: Vec<Proxy> = formulas.iter().cloned().map(Proxy::from).collect();
             let task = watch.task("scoring the best on whole tensors");
             let progress = |progress| task.passes(progress);

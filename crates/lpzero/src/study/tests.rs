@@ -9,7 +9,7 @@ use lpzero_search::{Method, Report, Settings};
 use lpzero_truth::GroundTruth;
 
 use super::{SplitSizes, Study};
-use crate::finding::{ExactScores, Finder, Ground};
+use crate::finding::{ExactScores, Finder, TracedTruth};
 use crate::{Error, Withheld, Workbench};
 
 #[path = "../../tests/support/benchmark.rs"]
@@ -34,13 +34,13 @@ fn find(exact: &mut ExactScores<'_>) -> Result<Report, Error> {
     let seed = parse(SAMPLED).unwrap();
     let evaluator = Evaluator::new(traces);
     assert!(!evaluator.prepare(&seed).unwrap().is_exact());
-    let ground = Ground {
+    let truth = TracedTruth {
         truth,
         traces,
         split: &split,
     };
     let finder = Finder {
-        grounds: &[ground],
+        truths: &[truth],
         seeds: &[seed],
         settings: &Settings {
             budget: Budget::Evaluations(40),
