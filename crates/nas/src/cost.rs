@@ -1,4 +1,4 @@
-//! What an architecture costs, and bounds on it.
+//! Costs of an architecture, and bounds on them.
 
 use lpzero_arch::{Architecture, Genotype, Space};
 use serde::{Deserialize, Serialize};
@@ -34,7 +34,7 @@ impl Cost {
         Cost::Table,
     ];
 
-    /// As columns and options call it.
+    /// Name in columns and options.
     pub const fn name(self) -> &'static str {
         match self {
             Cost::Params => "params",
@@ -46,7 +46,7 @@ impl Cost {
         }
     }
 
-    /// As pictures call it.
+    /// Label of an axis in pictures.
     pub const fn label(self) -> &'static str {
         match self {
             Cost::Params => "parameters",
@@ -77,8 +77,8 @@ pub struct Costs {
 }
 
 impl Costs {
-    /// What can be counted without a network, for a minibatch of `batch`
-    /// sequences of `positions` tokens. Counts are whole numbers below 2^53.
+    /// Counts all costs but latency, for a minibatch of `batch` sequences of `positions` tokens. No
+    /// network is built. Counts are whole numbers below 2^53.
     pub fn count(
         architecture: &Architecture,
         (batch, positions): (usize, usize),
@@ -111,7 +111,7 @@ impl Costs {
 /// A constraint: a cost within bounds, ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Bound {
-    /// Of what.
+    /// Cost that is bounded.
     pub cost: Cost,
     /// No less than this.
     pub least: f64,
@@ -136,7 +136,7 @@ impl Bound {
         }
     }
 
-    /// What is asked for, as words about a cost that misses it.
+    /// Says which end of the bound `cost` misses: "more than" or "less than" it.
     pub(crate) fn complaint(&self, cost: f64) -> String {
         match cost > self.most {
             true => format!("more than {}", self.most),

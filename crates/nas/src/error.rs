@@ -1,4 +1,4 @@
-//! What can go wrong in an architecture search.
+//! Errors of an architecture search.
 
 use std::path::PathBuf;
 
@@ -18,9 +18,9 @@ pub enum Error {
     /// Whatever is chosen, there is no network.
     #[error("none of {draws} random choices is an architecture; the last: {last}")]
     NoArchitecture {
-        /// How many were tried.
+        /// Choices that were tried.
         draws: u64,
-        /// What is wrong with the last one.
+        /// Error of the last choice.
         last: lpzero_arch::Error,
     },
     /// Nothing in the space meets the constraints.
@@ -31,9 +31,9 @@ pub enum Error {
     Infeasible {
         /// The space.
         space: String,
-        /// What the closest has too much or too little of.
+        /// Name of the cost of which the closest architecture has too much or too little.
         cost: &'static str,
-        /// How much it has.
+        /// Amount that it has.
         found: String,
         /// The bound, as words.
         bound: String,
@@ -41,11 +41,11 @@ pub enum Error {
     /// A setting is outside its range.
     #[error("{name} {value}: expected {expected}")]
     Setting {
-        /// Its name.
+        /// Name of the setting.
         name: &'static str,
-        /// Its value.
+        /// Value that was given.
         value: String,
-        /// The range.
+        /// Range that is allowed.
         expected: &'static str,
     },
     /// A table of costs cannot be used.
@@ -53,7 +53,7 @@ pub enum Error {
     Table {
         /// The file.
         path: PathBuf,
-        /// What is wrong, and what was expected.
+        /// Fault, and what was expected.
         what: String,
     },
     /// A file cannot be read.
@@ -61,7 +61,7 @@ pub enum Error {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// Error of the system.
         source: std::io::Error,
     },
 }

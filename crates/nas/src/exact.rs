@@ -9,8 +9,7 @@
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
-/// What each choice of each block adds to the score and to the cost, by block and
-/// choice.
+/// Additions of each choice of each block to the score and to the cost, \[block\]\[choice\].
 #[derive(Clone, Debug, PartialEq)]
 pub struct BlockChoices {
     /// Added scores; larger is better. A choice without a finite one is not taken.
@@ -22,11 +21,11 @@ pub struct BlockChoices {
 /// One choice for every block.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Solution {
-    /// By block.
+    /// Index of the choice of each block.
     pub choices: Vec<usize>,
-    /// The sum of what the choices add.
+    /// Sum of the scores that the choices add.
     pub score: f64,
-    /// The same of costs.
+    /// Sum of the costs that the choices add.
     pub cost: f64,
 }
 
@@ -106,7 +105,7 @@ impl BlockChoices {
     }
 }
 
-/// What the blocks from each one on can add; the last entry is of no blocks.
+/// Frontiers of the blocks from each one on; the last entry is that of no blocks.
 fn frontiers(options: &[Vec<(usize, f64, f64)>]) -> Vec<Frontier> {
     let mut behind = vec![vec![(0.0, 0.0)]];
     for block in options.iter().rev() {

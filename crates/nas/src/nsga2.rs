@@ -111,7 +111,7 @@ fn tournament<'a>(
     Some(&winner.candidate.genotype)
 }
 
-/// What domination looks at: how far constraints are missed, and what is minimised.
+/// Measures that domination compares: violation of constraints, and objectives to minimise.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Point {
     /// 0 where all constraints hold.

@@ -1,18 +1,17 @@
-//! What is searched for, and who says how good something is.
+//! The search problem, its candidates and the scorer that says how good they are.
 
 use lpzero_arch::{Architecture, Genotype, Space};
 
 use crate::{Bound, Cost, Costs, Table};
 
-/// A search problem: a space, what to minimise beside the score to maximise, and
-/// what must hold.
+/// A search problem: a space, a score to maximise, a cost to minimise, and bounds.
 #[derive(Clone, Copy, Debug)]
 pub struct Problem<'a> {
-    /// Where architectures are from.
+    /// Space that architectures are from.
     pub space: &'a Space,
-    /// What the front trades against the score.
+    /// Cost that the front trades against the score.
     pub cost: Cost,
-    /// What every architecture must keep to.
+    /// Bounds that every architecture must keep.
     pub bounds: &'a [Bound],
     /// Sequences and tokens per sequence of the minibatch that costs are about.
     pub batch: (usize, usize),
@@ -42,13 +41,13 @@ impl Problem<'_> {
 /// Something that was scored, or measured and found too slow.
 #[derive(Clone, Debug)]
 pub struct Candidate {
-    /// A hash of the architecture.
+    /// Hash of the architecture.
     pub id: String,
-    /// The choices.
+    /// Choices in the space.
     pub genotype: Genotype,
-    /// What they make.
+    /// Architecture that the choices make.
     pub architecture: Architecture,
-    /// What it costs.
+    /// Costs of the architecture.
     pub costs: Costs,
     /// How far the constraints are missed; 0 where they hold.
     pub violation: f64,
@@ -67,9 +66,9 @@ impl Candidate {
     }
 }
 
-/// Who scores architectures.
+/// Source of the scores of architectures.
 pub trait Scorer {
-    /// What can go wrong while it does.
+    /// Error of scoring.
     type Error: From<crate::Error>;
 
     /// Scores, larger being better, of architectures with these ids. Must be a

@@ -15,16 +15,16 @@ use lpzero_nn::{
 };
 use serde::Serialize;
 
-/// What was counted; see [`Cost`](crate::Cost) for the definitions.
+/// Counts read off a built network; see [`Cost`](crate::Cost) for the definitions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Recount {
     /// Elements of all tensors.
     pub params: u128,
     /// Elements of the tensors of blocks, but for norms.
     pub decoder_params: u128,
-    /// Of one sequence, where it was run.
+    /// FLOPs of a pass over one sequence; `None` where none was run.
     pub flops: Option<u128>,
-    /// Bytes, of the whole minibatch, where it was run.
+    /// Bytes of activations of the whole minibatch; `None` where none was run.
     pub memory: Option<u128>,
 }
 
@@ -135,7 +135,7 @@ impl Visitor<f32> for Shapes {
     }
 }
 
-/// Of a dynamic convolution's maps, see the visitor's table.
+/// Site indices of a dynamic convolution's maps, see the visitor's table.
 const DEPTHWISE: u16 = 0;
 const POINTWISE: u16 = 1;
 const KERNEL: u16 = 2;

@@ -106,7 +106,7 @@ impl<S: Scorer> Run<'_, '_, S> {
         budget.spent(self.iterations, self.evaluated, self.clock.elapsed())
     }
 
-    /// What a genotype makes, and how far that is from what is asked for.
+    /// Builds the architecture of a genotype; counts its costs and their violation of the bounds.
     fn build(&mut self, genotype: Genotype) -> Result<Proposal, lpzero_arch::Error> {
         let Problem {
             space,

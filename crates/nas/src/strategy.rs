@@ -24,16 +24,16 @@ pub struct Strategy {
     pub method: Method,
     /// Members of the population; random search has none.
     pub population: usize,
-    /// Of everything random.
+    /// Seed of everything random.
     pub seed: u64,
     /// When to stop.
     pub budget: Budget,
 }
 
-/// What became of an architecture, as a journal keeps it.
+/// Outcome of one architecture, as a journal keeps it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
-    /// The candidate's.
+    /// Hash of the architecture, [`Candidate::id`].
     pub id: String,
     /// `None` where it was not scored, or has no finite score.
     pub score: Option<f64>,
@@ -70,7 +70,7 @@ pub struct Snapshot<'a> {
     pub best: Option<&'a Candidate>,
 }
 
-/// What a search leaves.
+/// Results of a search.
 #[derive(Clone, Debug)]
 pub struct History {
     /// Everything scored, in order, and what was measured and found too slow.

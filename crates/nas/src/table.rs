@@ -28,7 +28,7 @@ pub struct Table {
     variables: Vec<Vec<f64>>,
 }
 
-/// Its columns.
+/// Columns of the file.
 const HEADER: [&str; 3] = ["variable", "value", "cost"];
 
 /// Largest table, in bytes.

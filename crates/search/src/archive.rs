@@ -10,7 +10,7 @@ use crate::vary::negated;
 /// A formula that was evaluated on the whole search split.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Individual {
-    /// As written; with [`reversed`](Self::reversed), smaller scores are better.
+    /// Formula as it was evaluated; with [`reversed`](Self::reversed), smaller scores are better.
     pub formula: Node,
     /// Sum of the complexities of its nodes.
     pub complexity: u32,
@@ -113,7 +113,8 @@ impl Archive {
         true
     }
 
-    /// What a formula of this complexity has to exceed to enter the front.
+    /// Fitness that a formula of this complexity has to exceed to enter the front; 0 where none is
+    /// as simple.
     pub fn front_at(&self, complexity: u32) -> f64 {
         let niches = self.niches.range(..=complexity);
         niches

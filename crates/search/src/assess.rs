@@ -1,5 +1,5 @@
-//! What a formula is worth on the search split, found out in stages: on the
-//! first few architectures, on more of them, on all.
+//! Measurement of a formula on the search split, in stages: on the first few architectures, on more
+//! of them, on all.
 
 use std::sync::Arc;
 
@@ -15,23 +15,23 @@ use crate::pruning::{self, PROBE, Rule};
 use crate::settings::Settings;
 use crate::{Error, Problem};
 
-/// What a formula has to promise to be evaluated to the end.
+/// Threshold and foresight by which a formula is given up before the end.
 #[derive(Clone, Debug)]
 pub(crate) struct Wanted {
-    /// The fitness that it has to exceed.
+    /// Fitness that it has to exceed.
     threshold: f64,
-    /// What is known of the course that correlations take, if anything.
+    /// Course that correlations take from stage to stage, where it is known.
     foresight: Option<Arc<Foresight>>,
 }
 
 impl Wanted {
-    /// Whatever is finite and not constant.
+    /// Demands nothing but scores that are finite and not constant.
     pub(crate) const ANY: Wanted = Wanted {
         threshold: 0.0,
         foresight: None,
     };
 
-    /// What exceeds a fitness.
+    /// Demands a fitness above `threshold`.
     pub(crate) fn above(threshold: f64, foresight: Option<Arc<Foresight>>) -> Self {
         Self {
             threshold,
@@ -39,7 +39,7 @@ impl Wanted {
         }
     }
 
-    /// The same, but no more than another fitness is asked for.
+    /// Lowers the demand to `threshold`, where that is less.
     pub(crate) fn or(&self, threshold: f64) -> Self {
         Self {
             threshold: self.threshold.min(threshold),
@@ -116,9 +116,8 @@ pub(crate) fn assess(
 }
 
 impl Found {
-    /// The same search with these formulas alone, measured by the scorers of
-    /// `problem`, which may be more exact ones than the search had. What is
-    /// not finite there is left out.
+    /// Repeats the measurement for these formulas alone, by the scorers of `problem`, which may be
+    /// more exact ones than the search had. Formulas that are not finite there are left out.
     ///
     /// # Errors
     /// A constant truth.

@@ -1,4 +1,4 @@
-//! What a search asks of its caller, and what it tells while it runs.
+//! Controls of a search, and the reports that it makes while it runs.
 
 use lpzero_proxy::Node;
 use lpzero_run::Cancel;
@@ -9,8 +9,7 @@ use crate::archive::Archive;
 /// How far a search is.
 #[derive(Clone, Copy, Debug)]
 pub struct Snapshot<'a> {
-    /// What is being evaluated, where a search does one kind of formula after
-    /// the other; empty where it does not.
+    /// Kind of formula that is evaluated now, where a search does one after the other; else empty.
     pub part: &'a str,
     /// Formulas evaluated on the whole search split so far.
     pub evaluated: u64,
@@ -20,11 +19,11 @@ pub struct Snapshot<'a> {
     pub best: f64,
     /// The formula that has it.
     pub formula: Option<&'a Node>,
-    /// What it keeps so far.
+    /// Formulas kept so far.
     pub archive: &'a Archive,
 }
 
-/// What a search asks of its caller: threads, a way to stop it, an ear.
+/// Controls that a caller gives a search: threads, a way to stop it, an ear, a journal.
 pub struct Control<'a> {
     /// Evaluations run here; the result does not depend on how many threads it has.
     pub pool: &'a rayon::ThreadPool,

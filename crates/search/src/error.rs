@@ -1,4 +1,4 @@
-//! What can go wrong, one sentence each.
+//! Errors of searches, one sentence each.
 
 use lpzero_run::JournalError;
 
@@ -22,9 +22,9 @@ pub enum Error {
     Setting {
         /// Name of the setting.
         name: &'static str,
-        /// Its value, printed.
+        /// Value that was given, printed.
         value: String,
-        /// The range.
+        /// Range that is allowed.
         expected: &'static str,
     },
     /// A space is too large to be enumerated.

@@ -1,5 +1,5 @@
-//! What a search maximises: the strength of a rank correlation with the truth
-//! on the search split.
+//! Fitness, which a search maximises: the strength of a rank correlation with the truth on the
+//! search split.
 
 use lpzero_stats::{Correlation, Workspace, rank, rho};
 
@@ -21,7 +21,7 @@ pub struct Fitness {
 struct Target {
     truth: Vec<f64>,
     ranks: Vec<f64>,
-    /// What counts as a correlation of 1.
+    /// Correlation that counts as 1.
     attainable: f64,
 }
 
@@ -37,8 +37,8 @@ pub struct Measured {
 }
 
 impl Measured {
-    /// Of correlations with every ground truth: the sign is the one with which
-    /// the weakest is strongest.
+    /// Combines correlations with every ground truth. The sign is the one with which the weakest is
+    /// strongest.
     fn weakest(correlations: impl Iterator<Item = f64>) -> Self {
         let bounds = (f64::INFINITY, f64::NEG_INFINITY);
         let (lowest, highest) =
@@ -80,10 +80,9 @@ impl Fitness {
         })
     }
 
-    /// The same, with correlations by ground truth as shares of what is attainable
-    /// there. Noisy scores allow no correlation of 1: without this, the weakest of
-    /// several ground truths is the noisiest one, however little is left to gain
-    /// on it.
+    /// Turns correlations by ground truth into shares of what is attainable there. Noisy scores
+    /// allow no correlation of 1. Without this, the weakest of several ground truths is the
+    /// noisiest one, however little is left to gain on it.
     #[must_use]
     pub(crate) fn relative_to(mut self, attainable: &[f64]) -> Self {
         for (target, attainable) in self.targets.iter_mut().zip(attainable) {
@@ -92,7 +91,7 @@ impl Fitness {
         self
     }
 
-    /// What counts as a correlation of 1, by ground truth.
+    /// Correlations that count as 1, by ground truth.
     pub(crate) fn attainable(&self) -> Vec<f64> {
         self.targets
             .iter()

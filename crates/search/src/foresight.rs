@@ -1,5 +1,5 @@
-//! What the first few architectures say of a formula: how correlations move between
-//! there and the end, and which formulas are known already to be like it.
+//! Foresight from the first few architectures of a ground truth. It knows how correlations move
+//! from there to the end, and which formulas rank as a known one does.
 
 use lpzero_stats::Workspace;
 use lpzero_stats::rank_vector::{alike, doubled_ranks};
@@ -25,7 +25,7 @@ pub(crate) const LIKENESS: usize = 2;
 /// Formulas below which their drift says too little.
 const ENOUGH: usize = 20;
 
-/// What formulas that were evaluated to the end teach about the next ones.
+/// Experience with formulas that were evaluated to the end, applied to the next ones.
 #[derive(Clone, Debug)]
 pub(crate) struct Foresight {
     /// By stage, then ground truth.
@@ -36,7 +36,7 @@ pub(crate) struct Foresight {
 }
 
 impl Foresight {
-    /// Of these formulas, unless they are too few.
+    /// Learns from these formulas; `None` where they are too few.
     pub(crate) fn of(
         known: &[Individual],
         problem: &Problem<'_>,
@@ -126,12 +126,12 @@ fn upto(columns: &[Vec<f64>], stage: usize) -> Vec<&[f64]> {
 pub(crate) struct Drift {
     /// Mean of z at the end less z at the stage.
     mean: f64,
-    /// Its standard deviation.
+    /// Standard deviation of that difference.
     deviation: f64,
 }
 
 impl Drift {
-    /// Of these differences.
+    /// Mean and standard deviation of these differences.
     fn of(differences: &[f64]) -> Self {
         let n = differences.len() as f64;
         let mean = differences.iter().sum::<f64>() / n;
@@ -161,12 +161,13 @@ struct Rival {
 #[derive(Clone, Debug)]
 pub(crate) struct Standing {
     strength: f64,
-    /// As [`doubled_ranks`] has them.
+    /// Ranks of the scores times two, see [`doubled_ranks`].
     ranks: Vec<u32>,
 }
 
 impl Standing {
-    /// Of scores by ground truth, if correlations are defined.
+    /// Standing of a formula with these scores, by ground truth; `None` where a correlation is
+    /// undefined.
     pub(crate) fn of<C: AsRef<[f64]>>(
         columns: &[C],
         fitness: &Fitness,

@@ -1,4 +1,4 @@
-//! What a search leaves behind.
+//! Results of a search.
 
 use lpzero_proxy::Node;
 
@@ -6,16 +6,16 @@ use crate::archive::Archive;
 use crate::exhaustive::space::Space;
 use crate::pruning::Counts;
 
-/// What a search leaves behind.
+/// Results of a search, before anything is selected.
 #[derive(Clone, Debug)]
 pub struct Found {
     /// The best formulas of every complexity.
     pub archive: Archive,
-    /// What was generated, pruned and evaluated.
+    /// Counts of formulas generated, pruned and evaluated.
     pub counts: Counts,
     /// Whether it was cancelled before its budget was spent.
     pub interrupted: bool,
-    /// What the whole space is like, if all of it was searched.
+    /// Report on the whole space, if all of it was searched.
     pub space: Option<Space>,
     /// By ground truth, the correlation that the search took for attainable there;
     /// 1 where there is nothing to weigh it against.

@@ -1,5 +1,5 @@
-//! What became of every formula of a search, so that a search that was killed goes on
-//! where it stopped.
+//! Journal of what became of every formula, so that a search that was killed goes on where it
+//! stopped.
 //!
 //! A search is a deterministic function of its inputs and of the outcomes of its
 //! evaluations. So its journal records outcomes, batch by batch; a search that is
@@ -31,7 +31,7 @@ pub struct Journal {
     records: run::Journal,
     /// Records that were there when it was opened.
     recorded: usize,
-    /// Those of them that are replayed.
+    /// Number of those records that are replayed so far.
     replayed: usize,
     /// Position of the record that was replayed last.
     last: usize,
@@ -110,8 +110,8 @@ impl Journal {
         self.append_piece(piece(formulas), elapsed, &record::encode(outcomes))
     }
 
-    /// What is recorded about a piece of work, and the time that the search had taken
-    /// by then; `None` when everything recorded is replayed.
+    /// Next recorded value of a piece of work, and the time that the search had taken by then.
+    /// `None` when everything recorded is replayed.
     pub(crate) fn replay_piece(
         &mut self,
         piece: ContentHash,
@@ -141,7 +141,7 @@ impl Journal {
         self.records.append(piece, body, &nanoseconds.to_le_bytes())
     }
 
-    /// That the record read last says something else than it should.
+    /// Error that the record read last says something else than it should.
     pub(crate) fn other_piece(&self) -> JournalError {
         self.records.other_piece(self.last)
     }

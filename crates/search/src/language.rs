@@ -1,4 +1,4 @@
-//! What search asks of the proxy language.
+//! Canonical forms and rules of the proxy language, as search asks for them.
 
 use lpzero_proxy::{Node, canonical_for_ranking, check};
 

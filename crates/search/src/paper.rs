@@ -19,9 +19,9 @@ const ATTEMPTS: usize = 8;
 /// A symbol under a chain of unary operations, the innermost first.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Branch {
-    /// The tensor that it starts from.
+    /// Tensor that it starts from.
     pub symbol: Symbol,
-    /// As many operations as the space has per branch.
+    /// Operations, as many as the space has per branch.
     pub chain: Vec<OperatorId>,
 }
 

@@ -75,7 +75,7 @@ const BRANCHES: usize = 20;
 /// the same from running away from each other.
 const RIDGE: f64 = 1e-3;
 
-/// Of the squared length of a factor, what must be beyond those it joins.
+/// Least share of a factor's squared length that lies beyond the factors it joins.
 const NEW: f64 = 1e-3;
 
 /// Slopes of the second ground truth relative to the first, that of a third to
@@ -88,8 +88,7 @@ const LIMITS: Limits = Limits {
     depth: 24,
 };
 
-/// Of what a product leaves unexplained, how much more it may be for shorter
-/// exponents.
+/// Share by which shorter exponents may increase what a product leaves unexplained.
 const ROUNDING: f64 = 0.01;
 
 /// Products found.
@@ -226,9 +225,8 @@ impl Products {
     }
 }
 
-/// What all factors together say of a ground truth, by number, and of every
-/// architecture, whether its truth is known or not: it, less most of its noise. Of mean
-/// 0 and length 1.
+/// Consensus of all factors about the ground truth `number`: `truth` less most of its noise, with a
+/// value for every architecture, whether its truth is known or not. Mean 0 and length 1.
 fn consensus(factors: &Factors, number: usize, truth: &[f64]) -> Result<Vec<f64>, Error> {
     // Ranks, evenly spaced: which of the worst architectures is worst is mostly noise, and
     // normal scores would have it weigh most.
@@ -244,7 +242,7 @@ fn consensus(factors: &Factors, number: usize, truth: &[f64]) -> Result<Vec<f64>
 struct Design {
     /// By factor: logarithms, scaled to length 1.
     columns: Vec<Vec<f64>>,
-    /// What each was divided by.
+    /// Length of each column before it was scaled.
     lengths: Vec<f64>,
     target: Vec<f64>,
 }
@@ -255,14 +253,14 @@ struct Set {
     members: Vec<usize>,
     /// One per member, of scaled columns.
     coefficients: Vec<f64>,
-    /// What they leave of the target.
+    /// Residuals of the target.
     residuals: Vec<f64>,
     /// Squared residuals and the ridge's price.
     loss: f64,
 }
 
 impl Design {
-    /// Of these ground truths, each with its slope.
+    /// Stacks these ground truths, each with its slope.
     fn new(factors: &Factors, targets: &[Vec<f64>], parts: &[(usize, f64)]) -> Self {
         // Dividing the logarithms by a slope is the same as multiplying the
         // target by it, and leaves all targets equally long.

@@ -1,4 +1,4 @@
-//! What is searched: ground truths, and what formulas may be made of.
+//! The problem of a search: ground truths, and the vocabulary of formulas.
 
 use lpzero_proxy::Node;
 use lpzero_stats::Split;
@@ -12,7 +12,7 @@ pub struct Problem<'a> {
     /// At least one. Where there are several, a formula is worth what it is
     /// worth on the one that it does worst on: a proxy that carries over.
     pub benchmarks: &'a [Benchmark<'a>],
-    /// What formulas may be made of.
+    /// Symbols, roles and scalars that formulas may be made of.
     pub vocabulary: &'a Vocabulary,
     /// Formulas to start from: known proxies.
     pub seeds: &'a [Node],
@@ -21,7 +21,7 @@ pub struct Problem<'a> {
 /// A ground truth to search on.
 #[derive(Clone, Copy)]
 pub struct Benchmark<'a> {
-    /// What it is called in a report.
+    /// Name in a report.
     pub name: &'a str,
     /// Scores formulas on the architectures of the ground truth.
     pub scorer: &'a dyn Score,
@@ -32,14 +32,14 @@ pub struct Benchmark<'a> {
     /// For every architecture, what it has in common with others (`4 x 256`),
     /// for tau inside groups; empty for none.
     pub groups: &'a [String],
-    /// What the winner is compared with on the test split.
+    /// Baselines that the winner is compared with on the test split.
     pub baselines: &'a [Baseline],
 }
 
 /// Scores that need no search.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Baseline {
-    /// What it is, for people.
+    /// Name, for people.
     pub name: String,
     /// The score of every architecture, larger is better.
     pub scores: Vec<f64>,

@@ -1,4 +1,4 @@
-//! What is discarded before it costs anything, and the counters that say so.
+//! Rules that discard formulas before they cost much, and the counters of what they discard.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ pub const LIKE_MEMBER: Rule = "like_a_member";
 pub const DUPLICATE: Rule = "duplicate";
 /// Ranks the search split exactly as a formula already kept.
 pub const SAME_RANKS: Rule = "same_ranks";
-/// Its canonical form is beyond the limits of the search.
+/// Larger, in canonical form, than the limits of the search.
 pub const TOO_LARGE: Rule = "too_large";
 /// The evaluator could not evaluate it on these traces.
 pub const UNDEFINED: Rule = "undefined";

@@ -1,4 +1,4 @@
-//! What came of a batch of formulas, as a journal keeps it.
+//! Format of a batch in a journal: the outcomes of its formulas.
 //!
 //! ```text
 //! value   = u32 count, outcome*
@@ -16,7 +16,7 @@ use crate::pruning::{self, Rule};
 const PRUNED: u8 = 0;
 const EVALUATED: u8 = 1;
 
-/// What becomes of a formula that was admitted.
+/// Outcome for a formula that was admitted.
 pub(crate) enum Outcome {
     Evaluated(Individual),
     Pruned(Rule),

@@ -1,4 +1,4 @@
-//! What a search reports, as the command prints it.
+//! Report of a search, as the command prints it.
 
 use std::collections::BTreeMap;
 
@@ -86,7 +86,7 @@ impl Method {
 pub struct Report {
     /// How it was searched.
     pub method: Method,
-    /// What was maximised.
+    /// Correlation that was maximised.
     pub fitness: Correlation,
     /// Run seed.
     pub seed: u64,
@@ -106,7 +106,7 @@ pub struct Report {
     /// The best formula on each ground truth, where there are several.
     #[serde(rename = "truths", skip_serializing_if = "Vec::is_empty")]
     pub verdicts: Vec<Named>,
-    /// What was generated, pruned and evaluated.
+    /// Counts of formulas generated, pruned and evaluated.
     pub counts: Counts,
     /// The whole space, where all of it was searched.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -122,7 +122,7 @@ pub struct Verdict {
     pub validation: Correlations,
     /// On the test split.
     pub test: Test,
-    /// What the search split promised in excess of the test split.
+    /// Excess of the correlations on the search split over those on the test split.
     pub optimism: Optimism,
 }
 
@@ -130,9 +130,9 @@ pub struct Verdict {
 /// 0, the formula fits the architectures that it was found on.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Optimism {
-    /// Of Kendall's tau-b.
+    /// Difference of Kendall's tau-b.
     pub tau: Option<f64>,
-    /// Of Spearman's rho.
+    /// Difference of Spearman's rho.
     pub rho: Option<f64>,
 }
 
@@ -151,7 +151,7 @@ pub struct Named {
 /// The formula to keep, larger scores being better.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Best {
-    /// As found, turned so that larger is better.
+    /// Formula as found, turned so that larger is better.
     pub formula: String,
     /// The form that all formulas share that rank alike by algebra.
     pub canonical: String,
@@ -180,11 +180,11 @@ pub struct Test {
     pub n: usize,
     /// Kendall's tau-b.
     pub tau: Option<f64>,
-    /// Its interval.
+    /// Confidence interval of tau.
     pub tau_ci: Option<[f64; 2]>,
     /// Spearman's rho.
     pub rho: Option<f64>,
-    /// Its interval.
+    /// Confidence interval of rho.
     pub rho_ci: Option<[f64; 2]>,
     /// Share of pairs that the formula leaves tied.
     pub ties: f64,
@@ -201,9 +201,9 @@ pub struct Test {
 pub struct Comparison {
     /// The baseline.
     pub name: String,
-    /// Its tau.
+    /// Kendall's tau-b of the baseline.
     pub tau: Option<f64>,
-    /// Its rho.
+    /// Spearman's rho of the baseline.
     pub rho: Option<f64>,
     /// Tau of the winner minus tau of the baseline.
     pub difference: Option<f64>,

@@ -14,18 +14,17 @@ use crate::vary::Limits;
 pub struct Settings {
     /// Run seed.
     pub seed: u64,
-    /// What is maximised on the search split, and what the winner is chosen by
-    /// on the search and validation splits together. Spearman, as in the paper.
-    /// Kendall's tau-b forgives pairs that a formula leaves tied, and so likes
-    /// formulas that only tell groups of equal depth and width apart; Somers' d
-    /// does not forgive them at all.
+    /// Correlation that is maximised on the search split. The winner is chosen by it, too, on the
+    /// search and validation splits together. Spearman, as in the paper. Kendall's tau-b forgives
+    /// pairs that a formula leaves tied, and so likes formulas that only tell groups of equal depth
+    /// and width apart; Somers' d does not forgive them at all.
     pub fitness: Correlation,
     /// Which formulas are drawn.
     pub grammar: Grammar,
-    /// What makes one number of all sites in the paper's formulas. Only enumeration knows
+    /// Aggregates that make one number of all sites in the paper's formulas. Only enumeration knows
     /// others than the paper's mean.
     pub aggregates: Vec<Aggregate>,
-    /// What all of them look like; then the grammar has to be that of aggregates.
+    /// Template that all formulas follow; then the grammar has to be that of aggregates.
     pub template: Option<Template>,
     /// The largest formulas considered.
     pub limits: Limits,

@@ -13,7 +13,7 @@ use crate::vary::{Limits, crossover, mutate_somehow, refined};
 
 /// A space of formulas.
 pub(crate) trait Space {
-    /// What is varied.
+    /// Representation that is varied; each stands for a formula.
     type Genome: Clone;
 
     /// Share of random newcomers among the offspring. A space whose members have

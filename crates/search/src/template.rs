@@ -44,13 +44,13 @@ enum Piece {
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Hole {
-    /// Of a type that its place allows.
+    /// A part of a type that its place allows.
     Part,
     Number,
     Roles,
 }
 
-/// What fills one hole.
+/// Filling of one hole.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Filling {
     Part(Type, Node),

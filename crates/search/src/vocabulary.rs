@@ -1,5 +1,4 @@
-//! What formulas may be made of: the symbols, roles and scalars that the
-//! traces of a ground truth hold.
+//! Vocabulary of formulas: the symbols, roles and scalars that the traces of a ground truth hold.
 
 use lpzero_proxy::{Class, Node, RoleSet};
 use lpzero_trace::{NetworkScalar, Role, Symbol, Trace};
@@ -11,7 +10,7 @@ pub struct Vocabulary {
     scalars: Vec<NetworkScalar>,
 }
 
-/// Those of the roles whose A is also called H.
+/// Selects the roles whose A is also called H.
 fn head_outputs(roles: RoleSet) -> RoleSet {
     let heads: Vec<Role> = roles.iter().filter(|role| role.has_head_output()).collect();
     RoleSet::of(&heads)
@@ -27,9 +26,9 @@ impl Vocabulary {
         Self { symbols, scalars }
     }
 
-    /// What these traces hold: a symbol counts at a role where every trace has
-    /// it there or at least one has (mixtures of operations differ); a scalar
-    /// counts where it is finite and not the same for all.
+    /// Vocabulary of these traces. A symbol counts at a role where every trace has it there or at
+    /// least one has (mixtures of operations differ). A scalar counts where it is finite and not
+    /// the same for all.
     pub fn of<'a>(traces: impl IntoIterator<Item = &'a Trace>) -> Self {
         let mut found: Vec<(Symbol, RoleSet)> = Symbol::ALL
             .iter()
@@ -65,9 +64,9 @@ impl Vocabulary {
         Self::new(found, scalars)
     }
 
-    /// What formulas may be made of that several ground truths can all evaluate:
-    /// symbols at the roles where all have them, and the scalars of any (one
-    /// that is the same throughout one ground truth may tell another's apart).
+    /// Vocabulary that several ground truths share. It has the symbols at the roles where all have
+    /// them, and the scalars of any: one that is the same throughout one ground truth may tell
+    /// another's apart.
     pub fn shared<'a>(vocabularies: impl IntoIterator<Item = &'a Vocabulary>) -> Self {
         let mut vocabularies = vocabularies.into_iter();
         let Some(first) = vocabularies.next() else {
@@ -99,7 +98,7 @@ impl Vocabulary {
         Self::new(symbols, NetworkScalar::ALL.map(|row| row.scalar).to_vec())
     }
 
-    /// The same without some symbols, and perhaps without any scalar.
+    /// Removes some symbols, and all scalars where `scalars` is set.
     #[must_use]
     pub fn without(mut self, symbols: &[Symbol], scalars: bool) -> Self {
         self.symbols.retain(|(symbol, _)| !symbols.contains(symbol));

@@ -122,7 +122,7 @@ pub fn visit_passes<V: Visitor<f32>, T: Clone + Send>(
     visit_networks(architectures, spec, resources, visitor, one_pass, finish)
 }
 
-/// As [`visit_passes`], but the caller runs each network, as often as it takes.
+/// Visits networks as [`visit_passes`] does, but the caller runs each, as often as it takes.
 /// `passes` returns the loss.
 ///
 /// # Errors
@@ -148,7 +148,7 @@ pub fn visit_networks<V: Send, T: Clone + Send>(
     )
 }
 
-/// What a trace takes.
+/// Runs the single pass that a trace takes, and returns its loss.
 fn one_pass<V: Visitor<f32>>(
     network: &Network<f32>,
     batch: &Batch,
@@ -158,8 +158,8 @@ fn one_pass<V: Visitor<f32>>(
     network.pass_with(batch, visitor, workspace)
 }
 
-/// What every kind of pass shares: each distinct architecture once, largest
-/// first, within the memory limit, unless `known` has its result already.
+/// Runs every kind of pass: each distinct architecture once, largest first, within the memory
+/// limit. An architecture whose result `known` has already is not run.
 fn run<V, T: Clone + Send>(
     architectures: &[Architecture],
     spec: &TraceSpec,
@@ -231,7 +231,7 @@ fn run<V, T: Clone + Send>(
     Ok(distinct.spread(results))
 }
 
-/// What each network takes; an error for the first that does not fit, streamed or not.
+/// Memory needs of all networks; an error for the first that does not fit, streamed or not.
 fn needs(
     architectures: &[Architecture],
     spec: &TraceSpec,
@@ -252,7 +252,7 @@ fn needs(
     architectures.iter().enumerate().map(need).collect()
 }
 
-/// What is known already, by all threads: the cache has to be decoded.
+/// Looks up the results that are known already, on all threads: the cache has to be decoded.
 fn look_up<T: Clone + Send>(
     total: usize,
     resources: Resources<'_>,
@@ -322,8 +322,8 @@ impl Need {
         }
     }
 
-    /// Of log-likelihoods of so many sequences at once: no gradient, and nothing kept
-    /// from one block to the next. Streamed where it would not fit otherwise.
+    /// Need of log-likelihoods of `batch` sequences at once: no gradient, and nothing kept from one
+    /// block to the next. Streamed where it would not fit otherwise.
     pub fn of_evaluation(
         architecture: &Architecture,
         (batch, positions): (usize, usize),
@@ -347,7 +347,7 @@ impl Need {
     }
 }
 
-/// What a streamed network has in memory of its weights.
+/// Bytes of weights that a streamed network holds in memory at once.
 fn streamed_bytes(architecture: &Architecture, objective: Objective) -> u128 {
     // What cannot be built is refused when it is built, with the reason.
     let weights = streamed_weights(architecture, objective).unwrap_or(0);
@@ -406,14 +406,14 @@ fn work_estimate(architecture: &Architecture, spec: &TraceSpec) -> f64 {
 struct Distinct {
     /// Position of each distinct architecture in the list.
     first: Vec<usize>,
-    /// Its key.
+    /// Key of each distinct architecture.
     keys: Vec<ArchitectureKey>,
     /// For each position of the list, which distinct architecture stands there.
     place: Vec<usize>,
 }
 
 impl Distinct {
-    /// What has weights of its own stands alone.
+    /// Finds the distinct architectures. One with weights of its own stands alone.
     fn of(architectures: &[Architecture], own: impl Fn(usize) -> bool) -> Self {
         let mut known = HashMap::new();
         let mut distinct = Distinct {

@@ -218,7 +218,7 @@ impl TraceCache {
     }
 }
 
-/// What a file of these settings starts with, to the byte.
+/// Bytes that a file of these settings starts with.
 fn header(spec: &TraceSpec) -> Vec<u8> {
     let json = spec.to_json();
     let mut header = MAGIC.to_vec();

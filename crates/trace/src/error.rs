@@ -1,4 +1,4 @@
-//! What can go wrong while traces are made and kept.
+//! Errors of making and keeping traces.
 
 use std::{
     fmt, io,
@@ -13,7 +13,7 @@ pub enum Error {
     Engine {
         /// Position in the list of architectures.
         index: usize,
-        /// What the engine says.
+        /// Error of the engine.
         source: lpzero_nn::Error,
     },
     /// One network alone would not fit.
@@ -24,7 +24,7 @@ pub enum Error {
     TooLarge {
         /// Position in the list of architectures.
         index: usize,
-        /// Its parameters.
+        /// Number of its parameters.
         parameters: u128,
         /// Estimated bytes of weights, gradients and activations.
         bytes: u64,
@@ -42,11 +42,11 @@ pub enum Error {
     /// The cache folder or file cannot be used.
     #[error("{}: cannot {action} the trace cache: {source}", path.display())]
     Cache {
-        /// What was tried.
+        /// Action that was tried, a verb.
         action: &'static str,
         /// Folder or file.
         path: PathBuf,
-        /// What the system says.
+        /// Error of the system.
         source: io::Error,
     },
 }

@@ -1,4 +1,4 @@
-//! What one forward and backward pass leaves behind.
+//! Traces: records of one forward and backward pass.
 //!
 //! A network is run once, and every formula is evaluated on its [`Trace`]: per
 //! site and symbol exact reductions ([`Moments`]) and a fixed sample

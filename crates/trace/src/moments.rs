@@ -120,7 +120,8 @@ pub struct PairSums {
 }
 
 impl PairSums {
-    /// Of nothing yet: of these tensors, what is wanted of them.
+    /// Sums of nothing yet. `tensors` says whether weight, gradient and saliency are summed,
+    /// `wanted` which sums.
     pub fn new(tensors: [bool; 3], wanted: Wanted) -> Self {
         PairSums {
             tensors,
@@ -129,8 +130,8 @@ impl PairSums {
         }
     }
 
-    /// The next elements. Many are divided among the threads of the pool that this is
-    /// called in.
+    /// Adds the next elements. Many are divided among the threads of the pool that this is called
+    /// in.
     pub fn push(&mut self, weight: &[f32], gradient: &[f32]) {
         let ([of_weight, of_gradient, of_saliency], wanted) = (self.tensors, self.wanted);
         let length = weight.len().min(gradient.len());

@@ -23,7 +23,7 @@ pub struct Recorder {
     partial: BTreeMap<(Site, Symbol), Partial>,
 }
 
-/// What is known of a tensor after some of its rows.
+/// State of a tensor after some of its rows.
 #[derive(Debug)]
 struct Partial {
     sample: Sample,
@@ -40,7 +40,7 @@ struct Sample {
 }
 
 impl Sample {
-    /// Of a tensor of which nothing is known yet.
+    /// Sample of a tensor of this shape, before any element is known.
     fn new(shape: &[usize]) -> Self {
         let sketch = Sketch::of_shape(shape);
         Sample {

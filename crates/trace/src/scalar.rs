@@ -11,9 +11,9 @@ use crate::trace::{NetworkScalar, Trace};
 pub struct ScalarRow {
     /// Which scalar.
     pub scalar: NetworkScalar,
-    /// Its name in the proxy language.
+    /// Name in the proxy language.
     pub name: &'static str,
-    /// What it is, in one line.
+    /// Description in one line.
     pub description: &'static str,
     /// How it is counted; `None` where it takes a pass.
     count: Option<fn(&Architecture) -> f64>,

@@ -8,7 +8,7 @@ use std::sync::{
 use lpzero_run::Cancel;
 use rayon::ThreadPool;
 
-/// What is known of a job before it runs.
+/// Needs of a job, known before it runs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Job {
     /// Identifies the job.

@@ -38,7 +38,7 @@ enum Sweep {
 }
 
 impl ShapedSweep {
-    /// Of nothing yet, of a row-major tensor of this shape.
+    /// Sweep of nothing yet, over a row-major tensor of this shape.
     pub fn new(moment: ShapedMoment, shape: &[usize]) -> Self {
         Self(match moment {
             ShapedMoment::Confidence => Sweep::Confidence(Confidence::new(shape)),
@@ -46,8 +46,8 @@ impl ShapedSweep {
         })
     }
 
-    /// The next elements. Many are divided among the threads of the pool that this is
-    /// called in.
+    /// Adds the next elements. Many are divided among the threads of the pool that this is called
+    /// in.
     pub fn push(&mut self, data: &[f32]) {
         let shared = is_shared(data.len());
         match (&mut self.0, shared) {
@@ -127,8 +127,8 @@ impl Confidence {
         }
     }
 
-    /// The same, piece by piece of whole planes, which threads may share: no bit depends
-    /// on whether they do.
+    /// Pushes elements, whole planes piece by piece. Threads share the pieces if `shared`; no bit
+    /// of the result depends on that.
     fn push_in_pieces(&mut self, data: &[f32], shared: bool) {
         let begun = (self.plane - self.seen) % self.plane;
         let (first, rest) = data.split_at(begun.min(data.len()));
@@ -199,7 +199,7 @@ impl Codes {
         }
     }
 
-    /// The same, with whole rows divided among threads.
+    /// Pushes elements, whole rows divided among threads.
     fn push_shared(&mut self, data: &[f32]) {
         let units = self.positives.len();
         let begun = (units - self.column) % units;
@@ -242,7 +242,7 @@ impl Codes {
     }
 }
 
-/// As many elements as make whole ones of this length and about a piece.
+/// Number of elements in a piece that consists of whole ones of this length, about `PIECE`.
 fn whole_pieces(length: usize) -> usize {
     length * (PIECE / length).max(1)
 }
@@ -253,7 +253,7 @@ mod tests {
 
     use super::*;
 
-    /// What all moments say is what a sweep says, in whichever bands and on however many threads.
+    /// Sweeps agree with all moments, in whichever bands and on however many threads.
     #[test]
     fn sweeps_in_bands_on_threads_are_those_of_the_whole() {
         for shape in [&[1500, 700][..], &[3, 400, 500], &[600_000], &[40, 16_384]] {

@@ -1,4 +1,4 @@
-//! What determines a set of traces.
+//! Settings that determine a set of traces.
 
 use std::sync::Arc;
 
@@ -12,10 +12,10 @@ use crate::cache::FORMAT;
 /// traces are. Two equal specs give equal traces; a cache file belongs to one.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct TraceSpec {
-    /// What the traces are of, for people: ground truth and reading
-    /// (`flexibert as-trained`). Opens the name of the cache file.
+    /// Source of the traces, for people: ground truth and reading (`flexibert as-trained`). Opens
+    /// the name of the cache file.
     pub source: String,
-    /// What the networks are asked to do; `None` means what each was made for
+    /// Objective of the networks; `None` means the one that each was made for
     /// ([`Objective::default_for`]).
     #[serde(serialize_with = "objective_name")]
     pub objective: Option<Objective>,

@@ -1,5 +1,5 @@
-//! What one forward and backward pass left behind, small enough to keep for
-//! every architecture of a ground truth.
+//! Traces of one forward and backward pass, small enough to keep for every architecture of a ground
+//! truth.
 
 use lpzero_nn::{Site, Symbol};
 
@@ -15,9 +15,9 @@ pub struct Trace {
 /// The symbols seen at one site.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SiteTrace {
-    /// Where.
+    /// Place in the network.
     pub site: Site,
-    /// What was seen there, in the order of [`Symbol`]; `H` is not stored, it is `A` at a head site.
+    /// Tensors seen there, in the order of [`Symbol`]; `H` is not stored, it is `A` at a head site.
     pub tensors: Vec<TensorTrace>,
     /// Exact reductions of the elementwise product W * G, since half of the
     /// literature is made of it; `None` where the site has no weights.
@@ -27,9 +27,9 @@ pub struct SiteTrace {
 /// Reductions and sketch of one tensor.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TensorTrace {
-    /// Which tensor.
+    /// Symbol of the tensor.
     pub symbol: Symbol,
-    /// Its full shape, one to four dimensions.
+    /// Full shape, one to four dimensions.
     pub shape: Vec<usize>,
     /// Reductions over all elements, exact up to rounding.
     pub moments: Moments,

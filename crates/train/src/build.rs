@@ -18,7 +18,7 @@ use crate::training::Control;
 use crate::validation::rounded;
 use crate::{Batches, Error, Plan, Recipe, Synthetic, Training, validation_floor};
 
-/// What the score is: nats per token, on documents that were not trained on.
+/// Name of the score: nats per token, on documents that were not trained on.
 pub const METRIC: &str = "validation_loss";
 
 /// The journal of a build, one [`Record`] each.
@@ -32,9 +32,9 @@ pub const TRAININGS: Kind = Kind {
 /// One finished training.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
-    /// Which architecture.
+    /// Id of the architecture.
     pub id: String,
-    /// What came of it.
+    /// Score, seed and seconds of the training.
     pub trained: Trained,
 }
 
@@ -117,13 +117,13 @@ pub fn build(
 
 /// The super-network and the recipe of [`inherit`].
 pub struct Inherited<'a> {
-    /// Its weights.
+    /// Weights of the super-network, which its parts inherit.
     pub weights: &'a Inheritance,
-    /// Of which validation is measured.
+    /// Recipe whose validation batches are measured.
     pub recipe: &'a Recipe,
-    /// Where the validation batches come from.
+    /// Source of the validation batches.
     pub batches: &'a dyn Batches,
-    /// The seed that it was trained with.
+    /// Seed that the super-network was trained with.
     pub seed: u64,
 }
 
@@ -163,7 +163,7 @@ struct Wanted<'a> {
     id: &'a str,
     architecture: &'a Architecture,
     seed: u64,
-    /// Its arithmetic.
+    /// FLOPs of a forward pass over one sequence.
     work: f64,
 }
 
@@ -200,7 +200,7 @@ fn measure<T>(
     Ok(entries(drawn, seeds, journal))
 }
 
-/// What threads share that measure.
+/// State that all measuring threads share.
 struct Shared<'a> {
     journal: &'a mut Pieces<Record>,
     finished: usize,
@@ -274,7 +274,7 @@ fn side_by_side<T>(
     }
 }
 
-/// What the journal says of every architecture.
+/// Entries of the ground truth: each architecture with its recorded trainings and their mean score.
 fn entries(
     drawn: &[(String, Architecture)],
     seeds: &[u64],

@@ -1,4 +1,4 @@
-//! What can go wrong while something is trained.
+//! Errors of training, validation and building.
 
 use std::path::{Path, PathBuf};
 
@@ -18,11 +18,11 @@ pub enum Error {
     /// A number of the recipe is wrong.
     #[error("{key}: found {found}, expected {expected}")]
     Recipe {
-        /// Its name.
+        /// Key of the number.
         key: &'static str,
-        /// What would be right.
+        /// Range that is allowed.
         expected: &'static str,
-        /// What it is.
+        /// Number that was given.
         found: String,
     },
     /// The loss is no number any more.
@@ -31,9 +31,9 @@ pub enum Error {
          the gradient"
     )]
     Diverged {
-        /// Which update, from 1.
+        /// Number of the update, from 1.
         step: u64,
-        /// What the loss is.
+        /// Loss of that update.
         loss: f64,
     },
     /// The tokens do not suit the architecture.
@@ -44,7 +44,7 @@ pub enum Error {
     Checkpoint {
         /// The file.
         path: PathBuf,
-        /// What is wrong, and what was expected.
+        /// Fault, and what was expected.
         what: String,
     },
     /// A file cannot be read or written.
@@ -54,7 +54,7 @@ pub enum Error {
         path: PathBuf,
         /// `read` or `written`.
         action: &'static str,
-        /// What the system says.
+        /// Error of the system.
         source: std::io::Error,
     },
     /// The architecture cannot be said in the other library's words.
@@ -67,7 +67,7 @@ pub enum Error {
         file: PathBuf,
         /// The key in it.
         key: String,
-        /// What was expected.
+        /// Values that were expected.
         what: String,
     },
     /// The caller cancelled.

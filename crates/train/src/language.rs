@@ -82,7 +82,7 @@ pub struct State {
     due: Due,
 }
 
-/// What has to come next.
+/// Kind of token that has to come next.
 #[derive(Clone, Copy, Debug)]
 enum Due {
     /// The bracket that opens the document.

@@ -1,5 +1,5 @@
-//! What a ground truth is built from: a space of small decoders, how many of them,
-//! and how each is trained. Plans are data, read from a file.
+//! Plans of ground truths: a space of small decoders, how many of them, and how each is trained.
+//! Plans are data, read from a file.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -29,9 +29,9 @@ pub struct Plan {
     pub architectures: usize,
     /// How often each is trained, with seeds from 0.
     pub seeds: u64,
-    /// What they are drawn from.
+    /// Ranges that they are drawn from.
     pub space: Ranges,
-    /// How each is trained.
+    /// Recipe that each is trained by.
     pub recipe: Recipe,
 }
 
@@ -110,7 +110,7 @@ impl Plan {
         })
     }
 
-    /// What serde does not check: the wrong key, and what was expected.
+    /// Checks what serde does not. The error is the wrong key, and what was expected.
     fn complaint(&self) -> Result<(), (String, String)> {
         let wrong = |key: &str, what: &str| Err((format!("plan.{key}"), what.to_owned()));
         if !(1..=MOST).contains(&self.architectures) {

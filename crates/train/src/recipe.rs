@@ -55,7 +55,7 @@ impl Default for Recipe {
     }
 }
 
-/// What is left of the highest rate at the last update.
+/// Learning rate of the last update, as a share of the highest.
 const FINAL_RATE: f64 = 0.1;
 
 /// Most tokens of one pass.

@@ -69,7 +69,8 @@ impl Elastic {
         &self.largest
     }
 
-    /// What is trained beside the largest network in an update, counted from 0.
+    /// Networks trained beside the largest one in update `step`, counted from 0: the smallest and
+    /// random ones, each once.
     ///
     /// # Errors
     /// A space that holds hardly any network.

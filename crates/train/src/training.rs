@@ -25,7 +25,7 @@ pub struct Training<'a> {
     workspace: Workspace<f32>,
 }
 
-/// What a training tells while it runs, and what may stop it.
+/// Controls of a running training: its reports, its checkpoints, and a way to stop it.
 pub struct Control<'a> {
     /// Stops before the next update where it is set.
     pub cancel: &'a Cancel,

@@ -1,4 +1,4 @@
-//! What a network is worth on documents that it was not trained on.
+//! Validation: the loss of a network on documents that it was not trained on.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What a journal is of.
+//! Kinds of work that journals keep.
 
 /// Kind of work that a journal is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! What makes one number of all sites: the paper's mean, or a sum, over all sites or
+//! Aggregates, which make one number of all sites: the paper's mean, or a sum, over all sites or
 //! those of some roles.
 
 use std::fmt;
@@ -94,8 +94,8 @@ impl Aggregate {
         self.roles.unwrap_or(RoleSet::DEFAULT)
     }
 
-    /// What a sum over so many sites is divided by; `None` where it is undefined: a mean
-    /// of nothing, where a sum of nothing is 0.
+    /// Divisor of a sum over so many sites. `None` for a mean of nothing, which is undefined; a sum
+    /// of nothing is 0.
     pub(super) fn divisor(self, sites: usize) -> Option<f64> {
         match (self.is_mean, sites) {
             (true, 0) => None,
@@ -104,8 +104,8 @@ impl Aggregate {
         }
     }
 
-    /// Of these aggregates, those under which formulas over these symbols differ: the
-    /// first of those that take the same sites.
+    /// Finds the aggregates under which formulas over these symbols differ: the first of those that
+    /// take the same sites.
     pub(super) fn distinct(
         aggregates: &[Self],
         vocabulary: &Vocabulary,
@@ -134,9 +134,8 @@ pub(super) fn is_at(wanted: RoleSet, roles: &[Role], site: usize) -> bool {
     roles.get(site).is_some_and(|role| wanted.contains(*role))
 }
 
-/// Of these roles, those that the same of these aggregates take, side by side: the sums
-/// over the parts make up those over the sites of every aggregate. What none takes is left
-/// out.
+/// Divides `roles` into parts, each of the roles that the same aggregates take. Sums over parts add
+/// up to those over the sites of every aggregate. Roles that no aggregate takes are left out.
 pub(super) fn parts(aggregates: &[Numbered], roles: RoleSet) -> Vec<RoleSet> {
     let mut parts: Vec<(Vec<bool>, RoleSet)> = Vec::new();
     for role in roles.iter() {

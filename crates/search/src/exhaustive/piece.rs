@@ -1,4 +1,4 @@
-//! What an enumeration does at one go.
+//! Pieces of work that an enumeration does at one go.
 
 use lpzero_proxy::{RoleSet, Symbol};
 use lpzero_run::{ContentHash, Hasher};
@@ -13,12 +13,12 @@ pub const NUMBERS: &str = "numbers";
 /// See [`NUMBERS`].
 pub const PRODUCTS: &str = "matrix products";
 
-/// What is measured and recorded at one go.
+/// Piece of work that is measured and recorded at one go.
 #[derive(Clone, Debug)]
 pub(super) struct Piece {
     pub(super) kind: Kind,
     pub(super) symbols: [Symbol; 2],
-    /// Where both symbols are found.
+    /// Roles at which both symbols are found.
     pub(super) roles: RoleSet,
 }
 
@@ -60,7 +60,7 @@ impl Piece {
         numbers.chain(products).collect()
     }
 
-    /// What it consists of, for people.
+    /// Part of the search that it belongs to, for people.
     pub(super) fn part(&self) -> &'static str {
         match self.kind {
             Kind::Numbers(_) => NUMBERS,

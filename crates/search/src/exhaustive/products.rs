@@ -49,7 +49,7 @@ struct Block {
     totals: Vec<Vec<Total>>,
 }
 
-/// What the sites of a part in one architecture add up to.
+/// Sums over the sites of a part in one architecture.
 struct Total {
     sites: usize,
     /// Row by row, of every pair of tensors; NaN where one of them is undefined.
@@ -278,7 +278,7 @@ struct Common {
     site: usize,
     columns: usize,
     elements: usize,
-    /// Of row sums and of elements in the mean of a product.
+    /// Weights of row sums and of elements in the mean of a product.
     weights: [f64; 2],
 }
 
@@ -350,7 +350,7 @@ struct Vectors {
     /// element is about 1.
     elements: Vec<f32>,
     length: usize,
-    /// Those powers; `None` where a product with this vector is undefined.
+    /// Exponents of those powers; `None` where a product with this vector is undefined.
     exponents: Vec<Option<i32>>,
 }
 

@@ -17,7 +17,7 @@ pub(super) struct Ranked {
     pub(super) hash: u64,
 }
 
-/// What is fixed while columns change.
+/// Truth and constants that stay fixed while columns change.
 pub(super) struct Ranker<'a> {
     fitness: &'a Fitness,
     spearman: bool,

@@ -1,4 +1,4 @@
-//! What is asked about formulas: whom, and of which architectures.
+//! Sample of an enumeration: the scorer, and the architectures that it is asked about.
 
 use lpzero_run::Cancel;
 

@@ -1,16 +1,16 @@
-//! What a whole space is like.
+//! Report on a space that was searched as a whole.
 
 use serde::Serialize;
 
 use super::aggregate::Aggregate;
 use super::tally::BINS;
 
-/// What a whole space is like on the search split.
+/// Size, rankings and optimum of a whole space, on the search split.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Space {
     /// Unary operations per branch.
     pub unary: usize,
-    /// What makes one number of all sites.
+    /// Aggregates that make one number of all sites.
     pub aggregates: Vec<Aggregate>,
     /// Trees as the paper counts them, under every aggregate.
     pub trees: u64,
@@ -23,8 +23,8 @@ pub struct Space {
     /// Share of them that was searched; left out where it is all of them.
     #[serde(skip_serializing_if = "is_whole")]
     pub done: f64,
-    /// Those of them that are finite and not constant on the search split, and
-    /// whose branches differ in value from each other.
+    /// Canonical formulas that are finite and not constant on the search split, and whose branches
+    /// differ in value from each other.
     pub measured: u64,
     /// Different rankings of the search split, a ranking and its reverse being one.
     pub rankings: u64,
@@ -42,7 +42,7 @@ pub struct Space {
 /// The best formula of a space.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Optimum {
-    /// As enumerated; its correlation may be negative.
+    /// Formula as enumerated; its correlation may be negative.
     pub formula: String,
     /// Absolute correlation on the search split.
     pub fitness: f64,

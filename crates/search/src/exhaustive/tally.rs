@@ -1,4 +1,4 @@
-//! What an enumeration counts, and the best that it meets.
+//! Tally of an enumeration: its counts, and the best that it meets.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ pub(super) enum Operation {
     Add,
     Sub,
     Mul,
-    /// Of tensors, where the indices are those of tensors.
+    /// Matrix product of tensors; the indices are those of tensors.
     Matmul,
 }
 
@@ -41,7 +41,7 @@ pub(super) struct Member {
     pub(super) right: usize,
 }
 
-/// What was met; tallies of parts add up to that of the whole in any order.
+/// Counts of formulas met; tallies of parts add up to that of the whole in any order.
 #[derive(Default, Debug, PartialEq)]
 pub(super) struct Tally {
     pub(super) histogram: [u64; BINS],
@@ -122,7 +122,7 @@ impl Tally {
         }
     }
 
-    /// As a journal keeps it. Numbers are little-endian.
+    /// Encodes the tally as a journal keeps it. Numbers are little-endian.
     ///
     /// ```text
     /// u64 measured, u64 bin (20 times), u8 rules, (u8 length, rule, u64)*,
@@ -156,7 +156,7 @@ impl Tally {
         bytes
     }
 
-    /// What [`encode`](Self::encode) wrote; `None` where the bytes say anything else.
+    /// Decodes the bytes of [`encode`](Self::encode); `None` where they say anything else.
     pub(super) fn decode(mut bytes: &[u8]) -> Option<Self> {
         let bytes = &mut bytes;
         let mut tally = Self {
