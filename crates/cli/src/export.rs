@@ -53,7 +53,7 @@ pub fn run(session: &Session, arguments: &Export) -> Result<()> {
     let layout = Layout::of(model_type).filter(|_| whole.blocks[0].mixer.grouped().is_some());
     let layout = layout.ok_or_else(|| {
         Failure::input(format_args!(
-            "{}: model_type: expected llama, mistral, qwen2 or qwen3, found {model_type:?}",
+            "{}: model_type: expected llama or a descendant, found {model_type:?}",
             path.display()
         ))
     })?;

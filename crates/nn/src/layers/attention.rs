@@ -397,7 +397,7 @@ impl Heads {
             for block in self.blocks(t) {
                 let Block { first, count, keys } = block;
                 let (p, dp) = (&mut p[..count * t], &mut dp[..count * t]);
-                let into = self.into_keys(head, block, t);
+                let into = self.first_or_sum(head, block, t);
                 let buffers = (&mut *p, Some(&mut *scratch));
                 self.probabilities(threads, block, head, inputs, buffers);
                 if let Some(context) = &mut gradients.context {
@@ -471,7 +471,7 @@ impl Heads {
     ) {
         let Block { first, count, keys } = block;
         let t = dscores.len() / count;
-        let into = self.into_keys(head, block, t);
+        let into = self.first_or_sum(head, block, t);
         let scores = &mut scratch[..count * keys];
         by_distance(dscores, t, scores, keys);
         product(
@@ -494,8 +494,8 @@ impl Heads {
 
     /// What comes first, of the blocks and of the heads of a group, writes the gradient
     /// of every key; the others add to it.
-    fn into_keys(&self, head: usize, block: Block, positions: usize) -> Into {
-        match block.first + block.count == positions && head % self.group == 0 {
+    fn first_or_sum(&self, head: usize, block: Block, positions: usize) -> Into {
+        match block.first + block.count == positions && head.is_multiple_of(self.group) {
             true => Into::Fresh,
             false => Into::Sum,
         }
