@@ -265,7 +265,7 @@ pub enum RankFormatArgument {
 pub struct Score {
     /// Architectures: lpzero specs, FlexiBERT configs, LiteTransformerSearch
     /// model_config.yaml files (GPT-2, Transformer-XL), Hugging Face folders (gpt2, bert,
-    /// electra, llama, mistral, qwen2, qwen3), folders that `train` wrote.
+    /// electra, llama and its descendants), folders that `train` wrote.
     #[arg(
         value_name = "ARCH",
         conflicts_with = "truth",
@@ -323,8 +323,8 @@ pub struct Export {
     #[arg(value_name = "ARCH")]
     pub architecture: PathBuf,
 
-    /// The Hugging Face folder whose leading rows, columns and heads it has: llama,
-    /// mistral, qwen2 or qwen3.
+    /// The Hugging Face folder whose leading rows, columns and heads it has: of llama or
+    /// a descendant.
     #[arg(long, value_name = "DIR")]
     pub supernet: PathBuf,
 

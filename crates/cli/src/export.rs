@@ -118,7 +118,7 @@ fn config(folder: &Path, whole: &Architecture) -> Result<(Map<String, Value>, &'
     let layout = Layout::of(model_type).filter(|_| whole.blocks[0].mixer.grouped().is_some());
     let layout = layout.ok_or_else(|| {
         Failure::input(format_args!(
-            "{}: model_type: expected llama, mistral, qwen2 or qwen3, found {model_type:?}",
+            "{}: model_type: expected llama or a descendant, found {model_type:?}",
             path.display()
         ))
     })?;

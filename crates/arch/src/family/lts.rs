@@ -105,45 +105,12 @@ const FIXED_TRANSFORMER_XL: [(&str, Node); 3] = [
 /// [`Error::Value`], naming the key.
 pub fn read(root: &Cursor<'_>) -> Result<Architecture, Error> {
     let class = Class::of(root)?;
-    let fixed: &[_] = match class {
-        Class::Gpt2 => &[],
-        Class::TransformerXl => &FIXED_TRANSFORMER_XL,
-    };
-    for (key, wanted) in FIXED.iter().chain(fixed) {
-        if let Some(found) = root.find(key)
-            && found.node() != wanted
-        {
-            return Err(found.unexpected(wanted.to_string()));
-        }
-    }
-    if let Some(init) = root.find("weight_init_type")
-        && init.text()? != "normal"
-    {
-        return Err(init.unexpected("\"normal\""));
-    }
-
-    let layers = root.get("n_layer", SIZE)?;
-    let count = layers.size()?;
-    // Before any list is made, since the count alone may ask for all memory.
-    if count > MAX_BLOCKS {
-        return Err(layers.error(Problem::TooMany {
-            count: count as u128,
-            what: "blocks",
-            limit: MAX_BLOCKS as u128,
-        }));
-    }
+    require_fixed(root, class)?;
+    let count = count_layers(root)?;
     let heads = per_layer(root, "n_head", count)?;
     let hidden = per_layer(root, "d_inner", count)?;
     let width = root.get("d_model", SIZE)?.size()?;
-    if let Some(found) = given(root, "d_head") {
-        let head_width = found.size()?;
-        if heads
-            .iter()
-            .any(|n| n.checked_mul(head_width) != Some(width))
-        {
-            return Err(found.unexpected("-1, or d_model / n_head in every layer"));
-        }
-    }
+    require_head_width(root, &heads, width)?;
     let vocabulary = root.get("n_token", SIZE)?.size()?;
     let cutoffs = read_cutoffs(root, vocabulary)?;
     let tied_projections = read_tied(root, cutoffs.len())?;
@@ -181,16 +148,12 @@ pub fn read(root: &Cursor<'_>) -> Result<Architecture, Error> {
         blocks: heads
             .into_iter()
             .zip(hidden)
-            .map(|(heads, hidden)| Block {
-                mixer: match memory {
-                    Some(memory) => Mixer::RelativeAttention { heads, memory },
-                    None => Mixer::Attention {
-                        heads,
-                        weighted: false,
-                    },
-                },
-                feed_forward: FeedForward::dense(vec![hidden], activation),
-                adapters: Default::default(),
+            .map(|(heads, hidden)| {
+                let dense = FeedForward::dense(vec![hidden], activation);
+                match memory {
+                    Some(memory) => Block::new(Mixer::RelativeAttention { heads, memory }, dense),
+                    None => Block::attention(heads, dense),
+                }
             })
             .collect(),
         norm_placement,
@@ -210,6 +173,54 @@ pub fn read(root: &Cursor<'_>) -> Result<Architecture, Error> {
         .validate_as(|field| key(field, root))
         .map_err(|invalid| root.place().invalid(invalid))?;
     Ok(architecture)
+}
+
+/// Refuses keys that would make a network which an architecture cannot say.
+fn require_fixed(root: &Cursor<'_>, class: Class) -> Result<(), Error> {
+    let fixed: &[_] = match class {
+        Class::Gpt2 => &[],
+        Class::TransformerXl => &FIXED_TRANSFORMER_XL,
+    };
+    for (key, wanted) in FIXED.iter().chain(fixed) {
+        if let Some(found) = root.find(key)
+            && found.node() != wanted
+        {
+            return Err(found.unexpected(wanted.to_string()));
+        }
+    }
+    if let Some(init) = root.find("weight_init_type")
+        && init.text()? != "normal"
+    {
+        return Err(init.unexpected("\"normal\""));
+    }
+    Ok(())
+}
+
+fn count_layers(root: &Cursor<'_>) -> Result<usize, Error> {
+    let layers = root.get("n_layer", SIZE)?;
+    let count = layers.size()?;
+    // Before any list is made, since the count alone may ask for all memory.
+    if count > MAX_BLOCKS {
+        return Err(layers.error(Problem::TooMany {
+            count: count as u128,
+            what: "blocks",
+            limit: MAX_BLOCKS as u128,
+        }));
+    }
+    Ok(count)
+}
+
+/// Refuses heads of another width than the model's over their number.
+fn require_head_width(root: &Cursor<'_>, heads: &[usize], width: usize) -> Result<(), Error> {
+    let Some(found) = given(root, "d_head") else {
+        return Ok(());
+    };
+    let head_width = found.size()?;
+    let fits = |heads: &usize| heads.checked_mul(head_width) == Some(width);
+    match heads.iter().all(fits) {
+        true => Ok(()),
+        false => Err(found.unexpected("-1, or d_model / n_head in every layer")),
+    }
 }
 
 /// What the class decides.

@@ -8,8 +8,8 @@ use super::{WeightsArgument, parse_memory};
 
 #[derive(Debug, Args)]
 pub struct Eval {
-    /// A decoder with its weights: a Hugging Face folder (gpt2, llama, mistral, qwen2,
-    /// qwen3), or a folder that `lpzero train` wrote. With --weights seeded any
+    /// A decoder with its weights: a Hugging Face folder (gpt2, llama and its
+    /// descendants), or a folder that `lpzero train` wrote. With --weights seeded any
     /// architecture that `score` takes.
     #[arg(value_name = "FOLDER")]
     pub folder: PathBuf,

@@ -374,12 +374,7 @@ impl Heads {
             }
         });
         pass.give([scratch]);
-        let ddistances = ddistances.map(|[queries, each]| {
-            let mut keys = pass.zeroed(sequence);
-            add_column_sums(pass.threads, &mut keys, &each);
-            pass.give([each]);
-            Distances { queries, keys }
-        });
+        let ddistances = ddistances.map(|each| summed_distances(pass, each, sequence));
         HeadsInputs {
             q: dq,
             k: dk,
@@ -402,13 +397,7 @@ impl Heads {
             for block in self.blocks(t) {
                 let Block { first, count, keys } = block;
                 let (p, dp) = (&mut p[..count * t], &mut dp[..count * t]);
-                // What comes first, of the blocks and of the heads of a group,
-                // writes the gradient of every key.
-                let into = if first + count == t && head % self.group == 0 {
-                    Into::Fresh
-                } else {
-                    Into::Sum
-                };
+                let into = self.first_or_sum(head, block, t);
                 let buffers = (&mut *p, Some(&mut *scratch));
                 self.probabilities(threads, block, head, inputs, buffers);
                 if let Some(context) = &mut gradients.context {
@@ -459,31 +448,70 @@ impl Heads {
                     Matrix::strided(dp, count, keys, t).transposed(),
                     self.rows(inputs.q, head, first, count),
                 );
-                if let (Some((queries, distances)), Some((dqueries, ddistances))) =
+                if let (Some(distances), Some((dqueries, dkeys))) =
                     (inputs.distances, &mut gradients.distances)
                 {
-                    let scores = &mut scratch[..count * keys];
-                    by_distance(dp, t, scores, keys);
-                    product(
-                        threads,
-                        self.rows_mut(dqueries, head, first, count),
-                        Into::Fresh,
-                        F::one(),
-                        Matrix::new(scores, keys),
-                        self.rows(distances, head, t - keys, keys),
-                    );
-                    product(
-                        threads,
-                        self.rows_mut(ddistances, head, t - keys, keys),
-                        into,
-                        F::one(),
-                        Matrix::new(scores, keys).transposed(),
-                        self.rows(queries, head, first, count),
-                    );
+                    let gradients = (&mut **dqueries, &mut **dkeys);
+                    let scores = (&*dp, &mut *scratch);
+                    self.backward_distances(threads, (head, block), scores, distances, gradients);
                 }
             }
         }
     }
+
+    /// The gradients of one block of queries with respect to the queries and the keys
+    /// of distances, from that of its scores.
+    fn backward_distances<F: Real>(
+        &self,
+        threads: Threads,
+        (head, block): (usize, Block),
+        (dscores, scratch): (&[F], &mut [F]),
+        (queries, distances): (&[F], &[F]),
+        (dqueries, ddistances): (&mut [F], &mut [F]),
+    ) {
+        let Block { first, count, keys } = block;
+        let t = dscores.len() / count;
+        let into = self.first_or_sum(head, block, t);
+        let scores = &mut scratch[..count * keys];
+        by_distance(dscores, t, scores, keys);
+        product(
+            threads,
+            self.rows_mut(dqueries, head, first, count),
+            Into::Fresh,
+            F::one(),
+            Matrix::new(scores, keys),
+            self.rows(distances, head, t - keys, keys),
+        );
+        product(
+            threads,
+            self.rows_mut(ddistances, head, t - keys, keys),
+            into,
+            F::one(),
+            Matrix::new(scores, keys).transposed(),
+            self.rows(queries, head, first, count),
+        );
+    }
+
+    /// What comes first, of the blocks and of the heads of a group, writes the gradient
+    /// of every key; the others add to it.
+    fn first_or_sum(&self, head: usize, block: Block, positions: usize) -> Into {
+        match block.first + block.count == positions && head.is_multiple_of(self.group) {
+            true => Into::Fresh,
+            false => Into::Sum,
+        }
+    }
+}
+
+/// Gradients with respect to queries, and to keys, summed over sequences.
+fn summed_distances<F: Real>(
+    pass: &mut Pass<'_, F>,
+    [queries, each]: [Vec<F>; 2],
+    sequence: usize,
+) -> Distances<F> {
+    let mut keys = pass.zeroed(sequence);
+    add_column_sums(pass.threads, &mut keys, &each);
+    pass.give([each]);
+    Distances { queries, keys }
 }
 
 /// Query, key and value maps, heads, and the map after them.

@@ -106,8 +106,7 @@ pub(super) fn cross_entropy<F: Real>(
         let first = i * slice * scores;
         pass.show_rows(site, Symbol::A, rows, (first, logits), scores);
         let (count, share) = (targets.len(), F::of(share));
-        let targets = (targets, losses);
-        loss += cross_entropy_rows(pass.threads, logits, scores, targets, share);
+        loss += cross_entropy_rows(pass.threads, logits, scores, (targets, losses), share);
         if !pass.is_differentiated() {
             continue;
         }
@@ -133,11 +132,7 @@ pub(super) fn cross_entropy<F: Real>(
         }
     }
     if x.is_empty() {
-        for_each_class(classes, features, |_, some| {
-            if let Gradient::Whole(dweight) = &mut some.weight.1 {
-                dweight.fill(F::zero());
-            }
-        });
+        clear(classes, features);
     }
     for_each_class(classes, features, |first, some| {
         if let Some((_, dbias)) = &mut some.bias {
@@ -146,6 +141,15 @@ pub(super) fn cross_entropy<F: Real>(
     });
     pass.give([logits, biases, bias_sums]);
     (loss, dx)
+}
+
+/// The gradients of weights that no row has reached: 0.
+fn clear<F: Real>(classes: &mut [Classes<'_, F>], features: usize) {
+    for_each_class(classes, features, |_, some| {
+        if let Gradient::Whole(dweight) = &mut some.weight.1 {
+            dweight.fill(F::zero());
+        }
+    });
 }
 
 /// Visits some classes after the other, with the number of the first one.

@@ -170,6 +170,20 @@ impl DynamicConvolution {
         (y, cache)
     }
 
+    /// The columns of the attending heads, and those of the others.
+    fn halves<F: Real>(&self, pass: &mut Pass<'_, F>, both: &[F]) -> [Vec<F>; 2] {
+        let inner = self.heads.width;
+        let [mut first, mut second] = [(); 2].map(|()| pass.take(both.len() / 2));
+        let halves = first
+            .chunks_exact_mut(inner)
+            .zip(second.chunks_exact_mut(inner));
+        for (both, (first, second)) in both.chunks_exact(2 * inner).zip(halves) {
+            first.copy_from_slice(&both[..inner]);
+            second.copy_from_slice(&both[inner..]);
+        }
+        [first, second]
+    }
+
     pub(super) fn backward<F: Real>(
         &self,
         pass: &mut Pass<'_, F>,
@@ -179,15 +193,7 @@ impl DynamicConvolution {
         dy: &[F],
     ) -> Vec<F> {
         let dboth = self.out.backward_fresh(pass, rows, &cache.both, dy);
-        let inner = self.heads.width;
-        let [mut dcontext, mut dconvolved] = [(); 2].map(|()| pass.take(dboth.len() / 2));
-        let halves = dcontext
-            .chunks_exact_mut(inner)
-            .zip(dconvolved.chunks_exact_mut(inner));
-        for (dboth, (dcontext, dconvolved)) in dboth.chunks_exact(2 * inner).zip(halves) {
-            dcontext.copy_from_slice(&dboth[..inner]);
-            dconvolved.copy_from_slice(&dboth[inner..]);
-        }
+        let [dcontext, dconvolved] = self.halves(pass, &dboth);
         pass.give([dboth, cache.both]);
         let gradients = (self.heads).backward(pass, rows, &cache.heads, &dcontext, None);
         let HeadsInputs {

@@ -90,6 +90,56 @@ pub(crate) fn unsupported(architecture: &Architecture) -> Option<&'static str> {
     }
 }
 
+/// Declares the tables of tokens, and their projections.
+fn declare_clusters(declarations: &mut Declarations, architecture: &Architecture) -> Vec<Cluster> {
+    let Architecture {
+        width,
+        initialisation,
+        ..
+    } = *architecture;
+    let description = &architecture.embedding;
+    let normal = Initial::Normal {
+        deviation: initialisation.weight,
+    };
+    let tables = match description.division {
+        1 => 1,
+        _ => description.clusters(),
+    };
+    let mut first = 0;
+    (0..tables)
+        .map(|i| {
+            let end = match tables {
+                1 => architecture.vocabulary,
+                _ => description.cutoffs[i],
+            };
+            let cluster_width = description.cluster_width(i);
+            let table = declarations.declare(
+                format!("embedding.{i}.table"),
+                &[end - first, cluster_width],
+                normal,
+            );
+            let projection = description.is_projected(width).then(|| {
+                Linear::declare(
+                    declarations,
+                    &format!("embedding.{i}.projection"),
+                    outer_site(Role::Projection, i),
+                    (cluster_width, width),
+                    description.projection_bias,
+                    initialisation.projection,
+                )
+            });
+            Cluster {
+                table,
+                site: outer_site(Role::Embedding, i),
+                first: std::mem::replace(&mut first, end),
+                end,
+                width: cluster_width,
+                projection,
+            }
+        })
+        .collect()
+}
+
 impl Embedding {
     /// Declares every tensor of the input side.
     pub(crate) fn declare(declarations: &mut Declarations, architecture: &Architecture) -> Self {
@@ -104,43 +154,7 @@ impl Embedding {
         let normal = Initial::Normal {
             deviation: initialisation.weight,
         };
-        let tables = match description.division {
-            1 => 1,
-            _ => description.clusters(),
-        };
-        let mut first = 0;
-        let clusters = (0..tables)
-            .map(|i| {
-                let end = match tables {
-                    1 => architecture.vocabulary,
-                    _ => description.cutoffs[i],
-                };
-                let cluster_width = description.cluster_width(i);
-                let table = declarations.declare(
-                    format!("embedding.{i}.table"),
-                    &[end - first, cluster_width],
-                    normal,
-                );
-                let projection = description.is_projected(width).then(|| {
-                    Linear::declare(
-                        declarations,
-                        &format!("embedding.{i}.projection"),
-                        outer_site(Role::Projection, i),
-                        (cluster_width, width),
-                        description.projection_bias,
-                        initialisation.projection,
-                    )
-                });
-                Cluster {
-                    table,
-                    site: outer_site(Role::Embedding, i),
-                    first: std::mem::replace(&mut first, end),
-                    end,
-                    width: cluster_width,
-                    projection,
-                }
-            })
-            .collect();
+        let clusters = declare_clusters(declarations, architecture);
         let position_width = match description.position_width {
             PositionWidth::Embedding => description.width,
             PositionWidth::Model | PositionWidth::None => width,

@@ -48,6 +48,53 @@ pub(crate) struct Head {
     width: usize,
 }
 
+/// Declares the projections that clusters do not share, and says where their tables
+/// stand.
+fn declare_clusters(
+    declarations: &mut Declarations,
+    architecture: &Architecture,
+    embedding: &Embedding,
+    tied: &[bool],
+    cutoffs: &[usize],
+) -> Vec<Cluster> {
+    let width = architecture.width;
+    let free = architecture.head == Description::Free;
+    let mut first = 0;
+    (cutoffs.iter().enumerate())
+        .map(|(i, &end)| {
+            let first = std::mem::replace(&mut first, end);
+            let (table, row) = match embedding.clusters() {
+                1 => (0, first),
+                _ => (i, 0),
+            };
+            let table_width = match free {
+                true => width,
+                false => embedding.table(table).1,
+            };
+            let projection = match embedding.projection(table) {
+                None => None,
+                Some(_) if free => None,
+                Some(shared) if tied[i] => Some(Projection::Shared(shared, table)),
+                Some(_) => Some(Projection::Own(declarations.declare(
+                    format!("head.{i}.projection"),
+                    &[width, table_width],
+                    Initial::Normal {
+                        deviation: architecture.initialisation.projection,
+                    },
+                ))),
+            };
+            Cluster {
+                first,
+                end,
+                table,
+                row,
+                width: table_width,
+                projection,
+            }
+        })
+        .collect()
+}
+
 impl Head {
     /// Declares what the head does not share; `None` for headless networks.
     pub(crate) fn declare(
@@ -65,40 +112,7 @@ impl Head {
         };
         let free = architecture.head == Description::Free;
         let adaptive = matches!(architecture.head, Description::Adaptive { .. });
-        let mut first = 0;
-        let clusters: Vec<_> = (cutoffs.iter().enumerate())
-            .map(|(i, &end)| {
-                let first = std::mem::replace(&mut first, end);
-                let (table, row) = match embedding.clusters() {
-                    1 => (0, first),
-                    _ => (i, 0),
-                };
-                let table_width = match free {
-                    true => width,
-                    false => embedding.table(table).1,
-                };
-                let projection = match embedding.projection(table) {
-                    None => None,
-                    Some(_) if free => None,
-                    Some(shared) if tied[i] => Some(Projection::Shared(shared, table)),
-                    Some(_) => Some(Projection::Own(declarations.declare(
-                        format!("head.{i}.projection"),
-                        &[width, table_width],
-                        Initial::Normal {
-                            deviation: architecture.initialisation.projection,
-                        },
-                    ))),
-                };
-                Cluster {
-                    first,
-                    end,
-                    table,
-                    row,
-                    width: table_width,
-                    projection,
-                }
-            })
-            .collect();
+        let clusters = declare_clusters(declarations, architecture, embedding, tied, cutoffs);
         let further = clusters.len() - 1;
         let entries = (further > 0).then(|| {
             let weight = declarations.declare(
@@ -293,14 +307,11 @@ impl Head {
             pass.show_gradient(weight, Some(site), dweight);
             pass.show_gradient(bias, None, dbias);
         }
-        let dinputs = match projected {
-            None => dnarrow,
-            Some(projected) => {
-                let dinputs = self.backward_projection(pass, (i, rows), inputs, &dnarrow, shared);
-                pass.give([projected, dnarrow]);
-                dinputs
-            }
+        let Some(projected) = projected else {
+            return (loss, dnarrow);
         };
+        let dinputs = self.backward_projection(pass, (i, rows), inputs, &dnarrow, shared);
+        pass.give([projected, dnarrow]);
         (loss, dinputs)
     }
 
