@@ -352,16 +352,19 @@ pub enum PrecisionArgument {
 /// Bytes: a number with a unit of 1000.
 fn parse_memory(text: &str) -> Result<u64, String> {
     let bytes = text.parse::<bytesize::ByteSize>().map(|size| size.as_u64());
-    let bytes = bytes.ok().filter(|bytes| *bytes > 0);
+    // A bare number would be bytes, which nobody means.
+    let has_unit = text.ends_with(['B', 'b']);
+    let bytes = bytes.ok().filter(|bytes| has_unit && *bytes > 0);
     bytes.ok_or_else(|| format!("{text:?}: expected a size such as 4GB or 500MB"))
 }
 
 /// `1.5s`, `20ms`, or in parts `1h 30m`, as seconds.
 fn parse_seconds(text: &str) -> Option<f64> {
     let parts = || {
-        humantime::parse_duration(text)
-            .ok()
-            .map(|time| time.as_secs_f64())
+        // Its `M` is a month; ours would be a million.
+        let is_time = !text.contains(char::is_uppercase);
+        let parsed = humantime::parse_duration(text).ok().filter(|_| is_time);
+        parsed.map(|time| time.as_secs_f64())
     };
     let units = [("us", 1e-6), ("ms", 1e-3), ("s", 1.0)];
     let seconds = units.into_iter().find_map(|(name, unit)| {

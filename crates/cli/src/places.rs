@@ -1,4 +1,5 @@
-//! Folders of the user, by the conventions of the platform.
+//! Folders of the user: those of the XDG variables where they are set, else by the
+//! conventions of the platform.
 
 use std::path::PathBuf;
 
@@ -12,14 +13,16 @@ pub fn data_folders() -> Vec<PathBuf> {
 
 /// The folder of this program in the user's cache folder.
 pub fn default_cache() -> Option<PathBuf> {
-    let folders = choose_native_strategy().ok()?;
-    Some(folders.cache_dir().join("lpzero"))
+    let own = || Some(choose_native_strategy().ok()?.cache_dir());
+    let folder = variable("XDG_CACHE_HOME").map(PathBuf::from).or_else(own)?;
+    Some(folder.join("lpzero"))
 }
 
 /// The folder of this program in the user's data folder.
 pub fn data_folder() -> Option<PathBuf> {
-    let folders = choose_native_strategy().ok()?;
-    Some(folders.data_dir().join("lpzero"))
+    let own = || Some(choose_native_strategy().ok()?.data_dir());
+    let folder = variable("XDG_DATA_HOME").map(PathBuf::from).or_else(own)?;
+    Some(folder.join("lpzero"))
 }
 
 /// A variable of the environment that is set to something.

@@ -83,11 +83,11 @@ pub enum Error {
         source: std::io::Error,
     },
     /// An architecture of the front is not what was written or looked up.
-    #[error("{}: {reason}", path.display())]
+    #[error("architecture {id}: {reason}")]
     NotKept {
-        /// The file, or the id of the architecture.
-        path: std::path::PathBuf,
-        /// Reason in words.
+        /// As files name it.
+        id: String,
+        /// The file that cannot be used, or the values that differ.
         reason: String,
     },
     /// An ablation was stopped before its end.
@@ -97,6 +97,12 @@ pub enum Error {
         finished: usize,
         /// All.
         total: usize,
+    },
+    /// An ablation is of one ground truth.
+    #[error("{given} ground truths; expected one")]
+    OneTruth {
+        /// How many were given.
+        given: usize,
     },
     /// Splits are given for another number of ground truths.
     #[error("given {given} times; expected once, or once for each of {expected} ground truths")]

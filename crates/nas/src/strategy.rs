@@ -55,6 +55,7 @@ impl Piece for Record {
 pub const JOURNAL_KIND: Kind = Kind {
     format: "lpzero-nas",
     version: 2,
+    each: true,
     work: "search",
     inputs: "other inputs, seed or version",
 };

@@ -150,16 +150,19 @@ impl Folder {
     ) -> Result<(C, Self), FolderError> {
         #[derive(Deserialize)]
         struct Version {
-            version: u32,
+            version: Option<u32>,
         }
         // The version first: the rest may read differently.
         let file = path.join(CONFIGURATION);
         let text = fs::read_to_string(&file).unwrap_or_default();
         match serde_json::from_str(&text) {
-            Ok(Version { version }) if version != expected => Err(FolderError::Configuration {
-                path: file,
-                message: format!("version {version}; expected {expected}"),
-            }),
+            Ok(Version { version }) if version != Some(expected) => {
+                let version = version.map_or("no version".to_owned(), |v| format!("version {v}"));
+                Err(FolderError::Configuration {
+                    path: file,
+                    message: format!("{version}; expected {expected}"),
+                })
+            }
             _ => Self::open(path, what),
         }
     }

@@ -16,6 +16,7 @@
 //! const SQUARES: Kind = Kind {
 //!     format: "squares",
 //!     version: 1,
+//!     each: true,
 //!     work: "table of squares",
 //!     inputs: "other numbers",
 //! };

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 const KIND: Kind = Kind {
     format: "lpzero-squares",
     version: 3,
+    each: false,
     work: "table",
     inputs: "other numbers",
 };

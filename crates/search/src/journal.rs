@@ -21,6 +21,7 @@ use crate::settings::Settings;
 const KIND: Kind = Kind {
     format: "lpzero-search",
     version: 1,
+    each: false,
     work: "search",
     inputs: "another ground truth, other traces or other settings",
 };

@@ -25,6 +25,7 @@ pub const METRIC: &str = "validation_loss";
 pub const TRAININGS: Kind = Kind {
     format: "lpzero-trainings",
     version: 2,
+    each: true,
     work: "build",
     inputs: "other inputs, seed or version",
 };

@@ -22,6 +22,7 @@ const REPORT: &str = "report.json";
 const SEARCHES: Kind = Kind {
     format: "lpzero-ablation",
     version: 2,
+    each: true,
     work: "ablation",
     inputs: "other inputs, seed or version",
 };

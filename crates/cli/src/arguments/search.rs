@@ -256,7 +256,7 @@ mod tests {
             parse_budget("20000").unwrap(),
             BudgetArgument::Evaluations(20000)
         );
-        for wrong in ["", "s", "-1s", "NaNs", "1e30s", "0", "1.5", "ten"] {
+        for wrong in ["", "1M", "s", "-1s", "NaNs", "1e30s", "0", "1.5", "ten"] {
             assert!(parse_budget(wrong).is_err(), "{wrong}");
         }
     }

@@ -81,9 +81,9 @@ fn search(session: &Session, settings: &NasSettings, folder: Option<&Folder>) ->
     };
     let found = workbench.nas_keeping(&options, keeping);
     let (document, found) = found.map_err(|error| match error {
-        error @ Error::TooLarge { .. } => Failure::input(format_args!(
-            "{error}; bound the search by --max-params or --max-memory"
-        )),
+        error @ Error::TooLarge { .. } if options.supernet.is_none() => Failure::input(
+            format_args!("{error}; bound the search by --max-params or --max-memory"),
+        ),
         error @ Error::DoesNotAdd { .. } => Failure::input(format_args!(
             "--method exact: {error}, or --method nsga2 --restricted"
         )),

@@ -36,7 +36,8 @@ impl<'a> Front<'a> {
         Self {
             folder,
             members: Vec::new(),
-            changed: true,
+            // Nothing is known yet: what an earlier process wrote stays.
+            changed: false,
             written: Instant::now(),
         }
     }

@@ -41,25 +41,31 @@ impl PassSettings {
     /// # Errors
     /// No tokens, or too many.
     pub fn new(arguments: &PassArguments) -> Result<Self> {
-        let PassArguments {
-            batch, positions, ..
-        } = *arguments;
-        let tokens = batch.saturating_mul(positions);
-        if tokens == 0 || tokens > MOST_TOKENS {
-            return Err(Failure::input(format_args!(
-                "--batch {batch} x --positions {positions}: expected between 1 and {MOST_TOKENS} tokens"
-            )));
-        }
         let text = arguments.text.clone().zip(arguments.tokenizer.clone());
-        Ok(Self {
-            batch,
-            positions,
+        let settings = Self {
+            batch: arguments.batch,
+            positions: arguments.positions,
             objective: arguments.objective.map(Objective::from),
             text: text.map(|(file, tokenizer)| TextSettings {
                 file: absolute(file),
                 tokenizer: absolute(tokenizer),
             }),
-        })
+        };
+        settings.check()?;
+        Ok(settings)
+    }
+
+    /// Refuses a minibatch without tokens, or of too many; settings may come from a file.
+    fn check(&self) -> Result<()> {
+        let Self {
+            batch, positions, ..
+        } = *self;
+        match batch.saturating_mul(positions) {
+            1..=MOST_TOKENS => Ok(()),
+            _ => Err(Failure::input(format_args!(
+                "--batch {batch} x --positions {positions}: expected between 1 and {MOST_TOKENS} tokens"
+            ))),
+        }
     }
 
     /// Reads the text, if there is one.
@@ -67,6 +73,7 @@ impl PassSettings {
     /// # Errors
     /// A text or tokenizer that cannot be read.
     pub fn read(&self) -> Result<Pass> {
+        self.check()?;
         let tokens = self.batch.saturating_mul(self.positions);
         let text = match &self.text {
             Some(TextSettings { file, tokenizer }) => {

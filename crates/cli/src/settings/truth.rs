@@ -45,6 +45,10 @@ pub fn absolute_source(source: TruthSource) -> TruthSource {
         return source;
     }
     let path = source.path(&data_folders());
+    let is_name = || path.to_str().and_then(lpzero::truth::known).is_some();
+    if !path.exists() && is_name() {
+        return source;
+    }
     TruthSource {
         name: absolute(path),
         ..source

@@ -10,7 +10,7 @@ use lpzero_trace::streamed_estimate;
 
 use super::options::{ARCHITECTURES, NasOptions};
 use super::report::{Member, choices};
-use super::scorer::{check, fits, latency};
+use super::scorer::{fits, latency};
 use crate::{Error, Workbench};
 
 /// Parameters up to which every architecture of a front is run to count it again, and
@@ -30,7 +30,11 @@ impl Workbench {
         let total = found.front.len();
         let mut members = Vec::with_capacity(total);
         for candidate in found.front.iter().map(|&i| &found.candidates[i]) {
-            check(self.watch(), total)?;
+            if self.watch().is_cancelled() {
+                return Err(Error::NasInterrupted {
+                    evaluated: found.evaluated,
+                });
+            }
             // The front is in the order of scores.
             let run = candidate.costs.params <= RUN_AGAIN || members.len() + 1 == total;
             members.push(self.member(options, candidate, folder, run)?);
@@ -63,11 +67,14 @@ impl Workbench {
                         source,
                     }
                 })?;
-                spec::write(&path, architecture).map_err(|error| Error::NotKept {
-                    path: path.clone(),
+                // What was written is not the user's input, also where it reads badly.
+                let not_kept = |error: lpzero_arch::Error| Error::NotKept {
+                    id: id.clone(),
                     reason: error.to_string(),
-                })?;
-                (Some(file), read_architecture(&path, Reading::default())?)
+                };
+                spec::write(&path, architecture).map_err(not_kept)?;
+                let read = read_architecture(&path, Reading::default());
+                (Some(file), read.map_err(not_kept)?)
             }
             None => (None, architecture.clone()),
         };
@@ -77,7 +84,7 @@ impl Workbench {
         let looked_up = table.map(|table| table.cost(&options.space, genotype));
         if looked_up != costs.table {
             return Err(Error::NotKept {
-                path: id.into(),
+                id: id.clone(),
                 reason: format!("the table says {looked_up:?} and said {:?}", costs.table),
             });
         }

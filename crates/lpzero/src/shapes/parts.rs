@@ -9,7 +9,9 @@ use lpzero_run::Pieces;
 use super::options::{NasMethod, NasOptions};
 use super::report::{Reranked, SubNetworks};
 use super::scorer::check;
-use crate::{Error, Restricted, SubNetworkScorer, Supernet, Workbench, one_budget};
+use crate::{
+    Error, Restricted, SubNetworkScorer, Supernet, SupernetWeights, Workbench, one_budget,
+};
 
 /// The super-network, and what was read off its pass where that was asked for.
 pub(super) struct Parts<'a> {
@@ -26,14 +28,17 @@ impl<'a> Parts<'a> {
         workbench: &'a Workbench,
         options: &'a NasOptions,
     ) -> Result<Option<Self>, Error> {
-        let Some(weights) = &options.supernet else {
-            return Ok(None);
-        };
         let exact = options.method == NasMethod::Exact;
+        // The best choice of every block is one of parts of one network.
+        let weights = match &options.supernet {
+            Some(weights) => weights.clone(),
+            None if exact || options.restricted || options.rerank > 0 => SupernetWeights::Seeded,
+            None => return Ok(None),
+        };
         if exact {
             one_budget(&options.bounds)?;
         }
-        let supernet = Supernet::new(&options.space, weights.clone(), workbench)?;
+        let supernet = Supernet::new(&options.space, weights, workbench)?;
         let mut restricted = None;
         if exact || options.restricted {
             let start = Instant::now();

@@ -25,7 +25,7 @@ pub struct NasReport {
     pub formula: String,
     /// -1 where scores are the formula's turned round, so that larger is better.
     pub sign: i8,
-    /// Seed of search, weights and minibatch.
+    /// Seed of the search.
     pub seed: u64,
     /// Sequences per minibatch.
     pub batch: usize,

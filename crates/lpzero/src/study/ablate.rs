@@ -62,7 +62,10 @@ impl Study {
         known: Vec<Outcome>,
         record: &mut dyn FnMut(&Outcome) -> Result<(), Error>,
     ) -> Result<Ablation, Error> {
-        let truth = &self.truths[0];
+        let [truth] = &self.truths[..] else {
+            let given = self.truths.len();
+            return Err(Error::OneTruth { given });
+        };
         let n = truth.entries.len();
         let sizes = options.split.unwrap_or_else(|| SplitSizes::sensible(n));
         let seeds = || (0..options.seeds).map(|number| options.seed.wrapping_add(number));

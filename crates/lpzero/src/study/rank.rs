@@ -129,8 +129,15 @@ fn contestants(
         .map(|(proxy, data_free)| Contestant::proxy(proxy, *data_free))
         .collect();
     for product in &options.products {
-        let of = |name: &&str| proxies.iter().position(|proxy| proxy.name == *name);
-        let parts: Vec<usize> = product.parts.iter().filter_map(of).collect();
+        let of = |name: &&str| {
+            let found = proxies.iter().position(|proxy| proxy.name == *name);
+            found.ok_or_else(|| {
+                let product = product.name;
+                Error::Formula(format!("{product} needs {name} among the proxies"))
+            })
+        };
+        let parts = product.parts.iter().map(of);
+        let parts = parts.collect::<Result<Vec<_>, _>>()?;
         for pass in &mut *passes {
             pass.add_product(&parts)?;
         }

@@ -9,6 +9,7 @@ mod adapter;
 mod export;
 mod file;
 mod layout;
+mod leading;
 mod slice;
 mod stored;
 
@@ -20,8 +21,8 @@ use crate::{Error, Real, random};
 pub use adapter::Adapted;
 pub use export::{Precision, export_weights};
 pub use layout::Layout;
+pub(crate) use leading::{copy_prefix, is_leading, run_length, runs};
 pub use slice::{Prefixes, Resident};
-pub(crate) use slice::{copy_prefix, is_leading, run_length, runs};
 pub use stored::Stored;
 
 /// What a tensor holds before training.

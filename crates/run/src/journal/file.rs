@@ -277,7 +277,9 @@ pub(super) fn scan<E>(
         let Some(parsed) = parse(&record, seal, left) else {
             let mut rest = Vec::new();
             reader.seek(SeekFrom::Start(end + 1))?;
-            reader.read_to_end(&mut rest)?;
+            // No further than the file was when reading began: another writer may go on.
+            let rest_of = length - end - 1;
+            reader.by_ref().take(rest_of).read_to_end(&mut rest)?;
             return Ok(Ok(match any_intact(&rest, seal) {
                 true => Scan::Damaged(end),
                 false => Scan::Until(end),

@@ -9,6 +9,9 @@ pub struct Kind {
     pub version: u32,
     /// Name of the work in errors.
     pub work: &'static str,
+    /// Whether every record reaches the disk before the next piece begins. Otherwise
+    /// records are forced there every ten seconds.
+    pub each: bool,
     /// Inputs that may have changed, as errors name them: "other inputs".
     pub inputs: &'static str,
 }

@@ -16,9 +16,9 @@ use crate::ContentHash;
 /// The writer of a run that is one process.
 pub const MAIN: &str = "main";
 
-/// How often a file is forced to the disk. A killed process loses nothing that it
-/// wrote. A machine that goes down loses ten seconds of work at most, or the one piece
-/// that it finished last.
+/// How often a file is forced to the disk whose kind does not ask for each record. A
+/// killed process loses nothing that it wrote. A machine that goes down loses what was
+/// written since.
 const SYNC: Duration = Duration::from_secs(10);
 
 /// The pieces that are finished, by whomever, and the file that takes this writer's.
@@ -64,7 +64,7 @@ impl Journal {
             _ => {}
         }
         let path = folder.join(writer);
-        let mut output = own_file(&path)?;
+        let mut output = own_file(&path, kind)?;
         let mut records = Records::none(kind);
         records.read_all(folder, Some(&path))?;
         let own = records.files.len();
@@ -201,7 +201,7 @@ impl fmt::Debug for Journal {
 }
 
 /// The file that this process appends to, and no other.
-fn own_file(path: &Path) -> Result<Durable, JournalError> {
+fn own_file(path: &Path, kind: Kind) -> Result<Durable, JournalError> {
     let file = OpenOptions::new()
         .read(true)
         .write(true)
@@ -213,6 +213,7 @@ fn own_file(path: &Path) -> Result<Durable, JournalError> {
         // Some network file systems have no locks.
         Ok(()) | Err(TryLockError::Error(_)) => Ok(Durable {
             file,
+            each: kind.each,
             synced: Instant::now(),
         }),
         Err(TryLockError::WouldBlock) => Err(JournalError::InUse {
@@ -224,6 +225,8 @@ fn own_file(path: &Path) -> Result<Durable, JournalError> {
 /// A file whose flushing reaches the disk, though not every time.
 struct Durable {
     file: File,
+    /// Whether it does every time after all.
+    each: bool,
     synced: Instant,
 }
 
@@ -233,7 +236,7 @@ impl Write for Durable {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        if self.synced.elapsed() >= SYNC {
+        if self.each || self.synced.elapsed() >= SYNC {
             self.file.sync_data()?;
             self.synced = Instant::now();
         }
