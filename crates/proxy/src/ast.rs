@@ -10,7 +10,7 @@ pub const MAX_DEPTH: usize = 100;
 /// A formula, or a part of one. Trees are immutable and at most
 /// [`MAX_DEPTH`] deep, which every constructor that takes outside input
 /// enforces before it allocates.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub enum Node {
     /// A constant.
     Number(f64),

@@ -79,6 +79,7 @@
 mod ast;
 mod error;
 pub mod evaluate;
+mod identity;
 mod latex;
 pub mod named;
 pub mod operator;
@@ -97,11 +98,12 @@ pub use evaluate::{
     AddedAggregate, Evaluator, ExactVisitor, Further, NotRestricted, PartialVisitor, Partials,
     Prepared, SiteColumns, sum_over_sites,
 };
+pub use identity::{FormulaId, Interner};
 pub use latex::to_latex;
 pub use lpzero_trace::{NetworkScalar, Role, Site, Symbol, Trace};
 pub use named::{Named, needs_network};
 pub use operator::{
-    Direction, Domain, Fixity, Form, Kernel, Kind, OPERATORS, Operator, OperatorId, Parity, Range,
+    Direction, Domain, Factor, Fixity, Form, Kernel, Kind, OPERATORS, Operator, OperatorId, Parity, Range,
     Sample, Whole, known,
 };
 pub use parse::{parse, parse_expression};

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::Node;
+
 /// One value per architecture (or per site of every architecture), each
 /// computed when it is first asked for. Threads that race compute the same
 /// value, so either may win.
@@ -43,7 +45,7 @@ impl Column {
     }
 }
 
-/// Columns by the text of what they hold, bounded in memory.
+/// Columns by the expression whose values they hold, bounded in memory.
 ///
 /// Two generations: when the younger is full, the older is dropped and the
 /// younger takes its place. What is used moves to the younger one, so a column
@@ -52,7 +54,7 @@ pub(crate) struct Columns {
     length: usize,
     /// Columns per generation.
     capacity: usize,
-    generations: Mutex<[HashMap<String, Arc<Column>>; 2]>,
+    generations: Mutex<[HashMap<Node, Arc<Column>>; 2]>,
 }
 
 /// Rough size of a column's key and book-keeping.
@@ -69,8 +71,8 @@ impl Columns {
         }
     }
 
-    /// The column with this name, empty if it is new.
-    pub(crate) fn column(&self, text: String) -> Arc<Column> {
+    /// The column of this expression, empty if it is new.
+    pub(crate) fn column(&self, node: &Node) -> Arc<Column> {
         if self.capacity == 0 {
             return Arc::new(Column::new(self.length));
         }
@@ -80,16 +82,16 @@ impl Columns {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let [young, old] = &mut *lock;
-        if let Some(column) = young.get(&text) {
+        if let Some(column) = young.get(node) {
             return Arc::clone(column);
         }
         let column = old
-            .remove(&text)
+            .remove(node)
             .unwrap_or_else(|| Arc::new(Column::new(self.length)));
         if young.len() >= self.capacity {
             *old = std::mem::take(young);
         }
-        young.insert(text, Arc::clone(&column));
+        young.insert(node.clone(), Arc::clone(&column));
         column
     }
 }
@@ -116,21 +118,22 @@ mod tests {
     #[test]
     fn used_columns_outlive_unused_ones() {
         let columns = Columns::new(1, 2 * 2 * (OVERHEAD + 8));
-        columns.column("kept".to_owned()).get_or(0, || Some(1.0));
-        columns.column("lost".to_owned()).get_or(0, || Some(1.0));
-        for name in ["a", "b", "c", "d", "e"] {
-            columns.column(name.to_owned());
-            columns.column("kept".to_owned());
+        let [kept, lost] = [-1.0, -2.0].map(Node::Number);
+        columns.column(&kept).get_or(0, || Some(1.0));
+        columns.column(&lost).get_or(0, || Some(1.0));
+        for other in 0..5 {
+            columns.column(&Node::Number(f64::from(other)));
+            columns.column(&kept);
         }
-        let known = |name: &str| {
+        let known = |node: &Node| {
             let mut known = true;
-            columns.column(name.to_owned()).get_or(0, || {
+            columns.column(node).get_or(0, || {
                 known = false;
                 None
             });
             known
         };
-        assert!(known("kept"));
-        assert!(!known("lost"));
+        assert!(known(&kept));
+        assert!(!known(&lost));
     }
 }

@@ -1,6 +1,6 @@
 //! Exact scores: formulas evaluated on whole tensors while a pass shows them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use lpzero_nn::{TensorRows, TensorView, Visitor, Wanted};
@@ -10,7 +10,7 @@ use super::finite;
 use super::moments::Tensor;
 use super::plan::{Compiler, Need, Plan};
 use super::site::{Layout, Machine, Sampling, Source};
-use crate::{Node, RoleSet, TypeError, check_score};
+use crate::{Interner, Node, RoleSet, TypeError, check_score};
 
 /// A visitor that gives one exact score per formula after one pass. Compiling
 /// formulas is the expensive part of [`new`](Self::new): clone a fresh visitor for every pass.
@@ -96,7 +96,7 @@ impl ExactVisitor {
         let mut compiler = Compiler {
             aggregate: &mut |_| None,
             reduction: &mut |_| None,
-            slots: HashMap::new(),
+            slots: Interner::default(),
         };
         let mut plans = Vec::with_capacity(formulas.len());
         for formula in formulas {

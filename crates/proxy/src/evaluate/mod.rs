@@ -28,14 +28,12 @@ mod plan;
 mod site;
 mod sites;
 
-use std::collections::HashMap;
-
 pub use exact::{ExactVisitor, Further};
 use lpzero_trace::{Moments, NetworkScalar, ShapedMoment, Site, Symbol, Trace};
 pub use partial::{AddedAggregate, NotRestricted, PartialVisitor, Partials, sum_over_sites};
 pub use sites::SiteColumns;
 
-use crate::{Node, TypeError, check_score};
+use crate::{Interner, Node, TypeError, check_score};
 use cache::{Column, Columns};
 use moments::Tensor;
 use plan::{Compiler, Plan};
@@ -115,9 +113,9 @@ impl<'t> Evaluator<'t> {
     pub fn prepare(&self, node: &Node) -> Result<Prepared<'_>, TypeError> {
         check_score(node)?;
         let mut compiler = Compiler {
-            aggregate: &mut |text| Some(self.aggregates.column(text)),
-            reduction: &mut |text| Some(self.reductions.column(text)),
-            slots: HashMap::new(),
+            aggregate: &mut |node| Some(self.aggregates.column(node)),
+            reduction: &mut |node| Some(self.reductions.column(node)),
+            slots: Interner::default(),
         };
         let plan = match node.needs_whole_tensors() {
             true => Plan::Number(f64::NAN),

@@ -1,7 +1,6 @@
 //! Formulas, compiled: every decision that does not depend on the network is
 //! made here, once.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use lpzero_nn::Wanted;
@@ -11,7 +10,7 @@ use super::cache::Column;
 use super::moments::{MomentReduction, Tensor};
 use super::site::Sampling;
 use crate::types::without_disconnected;
-use crate::{Kernel, Kind, Node, Operator, RoleSet, Sample, Type, TypeError, Whole, type_of};
+use crate::{Interner, Kernel, Kind, Node, Operator, RoleSet, Sample, Type, TypeError, Whole, type_of};
 
 /// A compiled formula or part of one.
 pub(crate) enum Plan {
@@ -59,12 +58,12 @@ pub(crate) struct SitesPlan {
 
 /// Compiles formulas; says where values are remembered.
 pub(crate) struct Compiler<'a> {
-    /// The column of an aggregate with this text.
-    pub(crate) aggregate: &'a mut dyn FnMut(String) -> Option<Arc<Column>>,
-    /// The column of a sampled reduction with this text.
-    pub(crate) reduction: &'a mut dyn FnMut(String) -> Option<Arc<Column>>,
-    /// Slots of the site-level expressions met so far, by their text.
-    pub(crate) slots: HashMap<String, usize>,
+    /// The column of this aggregate.
+    pub(crate) aggregate: &'a mut dyn FnMut(&Node) -> Option<Arc<Column>>,
+    /// The column of this sampled reduction.
+    pub(crate) reduction: &'a mut dyn FnMut(&Node) -> Option<Arc<Column>>,
+    /// Slots of the site-level expressions met so far.
+    pub(crate) slots: Interner,
 }
 
 impl Compiler<'_> {
@@ -121,7 +120,7 @@ impl Compiler<'_> {
                         found: type_of(argument)?,
                     });
                 };
-                let column = (!by_layer).then(|| (self.aggregate)(node.to_string()));
+                let column = (!by_layer).then(|| (self.aggregate)(node));
                 if type_of(argument)? == Type::Layer {
                     return Ok(Plan::Layers {
                         kernel,
@@ -129,8 +128,7 @@ impl Compiler<'_> {
                         column: column.flatten(),
                     });
                 }
-                let next = self.slots.len();
-                let slot = *self.slots.entry(argument.to_string()).or_insert(next);
+                let slot = self.slots.intern(argument).index();
                 Plan::Sites(SitesPlan {
                     kernel,
                     roles: roles.unwrap_or(RoleSet::DEFAULT),
@@ -144,7 +142,7 @@ impl Compiler<'_> {
     }
 
     fn reduction_column(&mut self, node: &Node) -> Option<Arc<Column>> {
-        (self.reduction)(node.to_string())
+        (self.reduction)(node)
     }
 }
 

@@ -3,14 +3,13 @@
 //! A search that enumerates a whole space evaluates every branch of it once,
 //! and combines branches by arithmetic of its own.
 
-use std::collections::HashMap;
 
 use lpzero_trace::Role;
 
 use super::plan::{Compiler, Plan};
 use super::site::{Machine, repeats};
 use super::{Evaluator, TraceSource};
-use crate::{Node, RoleSet, Type, TypeError, type_of};
+use crate::{Interner, Node, RoleSet, Type, TypeError, type_of};
 
 /// A tensor expression at one site, on the complete columns of the sample that
 /// matrix products are computed from.
@@ -123,9 +122,9 @@ impl Evaluator<'_> {
 
     fn compile_at_sites(&self, node: &Node) -> Result<Plan, TypeError> {
         let mut compiler = Compiler {
-            aggregate: &mut |text| Some(self.aggregates.column(text)),
-            reduction: &mut |text| Some(self.reductions.column(text)),
-            slots: HashMap::new(),
+            aggregate: &mut |node| Some(self.aggregates.column(node)),
+            reduction: &mut |node| Some(self.reductions.column(node)),
+            slots: Interner::default(),
         };
         compiler.compile(node)
     }

@@ -10,17 +10,20 @@ mod table;
 
 use std::fmt;
 
-use lpzero_trace::{Moments, ShapedMoment};
+use lpzero_trace::{Moments, ShapedMoment, Symbol};
 
 pub use table::OPERATORS;
 
 /// An operator: the index of its row in [`OPERATORS`].
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct OperatorId(pub(crate) u8);
 
 /// One row of the table.
 #[derive(Clone, Copy, Debug)]
 pub struct Operator {
+    /// Place in the canonical order of operands, smaller first. No two rows
+    /// share one, and it never changes: canonical forms hang on it.
+    pub order: u16,
     /// Its name in formulas. Reductions and aggregators may share a name, as
     /// may operators of different arity; the arguments tell them apart.
     pub name: &'static str,
@@ -55,6 +58,8 @@ pub struct Operator {
     /// Whether it belongs to the 21 unary and 4 binary operations of LPZero
     /// (Dong et al. 2024).
     pub paper: bool,
+    /// Part that it takes in the factors of a product of powers.
+    pub factor: Factor,
     /// TeX, with `#1` and `#2` for the arguments.
     pub latex: &'static str,
     /// One line on what it computes.
@@ -90,6 +95,25 @@ pub enum Kind {
     /// Drops its branch: a binary operator with a disconnected argument is its
     /// other argument.
     Disconnect,
+}
+
+/// Part of an operator in the factors that a search for products of powers
+/// multiplies: aggregates of reductions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Factor {
+    /// None, or for an aggregator: it aggregates reductions as they are.
+    Plain,
+    /// A reduction, after each of these chains of elementwise functions, the
+    /// innermost first.
+    Reduction(&'static [&'static [&'static str]]),
+    /// A reduction of these bare symbols.
+    Symbols(&'static [Symbol]),
+    /// A function of the number of a site, under every
+    /// [`Factor::OverFunctions`].
+    Function,
+    /// An aggregator that is neither indifferent to a monotone function nor
+    /// an order statistic: it is also tried over every [`Factor::Function`].
+    OverFunctions,
 }
 
 /// How an operator is written.
@@ -274,6 +298,11 @@ impl OperatorId {
         (0..OPERATORS.len()).map(|index| OperatorId(index as u8))
     }
 
+    /// The elementwise operator with this name.
+    pub fn elementwise(name: &str) -> Option<OperatorId> {
+        Self::all().find(|id| id.row().kind == Kind::Elementwise && id.row().name == name)
+    }
+
     /// The operators that `name(argument, ...)` with so many arguments may
     /// mean: at most one of every [`Kind`].
     pub fn called(name: &str, arity: usize) -> impl Iterator<Item = OperatorId> {
@@ -429,6 +458,33 @@ mod tests {
                     "{name} is ambiguous"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn every_row_has_a_place_of_its_own_in_the_canonical_order() {
+        let mut places: Vec<u16> = OPERATORS.iter().map(|row| row.order).collect();
+        places.sort_unstable();
+        places.dedup();
+        assert_eq!(places.len(), OPERATORS.len());
+    }
+
+    #[test]
+    fn factors_name_elementwise_functions_and_fit_their_kind() {
+        for row in OPERATORS {
+            let kind = match row.factor {
+                Factor::Plain => continue,
+                Factor::Reduction(chains) => {
+                    for name in chains.iter().copied().flatten() {
+                        assert!(OperatorId::elementwise(name).is_some(), "{name}");
+                    }
+                    Kind::Reduction
+                }
+                Factor::Symbols(_) => Kind::SymbolReduction,
+                Factor::Function => Kind::Elementwise,
+                Factor::OverFunctions => Kind::Aggregator,
+            };
+            assert_eq!(row.kind, kind, "{}", row.name);
         }
     }
 

@@ -1,4 +1,5 @@
-//! The order in which operands of commutative operators stand.
+//! The order in which operands of commutative operators stand. Operators go by
+//! the key that their row declares, wherever in the table it stands.
 
 use std::cmp::Ordering;
 
@@ -11,7 +12,7 @@ pub(crate) fn compare(a: &Node, b: &Node) -> Ordering {
         (Node::Scalar(a), Node::Scalar(b)) => a.cmp(b),
         (Node::Symbol(a), Node::Symbol(b)) => a.cmp(b),
         (Node::Apply(a, left), Node::Apply(b, right)) => {
-            a.cmp(b).then_with(|| compare_all(left, right))
+            (a.row().order.cmp(&b.row().order)).then_with(|| compare_all(left, right))
         }
         (
             Node::Aggregate {
@@ -26,8 +27,8 @@ pub(crate) fn compare(a: &Node, b: &Node) -> Ordering {
                 by_layer: b_layer,
                 argument: b_argument,
             },
-        ) => (a, a_roles, a_layer)
-            .cmp(&(b, b_roles, b_layer))
+        ) => (a.row().order, a_roles, a_layer)
+            .cmp(&(b.row().order, b_roles, b_layer))
             .then_with(|| compare(a_argument, b_argument)),
         _ => rank(a).cmp(&rank(b)),
     }
