@@ -103,8 +103,8 @@ pub use latex::to_latex;
 pub use lpzero_trace::{NetworkScalar, Role, Site, Symbol, Trace};
 pub use named::{Named, needs_network};
 pub use operator::{
-    Direction, Domain, Factor, Fixity, Form, Kernel, Kind, OPERATORS, Operator, OperatorId, Parity, Range,
-    Sample, Whole, known,
+    Direction, Domain, Factor, Fixity, Form, Kernel, Kind, OPERATORS, Operator, OperatorId, Parity,
+    Range, Sample, Whole, known,
 };
 pub use parse::{parse, parse_expression};
 pub use reference::reference;

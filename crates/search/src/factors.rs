@@ -4,51 +4,20 @@
 //! group of roles and every single role, as it is and under a few functions;
 //! network scalars come with them. Their logarithms are the columns that
 //! [`powers`](crate::powers) regresses on.
+//!
+//! Which operators take part, and how, their rows in the table declare
+//! ([`Factor`]). All reductions but those of attention probabilities follow from
+//! the moments in a trace, so that what is fitted to them is exact.
 
 use std::collections::HashSet;
 
-use lpzero_proxy::{Kind, Node, OperatorId, ROLE_GROUPS, RoleSet, known};
+use lpzero_proxy::{Factor, Kind, Node, OperatorId, ROLE_GROUPS, RoleSet, known};
 use lpzero_stats::vector::centred;
 use lpzero_trace::Symbol;
 use rayon::prelude::*;
 
 use crate::control::Control;
 use crate::{Problem, Vocabulary};
-
-/// Reductions of a tensor, each after a function of its elements. All but
-/// those of attention probabilities follow from the moments in a trace, so that
-/// what is fitted to them is exact.
-const REDUCTIONS: [(OperatorId, &[OperatorId]); 8] = [
-    (known::R_L1, &[]),
-    (known::R_L2, &[]),
-    (known::R_STD, &[]),
-    (known::R_MAX, &[]),
-    (known::R_SUM, &[known::ABS]),
-    (known::R_SUM, &[known::SQUARE]),
-    (known::R_MEAN, &[known::SQUARE]),
-    (known::R_MEAN, &[known::ABS, known::SQRT]),
-];
-
-/// Reductions of a bare symbol.
-const OF_SYMBOLS: [(OperatorId, &[Symbol]); 2] = [
-    (
-        OperatorId::named("confidence", Kind::SymbolReduction),
-        &[Symbol::A, Symbol::H, Symbol::S],
-    ),
-    (
-        OperatorId::named("code_agreement", Kind::SymbolReduction),
-        &[Symbol::A],
-    ),
-];
-
-/// Functions of the number of a site, tried under the aggregators that are not
-/// indifferent to them and are no order statistic.
-const FUNCTIONS: [OperatorId; 4] = [
-    known::SQRT,
-    known::SQUARE,
-    known::RECIPROCAL,
-    OperatorId::named("log", Kind::Elementwise),
-];
 
 /// Relative difference below which the logarithms of two factors, brought to one
 /// length, are the same column.
@@ -114,17 +83,7 @@ fn formulas(vocabulary: &Vocabulary) -> Vec<Node> {
     }
     for (tensor, symbol) in tensors {
         let filters = filters(vocabulary.roles(&[symbol]));
-        let chained = REDUCTIONS.iter().map(|(reduction, chain)| {
-            let inner = chain.iter().fold(tensor.clone(), |inner, operator| {
-                Node::unary(*operator, inner)
-            });
-            Node::unary(*reduction, inner)
-        });
-        let bare = OF_SYMBOLS
-            .iter()
-            .filter(|(_, symbols)| tensor == Node::Symbol(symbol) && symbols.contains(&symbol))
-            .map(|(reduction, _)| Node::unary(*reduction, tensor.clone()));
-        for reduced in chained.chain(bare) {
+        for reduced in OperatorId::all().flat_map(|id| reductions(id, &tensor)) {
             for filter in &filters {
                 formulas.extend(aggregates(&reduced, *filter));
             }
@@ -134,14 +93,36 @@ fn formulas(vocabulary: &Vocabulary) -> Vec<Node> {
     formulas
 }
 
+/// A tensor under an operator that reduces it to a factor's number per site,
+/// after each of its chains.
+fn reductions(id: OperatorId, tensor: &Node) -> Vec<Node> {
+    match (id.row().factor, tensor) {
+        (Factor::Reduction(chains), _) => {
+            let after = |chain: &&[&str]| {
+                let functions = chain
+                    .iter()
+                    .filter_map(|name| OperatorId::elementwise(name));
+                let inner = functions.fold(tensor.clone(), |x, function| Node::unary(function, x));
+                Node::unary(id, inner)
+            };
+            chains.iter().map(after).collect()
+        }
+        (Factor::Symbols(symbols), Node::Symbol(symbol)) if symbols.contains(symbol) => {
+            vec![Node::unary(id, tensor.clone())]
+        }
+        _ => Vec::new(),
+    }
+}
+
 /// A site's number under every aggregator, and under functions of it.
 fn aggregates(reduced: &Node, filter: Option<RoleSet>) -> Vec<Node> {
     let aggregators = OperatorId::all().filter(|id| id.row().kind == Kind::Aggregator);
     let mut aggregates: Vec<Node> = aggregators
         .map(|aggregator| Node::aggregate(aggregator, filter, reduced.clone()))
         .collect();
-    for aggregator in [known::SUM, known::MEAN] {
-        aggregates.extend(FUNCTIONS.map(|function| {
+    let taking = |part: Factor| OperatorId::all().filter(move |id| id.row().factor == part);
+    for aggregator in taking(Factor::OverFunctions) {
+        aggregates.extend(taking(Factor::Function).map(|function| {
             Node::aggregate(aggregator, filter, Node::unary(function, reduced.clone()))
         }));
     }

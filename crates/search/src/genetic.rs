@@ -13,7 +13,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
-use lpzero_proxy::Node;
+use lpzero_proxy::{FormulaId, Node};
 use lpzero_stats::rank_vector::alike;
 use rand::Rng;
 
@@ -140,9 +140,9 @@ fn evolve<S: Space>(
 struct Breeder<'a, S: Space> {
     space: &'a S,
     /// The first genome met of every canonical formula that is not its own.
-    genomes: HashMap<String, S::Genome>,
+    genomes: HashMap<FormulaId, S::Genome>,
     /// Formulas whose neighbours have been listed.
-    visited: HashSet<String>,
+    visited: HashSet<FormulaId>,
     /// Neighbours that are still to be tried.
     neighbours: VecDeque<S::Genome>,
 }
@@ -165,9 +165,9 @@ impl<S: Space> Breeder<'_, S> {
             return self.draw(run, random);
         }
         let settings = run.settings;
-        let first = self.genome(parent(population, &run.archive, settings, random)?)?;
+        let first = self.genome(parent(population, &run.archive, settings, random)?, run)?;
         let second = if random.random_bool(settings.crossover) {
-            self.genome(parent(population, &run.archive, settings, random)?)
+            self.genome(parent(population, &run.archive, settings, random)?, run)
         } else {
             None
         };
@@ -191,21 +191,21 @@ impl<S: Space> Breeder<'_, S> {
                 }
             }
             let fittest = population.members.iter().take(population.size / 4);
-            let texts = fittest.map(|member| (member, member.formula.to_string()));
-            let mut unvisited = texts.filter(|(_, text)| !self.visited.contains(text));
-            let (member, text) = unvisited.next()?;
-            self.visited.insert(text);
-            if let Some(genome) = self.genome(member) {
+            let ids = fittest.filter_map(|member| Some((member, run.met.get(&member.formula)?)));
+            let mut unvisited = ids.filter(|(_, id)| !self.visited.contains(id));
+            let (member, id) = unvisited.next()?;
+            self.visited.insert(id);
+            if let Some(genome) = self.genome(member, run) {
                 self.neighbours.extend(self.space.neighbours(&genome));
             }
         }
     }
 
     /// The genome of an evaluated formula.
-    fn genome(&self, individual: &Individual) -> Option<S::Genome> {
+    fn genome(&self, individual: &Individual, run: &Run<'_, '_>) -> Option<S::Genome> {
         let formula = &individual.formula;
         let own = self.space.own(formula);
-        own.or_else(|| self.genomes.get(&formula.to_string()).cloned())
+        own.or_else(|| self.genomes.get(&run.met.get(formula)?).cloned())
     }
 
     /// The canonical formula of a genome, unless a rule discards it or it was
@@ -213,7 +213,7 @@ impl<S: Space> Breeder<'_, S> {
     fn admit(&mut self, genome: S::Genome, run: &mut Run<'_, '_>) -> Option<Node> {
         let formula = run.admit(&self.space.formula(&genome)?)?;
         if self.space.own(&formula).is_none() {
-            self.genomes.insert(formula.to_string(), genome);
+            self.genomes.insert(run.met.intern(&formula), genome);
         }
         Some(formula)
     }

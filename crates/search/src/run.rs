@@ -1,10 +1,9 @@
 //! What every search method shares: admitting formulas, evaluating them side
 //! by side, keeping the best.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
-use lpzero_proxy::{Node, simplify};
+use lpzero_proxy::{Interner, Node, simplify};
 use lpzero_run::{Clock, ContentHash};
 use lpzero_stats::Workspace;
 use rayon::prelude::*;
@@ -33,7 +32,8 @@ pub(crate) struct Run<'a, 'c> {
     pub(crate) control: &'a mut Control<'c>,
     pub(crate) fitness: Fitness,
     pub(crate) counts: Counts,
-    met: HashSet<String>,
+    /// Canonical forms admitted so far.
+    pub(crate) met: Interner,
     clock: Clock,
     iterations: u64,
     idle: u32,
@@ -64,7 +64,7 @@ impl<'a, 'c> Run<'a, 'c> {
             control,
             fitness,
             counts: Counts::default(),
-            met: HashSet::new(),
+            met: Interner::default(),
             clock,
             iterations: 0,
             idle: 0,
@@ -108,7 +108,7 @@ impl<'a, 'c> Run<'a, 'c> {
             self.counts.prune(pruning::TOO_LARGE);
             return None;
         };
-        if !self.met.insert(canonical.to_string()) {
+        if !self.met.insert(&canonical) {
             self.counts.prune(pruning::DUPLICATE);
             return None;
         }

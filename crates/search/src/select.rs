@@ -200,17 +200,17 @@ pub fn shortlist(
     count: usize,
 ) -> Result<Vec<Individual>, Error> {
     let ranked = ranked(problem, settings, candidates(problem, settings, found)?)?;
-    let liked: Vec<String> = ranked
+    let liked: Vec<&Node> = ranked
         .iter()
         .take(count)
-        .map(|candidate| candidate.formula.to_string())
+        .map(|candidate| &candidate.formula)
         .collect();
     let front = found.archive.front();
     let wanted = |individual: &Individual| {
         front
             .iter()
             .any(|member| member.formula == individual.formula)
-            || liked.contains(&individual.turned().to_string())
+            || liked.contains(&&individual.turned())
     };
     let all = found.archive.ranked().into_iter();
     Ok(all

@@ -10,7 +10,9 @@ use super::cache::Column;
 use super::moments::{MomentReduction, Tensor};
 use super::site::Sampling;
 use crate::types::without_disconnected;
-use crate::{Interner, Kernel, Kind, Node, Operator, RoleSet, Sample, Type, TypeError, Whole, type_of};
+use crate::{
+    Interner, Kernel, Kind, Node, Operator, RoleSet, Sample, Type, TypeError, Whole, type_of,
+};
 
 /// A compiled formula or part of one.
 pub(crate) enum Plan {

@@ -3,7 +3,6 @@
 //! A search that enumerates a whole space evaluates every branch of it once,
 //! and combines branches by arithmetic of its own.
 
-
 use lpzero_trace::Role;
 
 use super::plan::{Compiler, Plan};

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use lpzero_proxy::{Class, Kind, Node, Symbol, Type, check, known, simplify, type_of};
+use lpzero_proxy::{Class, Interner, Kind, Node, Symbol, Type, check, known, simplify, type_of};
 use lpzero_run::{ContentHash, Hasher};
 
 use super::aggregate::Aggregate;
@@ -46,15 +46,14 @@ impl Branches {
     /// exactly so many come to, since `no_op` is among them.
     pub(super) fn enumerate(generator: &Generator<'_>, unary: usize) -> Self {
         let mut branches = Self::default();
-        let mut bases = HashMap::new();
+        let mut bases = Interner::default();
         for (symbol, _) in generator.vocabulary().symbols() {
             let (mut numbers, mut tensors) = (HashSet::new(), HashSet::new());
             for node in chains(generator, *symbol, unary) {
-                let mut add = |node: Node, known: &mut HashSet<String>, list: &mut Vec<Branch>| {
+                let mut add = |node: Node, known: &mut HashSet<Node>, list: &mut Vec<Branch>| {
                     let node = unsigned(node);
-                    let next = bases.len();
-                    let base = *bases.entry(base(&node).to_string()).or_insert(next);
-                    if known.insert(node.to_string()) {
+                    let base = bases.intern(base(&node)).index();
+                    if known.insert(node.clone()) {
                         list.push(Branch {
                             symbol: *symbol,
                             complexity: node.complexity(),
@@ -193,7 +192,7 @@ fn mean_of(site: Node) -> Node {
 /// The canonical forms of a symbol under up to so many operations.
 fn chains(generator: &Generator<'_>, symbol: Symbol, unary: usize) -> Vec<Node> {
     let mut all = vec![Node::Symbol(symbol)];
-    let mut known: HashSet<String> = all.iter().map(Node::to_string).collect();
+    let mut known: HashSet<Node> = all.iter().cloned().collect();
     let mut start = 0;
     for _ in 0..unary {
         let end = all.len();
@@ -207,7 +206,7 @@ fn chains(generator: &Generator<'_>, symbol: Symbol, unary: usize) -> Vec<Node> 
                 let node = simplify(&Node::unary(*operator, all[index].clone()));
                 // What is undefined or constant stays so under any operation.
                 let sound = check(&mean_of(reduced(node.clone()))).is_ok();
-                if sound && known.insert(node.to_string()) {
+                if sound && known.insert(node.clone()) {
                     all.push(node);
                 }
             }
@@ -250,17 +249,17 @@ fn redundant(numbers: &[Branch]) -> HashSet<(usize, usize)> {
     for (index, branch) in numbers.iter().enumerate() {
         groups.entry(branch.base).or_default().push(index);
     }
-    let form = |site: Node| language::canonical(&mean_of(site)).to_string();
+    let form = |site: Node| language::canonical(&mean_of(site));
     let mut redundant = HashSet::new();
     for group in groups.values() {
         let singles = group.iter().map(|&index| form(numbers[index].node.clone()));
-        let mut known: HashSet<String> = singles.collect();
+        let mut known: HashSet<Node> = singles.collect();
         for (place, &left) in group.iter().enumerate() {
             for &right in &group[place..] {
                 let [a, b] = [left, right].map(|index| numbers[index].node.clone());
                 let product = simplify(&mean_of(Node::binary(known::MUL, a, b)));
                 let sound = check(&product).is_ok();
-                if !sound || !known.insert(language::canonical(&product).to_string()) {
+                if !sound || !known.insert(language::canonical(&product)) {
                     redundant.insert((left, right));
                 }
             }
