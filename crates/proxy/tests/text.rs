@@ -4,10 +4,12 @@
 
 mod common;
 
+use std::collections::HashMap;
+
 use common::{Random, score};
 use lpzero_proxy::{
-    MAX_DEPTH, Node, OperatorId, ParseErrorKind, Type, named, parse, parse_expression, to_latex,
-    type_of,
+    FormulaId, Interner, MAX_DEPTH, Node, OperatorId, ParseErrorKind, Type, named, parse,
+    parse_expression, simplify, to_latex, type_of,
 };
 
 fn printed(source: &str) -> String {
@@ -28,6 +30,40 @@ fn every_random_formula_survives_printing_and_parsing() {
         let text = formula.to_string();
         let read = parse(&text).unwrap_or_else(|error| panic!("{}", error.render(&text)));
         assert_eq!(read, formula, "{text}");
+    }
+}
+
+#[test]
+fn formulas_are_equal_exactly_if_their_texts_and_their_ids_are() {
+    let mut random = Random(3);
+    let mut formulas = Interner::default();
+    let mut met: Vec<Node> = Vec::new();
+    let mut ids: HashMap<String, FormulaId> = HashMap::new();
+    let mut again = 0;
+    for depth in (3..9).cycle().take(6_000) {
+        let drawn = score(&mut random, depth);
+        for formula in [simplify(&drawn), drawn] {
+            let new = !ids.contains_key(&formula.to_string());
+            assert_eq!(formulas.get(&formula).is_none(), new, "{formula}");
+            let id = formulas.intern(&formula);
+            if new {
+                assert_eq!(id.index(), met.len());
+                ids.insert(formula.to_string(), id);
+                met.push(formula);
+            } else {
+                again += 1;
+                assert_eq!(ids[&formula.to_string()], id);
+                assert_eq!(met[id.index()], formula);
+            }
+        }
+    }
+    assert_eq!(formulas.len(), met.len());
+    assert!(again > 1_000 && met.len() > 1_000, "{again} {}", met.len());
+    for (index, formula) in met.iter().enumerate().take(2_000) {
+        assert!(
+            met[..index].iter().all(|other| other != formula),
+            "{formula}"
+        );
     }
 }
 
