@@ -197,6 +197,23 @@ mod tests {
         assert_eq!(texts.len(), formulas.len());
     }
 
+    /// Number of factors, and BLAKE3 of their lines, before rows declared them.
+    const DECLARED: (usize, &str) = (
+        19_078,
+        "1dbfd072fcb96fd1ccd0ae2a147d7a06ad372cf865d6079358ab86ed13e9c284",
+    );
+
+    #[test]
+    fn what_the_rows_declare_are_the_factors_there_always_were() {
+        let formulas = formulas(&Vocabulary::everything());
+        let lines: String = formulas
+            .iter()
+            .map(|formula| format!("{formula}\n"))
+            .collect();
+        let hash = blake3::hash(lines.as_bytes()).to_hex();
+        assert_eq!((formulas.len(), hash.as_str()), DECLARED);
+    }
+
     #[test]
     fn powers_and_multiples_of_one_factor_have_one_direction() {
         let column = vec![vec![0.5, -0.25, -0.25]];

@@ -99,8 +99,8 @@ mod tests {
                 "mean(W) + sum(W) + std(W) + min(W) + max(W) + l1(W) + l2(W) + nuclear(W) + spectral_norm(W)",
             ),
             (
+                "mean(G) * mean(W) + nuclear(W)",
                 "nuclear(W) + mean(W) * mean(G)",
-                "nuclear(W) + mean(G) * mean(W)",
             ),
             (
                 "cbrt(W) + tanh(W) + sigmoid(W) + relu(W) + exp(W) + abs(W) + abslog(W) + log(W)",
