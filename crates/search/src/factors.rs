@@ -181,6 +181,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use lpzero_proxy::check_score;
+    use lpzero_run::ContentHash;
 
     use super::*;
 
@@ -210,7 +211,7 @@ mod tests {
             .iter()
             .map(|formula| format!("{formula}\n"))
             .collect();
-        let hash = blake3::hash(lines.as_bytes()).to_hex();
+        let hash = ContentHash::of_bytes(lines.as_bytes()).to_string();
         assert_eq!((formulas.len(), hash.as_str()), DECLARED);
     }
 
