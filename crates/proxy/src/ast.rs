@@ -36,7 +36,7 @@ pub enum Node {
     },
 }
 
-/// What a node evaluates to, from many values to one.
+/// Type of what a node evaluates to, from many values to one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Type {
     /// A tensor at every site that has it, of a shape class.
@@ -99,7 +99,7 @@ impl Node {
         }
     }
 
-    /// The same node over other parts, which must be as many as
+    /// This node over other parts, which must be as many as
     /// [`children`](Self::children) has.
     pub fn with_children(&self, children: Vec<Node>) -> Node {
         debug_assert_eq!(children.len(), self.children().len());

@@ -1,4 +1,4 @@
-//! What can be wrong with a formula's text, and where.
+//! Errors in a formula's text, and where they stand.
 
 use std::fmt;
 use std::ops::Range;
@@ -16,7 +16,7 @@ pub const MAX_LENGTH: usize = 1 << 16;
 /// the formula with a caret under it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ParseError {
-    /// What is wrong.
+    /// The error itself.
     pub kind: ParseErrorKind,
     /// Bytes of the source that are at fault.
     pub span: Range<usize>,
@@ -24,7 +24,7 @@ pub struct ParseError {
     pub column: usize,
 }
 
-/// What is wrong with a formula's text.
+/// Error in a formula's text.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ParseErrorKind {
     /// Nothing but white space.
@@ -33,7 +33,7 @@ pub enum ParseErrorKind {
     /// Longer than [`MAX_LENGTH`].
     #[error("the formula is {length} bytes long; at most {MAX_LENGTH} are read")]
     TooLong {
-        /// Its length in bytes.
+        /// Length of the text in bytes.
         length: usize,
     },
     /// Deeper than [`MAX_DEPTH`].
@@ -42,23 +42,23 @@ pub enum ParseErrorKind {
     /// A token that cannot stand where it stands.
     #[error("expected {expected}, found {found}")]
     Unexpected {
-        /// What could stand there.
+        /// Words for what could stand there.
         expected: &'static str,
-        /// What stands there.
+        /// Words for what stands there.
         found: String,
     },
     /// A number that f64 cannot hold.
     #[error("`{text}` is not a finite number")]
     Number {
-        /// As written.
+        /// The number as written.
         text: String,
     },
     /// A name that means nothing.
     #[error("unknown {what} `{name}`{}", did_you_mean(.suggestion))]
     UnknownName {
-        /// What kind of name was looked for.
+        /// Kind of name that was looked for.
         what: &'static str,
-        /// As written.
+        /// The name as written.
         name: String,
         /// A name that exists and looks similar.
         suggestion: Option<String>,
@@ -99,7 +99,7 @@ impl ParseError {
     ///           ^^^^^^
     /// ```
     ///
-    /// Of a line longer than 120 characters, the part around the place is shown.
+    /// A line longer than 120 characters is cut to the part around the place.
     pub fn render(&self, source: &str) -> String {
         const BEFORE: usize = 60;
         const SHOWN: usize = 120;

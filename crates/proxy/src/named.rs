@@ -5,9 +5,9 @@ use crate::{Node, parse};
 /// A proxy with a name.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Named {
-    /// Its name, which formulas may use.
+    /// Name, which formulas may use.
     pub name: &'static str,
-    /// Its formula.
+    /// Formula as text.
     pub formula: &'static str,
     /// 1 where larger scores promise better networks, -1 where smaller ones do.
     pub sign: i8,
@@ -98,7 +98,7 @@ pub const NAMED: &[Named] = &[
         .note("The released code looks at the query map alone."),
 ];
 
-/// What the authors' "normalised" means.
+/// Meaning of the authors' "normalised".
 const PER_LAYER: &str = "The code of Serianni & Kalita divides by the number of matrices (or of observed outputs) in the sum, where we divide by the number of layers.";
 
 /// Published proxies that are not in the table, and why.
@@ -107,11 +107,10 @@ pub const ABSENT: &[(&str, &str)] = &[(
     "The smallest growth of expressivity from block to block; its authors leave it out for transformers, whose features keep their width.",
 )];
 
-/// What ranks architectures by the product of the ranks that several proxies give
-/// them. It says nothing of one architecture alone, so it is no formula.
+/// Product of the ranks that several proxies give an architecture among others. It says nothing of one architecture alone, so it is no formula.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RankProduct {
-    /// Its name.
+    /// Name in commands.
     pub name: &'static str,
     /// Named proxies.
     pub parts: &'static [&'static str],
@@ -138,7 +137,7 @@ pub fn find_product(name: &str) -> Option<&'static RankProduct> {
 }
 
 impl RankProduct {
-    /// What stands for a formula.
+    /// Text that stands for a formula.
     pub fn text(&self) -> String {
         format!("product of the ranks of {}", self.parts.join(", "))
     }

@@ -1,6 +1,6 @@
 //! The reference of the language, written from its tables.
 
-use std::fmt::Write;
+use std::fmt::{Display, Write};
 
 use lpzero_trace::{NetworkScalar, Role, Symbol};
 
@@ -10,7 +10,7 @@ use crate::{
     Class, Direction, Fixity, Kind, MAX_DEPTH, MAX_LENGTH, OPERATORS, Operator, ROLE_GROUPS, Rule,
 };
 
-/// What the reference says about operators of each kind, in its order.
+/// Headings of the operators of each kind, and a word about them, in order.
 const KINDS: &[(&str, &[Kind], &str)] = &[
     (
         "Elementwise",
@@ -57,25 +57,38 @@ pub fn reference() -> String {
         "Types",
         "From many numbers to one: a tensor at every site (of a class), one number per site or per layer, one per architecture, a constant. Tensors of two classes do not combine, nor do numbers per site and numbers per layer.",
     );
+    symbols(&mut out);
+    operators(&mut out);
+    scalars(&mut out);
+    roles(&mut out);
+    named_proxies(&mut out);
+    rules(&mut out);
+    out
+}
+
+fn symbols(out: &mut String) {
     section(
-        &mut out,
+        out,
         "Symbols",
         "The last five take further passes, which are run only where a formula reads them: `score` and `rank` do, `search` does not offer them.",
     );
     rows(
-        &mut out,
+        out,
         &["symbol", "is", "class"],
         Symbol::ALL.iter().chain(&Symbol::LATER).map(|symbol| {
             let class = Class::of(*symbol).to_string();
             vec![
-                format!("`{}`", symbol_name(*symbol)),
+                code(symbol_name(*symbol)),
                 symbol.meaning().to_owned(),
                 class,
             ]
         }),
     );
+}
+
+fn operators(out: &mut String) {
     section(
-        &mut out,
+        out,
         "Operators",
         &format!(
             "Infix operators from loosest to tightest: {}; a minus sign in front binds between `*` and `^`. A formula is at most {MAX_DEPTH} deep and {MAX_LENGTH} bytes long.",
@@ -88,42 +101,47 @@ pub fn reference() -> String {
             "operator", "also", "computes", "domain", "order", "LPZero", "weight",
         ];
         let of_kind = OPERATORS.iter().filter(|row| kinds.contains(&row.kind));
-        rows(&mut out, &header, of_kind.map(operator_row));
+        rows(out, &header, of_kind.map(operator_row));
     }
-    section(&mut out, "Scalars", "One number per architecture.");
+}
+
+fn scalars(out: &mut String) {
+    section(out, "Scalars", "One number per architecture.");
     rows(
-        &mut out,
+        out,
         &["scalar", "is"],
         NetworkScalar::ALL
             .iter()
-            .map(|row| vec![format!("`{}`", row.name), row.description.to_owned()]),
+            .map(|row| vec![code(row.name), row.description.to_owned()]),
     );
+}
+
+fn roles(out: &mut String) {
     section(
-        &mut out,
+        out,
         "Roles",
         "A filter names roles or groups of them; without one, every site but the norms takes part.",
     );
     rows(
-        &mut out,
+        out,
         &["group", "roles"],
-        ROLE_GROUPS.iter().map(|(name, set)| {
-            let roles: Vec<String> = set.iter().map(|role| format!("`{role}`")).collect();
-            vec![format!("`{name}`"), roles.join(" ")]
-        }),
+        ROLE_GROUPS
+            .iter()
+            .map(|(name, set)| vec![code(name), codes(set.iter())]),
     );
-    let all: Vec<String> = Role::ALL
-        .iter()
-        .map(|(_, name)| format!("`{name}`"))
-        .collect();
-    let _ = write!(out, "\nAll roles: {}.\n", all.join(" "));
-    section(&mut out, "Named proxies", "Formulas may use these names.");
+    let all = codes(Role::ALL.iter().map(|(_, name)| name));
+    let _ = write!(out, "\nAll roles: {all}.\n");
+}
+
+fn named_proxies(out: &mut String) {
+    section(out, "Named proxies", "Formulas may use these names.");
     rows(
-        &mut out,
+        out,
         &["name", "formula", "is", "source", "our reading"],
         NAMED.iter().map(|proxy| {
             vec![
-                format!("`{}`", proxy.name),
-                format!("`{}`", proxy.formula),
+                code(proxy.name),
+                code(proxy.formula),
                 proxy.definition.to_owned(),
                 proxy.source.to_owned(),
                 proxy.note.to_owned(),
@@ -134,17 +152,12 @@ pub fn reference() -> String {
         "\nProducts of ranks are statements about a set of architectures; `rank` knows them.\n\n",
     );
     rows(
-        &mut out,
+        out,
         &["name", "ranks of", "is", "source", "our reading"],
         RANK_PRODUCTS.iter().map(|product| {
             vec![
-                format!("`{}`", product.name),
-                product
-                    .parts
-                    .iter()
-                    .map(|part| format!("`{part}`"))
-                    .collect::<Vec<_>>()
-                    .join(" "),
+                code(product.name),
+                codes(product.parts.iter()),
                 product.definition.to_owned(),
                 product.source.to_owned(),
                 product.note.to_owned(),
@@ -155,19 +168,31 @@ pub fn reference() -> String {
     for (name, reason) in ABSENT {
         let _ = writeln!(out, "- {name}. {reason}");
     }
+}
+
+fn rules(out: &mut String) {
     section(
-        &mut out,
+        out,
         "Pruning rules",
         "What search discards unevaluated, by the key of its counter.",
     );
     rows(
-        &mut out,
+        out,
         &["rule", "because"],
         Rule::ALL
             .iter()
-            .map(|rule| vec![format!("`{}`", rule.key()), rule.to_string()]),
+            .map(|rule| vec![code(rule.key()), rule.to_string()]),
     );
-    out
+}
+
+/// A name as code.
+fn code(name: impl Display) -> String {
+    format!("`{name}`")
+}
+
+/// Names as code, side by side.
+fn codes(names: impl Iterator<Item = impl Display>) -> String {
+    names.map(code).collect::<Vec<_>>().join(" ")
 }
 
 fn section(out: &mut String, title: &str, text: &str) {
@@ -195,11 +220,10 @@ fn rows(out: &mut String, header: &[&str], rows: impl Iterator<Item = Vec<String
 
 fn operator_row(row: &Operator) -> Vec<String> {
     let written = match row.fixity {
-        Fixity::Call => format!("`{}`", row.name),
+        Fixity::Call => code(row.name),
         Fixity::Prefix(sign) => format!("`{sign}x` (`{}`)", row.name),
         Fixity::Left(sign, _) | Fixity::Right(sign, _) => format!("`a {sign} b` (`{}`)", row.name),
     };
-    let aliases: Vec<String> = row.aliases.iter().map(|name| format!("`{name}`")).collect();
     let order = row.monotone.map_or(String::new(), |(direction, domain)| {
         let direction = match direction {
             Direction::Increasing => "increasing",
@@ -209,7 +233,7 @@ fn operator_row(row: &Operator) -> Vec<String> {
     });
     vec![
         written,
-        aliases.join(" "),
+        codes(row.aliases.iter()),
         row.doc.to_owned(),
         row.domain.to_string(),
         order,
@@ -231,10 +255,7 @@ fn infix_by_precedence() -> String {
     infix.sort_by_key(|(precedence, _)| *precedence);
     let groups: Vec<String> = infix
         .chunk_by(|a, b| a.0 == b.0)
-        .map(|group| {
-            let signs: Vec<String> = group.iter().map(|(_, sign)| format!("`{sign}`")).collect();
-            signs.join(" ")
-        })
+        .map(|group| codes(group.iter().map(|(_, sign)| sign)))
         .collect();
     groups.join(", then ")
 }

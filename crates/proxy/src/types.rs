@@ -29,9 +29,9 @@ pub enum TypeError {
     Argument {
         /// The operator as written.
         operator: &'static str,
-        /// What it takes.
+        /// Words for what it takes.
         expected: &'static str,
-        /// What it was given.
+        /// Type that it was given.
         found: Type,
     },
     /// A reduction that is only known for whole symbols.

@@ -64,19 +64,19 @@ pub(super) struct Job {
     costly: Wanted,
 }
 
-/// What is known about one site so far.
+/// Values known about one site so far.
 #[derive(Clone, Default)]
 struct Store {
     moments: Vec<(Tensor, Moments)>,
     shaped: Vec<(Symbol, ShapedMoment, f64)>,
     elements: Vec<(Symbol, Elements)>,
-    /// Of a parameter that comes in blocks of rows, those so far.
+    /// The rows so far of a parameter that comes in blocks of them.
     rows: Option<Rows>,
     /// Jobs that wait for something at this site.
     pending: Vec<usize>,
 }
 
-/// What is taken of a parameter that comes in blocks of rows.
+/// Values taken of a parameter that comes in blocks of rows.
 #[derive(Clone)]
 struct Rows {
     sums: PairSums,
@@ -165,7 +165,7 @@ impl ExactVisitor {
         further
     }
 
-    /// What a further pass gave at a site.
+    /// Takes a tensor that a further pass gave at a site.
     pub fn later(&mut self, site: Site, symbol: Symbol, tensor: TensorView<'_, f32>) {
         let wanted = self.wanted(site);
         self.keep(site, symbol, tensor, &wanted);
@@ -193,7 +193,7 @@ impl ExactVisitor {
         self.run(site);
     }
 
-    /// What jobs at this site still want.
+    /// Needs of the jobs that wait at this site.
     fn wanted(&mut self, site: Site) -> Vec<Need> {
         let jobs = &self.jobs;
         let store = self.stores.entry(site).or_insert_with(|| Store {
@@ -311,8 +311,8 @@ fn exact_moments(values: impl Iterator<Item = f64>) -> Moments {
 }
 
 impl Visitor<f32> for ExactVisitor {
-    /// What some formula reads. Logits and attention probabilities that none
-    /// does are never whole in memory.
+    /// Whether some formula reads a symbol at a site. Logits and attention
+    /// probabilities that none reads are never whole in memory.
     fn wants(&self, site: Site, symbol: Symbol) -> bool {
         let is_head_output = symbol == Symbol::A && site.role.has_head_output();
         let reads = |need: &Need| {
@@ -417,7 +417,7 @@ const PAIR: [Tensor; 3] = [
     Tensor::Saliency,
 ];
 
-/// Of which of them sums are wanted.
+/// Whether sums are wanted, for each tensor of a pair.
 fn sums_wanted(wanted: &[Need]) -> [bool; 3] {
     PAIR.map(|tensor| wanted.contains(&Need::Moments(tensor)))
 }

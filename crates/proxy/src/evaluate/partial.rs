@@ -35,7 +35,7 @@ pub enum NotRestricted {
 /// that each choice of each block keeps.
 #[derive(Clone)]
 pub struct PartialVisitor {
-    /// What stands outside the blocks.
+    /// Values of sites outside the blocks.
     outside: ExactVisitor,
     /// By layer, then choice.
     blocks: Vec<Vec<(BlockPrefix, ExactVisitor)>>,
@@ -68,7 +68,7 @@ impl PartialVisitor {
         })
     }
 
-    /// What the pass left.
+    /// Ends the pass and returns the values that it left.
     pub fn finish(self) -> Partials {
         let choice = |(_, visitor): (BlockPrefix, ExactVisitor)| visitor.values;
         let blocks = self.blocks.into_iter();
@@ -129,7 +129,7 @@ impl Visitor<f32> for PartialVisitor {
 /// Per site-level expression, its values at sites.
 type SiteValues = Vec<Vec<(Site, f64)>>;
 
-/// What one pass of a super-network tells of its sub-networks.
+/// Values that one pass of a super-network gives its sub-networks.
 pub struct Partials {
     plans: Arc<[Plan]>,
     outside: SiteValues,
@@ -238,7 +238,7 @@ impl Source for Chosen<'_> {
 pub struct AddedAggregate {
     /// The aggregate: a sum, or a mean, over sites.
     pub node: Node,
-    /// What it is multiplied by.
+    /// Factor that it is multiplied by.
     pub coefficient: f64,
     /// Whether it is a mean: the sum over as many sites as there are.
     pub is_mean: bool,

@@ -148,7 +148,7 @@ impl Compiler<'_> {
     }
 }
 
-/// What a reduction of this expression is computed on.
+/// Sample that a reduction of this expression is computed on.
 fn sampling(argument: &Node) -> Sampling {
     let along_fibres = |node: &Node| {
         node.operator()

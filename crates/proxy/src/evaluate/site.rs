@@ -7,7 +7,7 @@ use super::moments::Tensor;
 use super::plan::{Plan, SitesPlan};
 use crate::{Kernel, Operator, Sample, Whole};
 
-/// What a reduction is computed on, where only a sample is kept.
+/// Sample that a reduction is computed on, where only a sample is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sampling {
     /// Scattered elements.
@@ -29,7 +29,7 @@ pub(crate) struct Layout {
     pub(crate) last: usize,
 }
 
-/// What plans read of one architecture.
+/// Values of one architecture, as plans read them.
 pub(crate) trait Source {
     /// A scalar of the network.
     fn scalar(&self, scalar: NetworkScalar) -> f64;

@@ -1,4 +1,4 @@
-//! What an expression is at every site, before an aggregate makes one number of them.
+//! Expressions at every site, before an aggregate makes one number of them.
 //!
 //! A search that enumerates a whole space evaluates every branch of it once,
 //! and combines branches by arithmetic of its own.

@@ -7,14 +7,14 @@ use std::collections::HashSet;
 
 use faer::{Mat, MatRef, Side};
 
-use super::Whole;
+use super::row::Whole;
 
 impl Whole<'_> {
     fn rows(&self) -> usize {
         self.values.len() / self.last.max(1)
     }
 
-    /// As a matrix of f64, each element after `map`.
+    /// The matrix in f64, each element after `map`.
     fn matrix(&self, map: impl Fn(f64) -> f64) -> Mat<f64> {
         let at = |i, j| map(f64::from(self.values[i * self.last + j]));
         Mat::from_fn(self.rows(), self.last, at)

@@ -6,7 +6,7 @@
 
 use lpzero_trace::Moments;
 
-use super::{Form, Sample};
+use super::row::{Form, Sample};
 
 /// A kernel from one expression, valid for f32 and f64.
 macro_rules! elementwise {

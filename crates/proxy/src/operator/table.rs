@@ -1,10 +1,11 @@
 //! The table: one row per operator.
 
+use lpzero_trace::{Moments, ShapedMoment, Symbol};
+
 use super::decompositions::*;
 use super::kernels::*;
-use super::{
-    Direction, Domain, Factor, Fixity, Form, Kernel, Kind, Operator, Parity, Range, ShapedMoment,
-    Symbol,
+use super::row::{
+    Direction, Domain, Factor, Fixity, Form, Kernel, Kind, Operator, Parity, Range, Sample, Whole,
 };
 
 use Direction::{Decreasing, Increasing};
@@ -15,7 +16,8 @@ use Domain::{All, NonNegative, NonZero, Positive};
 /// Sampling weights are the paper's for its own operations (.1 for a unary
 /// one, .2 for `disconnect`; `mean`, which stands for two of them, counts
 /// twice). The first number of a row is its place in the canonical order: a new
-/// row may stand anywhere and takes a number that is free. Precedences: `+ -` 10, `* / @` 20, prefix `-` 30, `^` 40.
+/// row may stand anywhere and takes a number that is free. Precedences: `+ -` 10,
+/// `* / @` 20, prefix `-` 30, `^` 40.
 #[rustfmt::skip]
 pub static OPERATORS: &[Operator] = &[
     // Elementwise: any type, each number on its own.
@@ -186,8 +188,8 @@ const fn tensor(
 const fn reduction(
     order: u16,
     name: &'static str,
-    sample: fn(super::Sample<'_>) -> f64,
-    moments: fn(&super::Moments, Form) -> Option<f64>,
+    sample: fn(Sample<'_>) -> f64,
+    moments: fn(&Moments, Form) -> Option<f64>,
     latex: &'static str,
     doc: &'static str,
 ) -> Operator {
@@ -207,7 +209,7 @@ const fn symbol(
 const fn whole(
     order: u16,
     name: &'static str,
-    kernel: fn(super::Whole<'_>) -> f64,
+    kernel: fn(Whole<'_>) -> f64,
     latex: &'static str,
     doc: &'static str,
 ) -> Operator {
