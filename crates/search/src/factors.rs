@@ -1,4 +1,4 @@
-//! What a product of powers is made of: positive numbers per architecture.
+//! Factors of products of powers: formulas with positive scores on every architecture.
 //!
 //! Every reduction of a symbol that is worth a power is aggregated over every
 //! group of roles and every single role, as it is and under a few functions;
@@ -165,9 +165,8 @@ fn logarithms(problem: &Problem<'_>, formula: &Node) -> Option<Vec<Vec<f64>>> {
     varies.then_some(columns)
 }
 
-/// What factors share that are powers of one another times a constant, up to
-/// [`SAME`]. Columns of several ground truths need not differ by one exponent
-/// only to be apart.
+/// Direction of the logarithms of a factor. Powers of one another times a constant share it, up to
+/// [`SAME`]. Columns of several ground truths need not differ by one exponent only to be apart.
 fn direction(columns: &[Vec<f64>]) -> Vec<i64> {
     let values = || columns.iter().flatten();
     let length = values().map(|x| x * x).sum::<f64>().sqrt();

@@ -1,5 +1,5 @@
-//! What every search method shares: admitting formulas, evaluating them side
-//! by side, keeping the best.
+//! State and steps that all search methods share: admitting formulas, evaluating them side by side,
+//! keeping the best.
 
 use std::time::Duration;
 
@@ -189,7 +189,7 @@ impl<'a, 'c> Run<'a, 'c> {
         })
     }
 
-    /// What the journal has about a piece of work that is no batch.
+    /// Reads what the journal has about a piece of work that is no batch.
     pub(crate) fn recorded<T>(
         &mut self,
         piece: ContentHash,
@@ -240,7 +240,7 @@ impl<'a, 'c> Run<'a, 'c> {
         });
     }
 
-    /// What was found.
+    /// Ends the search and returns its results.
     pub(crate) fn finish(self) -> Result<Found, Error> {
         if self.archive.best().is_none() && !self.control.cancelled() {
             return Err(Error::NothingFound {

@@ -27,7 +27,7 @@ pub struct Correlations {
 }
 
 impl Correlations {
-    /// Of scores and truths of the same architectures.
+    /// Correlates scores with truths of the same architectures.
     ///
     /// # Errors
     /// NaN, different lengths, fewer than two values.
@@ -44,13 +44,13 @@ impl Correlations {
 /// A formula that the validation split was asked about.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Candidate {
-    /// Turned so that larger scores are better.
+    /// Formula, turned so that larger scores are better.
     pub formula: Node,
-    /// Its complexity before it was turned.
+    /// Complexity before it was turned.
     pub complexity: u32,
-    /// What the search maximised, on the search split.
+    /// Correlation that the search maximised, on the search split.
     pub fitness: f64,
-    /// On each ground truth.
+    /// Performance on each ground truth.
     pub performances: Vec<Performance>,
     /// Whether the search knows that it is the one to keep.
     preferred: bool,
@@ -76,7 +76,7 @@ impl Performance {
 }
 
 impl Candidate {
-    /// Its merit where it does worst; -1 where that is undefined.
+    /// Merit on the ground truth where it does worst; -1 where that is undefined.
     fn merit(&self) -> f64 {
         let merits = self.performances.iter().map(Performance::merit);
         merits.fold(1.0, f64::min)
@@ -91,9 +91,8 @@ impl Candidate {
     }
 }
 
-/// What one unit of complexity has to be worth, in standard errors of the
-/// correlation: ten more nodes must buy six tenths of one. Half of it or twice
-/// of it chooses nearly as well on the published benchmarks.
+/// Price of one unit of complexity, in standard errors of the correlation: ten more nodes must buy
+/// six tenths of one. Half of it or twice of it chooses nearly as well on the published benchmarks.
 pub const PENALTY: f64 = 0.06;
 
 /// The candidates of a finished search: everything in its archive that has a

@@ -226,7 +226,7 @@ fn unsigned(node: Node) -> Node {
     }
 }
 
-/// What a canonical expression is a power of.
+/// Strips powers, roots, reciprocals and signs off a canonical expression.
 fn base(node: &Node) -> &Node {
     let Node::Apply(operator, arguments) = node else {
         return node;
@@ -242,8 +242,8 @@ fn base(node: &Node) -> &Node {
     base(inner)
 }
 
-/// Of all products of two powers of one expression, and of the single
-/// branches, the first with each canonical form stands for the others.
+/// Finds products of two powers of one expression that stand for no formula of their own. They
+/// break a rule, or have the canonical form of a single branch or of an earlier product.
 fn redundant(numbers: &[Branch]) -> HashSet<(usize, usize)> {
     let mut groups: HashMap<usize, Vec<usize>> = HashMap::new();
     for (index, branch) in numbers.iter().enumerate() {
