@@ -80,7 +80,8 @@ class Crate:
 
     def read(self, file: Path, below: Path) -> None:
         """Reads a module whose children lie in the folder `below`."""
-        text = blanked(file.read_text())
+        # Whom something is visible to is no use of them.
+        text = re.sub(r"\bpub\(in [\w:]+\)", "pub", blanked(file.read_text()))
         self.text[file], self.imports[file] = text, imports(text)
         self.children[file] = {}
         for name in MODULE.findall(text):

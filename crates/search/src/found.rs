@@ -3,7 +3,7 @@
 use lpzero_proxy::Node;
 
 use crate::archive::Archive;
-use crate::exhaustive::space::Space;
+use crate::exhaustive::space::Census;
 use crate::pruning::Counts;
 
 /// Results of a search, before anything is selected.
@@ -16,7 +16,7 @@ pub struct Found {
     /// Whether it was cancelled before its budget was spent.
     pub interrupted: bool,
     /// Report on the whole space, if all of it was searched.
-    pub space: Option<Space>,
+    pub space: Option<Census>,
     /// By ground truth, the correlation that the search took for attainable there;
     /// 1 where there is nothing to weigh it against.
     pub(crate) attainable: Vec<f64>,

@@ -27,7 +27,7 @@ use crate::powers::Products;
 use crate::run::Run;
 use crate::seed::Stream;
 use crate::settings::Settings;
-use crate::space::{Formulas, Space, Trees};
+use crate::space::{Formulas, Genomes, Trees};
 use crate::template::Templates;
 use crate::{Error, Problem, seed};
 
@@ -77,7 +77,7 @@ pub fn search(
 }
 
 /// Evolves members of a space, starting from these formulas and random ones.
-fn evolve<S: Space>(
+fn evolve<S: Genomes>(
     space: &S,
     known: &[Node],
     powers: bool,
@@ -137,7 +137,7 @@ fn evolve<S: Space>(
 }
 
 /// Breeds members of a space.
-struct Breeder<'a, S: Space> {
+struct Breeder<'a, S: Genomes> {
     space: &'a S,
     /// The first genome met of every canonical formula that is not its own.
     genomes: HashMap<FormulaId, S::Genome>,
@@ -147,7 +147,7 @@ struct Breeder<'a, S: Space> {
     neighbours: VecDeque<S::Genome>,
 }
 
-impl<S: Space> Breeder<'_, S> {
+impl<S: Genomes> Breeder<'_, S> {
     /// A random newcomer, if it is admitted.
     fn draw(&mut self, run: &mut Run<'_, '_>, random: &mut Stream) -> Option<Node> {
         let genome = self.space.draw(random)?;

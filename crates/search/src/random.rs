@@ -8,7 +8,7 @@ use crate::generate::Generator;
 use crate::run::Run;
 use crate::seed::Stream;
 use crate::settings::Settings;
-use crate::space::Space;
+use crate::space::Genomes;
 use crate::template::Templates;
 use crate::{Error, Problem, seed};
 

@@ -6,7 +6,7 @@ use lpzero_stats::{Bootstrap, Correlation, compare, tau_within_groups, ties};
 use serde::{Deserialize, Serialize};
 
 use crate::control::Control;
-use crate::exhaustive::{self, space::Space};
+use crate::exhaustive::{self, space::Census};
 use crate::found::Found;
 use crate::pruning::Counts;
 use crate::select::{self, Candidate, Correlations, Performance};
@@ -110,7 +110,7 @@ pub struct Report {
     pub counts: Counts,
     /// The whole space, where all of it was searched.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub space: Option<Space>,
+    pub space: Option<Census>,
 }
 
 /// A formula on the three splits of a ground truth.

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use crate::archive::{Archive, Individual};
 use crate::assess::{Wanted, assess};
 use crate::control::{Control, Snapshot};
-use crate::exhaustive::space::Space;
+use crate::exhaustive::space::Census;
 use crate::fitness::Fitness;
 use crate::found::Found;
 use crate::generate::Grammar;
@@ -38,7 +38,7 @@ pub(crate) struct Run<'a, 'c> {
     iterations: u64,
     idle: u32,
     /// Filled in by a search of the whole space.
-    pub(crate) space: Option<Space>,
+    pub(crate) space: Option<Census>,
     /// The formula to keep, where the method knows.
     pub(crate) preferred: Option<Node>,
 }

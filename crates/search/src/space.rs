@@ -12,7 +12,7 @@ use crate::seed::Stream;
 use crate::vary::{Limits, crossover, mutate_somehow, refined};
 
 /// A space of formulas.
-pub(crate) trait Space {
+pub(crate) trait Genomes {
     /// Representation that is varied; each stands for a formula.
     type Genome: Clone;
 
@@ -55,7 +55,7 @@ pub(crate) struct Formulas<'a> {
     pub(crate) limits: &'a Limits,
 }
 
-impl Space for Formulas<'_> {
+impl Genomes for Formulas<'_> {
     type Genome = Node;
 
     const NEWCOMERS: f64 = 0.0;
@@ -100,7 +100,7 @@ impl Trees<'_> {
     }
 }
 
-impl Space for Trees<'_> {
+impl Genomes for Trees<'_> {
     type Genome = Tree;
 
     const NEWCOMERS: f64 = 0.25;

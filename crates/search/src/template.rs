@@ -16,7 +16,7 @@ use rand::Rng;
 
 use crate::generate::{Generator, pick, rounded, weighted};
 use crate::seed::Stream;
-use crate::space::Space;
+use crate::space::Genomes;
 use crate::vary::{Limits, mutate_somehow, nudged};
 use crate::{Error, seed};
 
@@ -349,7 +349,7 @@ fn rank(kind: Kind) -> Option<usize> {
     }
 }
 
-impl Space for Templates<'_> {
+impl Genomes for Templates<'_> {
     type Genome = Vec<Filling>;
 
     const NEWCOMERS: f64 = 0.1;

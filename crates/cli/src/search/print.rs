@@ -4,7 +4,7 @@ use std::io::Write;
 
 use anyhow::Result;
 use lpzero::SearchReport;
-use lpzero::search::exhaustive::Space;
+use lpzero::search::exhaustive::Census;
 use lpzero::search::{Optimism, Report, Verdict};
 
 use crate::output::{align_numbers, print_json, table};
@@ -147,7 +147,7 @@ fn print_verdict(verdict: &Verdict, out: &mut impl Write) -> Result<()> {
 
 /// Prints how far a stopped search of a whole space had come. It tells no more than the search and
 /// validation splits say.
-pub fn print_partly(session: &Session, report: &Report, space: &Space) -> Result<()> {
+pub fn print_partly(session: &Session, report: &Report, space: &Census) -> Result<()> {
     if session.json {
         return print_json(&serde_json::json!({
             "method": report.method,
@@ -161,7 +161,7 @@ pub fn print_partly(session: &Session, report: &Report, space: &Space) -> Result
     print_space(space, out)
 }
 
-fn print_space(space: &Space, out: &mut impl Write) -> Result<()> {
+fn print_space(space: &Census, out: &mut impl Write) -> Result<()> {
     writeln!(
         out,
         "\nthe {} space, {} unary operations per branch under {}: {} trees, {} formulas by algebra,\n\

@@ -84,7 +84,7 @@ const BLOCK: usize = 256;
 
 /// Some queries of one head and the keys that they see.
 #[derive(Clone, Copy)]
-struct Block {
+struct Tile {
     /// Queries.
     first: usize,
     count: usize,
@@ -109,7 +109,7 @@ impl Heads {
 
     /// The blocks of one head, last queries first: the first one visited sees
     /// all keys.
-    fn blocks(self, positions: usize) -> impl Iterator<Item = Block> {
+    fn blocks(self, positions: usize) -> impl Iterator<Item = Tile> {
         let block = self.block(positions);
         (0..positions.div_ceil(block)).rev().map(move |i| {
             let first = i * block;
@@ -119,7 +119,7 @@ impl Heads {
             } else {
                 positions
             };
-            Block { first, count, keys }
+            Tile { first, count, keys }
         })
     }
 
@@ -179,12 +179,12 @@ impl Heads {
     fn probabilities<F: Real>(
         &self,
         threads: Threads,
-        block: Block,
+        block: Tile,
         head: usize,
         sequence: Sequence<'_, F>,
         (probabilities, scratch): (&mut [F], Option<&mut [F]>),
     ) {
-        let Block { first, count, keys } = block;
+        let Tile { first, count, keys } = block;
         let positions = probabilities.len() / count;
         product(
             threads,
@@ -395,7 +395,7 @@ impl Heads {
         let t = inputs.q.len() / self.width;
         for head in 0..self.heads {
             for block in self.blocks(t) {
-                let Block { first, count, keys } = block;
+                let Tile { first, count, keys } = block;
                 let (p, dp) = (&mut p[..count * t], &mut dp[..count * t]);
                 let into = self.first_or_sum(head, block, t);
                 let buffers = (&mut *p, Some(&mut *scratch));
@@ -464,12 +464,12 @@ impl Heads {
     fn backward_distances<F: Real>(
         &self,
         threads: Threads,
-        (head, block): (usize, Block),
+        (head, block): (usize, Tile),
         (dscores, scratch): (&[F], &mut [F]),
         (queries, distances): (&[F], &[F]),
         (dqueries, ddistances): (&mut [F], &mut [F]),
     ) {
-        let Block { first, count, keys } = block;
+        let Tile { first, count, keys } = block;
         let t = dscores.len() / count;
         let into = self.first_or_sum(head, block, t);
         let scores = &mut scratch[..count * keys];
@@ -494,7 +494,7 @@ impl Heads {
 
     /// What comes first, of the blocks and of the heads of a group, writes the gradient
     /// of every key; the others add to it.
-    fn first_or_sum(&self, head: usize, block: Block, positions: usize) -> Into {
+    fn first_or_sum(&self, head: usize, block: Tile, positions: usize) -> Into {
         match block.first + block.count == positions && head.is_multiple_of(self.group) {
             true => Into::Fresh,
             false => Into::Sum,

@@ -96,7 +96,7 @@ pub(super) struct StoredFile {
 
 /// The leading rows, and some columns, of a tensor of two dimensions.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Block {
+pub(super) struct Window {
     /// Columns of the whole tensor.
     pub(super) whole_columns: usize,
     pub(super) rows: usize,
@@ -176,7 +176,7 @@ impl StoredFile {
     pub(super) fn read<F: Real>(
         &self,
         tensor: &Stored,
-        block: Block,
+        block: Window,
         threads: Threads,
         out: &mut [F],
     ) -> Result<(), Error> {

@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 
 use lpzero_arch::{Document, Problem};
 
-use super::file::{Block, Stored as StoredTensor, StoredFile};
+use super::file::{Stored as StoredTensor, StoredFile, Window};
 use super::layout::{CONFIG, Layout, OWN, Piece};
 use super::{Fill, Request, Source};
 use crate::kernels::threads::Threads;
@@ -179,7 +179,7 @@ fn theirs(ours: &[usize], piece: Piece) -> Vec<usize> {
 }
 
 /// What to read for the leading block of shape `shape` of ours, of shape `within`.
-fn block(within: &[usize], shape: &[usize], piece: Piece) -> Block {
+fn block(within: &[usize], shape: &[usize], piece: Piece) -> Window {
     // A vector is one row, and what has more dimensions is flat behind the first.
     let flat = |shape: &[usize]| match *shape {
         [] => (1, 1),
@@ -188,21 +188,21 @@ fn block(within: &[usize], shape: &[usize], piece: Piece) -> Block {
     };
     let ((whole_rows, whole_columns), (rows, columns)) = (flat(within), flat(shape));
     match piece {
-        Piece::Whole => Block {
+        Piece::Whole => Window {
             whole_columns,
             rows,
             first_column: 0,
             columns,
             transposed: false,
         },
-        Piece::Transposed { index, of } if within.len() == 1 => Block {
+        Piece::Transposed { index, of } if within.len() == 1 => Window {
             whole_columns: of * whole_columns,
             rows: 1,
             first_column: index * whole_columns,
             columns,
             transposed: false,
         },
-        Piece::Transposed { index, of } => Block {
+        Piece::Transposed { index, of } => Window {
             whole_columns: of * whole_rows,
             rows: columns,
             first_column: index * whole_rows,

@@ -36,7 +36,7 @@ use piece::{Kind, Piece, Work};
 pub use piece::{NUMBERS, PRODUCTS};
 use ranking::Ranker;
 use sample::Sample;
-pub use space::{Optimum, Space};
+pub use space::{Census, Optimum};
 pub use tally::BINS;
 use tally::{Member, Operation, Tally};
 use values::Values;
@@ -112,7 +112,7 @@ pub fn search(
         fitness: best.fitness,
     });
     let (rankings, rankings_error) = tally.rankings.count();
-    run.space = optimum.map(|optimum| Space {
+    run.space = optimum.map(|optimum| Census {
         unary,
         aggregates: aggregates.to_vec(),
         trees,

@@ -11,7 +11,7 @@ use super::branches::Branches;
 use super::ranking::{Buffers, Ranker};
 use super::sample::Sample;
 use super::tally::{Member, Operation, Tally};
-use super::values::Block;
+use super::values::SymbolPair;
 
 /// Branches on each side of one piece of work: their numbers fit the cache.
 const TILE: usize = 16;
@@ -22,7 +22,7 @@ const BATCH: usize = 256;
 /// Measures every formula over one block; also which share of the pairs is done: all of
 /// them, unless it was cancelled. `report` is told the same.
 pub(super) fn measure(
-    block: &Block,
+    block: &SymbolPair,
     branches: &Branches,
     ranker: &Ranker<'_>,
     sample: Sample<'_>,
@@ -52,7 +52,7 @@ pub(super) fn measure(
 }
 
 /// Ranges of left and right places; of one symbol, half of them.
-fn tiles(block: &Block) -> Vec<(Range<usize>, Range<usize>)> {
+fn tiles(block: &SymbolPair) -> Vec<(Range<usize>, Range<usize>)> {
     let ranges = |count: usize| {
         let starts = (0..count).step_by(TILE);
         starts.map(move |start| start..(start + TILE).min(count))
@@ -78,7 +78,7 @@ struct Tile {
 impl Tile {
     fn measure(
         &mut self,
-        block: &Block,
+        block: &SymbolPair,
         branches: &Branches,
         ranker: &Ranker<'_>,
         (rows, columns): (Range<usize>, Range<usize>),

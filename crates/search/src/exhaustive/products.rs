@@ -38,7 +38,7 @@ const SUMMING: f64 = 0.5;
 const NEGLIGIBLE: f64 = 1.0 / (1u64 << 60) as f64;
 
 /// Two symbols of one class, and what is known about their matrix products.
-struct Block {
+struct SymbolProduct {
     symbols: [Symbol; 2],
     aggregates: Vec<Numbered>,
     /// The roles that the aggregates tell apart.
@@ -65,7 +65,7 @@ pub(super) fn measure(
     ranker: &Ranker<'_>,
     report: &mut dyn FnMut(f64),
 ) -> Option<Tally> {
-    let mut block = Block::new(piece, branches);
+    let mut block = SymbolProduct::new(piece, branches);
     let all = sample.architectures.len() as f64;
     for (done, &architecture) in sample.architectures.iter().enumerate() {
         if sample.cancel.is_cancelled() {
@@ -100,7 +100,7 @@ pub(super) fn for_each_score(
     architectures: &[usize],
     mut visit: impl FnMut(Aggregate, [usize; 2], &[f64]),
 ) {
-    let mut block = Block::new(piece, branches);
+    let mut block = SymbolProduct::new(piece, branches);
     for &architecture in architectures {
         block.extend(branches, scorer, architecture);
     }
@@ -119,7 +119,7 @@ pub(super) fn for_each_score(
     }
 }
 
-impl Block {
+impl SymbolProduct {
     fn new(piece: &Piece, branches: &Branches) -> Self {
         let of = |symbol: Symbol| {
             let tensors = branches.tensors.iter().enumerate();

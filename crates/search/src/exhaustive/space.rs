@@ -7,7 +7,7 @@ use super::tally::BINS;
 
 /// Size, rankings and optimum of a whole space, on the search split.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Space {
+pub struct Census {
     /// Unary operations per branch.
     pub unary: usize,
     /// Aggregates that make one number of all sites.

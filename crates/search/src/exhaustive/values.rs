@@ -40,7 +40,7 @@ pub(super) struct Side {
 }
 
 /// Two symbols at the sites that have both.
-pub(super) struct Block {
+pub(super) struct SymbolPair {
     /// By number.
     pub(super) aggregate: usize,
     pub(super) left: Side,
@@ -58,7 +58,7 @@ struct Sites<'a> {
     aggregate: Aggregate,
     /// Per architecture, the sites that have both symbols.
     common: &'a [Vec<usize>],
-    /// See [`Block`].
+    /// See [`SymbolPair`].
     starts: &'a [usize],
     divisors: &'a [f64],
 }
@@ -102,7 +102,7 @@ impl Values {
         branches: &[Branch],
         symbols: [Symbol; 2],
         Numbered { number, aggregate }: Numbered,
-    ) -> Option<Block> {
+    ) -> Option<SymbolPair> {
         let [left, right] = [self.sites.get(&symbols[0])?, self.sites.get(&symbols[1])?];
         let wanted = aggregate.roles();
         let common = left.iter().zip(right).zip(&self.roles);
@@ -127,7 +127,7 @@ impl Values {
             divisors: &divisors,
         };
         let side = |symbol| self.side(branches, symbol, &sites, same);
-        Some(Block {
+        Some(SymbolPair {
             left: side(symbols[0]),
             right: (!same).then(|| side(symbols[1])),
             aggregate: number,
@@ -235,7 +235,7 @@ impl Side {
     }
 }
 
-impl Block {
+impl SymbolPair {
     pub(super) fn architectures(&self) -> usize {
         self.divisors.len()
     }

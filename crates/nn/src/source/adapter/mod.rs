@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use lpzero_arch::{Architecture, Document};
 
-use super::file::{Block, Stored as StoredTensor, StoredFile};
+use super::file::{Window, Stored as StoredTensor, StoredFile};
 use super::layout::{Layout, Piece};
 use super::{Fill, Request, Source};
 use crate::kernels::matrix::{Into, Matrix, MatrixMut, product};
@@ -168,7 +168,7 @@ impl<F: Real> Source<F> for Adapted<F> {
             return Ok(());
         }
         let read = |tensor, whole_columns, rows, columns| {
-            let block = Block {
+            let block = Window {
                 whole_columns,
                 rows,
                 first_column: 0,
