@@ -3,12 +3,11 @@
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+use arrow_array::cast::AsArray;
+use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray};
 use lpzero::Scores;
-use parquet::data_type::{ByteArray, ByteArrayType, DoubleType};
-use parquet::file::properties::WriterProperties;
-use parquet::file::writer::SerializedFileWriter;
-use parquet::schema::parser::parse_message_type;
+use parquet::arrow::ArrowWriter;
 
 use super::arguments::FormatArgument;
 use super::failure::Failure;
@@ -80,13 +79,19 @@ impl ScoreTable {
     }
 
     fn write_csv(&self, out: &mut impl Write) -> Result<()> {
+        let batch = self.record_batch()?;
         let mut writer = csv::Writer::from_writer(out);
-        writer.write_record(self.header())?;
-        for (id, scores) in self.rows() {
+        writer.write_record(batch.schema().fields().iter().map(|field| field.name()))?;
+        let numbers = batch.columns()[1..]
+            .iter()
+            .map(|column| column.as_primitive());
+        let numbers: Vec<&Float64Array> = numbers.collect();
+        for (row, id) in batch.column(0).as_string::<i32>().iter().enumerate() {
+            let id = id.unwrap_or_default().to_owned();
             // `{}` prints the shortest text that reads back to the same f64,
             // and whole numbers (parameter counts) without a fraction.
-            writer
-                .write_record(std::iter::once(id.clone()).chain(scores.map(|s| s.to_string())))?;
+            let cells = numbers.iter().map(|column| column.value(row).to_string());
+            writer.write_record(std::iter::once(id).chain(cells))?;
         }
         writer.flush()?;
         Ok(())
@@ -111,48 +116,24 @@ impl ScoreTable {
     }
 
     fn to_parquet(&self) -> Result<Vec<u8>> {
-        // Formulas are not identifiers, so the schema is parsed with stand-in
-        // names and the columns are named by building the types directly.
-        let id = parse_message_type("message id { REQUIRED BYTE_ARRAY id (UTF8); }")?;
-        let mut fields = id.get_fields().to_vec();
-        for (name, _) in self.named_columns() {
-            let field = parquet::schema::types::Type::primitive_type_builder(
-                &name,
-                parquet::basic::Type::DOUBLE,
-            )
-            .with_repetition(parquet::basic::Repetition::REQUIRED)
-            .build()?;
-            fields.push(Arc::new(field));
-        }
-        let schema = parquet::schema::types::Type::group_type_builder("scores")
-            .with_fields(fields)
-            .build()?;
-
-        let properties = Arc::new(WriterProperties::builder().build());
+        let batch = self.record_batch()?;
         let mut bytes = Vec::new();
-        let mut writer = SerializedFileWriter::new(&mut bytes, Arc::new(schema), properties)?;
-        let mut group = writer.next_row_group()?;
-        let mut column = group.next_column()?.context("the id column")?;
-        let ids: Vec<ByteArray> = self
-            .0
-            .ids
-            .iter()
-            .map(|id| ByteArray::from(id.as_str()))
-            .collect();
-        column
-            .typed::<ByteArrayType>()
-            .write_batch(&ids, None, None)?;
-        column.close()?;
-        for (_, scores) in self.named_columns() {
-            let mut column = group.next_column()?.context("a score column")?;
-            column
-                .typed::<DoubleType>()
-                .write_batch(scores, None, None)?;
-            column.close()?;
-        }
-        group.close()?;
+        let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), None)?;
+        writer.write(&batch)?;
         writer.close()?;
         Ok(bytes)
+    }
+
+    /// Ids and all columns of numbers; NaN where a proxy is not defined.
+    fn record_batch(&self) -> Result<RecordBatch> {
+        let ids: ArrayRef = Arc::new(StringArray::from_iter_values(&self.0.ids));
+        let numbers = self.named_columns().map(|(name, column)| {
+            let column: ArrayRef = Arc::new(Float64Array::from(column.clone()));
+            (name, column)
+        });
+        let columns = std::iter::once(("id".to_owned(), ids)).chain(numbers);
+        let columns = columns.map(|(name, column)| (name, column, false));
+        Ok(RecordBatch::try_from_iter_with_nullable(columns)?)
     }
 }
 

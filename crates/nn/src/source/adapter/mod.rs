@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use lpzero_arch::{Architecture, Document};
 
-use super::file::{Window, Stored as StoredTensor, StoredFile};
+use super::file::{Stored as StoredTensor, StoredFile, Window};
 use super::layout::{Layout, Piece};
 use super::{Fill, Request, Source};
 use crate::kernels::matrix::{Into, Matrix, MatrixMut, product};
