@@ -11,19 +11,19 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Adapters {
-    /// Of the query map.
+    /// Rank of the adapter of the query map.
     pub query: usize,
-    /// Of the key map.
+    /// Rank of the adapter of the key map.
     pub key: usize,
-    /// Of the value map.
+    /// Rank of the adapter of the value map.
     pub value: usize,
-    /// Of the map after the heads.
+    /// Rank of the adapter of the map after the heads.
     pub out: usize,
-    /// Of the gate of the feed-forward network.
+    /// Rank of the adapter of the feed-forward network's gate.
     pub ffn_gate: usize,
-    /// Of the first dense layer.
+    /// Rank of the adapter of the first dense layer.
     pub ffn_in: usize,
-    /// Of the last dense layer.
+    /// Rank of the adapter of the last dense layer.
     pub ffn_out: usize,
 }
 

@@ -29,7 +29,7 @@ pub struct Architecture {
     pub blocks: Vec<Block>,
     /// Where the norms of a block stand.
     pub norm_placement: NormPlacement,
-    /// What a norm computes.
+    /// Normalisation that every norm computes.
     #[serde(default, skip_serializing_if = "NormKind::is_layer")]
     pub norm_kind: NormKind,
     /// The epsilon inside every norm.
@@ -124,7 +124,7 @@ pub enum PositionWidth {
     None,
 }
 
-/// What a norm computes of each row of features.
+/// Normalisation of each row of features.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum NormKind {
@@ -190,14 +190,15 @@ pub enum Head {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Initialisation {
-    /// Of every weight matrix and table not named below.
+    /// Standard deviation of every weight matrix and table that no other field names.
     pub weight: f64,
-    /// Of the maps that write to the residual stream, attention's output map and
-    /// the last feed-forward map, where it is not `weight`: GPT-2 draws them with
-    /// `weight / sqrt(2 blocks)`, so that the stream does not grow with depth
-    /// (Radford et al. 2019, section 2.3).
+    /// Standard deviation of the maps that write to the residual stream: attention's output map
+    /// and the last feed-forward map. `None` where it is `weight`.
+    ///
+    /// GPT-2 draws them with `weight / sqrt(2 blocks)`, so that the stream does not grow with
+    /// depth (Radford et al. 2019, section 2.3).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub residual: Option<f64>,
-    /// Of embedding and head projections.
+    /// Standard deviation of embedding and head projections.
     pub projection: f64,
 }

@@ -9,9 +9,9 @@ use crate::mixer::Mixer;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Block {
-    /// What moves information between positions.
+    /// Mixer, which moves information between positions.
     pub mixer: Mixer,
-    /// What transforms each position on its own.
+    /// Feed-forward network, which transforms each position on its own.
     pub feed_forward: FeedForward,
     /// Low-rank adapters on its maps.
     #[serde(default, skip_serializing_if = "Adapters::is_none")]

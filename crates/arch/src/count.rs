@@ -27,7 +27,7 @@ pub struct ParameterCounts {
     pub feed_forwards: u128,
     /// Gains and biases of every norm.
     pub norms: u128,
-    /// What the output head has beside the tables it shares.
+    /// Parameters of the output head, beside the tables it shares.
     pub head: u128,
     /// Low-rank adapters.
     pub adapters: u128,

@@ -201,7 +201,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// The same value as the root of a record with this id.
+    /// Cursor at this value as the root of a record with this id; its key becomes empty.
     #[must_use]
     pub fn as_record(&self, id: impl Into<String>) -> Self {
         Self {

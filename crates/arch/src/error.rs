@@ -1,4 +1,4 @@
-//! What can be wrong with a file that describes an architecture.
+//! Errors of files that describe architectures.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ pub enum Error {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the operating system said.
+        /// Error of the operating system.
         source: std::io::Error,
     },
     /// The file is larger than any description of architectures has reason to be.
@@ -33,7 +33,7 @@ pub enum Error {
         line: u64,
         /// Column, from 1.
         column: u64,
-        /// What the parser expected.
+        /// Message of the parser, without the line and the column.
         message: String,
     },
     /// One value of the file is not what it must be.
@@ -41,7 +41,7 @@ pub enum Error {
     Value {
         /// Where the value stands.
         place: Box<Place>,
-        /// What is wrong with it.
+        /// Problem with the value.
         problem: Box<Problem>,
     },
     /// The file is of a known kind that this reader does not take.
@@ -49,7 +49,7 @@ pub enum Error {
     Unsupported {
         /// The file or folder.
         path: PathBuf,
-        /// What it is, and what was expected.
+        /// Kind of file that it is, and the kind that was expected.
         what: String,
     },
     /// The file could not be written.
@@ -57,7 +57,7 @@ pub enum Error {
     Write {
         /// The file.
         path: PathBuf,
-        /// What the operating system said.
+        /// Error of the operating system.
         source: std::io::Error,
     },
 }
@@ -110,21 +110,21 @@ pub(crate) fn join(outer: &str, inner: &str) -> String {
     format!("{outer}{}{inner}", if separated { "." } else { "" })
 }
 
-/// What is wrong with a value.
+/// Problem with a value; a [`Place`] says where the value stands.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
     /// The key is not there.
     #[error("missing, expected {expected}")]
     Missing {
-        /// What should stand there.
+        /// Description of the value that should stand there.
         expected: String,
     },
     /// The value is of another type or outside its domain.
     #[error("expected {expected}, found {found}")]
     Unexpected {
-        /// What should stand there.
+        /// Description of the value that should stand there.
         expected: String,
-        /// What stands there.
+        /// Value that stands there.
         found: String,
     },
     /// A number of heads that does not cut the width into equal parts.
@@ -140,13 +140,13 @@ pub enum Problem {
     /// Two values that contradict each other.
     #[error("{found} does not fit {other_key} = {other}: expected {expected}")]
     Mismatch {
-        /// What stands there.
+        /// Value that stands there.
         found: String,
         /// The key of the other value.
         other_key: String,
         /// The other value.
         other: String,
-        /// What should stand there.
+        /// Description of the value that should stand there.
         expected: String,
     },
     /// The description has too many of something.
@@ -154,7 +154,7 @@ pub enum Problem {
     TooMany {
         /// How many.
         count: u128,
-        /// Of what.
+        /// Name of the things that are counted, in the plural.
         what: &'static str,
         /// How many are allowed.
         limit: u128,
@@ -169,7 +169,7 @@ pub enum Problem {
 pub struct Invalid {
     /// The key of the wrong value; empty for the architecture as a whole.
     pub key: String,
-    /// What is wrong with it.
+    /// Problem with the value.
     pub problem: Box<Problem>,
 }
 

@@ -61,7 +61,7 @@ pub enum Mixer {
     },
 }
 
-/// What [`Mixer::GroupedAttention`] says.
+/// Sizes and options of [`Mixer::GroupedAttention`].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GroupedAttention {
@@ -149,9 +149,9 @@ impl Mixer {
 pub enum AttentionBiases {
     /// None (LLaMA, Mistral, Qwen3).
     None,
-    /// Those of query, key and value (Qwen2).
+    /// Biases of the query, key and value maps (Qwen2).
     QueryKeyValue,
-    /// These and the map after the heads (`attention_bias`).
+    /// Biases of these maps and of the map after the heads (`attention_bias`).
     All,
 }
 

@@ -1,9 +1,9 @@
-//! What a part is: a narrower network inside a wider one.
+//! Parts: narrower networks inside wider ones.
 //!
-//! Every tensor of a part is the leading block of the tensor of that name of the whole
-//! (Yu et al. 2020, "BigNAS"). Sizes alone do not make that sensible: leading rows of
-//! a query map are leading heads only where heads keep their width, and a head of
-//! queries goes on reading the same head of keys only where as many share one.
+//! Every tensor of a part is the leading block of the tensor of that name of the whole (Yu et
+//! al. 2020, "BigNAS"). Sizes alone do not make that sensible. Leading rows of a query map are
+//! leading heads only where heads keep their width. A head of queries goes on reading the same
+//! head of keys only where as many share one.
 
 use crate::architecture::Architecture;
 use crate::block::Block;

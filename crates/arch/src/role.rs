@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-/// What a site does in its network.
+/// Function of a site in its network.
 ///
-/// The role is what formulas filter by: `sum[ffn-in](...)`. Groups of roles
-/// (`ffn`, `attn`, `block`, ...) are declared by the proxy language.
+/// Formulas filter by the role: `sum[ffn-in](...)`. Groups of roles (`ffn`, `attn`, `block`,
+/// ...) are declared by the proxy language.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Role {

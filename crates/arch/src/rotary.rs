@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 pub struct Rotary {
     /// The wavelength of the last pair of features would be 2 pi times this.
     pub base: f64,
-    /// What becomes of the frequencies in networks that are meant for longer
-    /// sequences than they were first trained on.
+    /// Change of the frequencies in networks that are meant for longer sequences than they were
+    /// first trained on.
     pub scaling: RotaryScaling,
 }
 

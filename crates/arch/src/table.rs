@@ -32,9 +32,9 @@ impl Side {
 /// A linear map of a block: y = W x, plus biases.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Map {
-    /// Its name in checkpoints, behind `block.{l}.`; `.weight` follows.
+    /// Name in checkpoints, behind `block.{l}.`; `.weight` follows.
     pub name: Cow<'static, str>,
-    /// What it does.
+    /// Role in the network.
     pub role: Role,
     /// Tells maps of one role apart.
     pub index: u16,
@@ -43,7 +43,7 @@ pub struct Map {
     pub inputs: Side,
     /// Rows of the weight.
     pub outputs: Side,
-    /// What its biases are called, behind the name.
+    /// Names of the biases in checkpoints, behind the map's name.
     pub biases: &'static [&'static str],
     /// Whether it starts smaller with depth, where the initialisation says so.
     pub residual: bool,
@@ -95,7 +95,7 @@ impl Map {
 /// A norm of a block.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BlockNorm {
-    /// Its name in checkpoints, behind `block.{l}.`; `.gain` follows.
+    /// Name in checkpoints, behind `block.{l}.`; `.gain` follows.
     pub name: &'static str,
     /// Tells the norms of a block apart: 0 the mixer's, 1 the feed-forward network's,
     /// 2 of queries, 3 of keys.
@@ -106,7 +106,7 @@ pub struct BlockNorm {
     pub over: Side,
 }
 
-/// What a mixer does beside its maps.
+/// Operation of a mixer beside its maps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mixing {
     /// Softmax attention.
@@ -144,7 +144,7 @@ pub(crate) enum Size {
     Kernel,
 }
 
-/// What must hold of the numbers of a mixer.
+/// Condition on the numbers of a mixer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rule {
     Positive(Size, usize),
@@ -398,7 +398,7 @@ impl Mixer {
         }
     }
 
-    /// What it does beside its maps, in a network of this width.
+    /// Operations beside the maps, in a network of this width.
     pub fn mixing(&self, width: usize) -> Vec<Mixing> {
         self.table(width).mixing
     }

@@ -36,9 +36,9 @@ pub struct Variable {
 /// else is judged beyond them.
 #[derive(Clone, Copy, Debug)]
 pub struct Variables {
-    /// What the files call the number of blocks.
+    /// Name of the number of blocks in the files.
     pub depth: &'static str,
-    /// What the files call the width of the residual stream.
+    /// Name of the width of the residual stream in the files.
     pub width: &'static str,
     /// The others.
     pub others: &'static [Variable],

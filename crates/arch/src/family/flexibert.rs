@@ -12,7 +12,7 @@ use crate::validate::{Field, MAX_BLOCKS, MAX_HIDDEN_LAYERS};
 
 use super::Reading;
 
-/// What no record says because all share it (the BERT vocabulary, ELECTRA's sizes).
+/// Values that all records share and none states: the BERT vocabulary, ELECTRA's sizes.
 const VOCABULARY: usize = 30522;
 const POSITIONS: usize = 512;
 const TOKEN_TYPES: usize = 2;
@@ -31,7 +31,7 @@ struct Operation {
     mixer: fn(usize, usize) -> Mixer,
 }
 
-/// What `operation_parameter` must be.
+/// Value that `operation_parameter` must have.
 enum Parameter {
     Name(&'static str),
     /// A kernel length, handed to `mixer` as its second argument.

@@ -36,7 +36,7 @@ pub enum Class {
     TransformerXl,
 }
 
-/// What archai calls the classes (`model_type`).
+/// Names that archai gives the classes (`model_type`).
 const MODEL_TYPES: [(&str, Class); 3] = [
     ("hf_gpt2", Class::Gpt2),
     ("hf_gpt2_flex", Class::Gpt2),
@@ -92,7 +92,7 @@ const FIXED: [(&str, Node); 5] = [
     ("primer_square", Node::Bool(false)),
 ];
 
-/// Those that Transformer-XL alone reads.
+/// Keys that Transformer-XL alone reads, with the value that each must have.
 const FIXED_TRANSFORMER_XL: [(&str, Node); 3] = [
     ("same_length", Node::Bool(false)),
     ("clamp_len", Node::Integer(-1)),
@@ -223,9 +223,9 @@ fn require_head_width(root: &Cursor<'_>, heads: &[usize], width: usize) -> Resul
     }
 }
 
-/// What the class decides.
+/// Parts of an architecture that the class decides.
 struct Style {
-    /// Of relative attention; `None` where positions have a table.
+    /// Memory of relative attention, in positions; `None` where positions have a table.
     memory: Option<usize>,
     position_width: PositionWidth,
     activation: Activation,

@@ -31,9 +31,11 @@ pub enum Family {
 }
 
 impl Family {
-    /// What the files of the family let one choose, to be read from
-    /// architectures in this reading. A FlexiBERT record is only in the declared
-    /// reading what its keys say.
+    /// Variables that the files of the family let one choose, to be read from architectures in
+    /// this reading.
+    ///
+    /// A FlexiBERT record has variables of its own in the declared reading only. In no other
+    /// reading is it what its keys say.
     pub fn variables(self, reading: Option<Reading>) -> &'static Variables {
         match (self, reading) {
             (Family::Flexibert, Some(Reading::Declared)) => &variables::FLEXIBERT,

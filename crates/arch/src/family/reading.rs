@@ -16,9 +16,10 @@ pub enum Reading {
     /// size, further ones `feed_forward_dimension`.
     #[default]
     AsTrained,
-    /// What the record says: its hidden size, operations and feed-forward dimension.
+    /// The network that the record declares: its hidden size, operations and feed-forward
+    /// dimension.
     Declared,
-    /// What the published zero-cost metrics were computed on: the declared
+    /// The network on which the published zero-cost metrics were computed. It has the declared
     /// operations, but always hidden size 256 and feed-forward dimension 1024.
     Reference,
 }

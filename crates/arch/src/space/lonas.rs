@@ -17,7 +17,7 @@ pub const LONAS: &str = "bootstrapNAS";
 
 const ELASTICITY: [&str; 3] = ["training", "elasticity", "width"];
 
-/// What a group of maps lets one choose.
+/// Size that a group of maps lets one choose.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Choice {
     /// Ranks of the adapters of these maps.
@@ -128,7 +128,7 @@ fn read_group(group: &Cursor<'_>) -> Result<(usize, Choice), Error> {
     Ok((layer, choice))
 }
 
-/// What stands between a mark and the next `]`.
+/// Text between a mark and the next `]`; `None` where one of them is missing.
 fn between<'a>(path: &'a str, mark: &str) -> Option<&'a str> {
     let (_, rest) = path.split_once(mark)?;
     Some(rest.split_once(']')?.0)

@@ -61,13 +61,13 @@ const MAX_VALUES: usize = 1_000_000;
 /// A set of architectures to choose from.
 #[derive(Clone, Debug)]
 pub struct Space {
-    /// What it is called.
+    /// Name of the space.
     pub name: String,
-    /// What it holds, in a sentence; may be empty.
+    /// Contents of the space, in a sentence; may be empty.
     pub about: String,
     /// How many blocks an architecture may have, in increasing order.
     pub blocks: Vec<usize>,
-    /// What else there is to choose.
+    /// Variables: the choices beside the number of blocks.
     pub variables: Vec<Variable>,
     template: Template,
     reading: Reading,
@@ -77,11 +77,11 @@ pub struct Space {
 /// Something to choose, once per network or once per block.
 #[derive(Clone, Debug)]
 pub struct Variable {
-    /// What templates and tables call it.
+    /// Name in templates and tables.
     pub name: String,
     /// Whether every block has a choice of its own.
     pub per_block: bool,
-    /// What there is to choose from.
+    /// Values to choose from.
     pub choices: Vec<Node>,
     /// A smaller choice counts as the smallest that is at least so many times the
     /// choice of another variable, of the network.
@@ -91,9 +91,9 @@ pub struct Variable {
 /// One choice for everything: positions in the lists of choices.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Genotype {
-    /// Of the variables of the network, in the order of the space.
+    /// Choices for the variables of the network, in the order of the space.
     pub network: Vec<usize>,
-    /// Of the variables of blocks, by block, in the order of the space.
+    /// Choices for the variables of blocks, one list per block, each in the order of the space.
     pub blocks: Vec<Vec<usize>>,
 }
 
@@ -118,8 +118,7 @@ impl Genotype {
 }
 
 impl Variable {
-    /// What a choice is called: the value itself, or the values of a mapping
-    /// joined by `/`.
+    /// Name of a choice: the value itself, or the values of a mapping or list joined by `/`.
     pub fn label(&self, choice: usize) -> String {
         fn label(node: &Node) -> String {
             match node {

@@ -18,7 +18,7 @@ pub(super) const BLOCKS: &str = "blocks";
 /// A part of a template.
 #[derive(Clone, Debug)]
 pub(super) enum Template {
-    /// As it stands.
+    /// A scalar, taken as it stands.
     Fixed(Node),
     /// A hole: the product of these, or the one.
     Hole(Vec<Factor>),
@@ -28,7 +28,7 @@ pub(super) enum Template {
     Each(Box<Template>),
 }
 
-/// What a hole refers to.
+/// Number or value that a hole refers to.
 #[derive(Clone, Debug)]
 pub(super) enum Factor {
     Blocks,

@@ -5,7 +5,7 @@ use crate::document::{Cursor, Node};
 use crate::error::{Error, Problem};
 use crate::validate::MAX_BLOCKS;
 
-/// What a size is expected to be.
+/// Description of a valid size, for errors.
 pub(super) const SIZE: &str = "a positive whole number";
 
 /// Names of nonlinearities; the first of several is the one that is written.
@@ -18,7 +18,7 @@ const ACTIVATIONS: [(&str, Activation); 6] = [
     ("swish", Activation::Silu),
 ];
 
-/// What transformers calls a nonlinearity.
+/// Name of a nonlinearity in transformers.
 pub(super) fn activation_name(activation: Activation) -> &'static str {
     let mut names = ACTIVATIONS.iter();
     let found = names.find(|(_, known)| *known == activation);

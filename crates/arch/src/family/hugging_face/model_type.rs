@@ -1,4 +1,4 @@
-//! What a model type of transformers is.
+//! Model types of transformers, as declared data.
 
 use std::path::Path;
 
@@ -12,9 +12,9 @@ use crate::error::Error;
 /// One model type: a class of transformers, from its config to its tensors.
 #[derive(Debug)]
 pub struct ModelType {
-    /// What a config calls it.
+    /// Name in a config, under `model_type`.
     pub name: &'static str,
-    /// Its class with a head.
+    /// Name of the class with a head.
     pub class: &'static str,
     /// How its class names tensors and lays them out.
     pub tensors: TensorNames,

@@ -6,7 +6,7 @@
 /// How one of our tensors stands in one of theirs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Piece {
-    /// As it is.
+    /// Unchanged, in the same layout.
     Whole,
     /// A map laid out (in, out), which with `of` maps side by side is (in, of x out);
     /// ours is number `index`. Of a bias, elements side by side.
@@ -33,12 +33,12 @@ pub(super) type Rule = (&'static str, &'static str, Piece);
 /// The names of a class.
 #[derive(Clone, Copy, Debug)]
 pub struct TensorNames {
-    /// What may stand before every name but those of the head: the name that a class
-    /// with a head gives its body comes first, nothing where the body was saved alone.
+    /// Prefixes of every name but those of the head. The first is the name that a class with a
+    /// head gives its body. An empty one is for a body that was saved alone.
     pub(super) prefixes: &'static [&'static str],
     /// Names outside the blocks, the table of tokens first.
     pub(super) outer: &'static [Rule],
-    /// What stands before the number of a block.
+    /// Text before the number of a block.
     pub(super) block: &'static str,
     /// Names in a block, without `block.{l}.` and theirs of it.
     pub(super) inner: &'static [Rule],
@@ -47,7 +47,7 @@ pub struct TensorNames {
 }
 
 impl TensorNames {
-    /// What may stand before names.
+    /// Prefixes that names may have; a class with a head gives its body the first.
     pub fn prefixes(&self) -> &'static [&'static str] {
         self.prefixes
     }

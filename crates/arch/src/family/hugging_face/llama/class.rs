@@ -1,10 +1,10 @@
-//! What classes with the block of LLaMA differ in, and keys of their configs.
+//! Classes with the block of LLaMA: their differences, and keys of their configs.
 
 use crate::adapters::Adapters;
 use crate::architecture::NormPlacement;
 use crate::mixer::{AttentionBiases, HeadNorms};
 
-/// What a class in transformers is, and what it assumes of keys that are left out.
+/// Declaration of a class in transformers, with the values of keys that are left out.
 pub(in super::super) struct Class {
     /// Number of key heads where no key says; as many as heads where `None`.
     pub(in super::super) key_value_heads: Option<usize>,

@@ -77,7 +77,7 @@ pub(super) fn scaling_key(config: &Config<'_>, name: &str) -> String {
     format!("{}.{name}", found.unwrap_or(&"rope_scaling"))
 }
 
-/// What stands under `rope_scaling`; null where nothing is scaled.
+/// Value of `rope_scaling` in a config; null where nothing is scaled.
 pub(super) fn write_scaling(scaling: RotaryScaling) -> Value {
     match scaling {
         RotaryScaling::None => Value::Null,
