@@ -27,7 +27,7 @@ use crate::Real;
 pub struct Dual<F> {
     /// The number itself.
     pub value: F,
-    /// Its derivative along the direction.
+    /// Derivative along the direction.
     pub derivative: F,
 }
 

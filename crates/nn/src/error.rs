@@ -1,4 +1,4 @@
-//! What can go wrong before or while a network is built or run.
+//! Errors of the engine, before and while a network is built or run.
 
 use std::path::PathBuf;
 
@@ -22,7 +22,7 @@ pub enum Error {
     /// The weights, or the activations of a batch, would not fit in memory.
     #[error("{what} would hold {elements} numbers, more than the limit of {limit}")]
     TooLarge {
-        /// What is too large.
+        /// Name of the thing that is too large.
         what: &'static str,
         /// How many numbers it would hold.
         elements: u128,
@@ -34,7 +34,7 @@ pub enum Error {
     OutOfMemory {
         /// Checkpoint name.
         name: String,
-        /// Its size.
+        /// Number of elements.
         elements: usize,
     },
     /// The objective does not suit the architecture.
@@ -42,7 +42,7 @@ pub enum Error {
     Objective {
         /// The objective.
         objective: Objective,
-        /// What it needs.
+        /// Need that the architecture does not meet, in words.
         needs: &'static str,
     },
     /// Token count and declared shape of a batch differ.
@@ -128,7 +128,7 @@ pub enum Error {
     Malformed {
         /// The file or folder.
         path: PathBuf,
-        /// What is wrong, and what was expected.
+        /// Problem with the file, and what was expected.
         reason: String,
     },
     /// A value of a header, an index or a description.

@@ -59,11 +59,11 @@ struct Layers {
 struct Parts {
     embedding: Part,
     blocks: Vec<Part>,
-    /// Of the final norm and the objective, and of the embedding where it is tied.
+    /// Tensors of the final norm and the objective, then of the embedding where it is tied.
     end: [Part; 2],
 }
 
-/// What stands behind the last hidden state.
+/// Layers behind the last hidden state.
 #[derive(Clone, Debug)]
 enum Goal {
     NextToken(Head),
@@ -272,12 +272,12 @@ impl<F: Real> Network<F> {
         })
     }
 
-    /// What the network was built from.
+    /// Architecture that the network was built from.
     pub fn architecture(&self) -> &Architecture {
         &self.architecture
     }
 
-    /// What a pass computes.
+    /// Scalar that a pass computes.
     pub fn objective(&self) -> Objective {
         self.objective
     }
@@ -336,7 +336,7 @@ impl<F: Real> Network<F> {
         on_threads(pass, |pass| self.run(pass, rows, batch, &mut Vec::new()))
     }
 
-    /// What the network is shown, and the positions that are masked in it.
+    /// Tokens that the network is shown, and the positions that are masked in them.
     fn input(&self, batch: &Batch) -> (Vec<u32>, Vec<usize>) {
         let mut tokens = batch.tokens.clone();
         let masked = match self.layers.goal {
@@ -543,7 +543,7 @@ fn activations(architecture: &Architecture, rows: Rows) -> u128 {
     tokens.saturating_mul(blocks + 2 * architecture.vocabulary as u128)
 }
 
-/// Of every block, about how many activations it has at once for a token.
+/// Number of activations, roughly, that each block has at once for a token.
 fn block_activations(
     architecture: &Architecture,
     positions: usize,

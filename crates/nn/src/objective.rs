@@ -1,4 +1,4 @@
-//! What a network is asked to do while it is watched.
+//! Objectives: the scalars that a network computes while it is watched.
 
 use std::fmt;
 
@@ -40,9 +40,10 @@ impl Objective {
         Self::ALL[self as usize].1
     }
 
-    /// What the architecture was made for: next tokens for a decoder with a
-    /// head, masked tokens for an encoder with one token table, a random
-    /// projection for anything else.
+    /// Objective that the architecture was made for.
+    ///
+    /// Next tokens for a decoder with a head, masked tokens for an encoder with one token
+    /// table, a random projection for anything else.
     pub fn default_for(architecture: &Architecture) -> Objective {
         [Objective::NextToken, Objective::MaskedToken]
             .into_iter()
@@ -50,7 +51,8 @@ impl Objective {
             .unwrap_or(Objective::RandomProjection)
     }
 
-    /// What the objective needs and this architecture does not have.
+    /// Need of the objective that this architecture does not meet, in words; `None` where it
+    /// meets all.
     pub(crate) fn unmet_need(self, architecture: &Architecture) -> Option<&'static str> {
         let one_table =
             architecture.embedding.division == 1 || architecture.embedding.clusters() == 1;

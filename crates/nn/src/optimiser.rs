@@ -59,7 +59,7 @@ impl<F: Real> Gradients<F> {
         squares.sqrt() * self.share()
     }
 
-    /// What the sum is multiplied by to be the mean.
+    /// Factor that makes the sum the mean.
     fn share(&self) -> f64 {
         1.0 / f64::from(self.passes.max(1))
     }

@@ -1,4 +1,4 @@
-//! What every layer needs while a pass runs.
+//! State that every layer needs while a pass runs.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -36,7 +36,7 @@ impl Rows {
     }
 }
 
-/// What the forward half of a pass leaves for the backward half.
+/// Extent of the state that the forward half of a pass leaves for the backward half.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Keep {
     /// Whatever the backward half reads.
@@ -53,7 +53,7 @@ pub(crate) struct Pass<'a, F: Real> {
     pub(crate) visitor: &'a mut dyn Visitor<F>,
     pub(crate) workspace: &'a mut Workspace<F>,
     pub(crate) threads: Threads,
-    /// What sublayers keep.
+    /// Extent of the state that sublayers keep.
     pub(crate) keep: Keep,
     /// Whether what is computed has been shown before.
     unseen: bool,
@@ -82,7 +82,7 @@ impl<'a, F: Real> Pass<'a, F> {
         }
     }
 
-    /// The same pass over other weights.
+    /// A pass over other weights, otherwise the same.
     pub(crate) fn over<'b>(&'b mut self, parameters: &'b Parameters<F>) -> Pass<'b, F> {
         Pass {
             parameters,
@@ -243,7 +243,7 @@ impl<'a, F: Real> Pass<'a, F> {
         self.give([band]);
     }
 
-    /// The same for a gradient that is the product of two matrices.
+    /// Shows a weight in bands, with a gradient that is the product of two matrices.
     pub(crate) fn show_product_in_bands(
         &mut self,
         id: ParameterId,

@@ -26,7 +26,7 @@ mod measured {
     use std::sync::{Mutex, PoisonError};
     use std::time::{Duration, Instant};
 
-    /// What one kernel has done.
+    /// Calls and time of one kernel.
     #[derive(Clone, Copy, Debug, Default, PartialEq)]
     pub struct Entry {
         /// Number of calls.
@@ -37,8 +37,7 @@ mod measured {
 
     static ENTRIES: Mutex<BTreeMap<&'static str, Entry>> = Mutex::new(BTreeMap::new());
 
-    /// What has been measured since the last call, by kernel, in the whole
-    /// process.
+    /// Takes the measurements since the last call, by kernel, of the whole process.
     pub fn take() -> BTreeMap<&'static str, Entry> {
         std::mem::take(&mut ENTRIES.lock().unwrap_or_else(PoisonError::into_inner))
     }

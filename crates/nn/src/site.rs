@@ -7,7 +7,7 @@ pub use lpzero_arch::Role;
 pub struct Site {
     /// Block index, first block 0; `None` outside the blocks.
     pub layer: Option<u16>,
-    /// What the site does.
+    /// Role of the site in its network.
     pub role: Role,
     /// Tells sites of one role and layer apart: cluster, stacked layer, norm (of the two halves of a block, of queries, of keys).
     pub index: u16,
@@ -49,7 +49,7 @@ pub enum Symbol {
 }
 
 impl Symbol {
-    /// What one forward and backward pass shows, in the order of the enum.
+    /// Symbols that one forward and backward pass shows, in the order of the enum.
     pub const ALL: [Symbol; 8] = [
         Symbol::W,
         Symbol::G,
@@ -61,7 +61,7 @@ impl Symbol {
         Symbol::J,
     ];
 
-    /// What takes further passes, in the order of the enum after [`ALL`](Self::ALL).
+    /// Symbols that take further passes, in the order of the enum after [`ALL`](Self::ALL).
     pub const LATER: [Symbol; 5] = [Symbol::Hg, Symbol::Gf, Symbol::Lf, Symbol::Gr, Symbol::Jr];
 
     /// Whether it takes a further pass.
@@ -71,7 +71,7 @@ impl Symbol {
 }
 
 impl Symbol {
-    /// What the symbol stands for, with its shape.
+    /// Meaning of the symbol, with its shape.
     pub fn meaning(self) -> &'static str {
         match self {
             Symbol::W => "weight matrix (out, in) or table (rows, width)",

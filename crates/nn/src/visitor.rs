@@ -16,7 +16,7 @@ pub struct TensorView<'a, F> {
 pub struct TensorRows<'a, F> {
     /// The elements of these rows, last dimension fastest.
     pub data: &'a [F],
-    /// Of the whole tensor.
+    /// Shape of the whole tensor.
     pub shape: &'a [usize],
     /// Number of elements before them.
     pub first: usize,

@@ -10,10 +10,9 @@ use crate::Real;
 use crate::kernels::fourier::Spectrum;
 use crate::kernels::memory::prefer_large_pages;
 
-/// What passes one after the other share, whatever the architecture: buffers,
-/// and the threads that they run on.
+/// Buffers and threads that passes share, one after the other, whatever the architecture.
 ///
-/// It never holds more memory than the largest pass it has served needed, or was said
+/// A workspace never holds more memory than the largest pass it has served needed, or was said
 /// to need.
 #[derive(Debug, Default)]
 pub struct Workspace<F> {

@@ -6,7 +6,7 @@ use super::dispatch::vectorised;
 use super::threads::{Read, Threads, Write};
 use crate::Real;
 
-/// What an exponential costs, in additions.
+/// Cost of an exponential, in additions.
 const EXPONENTIAL: usize = 8;
 
 /// `out = f(x)`.

@@ -2,14 +2,14 @@
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
-/// What a processor may offer beyond the build target's own instructions.
+/// Instructions that a processor may offer beyond the build target's own.
 ///
-/// The engine picks the best one at run time, so one binary serves every
-/// machine. Results agree to rounding: elementwise loops give the same bits,
-/// matrix products fuse multiplication and addition where the processor does.
+/// The engine picks the best set at run time, so one binary serves every machine. Results agree
+/// to rounding: elementwise loops give the same bits, matrix products fuse multiplication and
+/// addition where the processor does.
 ///
-/// On other architectures than x86-64 only [`Portable`](Self::Portable) is
-/// available, compiled for the build target (which on aarch64 includes Neon).
+/// On other architectures than x86-64 only [`Portable`](Self::Portable) is available, compiled
+/// for the build target (which on aarch64 includes Neon).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum InstructionSet {

@@ -129,7 +129,7 @@ impl<'a, F> MatrixMut<'a, F> {
         }
     }
 
-    /// The same matrix, for a shorter time.
+    /// Borrows the matrix again, for a shorter time.
     fn reborrow(&mut self) -> MatrixMut<'_, F> {
         self.part(0, self.rows, self.columns)
     }
@@ -177,7 +177,7 @@ fn covers(length: usize, rows: usize, columns: usize, row_stride: usize) -> bool
         || (columns <= row_stride && (rows - 1) * row_stride + columns <= length)
 }
 
-/// What a product does to its destination.
+/// Effect of a product on its destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Into {
     /// Overwrite it.

@@ -1,4 +1,4 @@
-//! What the system does with large buffers.
+//! Large buffers: how the system hands them out and takes them back.
 
 /// Lets large buffers that are freed go back to the system at once, in the whole
 /// process: for applications to call before their first pass, from `main`.
@@ -13,7 +13,7 @@ pub fn return_large_buffers() {
     {
         use std::ffi::c_int;
 
-        /// Of `mallopt(3)`: the fewest bytes of a buffer that has pages of its own.
+        /// Parameter of `mallopt(3)`: the fewest bytes of a buffer that has pages of its own.
         const M_MMAP_THRESHOLD: c_int = -3;
 
         /// The residual stream of small networks is larger; what a matrix product packs
@@ -41,7 +41,7 @@ pub(crate) fn prefer_large_pages<F>(buffer: &mut [F]) {
     {
         use std::ffi::{c_int, c_void};
 
-        /// Of `madvise(2)`.
+        /// Advice to `madvise(2)`: large pages.
         const MADV_HUGEPAGE: c_int = 14;
 
         const PAGE: usize = 1 << 21;

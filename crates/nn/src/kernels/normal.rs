@@ -71,8 +71,9 @@ impl Xoshiro {
         (bits, Xoshiro(next))
     }
 
-    /// What `rand_distr` draws, and the state after it. The words are arguments of their
-    /// own: an array would be passed in memory and stay there.
+    /// Draws the number that `rand_distr` draws; returns it and the state after it.
+    ///
+    /// The words are arguments of their own: an array would be passed in memory and stay there.
     #[inline(always)]
     fn draw(self) -> (f64, Self) {
         let [a, b, c, d] = self.0;
@@ -123,9 +124,10 @@ struct Chord {
     below: f64,
 }
 
-/// Those of all layers. A chord differs from a function by at most an eighth of its
-/// second derivative times the square of their distance; where that is positive, the
-/// chord is above.
+/// Chords of all layers.
+///
+/// A chord differs from its function by at most an eighth of the second derivative times the
+/// squared distance of the edges. Where the second derivative is positive, the chord is above.
 static CHORDS: LazyLock<[Chord; 256]> = LazyLock::new(|| {
     /// More than the rounding of what is compared.
     const MARGIN: f64 = 1e-9;

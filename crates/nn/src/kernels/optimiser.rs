@@ -11,7 +11,7 @@ const CHUNK: usize = 1 << 14;
 /// The constants of one AdamW update, of one tensor.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct AdamWUpdate<F> {
-    /// What is left of a weight after decay.
+    /// Share of a weight that is left after decay.
     pub(crate) kept: F,
     /// Shares of the old moments in the new ones.
     pub(crate) betas: [F; 2],

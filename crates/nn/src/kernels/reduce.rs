@@ -61,7 +61,7 @@ impl Wanted {
         extremes: false,
     };
 
-    /// What either wants.
+    /// Union: each sum that one of the two wants.
     #[must_use]
     pub fn or(self, other: Wanted) -> Wanted {
         Wanted {
@@ -72,7 +72,7 @@ impl Wanted {
 }
 
 impl Sums {
-    /// Of no elements.
+    /// Sums of no elements: zeros, with the extremes at infinity.
     pub const EMPTY: Sums = Sums {
         count: 0,
         sum: 0.0,

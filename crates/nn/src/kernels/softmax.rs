@@ -18,7 +18,7 @@ fn softmax_row<F: Real>(row: &mut [F]) {
     }
 }
 
-/// What a softmax costs per element, in additions.
+/// Cost of a softmax per element, in additions.
 const COST: usize = 12;
 
 /// Softmax of every row of `width` elements, in place.

@@ -23,24 +23,27 @@ pub(super) struct Heads {
     pub(super) heads: usize,
     /// How many heads of queries in a row read one head of keys and values.
     pub(super) group: usize,
-    /// Of all heads of queries together.
+    /// Width of all heads of queries together.
     pub(super) width: usize,
     pub(super) causal: bool,
 }
 
-/// What heads read, kept for the backward pass, or the gradients with respect to
-/// it: queries, keys and values, each (batch, positions, width); keys and values
-/// narrower by the size of a group.
+/// Inputs of heads, kept for the backward pass, or the gradients with respect to them.
+///
+/// Queries, keys and values are each (batch, positions, width). Keys and values are narrower by
+/// the size of a group.
 pub(super) struct HeadsInputs<F> {
     pub(super) q: Vec<F>,
     pub(super) k: Vec<F>,
     pub(super) v: Vec<F>,
-    /// What relative attention reads beside them.
+    /// Inputs of relative attention, beside queries, keys and values.
     pub(super) distances: Option<Distances<F>>,
 }
 
-/// What query i and key j add to their product: that of a second query with the
-/// key of the distance i - j.
+/// Second queries, and keys of distances, for relative attention.
+///
+/// To the product of query i and key j they add that of second query i and the key of distance
+/// i - j.
 pub(super) struct Distances<F> {
     /// (batch, positions, width).
     pub(super) queries: Vec<F>,
@@ -492,8 +495,10 @@ impl Heads {
         );
     }
 
-    /// What comes first, of the blocks and of the heads of a group, writes the gradient
-    /// of every key; the others add to it.
+    /// Whether a product writes the gradient of keys or adds to it.
+    ///
+    /// The last tile of queries comes first. With the first head of a group it writes the
+    /// gradient of every key; the others add to it.
     fn first_or_sum(&self, head: usize, block: Tile, positions: usize) -> Into {
         match block.first + block.count == positions && head.is_multiple_of(self.group) {
             true => Into::Fresh,

@@ -26,7 +26,7 @@ pub(super) struct Classes<'a, F> {
     pub(super) bias: Option<(&'a [F], &'a mut [F])>,
 }
 
-/// What becomes of the gradient of a table.
+/// Destination of the gradient of a table.
 pub(super) enum Gradient<'a, F> {
     /// It is written here, and shown by the caller.
     Whole(&'a mut [F]),

@@ -63,7 +63,8 @@ struct ClusterCache<F> {
     members: Vec<usize>,
     /// Rows of the table, one per member.
     ids: Vec<usize>,
-    /// What the projection read, where it read the table directly.
+    /// Rows of the table that the projection read, (members, width). `None` where no projection
+    /// reads the table directly.
     lookup: Option<Vec<F>>,
 }
 

@@ -16,8 +16,9 @@ pub(super) struct FeedForward {
     activation: Activation,
 }
 
-/// Of each hidden layer: before the nonlinearity. Values after it are computed
-/// again, which costs less than the memory they would take.
+/// Values of each hidden layer before the nonlinearity.
+///
+/// Values after it are computed again, which costs less than the memory they would take.
 pub(super) struct FeedForwardCache<F>(Vec<Vec<F>>);
 
 impl<F> FeedForwardCache<F> {
@@ -51,7 +52,7 @@ impl FeedForward {
         (y, cache)
     }
 
-    /// What [`backward`](Self::backward) needs, without the output.
+    /// Computes the cache of [`backward`](Self::backward), without the output.
     pub(super) fn prepare<F: Real>(
         &self,
         pass: &mut Pass<'_, F>,

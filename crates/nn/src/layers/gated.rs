@@ -59,7 +59,7 @@ impl GatedFeedForward {
         (y, cache)
     }
 
-    /// What [`backward`](Self::backward) needs, without the output.
+    /// Computes the cache of [`backward`](Self::backward), without the output.
     pub(super) fn prepare<F: Real>(
         &self,
         pass: &mut Pass<'_, F>,

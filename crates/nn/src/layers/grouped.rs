@@ -25,7 +25,7 @@ pub(super) struct GroupedAttention {
     query: Linear,
     key: Linear,
     value: Linear,
-    /// Of queries, of keys.
+    /// Norms of queries and of keys.
     norms: Option<[Norm; 2]>,
     rotary: Rotary,
     head_width: usize,

@@ -36,7 +36,7 @@ struct Cluster {
 #[derive(Clone, Debug)]
 pub(crate) struct Head {
     clusters: Vec<Cluster>,
-    /// Those of the embedding, unless the head is free.
+    /// Token tables: the embedding's, unless the head is free.
     tables: Vec<ParameterId>,
     free: bool,
     /// Weight (clusters - 1, E) and bias of the entries that stand for

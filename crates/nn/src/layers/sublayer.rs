@@ -17,7 +17,7 @@ use crate::parameters::Declarations;
 use crate::pass::{Pass, Rows};
 use crate::{Real, Site};
 
-/// What a sublayer computes.
+/// Function f of a sublayer.
 #[derive(Clone, Debug)]
 enum Function {
     Attention(Attention),
@@ -75,7 +75,7 @@ impl Function {
         }
     }
 
-    /// What `backward` needs, without the output where that saves work.
+    /// Computes the cache of `backward`, without the output where that saves work.
     fn prepare<F: Real>(&self, pass: &mut Pass<'_, F>, rows: Rows, x: &[F]) -> FunctionCache<F> {
         match self {
             Function::FeedForward(layer) => {
@@ -131,7 +131,7 @@ impl Function {
 pub(crate) struct Sublayer {
     function: Function,
     norm: Option<(Norm, NormPlacement)>,
-    /// Its last map.
+    /// Site of the last map.
     end: Site,
 }
 
@@ -150,14 +150,14 @@ impl<F> FunctionCache<F> {
     }
 }
 
-/// What stays alive between a sublayer's forward and backward.
+/// State that stays alive between a sublayer's forward and backward.
 pub(crate) struct SublayerCache<F> {
     /// The sublayer's input.
     x: Vec<F>,
     kept: Kept<F>,
 }
 
-/// What a sublayer computed on its way.
+/// Intermediate values that a sublayer keeps.
 struct Kept<F> {
     function: FunctionCache<F>,
     /// A norm after the function: its input, `x + f(x)` or `f(x)`, and its
@@ -244,7 +244,7 @@ impl Sublayer {
         y
     }
 
-    /// What [`backward`](Self::backward) needs alone.
+    /// Computes the cache of [`backward`](Self::backward) alone.
     pub(crate) fn prepare<F: Real>(
         &self,
         pass: &mut Pass<'_, F>,

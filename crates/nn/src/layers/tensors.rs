@@ -17,12 +17,12 @@ pub(super) struct BlockTensors<'a> {
     norms: Vec<BlockNorm>,
     norm: (NormKind, f64),
     deviation: f64,
-    /// Of maps that start smaller with depth.
+    /// Standard deviation of maps that start smaller with depth.
     residual: f64,
 }
 
 impl<'a> BlockTensors<'a> {
-    /// Those of block `layer`.
+    /// Tensors of block `layer`.
     pub(super) fn of(
         declarations: &'a mut Declarations,
         architecture: &Architecture,

@@ -6,16 +6,16 @@ use crate::layers::{Sublayer, SublayerCache};
 use crate::pass::{Keep, Pass, Rows};
 use crate::{Error, Real};
 
-/// What a block leaves for its backward pass.
+/// State that a block leaves for its backward pass.
 pub(super) enum BlockCache<F> {
-    /// What its halves keep: mixer, feed-forward network.
+    /// Caches of the halves: mixer, feed-forward network.
     Halves(Box<[SublayerCache<F>; 2]>),
-    /// Its input alone, from which all else is computed again.
+    /// Input of the block alone, from which all else is computed again.
     Input(Vec<F>),
 }
 
 impl<F: Real> BlockCache<F> {
-    /// What the halves keep, computed again where need be.
+    /// Caches of the halves, mixer first, computed again where need be.
     pub(super) fn restored(
         self,
         pass: &mut Pass<'_, F>,
@@ -32,7 +32,7 @@ impl<F: Real> BlockCache<F> {
     }
 }
 
-/// What all blocks leave.
+/// State that all blocks leave for the backward pass.
 pub(super) struct BlockCaches<F> {
     blocks: Vec<BlockCache<F>>,
     /// The weights of the last block, which is visited next by the backward pass: of a

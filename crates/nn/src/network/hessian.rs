@@ -6,8 +6,7 @@ use super::Network;
 use crate::parameters::{Parameter, Parameters};
 use crate::{Batch, Dual, Error, Real, Site, Symbol, TensorView, Visitor, Workspace, random};
 
-/// What a Hessian-vector product says of one parameter; all tensors have its
-/// shape.
+/// One parameter of a Hessian-vector product; all tensors have its shape.
 #[derive(Clone, Copy, Debug)]
 pub struct Curvature<'a, F> {
     /// Checkpoint name.

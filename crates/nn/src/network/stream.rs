@@ -101,7 +101,7 @@ impl<F: Real> Network<F> {
         )
     }
 
-    /// The same for the final norm and the objective.
+    /// Work on the final norm and the objective, with their weights in memory.
     pub(super) fn in_end<T>(
         &self,
         pass: &mut Pass<'_, F>,

@@ -66,14 +66,14 @@ const OTHERS: [&str; 8] = [
 pub(super) struct Stored {
     pub(super) shape: Vec<usize>,
     element: Option<Element>,
-    /// As the file calls its element type.
+    /// Name that the file gives the element type.
     type_name: String,
     /// Where it begins in the file.
     start: u64,
 }
 
 impl Stored {
-    /// The same tensor of two dimensions without its first rows.
+    /// Tensor of two dimensions without the first `row` rows of this one.
     pub(super) fn below_row(&self, row: usize) -> Self {
         let size = self.element.map_or(0, Element::size);
         let columns = self.shape.get(1).copied().unwrap_or(1);

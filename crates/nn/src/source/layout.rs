@@ -59,7 +59,7 @@ impl Layout {
         self.prefixes().first().copied().unwrap_or("")
     }
 
-    /// What may stand before names.
+    /// Prefixes that names may have; a class with a head gives its body the first.
     pub(crate) fn prefixes(&self) -> &'static [&'static str] {
         self.0.map_or(&[""], |known| known.tensors.prefixes())
     }

@@ -25,7 +25,7 @@ pub(crate) use leading::{copy_prefix, is_leading, run_length, runs};
 pub use slice::{Prefixes, Resident};
 pub use stored::Stored;
 
-/// What a tensor holds before training.
+/// Contents of a tensor before training.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Initial {
     /// 0.
@@ -49,7 +49,7 @@ pub struct Request<'a> {
     /// The shape of the tensor that the source has, of which the leading block is
     /// asked for; mostly the same.
     pub within: &'a [usize],
-    /// What it holds before training.
+    /// Contents before training.
     pub initial: Initial,
 }
 

@@ -64,7 +64,7 @@ impl<F: Real> Source<F> for Prefixes<F> {
 pub struct Resident<'a, F>(HashMap<&'a str, &'a Parameter<F>>);
 
 impl<'a, F: Real> Resident<'a, F> {
-    /// Those of a network that is not streamed.
+    /// Tensors of a network that is not streamed.
     pub fn of(network: &'a Network<F>) -> Self {
         let tensors = network.parameters().iter();
         let whole =

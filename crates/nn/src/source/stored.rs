@@ -178,7 +178,8 @@ fn theirs(ours: &[usize], piece: Piece) -> Vec<usize> {
     }
 }
 
-/// What to read for the leading block of shape `shape` of ours, of shape `within`.
+/// Window to read for the leading block of shape `shape` of a tensor of ours, of shape
+/// `within`.
 fn block(within: &[usize], shape: &[usize], piece: Piece) -> Window {
     // A vector is one row, and what has more dimensions is flat behind the first.
     let flat = |shape: &[usize]| match *shape {

@@ -10,7 +10,7 @@ struct Fixed {
     key: &'static str,
     /// Besides `null` and a key that is not there.
     accepted: &'static [Accepted],
-    /// What else it would be.
+    /// Reason why another value is refused, for the error.
     otherwise: &'static str,
 }
 
@@ -93,7 +93,7 @@ fn find<'a>(root: &Cursor<'a>, key: &str) -> Option<Cursor<'a>> {
     root.find(key).filter(|found| *found.node() != Node::Null)
 }
 
-/// What a configuration says of scales and ranks.
+/// Scales and ranks of a configuration.
 #[derive(Debug)]
 pub(super) struct Config<'a> {
     alpha: f64,
@@ -142,7 +142,7 @@ impl<'a> Config<'a> {
         (alpha, ranks)
     }
 
-    /// What B A is multiplied by.
+    /// Factor of B A: alpha / r, or alpha / sqrt(r).
     pub(super) fn scale(&self, alpha: f64, ranks: usize) -> f64 {
         let ranks = ranks as f64;
         alpha / if self.root { ranks.sqrt() } else { ranks }

@@ -23,9 +23,9 @@ use config::Config;
 const CONFIG: &str = "adapter_config.json";
 const WEIGHTS: &str = "adapter_model.safetensors";
 const PICKLED: &str = "adapter_model.bin";
-/// What PEFT puts before the names of the model that it wraps.
+/// Prefix that PEFT puts before the names of the model that it wraps.
 const WRAPPER: &str = "base_model.model.";
-/// What stands behind the name of a map.
+/// Suffixes of A and of B behind the name of a map.
 const DOWN: &str = ".lora_A.weight";
 const UP: &str = ".lora_B.weight";
 
@@ -43,7 +43,7 @@ pub struct Adapted<F> {
     maps: HashMap<String, Map>,
 }
 
-/// What an adapter adds to one of our maps.
+/// Low-rank update, s B A, of one of our maps.
 #[derive(Clone, Debug)]
 struct Map {
     /// A, and the rows of B that are this map's: of several that lie side by side in
@@ -273,7 +273,7 @@ fn pairs(file: &StoredFile) -> Result<BTreeMap<&str, Pair<'_>>, Error> {
     Ok(pairs)
 }
 
-/// What the file has for one map of theirs.
+/// Tensors that the file has for one map of theirs.
 struct Module<'a> {
     file: &'a StoredFile,
     module: &'a str,
