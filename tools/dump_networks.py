@@ -1,4 +1,4 @@
-"""Writes the reference dumps that crates/nn/tests/pytorch.rs compares with.
+"""Writes the reference dumps that crates/nn/tests/engine/pytorch.rs compares with.
 
     python -m venv .venv && .venv/bin/pip install -r tools/requirements.txt
     .venv/bin/python tools/dump_networks.py [--check] [--out DIR]

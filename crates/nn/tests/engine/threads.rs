@@ -1,11 +1,7 @@
 //! Large networks share the threads of a pool, and nothing else changes.
-#![allow(clippy::unwrap_used)]
-
-mod common;
-
 use std::sync::Arc;
 
-use common::{LARGE_POSITIONS, Seen, large_zoo};
+use crate::common::{LARGE_POSITIONS, Seen, large_zoo};
 use lpzero_nn::{Batch, Network, NoVisitor, Workspace};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 

@@ -1,12 +1,10 @@
 //! The pass of synaptic flow against differences of an independent forward
 //! pass, and against the conservation laws that give it its name.
-#![allow(clippy::unwrap_used)]
-
-mod common;
-
 use std::sync::Arc;
 
-use common::{Seen, decoder, encoder, large_zoo, llama, mixers, perturbed, qwen, transformer_xl};
+use crate::common::{
+    Seen, decoder, encoder, large_zoo, llama, mixers, perturbed, qwen, transformer_xl,
+};
 use lpzero_arch::{Activation, Architecture, AttentionBiases, Mixer, NormPlacement, Transform};
 use lpzero_nn::{Error, Network, NoVisitor, Objective, Real, Role, Site, Symbol, Workspace};
 

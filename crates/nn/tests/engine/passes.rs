@@ -1,9 +1,5 @@
 //! What a pass shows, and that nothing but its arguments decides it.
-#![allow(clippy::unwrap_used)]
-
-mod common;
-
-use common::{Seen, decoder, encoder, perturbed, qwen, transformer_xl, zoo};
+use crate::common::{Seen, decoder, encoder, perturbed, qwen, transformer_xl, zoo};
 use lpzero_arch::{Architecture, AttentionBiases, Head, Mixer, NormPlacement};
 use lpzero_nn::{
     Batch, Network, NoVisitor, Objective, Role, Site, Symbol, TensorRows, Visitor, Workspace,

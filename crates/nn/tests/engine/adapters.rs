@@ -2,14 +2,10 @@
 //! arithmetic says.
 //!
 //! The fixtures are written by `tools/dump_likelihoods.py`.
-#![allow(clippy::unwrap_used)]
-
-mod checkpoint;
-
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use checkpoint::{TOLERANCE, compare, fixture};
+use crate::checkpoint::{TOLERANCE, compare, fixture};
 use lpzero_arch::{Architecture, Reading, read_architecture};
 use lpzero_nn::{
     Adapted, Layout, Network, Objective, Prefixes, Seeded, Source, Stored, Tensors, Workspace,

@@ -1,11 +1,7 @@
 //! Every gradient that a pass shows equals the central difference of its loss
 //! (of fourth order, in double precision), through whole networks of every
 //! kind.
-#![allow(clippy::unwrap_used)]
-
-mod common;
-
-use common::{Seen, decoder, encoder, llama, olmo2, perturbed, qwen, transformer_xl};
+use crate::common::{Seen, decoder, encoder, llama, olmo2, perturbed, qwen, transformer_xl};
 use lpzero_arch::{
     Activation, Architecture, AttentionBiases, Block, FeedForward, Head, Mixer, NormKind,
     NormPlacement, PositionWidth, Transform,

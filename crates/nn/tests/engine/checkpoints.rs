@@ -1,13 +1,9 @@
 //! Folders of transformers: logits, loss and every gradient as there.
 //!
 //! The fixtures are written by `tools/dump_checkpoints.py`.
-#![allow(clippy::unwrap_used)]
-
-mod checkpoint;
-
 use std::sync::Arc;
 
-use checkpoint::{compare, fixture, open};
+use crate::checkpoint::{compare, fixture, open};
 use lpzero_arch::{Reading, read_architecture};
 use lpzero_nn::{Layout, Network, Prefixes, Stored, Workspace, read_safetensors};
 

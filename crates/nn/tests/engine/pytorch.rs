@@ -2,8 +2,6 @@
 //!
 //! The fixtures are written by `tools/dump_networks.py`, which defines the
 //! same networks once more.
-#![allow(clippy::unwrap_used)]
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 

@@ -1,12 +1,8 @@
 //! Weights that are read block by block: the same numbers, another memory.
-#![allow(clippy::unwrap_used)]
-
-mod common;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use common::{LARGE_POSITIONS, Seen, large_zoo, zoo};
+use crate::common::{LARGE_POSITIONS, Seen, large_zoo, zoo};
 use lpzero_nn::{
     Batch, Error, Fill, Network, NoVisitor, Objective, Prefixes, Request, Seeded, Source, Workspace,
 };
@@ -130,7 +126,7 @@ fn second_order_passes_refuse_streamed_networks() {
 
 #[test]
 fn a_sub_network_has_the_leading_channels_of_the_whole() {
-    let whole = common::decoder();
+    let whole = crate::common::decoder();
     let mut part = whole.clone();
     part.blocks[1].feed_forward.hidden = vec![4];
     let objective = Objective::NextToken;

@@ -1,11 +1,7 @@
 //! A forward pass alone gives the loss of a whole pass, to the bit.
-#![allow(clippy::unwrap_used)]
-
-mod common;
-
 use std::sync::Arc;
 
-use common::large_zoo;
+use crate::common::large_zoo;
 use lpzero_nn::{Batch, Network, NoVisitor, Workspace};
 
 #[test]
@@ -33,7 +29,7 @@ fn the_loss_alone_is_the_loss_of_a_pass() {
 
 #[test]
 fn another_seed_masks_other_positions() {
-    let encoder = common::encoder();
+    let encoder = crate::common::encoder();
     let objective = lpzero_nn::Objective::MaskedToken;
     let mut network = Network::<f32>::seeded(&encoder, objective, 1).unwrap();
     let batch = Batch::zipf(encoder.vocabulary, 3, encoder.positions, 2);

@@ -1,11 +1,7 @@
 //! Wrong input ends in one clear sentence.
-#![allow(clippy::unwrap_used)]
-
-mod common;
-
 use std::path::Path;
 
-use common::{decoder, encoder};
+use crate::common::{decoder, encoder};
 use lpzero_arch::{Architecture, Mixer};
 use lpzero_nn::{Batch, Error, Network, NoVisitor, Objective, Tensors, read_safetensors};
 

@@ -1,13 +1,9 @@
 //! Products with the Hessian equal central differences of gradients (of fourth
 //! order, in double precision), and the Hessian is symmetric.
-#![allow(clippy::unwrap_used)]
-
-mod common;
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use common::{
+use crate::common::{
     LARGE_POSITIONS, Seen, decoder, encoder, large_zoo, llama, mixers, perturbed, qwen,
     transformer_xl,
 };
