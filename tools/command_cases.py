@@ -259,4 +259,11 @@ MORE = {
 }
 
 # Differences that are meant: name of a case, then why.
-CHANGED: dict[str, str] = {}
+REFUSED = "folders of before have other journals, and are refused in one sentence"
+CHANGED: dict[str, str] = {
+    "the new binary goes on with a search of the old": REFUSED,
+    "the new binary goes on with a build of the old": REFUSED,
+    "the new binary goes on with a search of architectures of the old": REFUSED,
+    "the new binary goes on with an ablation of the old": REFUSED,
+    "truth audit BERT_benchmark.json": "regressions are faer's: r2 to the last digits, tau to 2e-5",
+}

@@ -191,7 +191,9 @@ def files(folder: Path, furniture: set[str], renamed: list[tuple[str, str]]) -> 
     written = {}
     for path in folder.rglob("*"):
         parts = path.relative_to(folder).parts
-        if parts[0] in furniture or any(map(LEFT_OUT.match, parts)) or not path.is_file():
+        # Settings are kept in other words than before; what comes of them is compared.
+        left_out = any(map(LEFT_OUT.match, parts)) or parts[-1] == "configuration.json"
+        if parts[0] in furniture or left_out or not path.is_file():
             continue
         name = "/".join(parts)
         for was, now in renamed:
