@@ -132,10 +132,10 @@ MORE = {
         f"rank {SHORT} --format markdown --split 80/40",
         f"rank {SHORT} --inits 2 --batches 2 --proxy snip --proxy params --json",
     ],
-    "score on tiny, in all formats": [
-        f"score {SHORT} --proxy snip --proxy 'sum(l2(G))'",
-        f"score {SHORT} --proxy snip --proxy naswot --proxy synflow --format csv",
-        f"score {SHORT} --proxy snip --format parquet",
+    "score, in all formats": [
+        f"score --truth few/BERT_benchmark.json {SHORT} --proxy snip --proxy 'sum(l2(G))'",
+        f"score --truth few/BERT_benchmark.json {SHORT} --proxy snip --proxy naswot --proxy synflow --format csv",
+        f"score --truth few/BERT_benchmark.json {SHORT} --proxy snip --format parquet",
     ],
     "the other readings and losses": [
         f"score {BERT} --proxy snip --reading declared --json",
@@ -156,7 +156,7 @@ MORE = {
     ],
     "the other methods of search": [
         f"{TINY_FIND} --method random --out random",
-        f"{TINY_FIND} --method powers --out powers",
+        f"search {SHORT} --json --method powers --out powers",
         f"{TINY_FIND} --powers --fitness kendall --seed 2",
         f"{TINY_FIND} --grammar paper --no-rules --no-prediction",
     ],
@@ -265,5 +265,6 @@ CHANGED: dict[str, str] = {
     "the new binary goes on with a build of the old": REFUSED,
     "the new binary goes on with a search of architectures of the old": REFUSED,
     "the new binary goes on with an ablation of the old": REFUSED,
+    "score, in all formats": "Parquet is written from an arrow record batch: the same numbers",
     "truth audit BERT_benchmark.json": "regressions are faer's: r2 to the last digits, tau to 2e-5",
 }
