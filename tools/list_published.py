@@ -12,6 +12,10 @@ import sys
 from blake3 import blake3
 
 OUT = pathlib.Path(__file__).parent.parent / "crates/truth/src/published"
+ONE_FILE = {
+    "openlm": "grid.json",
+    "gemstones": "wandb_df_for_fitting_hot_100b+.jsonl",
+}
 LTS = {
     "lts-gpt2-wt103": "lts/random_GPT2_wt103",
     "lts-transformer-xl-wt103": "lts/random_TransXL_wt103",
@@ -30,6 +34,8 @@ def write(name, folder, files):
 def main():
     data = pathlib.Path(sys.argv[1])
     write("flexibert.txt", data / "flexibert", [data / "flexibert/BERT_benchmark.json"])
+    for name, file in ONE_FILE.items():
+        write(f"{name}.txt", data / name, [data / name / file])
     for name, folder in LTS.items():
         # Not everybody has every one; what is not there stays as it is.
         if (data / folder).exists():

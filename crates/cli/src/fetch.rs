@@ -13,13 +13,13 @@ use super::places::{data_folder, variable};
 use super::session::Session;
 
 pub fn run(session: &Session, arguments: &Fetch) -> Result<()> {
-    if lpzero::truth::embedded(&arguments.name).is_some() {
-        return Err(Failure::input(format_args!(
-            "{}: built in, there is nothing to fetch",
-            arguments.name
-        )));
-    }
     let Some(known) = known(&arguments.name) else {
+        if lpzero::truth::embedded(&arguments.name).is_some() {
+            return Err(Failure::input(format_args!(
+                "{}: built in, there is nothing to fetch",
+                arguments.name
+            )));
+        }
         let names: Vec<&str> = KNOWN.iter().map(|known| known.name).collect();
         return Err(Failure::input(format_args!(
             "{}: no published ground truth of this name, expected {}",

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use anyhow::Result;
 use lpzero::stats::{rho, tau};
-use lpzero::truth::{EMBEDDED, GroundTruth, KNOWN};
+use lpzero::truth::{EMBEDDED, GroundTruth, KNOWN, Known, embedded};
 
 use super::arguments::{Truth, TruthAction, TruthArguments};
 use super::failure::failed;
@@ -34,7 +34,8 @@ fn list(session: &Session) -> Result<()> {
                 "command": embedded.command,
             })
         });
-        let published = KNOWN.iter().map(|known| {
+        let unknown = |known: &&Known| embedded(known.name).is_none();
+        let published = KNOWN.iter().filter(unknown).map(|known| {
             serde_json::json!({
                 "name": known.name,
                 "n": known.entries,
@@ -54,9 +55,12 @@ fn list(session: &Session) -> Result<()> {
         writeln!(out, "{}: {}", embedded.name, embedded.description)?;
         writeln!(out, "  architectures  {}", embedded.entries)?;
         writeln!(out, "  metric         {}", embedded.metric)?;
-        writeln!(out, "  built in       by `{}`\n", embedded.command)?;
+        match embedded.command {
+            Some(command) => writeln!(out, "  built in       by `{command}`\n")?,
+            None => writeln!(out, "  built in       as published\n")?,
+        }
     }
-    for known in &KNOWN {
+    for known in KNOWN.iter().filter(|known| embedded(known.name).is_none()) {
         writeln!(out, "{}: {}", known.name, known.description)?;
         writeln!(out, "  architectures  {}", known.entries)?;
         writeln!(out, "  metric         {}", known.metric)?;

@@ -20,7 +20,7 @@ fn main() -> Result<(), lpzero::Error> {
         score_column: Some("loss".into()),
         lower_is_better: true,
     };
-    let truth = GroundTruth::read_with(Path::new(&table), Reading::AsTrained, &options)?;
+    let truth = GroundTruth::read_with(Path::new(&table), Reading::AsTrained, &options, None)?;
     let study = Study::new(vec![truth], Workbench::new(0)?);
     let proxies = Proxy::read_all(&["params", "snip", "sum[ffn](sqrt(mean(abs(D))))"])?;
     for ranking in study.rank(&proxies)? {

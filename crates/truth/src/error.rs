@@ -66,8 +66,22 @@ pub enum Error {
         /// The columns that there are.
         columns: String,
     },
-    /// Options of tables were given for another layout.
-    #[error("{}: not a table (.csv, .jsonl), so its scores cannot be chosen", path.display())]
+    /// No checkpoint has as many tokens.
+    #[error("{}: no scores after {asked} tokens, expected one of {budgets}", path.display())]
+    Budget {
+        /// The file.
+        path: PathBuf,
+        /// Budget that was asked for.
+        asked: String,
+        /// Budgets that there are.
+        budgets: String,
+    },
+    /// A score or a budget of tokens was chosen where there is one score.
+    #[error(
+        "{}: not a table (.csv, .jsonl) and without checkpoints, so there is one score per \
+         architecture and nothing to choose",
+        path.display()
+    )]
     NotATable {
         /// The file or folder.
         path: PathBuf,
@@ -75,7 +89,7 @@ pub enum Error {
     /// The file or folder is in no layout that is known.
     #[error(
         "{}: not a ground truth: expected BERT_benchmark.json, a LiteTransformerSearch folder \
-         with ppl_summary.yaml, a table (.csv or .jsonl), or a file with the `format` \"lpzero-truth\"",
+         with ppl_summary.yaml, OpenLM's grid.json, a table (.csv or .jsonl), or a file with the `format` \"lpzero-truth\"",
         path.display()
     )]
     UnknownLayout {

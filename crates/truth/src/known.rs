@@ -49,7 +49,7 @@ impl Known {
 }
 
 /// Every ground truth that this crate knows by name.
-pub const KNOWN: [Known; 3] = [
+pub const KNOWN: [Known; 5] = [
     Known {
         name: "flexibert",
         description: "500 ELECTRA-small-like encoders of the FlexiBERT space, pretrained on \
@@ -94,6 +94,36 @@ pub const KNOWN: [Known; 3] = [
         address: "https://raw.githubusercontent.com/microsoft/archai/neurips-lts/archai/nlp/nas/\
                   saved_logs/random_TransXL_wt103",
         listing: "",
+    },
+    Known {
+        name: "openlm",
+        description: "130 decoders like LLaMA of 10M to 412M parameters, trained on C4 with 20 \
+                      tokens a parameter",
+        entries: 130,
+        metric: "loss in nats per token, lower is better",
+        licence: "MIT",
+        layout: "grid.json: a loss by d=WIDTH_l=BLOCKS_h=HEADS-...",
+        location: "openlm/grid.json",
+        published: "Gadre et al. 2024, arXiv 2403.08540; github.com/mlfoundations/scaling, \
+                    exp_data/grid.json",
+        address: "https://raw.githubusercontent.com/mlfoundations/scaling/a003c491/exp_data",
+        listing: include_str!("published/openlm.txt"),
+    },
+    Known {
+        name: "gemstones",
+        description: "22 decoders like Gemma of 48M to 2.0B parameters, at 35 budgets of 10B to \
+                      350B tokens",
+        entries: 22,
+        metric: "loss in nats per token, lower is better, or the accuracy of a task",
+        licence: "MIT",
+        layout: "wandb_df_for_fitting_hot_100b+.jsonl: a checkpoint a line; accuracies beside it \
+                 in light_eval.csv",
+        location: "gemstones/wandb_df_for_fitting_hot_100b+.jsonl",
+        published: "McLeish et al. 2025, arXiv 2502.06857; \
+                    github.com/mcleish7/gemstone-scaling-laws, wandb_dfs",
+        address: "https://raw.githubusercontent.com/mcleish7/gemstone-scaling-laws/\
+                  5f420478f6057b0cbb4d13405fb10ca64675bccb/wandb_dfs",
+        listing: include_str!("published/gemstones.txt"),
     },
 ];
 

@@ -15,16 +15,21 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod columns;
+mod decoder;
 mod embedded;
 mod error;
 mod fetch;
 mod flexibert;
 mod format;
+mod gemstones;
 mod known;
 mod lts;
+mod openlm;
 mod read;
 mod source;
 mod table;
+mod tokens;
 mod truth;
 
 pub use embedded::{EMBEDDED, Embedded, embedded};
@@ -34,4 +39,5 @@ pub use format::{FORMAT, VERSION};
 pub use known::{KNOWN, Known, known};
 pub use source::TruthSource;
 pub use table::TableOptions;
+pub use tokens::Tokens;
 pub use truth::{Entry, GroundTruth, Group, Trained};

@@ -5,11 +5,15 @@ use std::path::Path;
 
 use lpzero_arch::{Document, Family, Reading};
 
-use crate::{Error, GroundTruth, TableOptions, flexibert, format, lts, table};
+use crate::embedded::alone;
+use crate::{
+    Error, GroundTruth, TableOptions, Tokens, flexibert, format, gemstones, lts, openlm, table,
+};
 
 impl GroundTruth {
     /// Reads a ground truth: `BERT_benchmark.json`, a LiteTransformerSearch
-    /// folder (or its `ppl_summary.yaml`), or the project's own file.
+    /// folder (or its `ppl_summary.yaml`), OpenLM's `grid.json`, the checkpoints of
+    /// Gemstones, or the project's own file.
     ///
     /// `reading` says what a FlexiBERT record means and changes nothing
     /// elsewhere; the project's own file keeps the reading it was written in.
@@ -18,43 +22,58 @@ impl GroundTruth {
     /// [`Error`], naming file, record and key. Every architecture is
     /// validated, every score finite, every id unique.
     pub fn read(path: &Path, reading: Reading) -> Result<Self, Error> {
-        Self::read_with(path, reading, &TableOptions::default())
+        Self::read_with(path, reading, &TableOptions::default(), None)
     }
 
-    /// [`read`](Self::read), which also takes a user's own table (.csv, .jsonl,
-    /// .ndjson; see [`TableOptions`]) with more than one column of numbers.
+    /// [`read`](Self::read), which also takes a user's own table (.csv, .jsonl, .ndjson;
+    /// see [`TableOptions`]) with more than one column of numbers, and one budget of
+    /// `tokens` where networks were scored at several.
     ///
     /// # Errors
-    /// As [`read`](Self::read); options that are not the default are an error
-    /// for anything but a table.
-    pub fn read_with(path: &Path, reading: Reading, options: &TableOptions) -> Result<Self, Error> {
-        let is_table = table::is_table(path) && !path.is_dir();
-        if !is_table && *options != TableOptions::default() {
-            return Err(Error::NotATable {
-                path: path.to_owned(),
-            });
-        }
-        let truth = if is_table {
-            table::read(path, reading, options)?
-        } else if path.is_dir() {
-            lts::read(path)?
-        } else if path.file_name().is_some_and(|name| name == lts::SUMMARY) {
-            lts::read(path.parent().unwrap_or(Path::new("")))?
-        } else {
-            let document = Document::read(path)?;
-            let root = document.root();
-            if root.find("format").is_some() {
-                format::read(&root)?
-            } else if root.items().is_ok() {
-                flexibert::read(&root, reading)?
+    /// As [`read`](Self::read); choices where there is nothing to choose.
+    pub fn read_with(
+        path: &Path,
+        reading: Reading,
+        options: &TableOptions,
+        tokens: Option<Tokens>,
+    ) -> Result<Self, Error> {
+        let truth = if table::is_table(path) && !path.is_dir() {
+            let text = table::read_text(path)?;
+            if gemstones::is_published(&text) {
+                gemstones::read(path, &text, options, tokens)?
             } else {
-                return Err(Error::UnknownLayout {
-                    path: path.to_owned(),
-                });
+                alone(&TableOptions::default(), tokens, path)?;
+                table::read(path, &text, reading, options)?
             }
+        } else {
+            alone(options, tokens, path)?;
+            Self::read_document(path, reading)?
         };
         truth.check()?;
         Ok(truth)
+    }
+
+    /// Reads anything but a table.
+    fn read_document(path: &Path, reading: Reading) -> Result<Self, Error> {
+        if path.is_dir() {
+            return lts::read(path);
+        }
+        if path.file_name().is_some_and(|name| name == lts::SUMMARY) {
+            return lts::read(path.parent().unwrap_or(Path::new("")));
+        }
+        let document = Document::read(path)?;
+        let root = document.root();
+        if root.find("format").is_some() {
+            format::read(&root)
+        } else if root.items().is_ok() {
+            flexibert::read(&root, reading)
+        } else if openlm::is_grid(&root) {
+            openlm::read(&root)
+        } else {
+            Err(Error::UnknownLayout {
+                path: path.to_owned(),
+            })
+        }
     }
 
     /// The number of parameters published for each entry, in their order, where

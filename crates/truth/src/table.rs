@@ -46,16 +46,16 @@ struct Table {
     rows: Vec<(u64, Vec<Node>)>,
 }
 
-/// Reads a table.
+/// Reads a table from its text.
 pub(crate) fn read(
     path: &Path,
+    text: &str,
     reading: Reading,
     options: &TableOptions,
 ) -> Result<GroundTruth, Error> {
-    let text = read_text(path)?;
     let table = match path.extension().is_some_and(|extension| extension == "csv") {
-        true => parse_csv(path, &text)?,
-        false => parse_lines(path, &text)?,
+        true => parse_csv(path, text)?,
+        false => parse_lines(path, text)?,
     };
     let names = &table.columns;
     let find = |name: &str| names.iter().position(|column| column == name);
@@ -310,7 +310,8 @@ fn twice(path: &Path, columns: &[String]) -> Result<(), Error> {
     }
 }
 
-fn read_text(path: &Path) -> Result<String, Error> {
+/// Text of a table, within the limit of all files.
+pub(crate) fn read_text(path: &Path) -> Result<String, Error> {
     let cannot_read = |source| lpzero_arch::Error::Read {
         path: path.to_owned(),
         source,

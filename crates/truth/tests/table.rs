@@ -35,7 +35,7 @@ fn read(
 ) -> Result<GroundTruth, Error> {
     let path = folder.join(name);
     fs::write(&path, text).unwrap();
-    GroundTruth::read_with(&path, Reading::AsTrained, &options)
+    GroundTruth::read_with(&path, Reading::AsTrained, &options, None)
 }
 
 fn column(name: &str) -> TableOptions {

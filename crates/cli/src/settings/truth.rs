@@ -3,12 +3,15 @@
 use std::path::Path;
 
 use anyhow::Result;
-use lpzero::truth::{EMBEDDED, GroundTruth, TableOptions, TruthSource};
+use lpzero::truth::{GroundTruth, TableOptions, TruthSource};
 
 use super::paths::absolute;
 use crate::arguments::{LayoutArguments, TruthArguments, TruthsArguments};
 use crate::failure::{Failure, failed};
 use crate::places::data_folders;
+
+/// The ground truth that commands use where none is named.
+pub const DEFAULT_TRUTH: &str = "tiny";
 
 /// The ground truth that options name, or the one that is built in.
 pub fn truth_source(arguments: &TruthArguments) -> TruthSource {
@@ -29,7 +32,7 @@ pub fn truth_sources(arguments: &TruthsArguments) -> Vec<TruthSource> {
 
 fn source(path: Option<&Path>, layout: &LayoutArguments) -> TruthSource {
     TruthSource {
-        name: path.unwrap_or(Path::new(EMBEDDED[0].name)).to_owned(),
+        name: path.unwrap_or(Path::new(DEFAULT_TRUTH)).to_owned(),
         reading: layout.reading.into(),
         table: TableOptions {
             score_column: layout.score_column.clone(),
@@ -49,10 +52,7 @@ pub fn absolute_source(source: TruthSource) -> TruthSource {
     if !path.exists() && is_name() {
         return source;
     }
-    TruthSource {
-        name: absolute(path),
-        ..source
-    }
+    source.at(absolute(path))
 }
 
 /// Reads a ground truth, and says where to get a published one that is not here.
