@@ -101,17 +101,29 @@ impl Bootstrap {
         if workspace.correlate(correlation, x, y)?.is_none() {
             return Ok(None);
         }
-        let mut random = seed::stream(self.seed, "bootstrap");
-        let mut indices = vec![0; x.len()];
         let mut columns = [Vec::new(), Vec::new()];
+        let resamples = self.draw(x.len(), |indices| {
+            gather(indices, [x, y], &mut columns);
+            workspace.correlate(correlation, &columns[0], &columns[1])
+        });
+        resamples.map(Some)
+    }
+
+    /// A statistic of every resample of `n` architectures, which are named by number.
+    pub(crate) fn draw(
+        &self,
+        n: usize,
+        mut statistic: impl FnMut(&[usize]) -> Result<Option<f64>, Error>,
+    ) -> Result<Resamples, Error> {
+        let mut random = seed::stream(self.seed, "bootstrap");
+        let mut indices = vec![0; n];
         let mut values = Vec::with_capacity(self.resamples);
         for _ in 0..self.resamples {
-            indices.fill_with(|| random.random_range(0..x.len()));
-            gather(&indices, [x, y], &mut columns);
-            values.push(workspace.correlate(correlation, &columns[0], &columns[1])?);
+            indices.fill_with(|| random.random_range(0..n));
+            values.push(statistic(&indices)?);
         }
         let level = self.level;
-        Ok(Some(Resamples { values, level }))
+        Ok(Resamples { values, level })
     }
 }
 

@@ -30,6 +30,7 @@ pub mod rank_vector;
 mod ranks;
 pub mod regression;
 pub mod ridge;
+mod same_size;
 mod split;
 pub mod vector;
 
@@ -42,4 +43,5 @@ pub use mean::mean_interval;
 pub use pairs::ties;
 pub use parts::{GroupTau, precision_at_top, tau_among_top, tau_within_groups};
 pub use ranks::rank;
+pub use same_size::{SameSize, TOLERANCE};
 pub use split::{MINIMUM_PART, Split};
