@@ -24,10 +24,7 @@ pub fn run(session: &Session, arguments: &Score) -> Result<()> {
             networks.len()
         ));
     }
-    let mut workbench = session.workbench(&arguments.pass)?;
-    if let Some(memory) = arguments.memory {
-        workbench = workbench.with_memory(memory);
-    }
+    let workbench = session.workbench(&arguments.pass, networks.architectures())?;
     let scores = workbench.score(&networks, &proxies, arguments.repeats.into());
     let table = ScoreTable(scores.map_err(failed)?);
     table.print(if session.json {

@@ -21,40 +21,46 @@ impl GroundTruth {
         Self::read_with(path, reading, &TableOptions::default())
     }
 
-    /// [`read`](Self::read), which also takes a user's own table (.csv, .jsonl,
-    /// .ndjson; see [`TableOptions`]) with more than one column of numbers.
+    /// [`read`](Self::read), which also takes a user's own table (.csv, .tsv, .jsonl,
+    /// .ndjson, a list of records in .json; see [`TableOptions`]).
     ///
     /// # Errors
     /// As [`read`](Self::read); options that are not the default are an error
     /// for anything but a table.
     pub fn read_with(path: &Path, reading: Reading, options: &TableOptions) -> Result<Self, Error> {
-        let is_table = table::is_table(path) && !path.is_dir();
-        if !is_table && *options != TableOptions::default() {
-            return Err(Error::NotATable {
-                path: path.to_owned(),
-            });
-        }
-        let truth = if is_table {
+        let is_folder = path.is_dir();
+        let truth = if table::is_table(path) && !is_folder {
             table::read(path, reading, options)?
-        } else if path.is_dir() {
+        } else if is_folder {
+            no_options(path, options)?;
             lts::read(path)?
         } else if path.file_name().is_some_and(|name| name == lts::SUMMARY) {
+            no_options(path, options)?;
             lts::read(path.parent().unwrap_or(Path::new("")))?
         } else {
-            let document = Document::read(path)?;
-            let root = document.root();
-            if root.find("format").is_some() {
-                format::read(&root)?
-            } else if root.items().is_ok() {
-                flexibert::read(&root, reading)?
-            } else {
-                return Err(Error::UnknownLayout {
-                    path: path.to_owned(),
-                });
-            }
+            Self::read_document(path, reading, options)?
         };
         truth.check()?;
         Ok(truth)
+    }
+
+    fn read_document(path: &Path, reading: Reading, options: &TableOptions) -> Result<Self, Error> {
+        let document = Document::read(path)?;
+        let root = document.root();
+        let items = root.items().unwrap_or_default();
+        if table::is_list_of_rows(&items) {
+            return table::read_list(path, &items, reading, options);
+        }
+        no_options(path, options)?;
+        if root.find("format").is_some() {
+            format::read(&root)
+        } else if root.items().is_ok() {
+            flexibert::read(&root, reading)
+        } else {
+            Err(Error::UnknownLayout {
+                path: path.to_owned(),
+            })
+        }
     }
 
     /// The number of parameters published for each entry, in their order, where
@@ -83,5 +89,15 @@ impl GroundTruth {
         };
         target.check()?;
         format::write(&target)
+    }
+}
+
+/// Refuses options of tables for anything else.
+fn no_options(path: &Path, options: &TableOptions) -> Result<(), Error> {
+    match *options == TableOptions::default() {
+        true => Ok(()),
+        false => Err(Error::NotATable {
+            path: path.to_owned(),
+        }),
     }
 }

@@ -41,7 +41,7 @@ fn read(
 fn column(name: &str) -> TableOptions {
     TableOptions {
         score_column: Some(name.into()),
-        lower_is_better: false,
+        ..TableOptions::default()
     }
 }
 
