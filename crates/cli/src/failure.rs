@@ -60,11 +60,10 @@ impl Failure {
     /// The message of an error, which no terminal obeys.
     pub fn message(error: &anyhow::Error) -> String {
         let message = format!("{error:#}");
-        let shown = match error.downcast_ref() {
-            Some(Self::Place(_)) => plain::lines(&message),
-            _ => plain::line(&message),
-        };
-        shown.into_owned()
+        match error.downcast_ref() {
+            Some(Self::Place(_)) => plain::laid_out(&message),
+            _ => plain::message(&message),
+        }
     }
 }
 

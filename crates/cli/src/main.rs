@@ -65,7 +65,7 @@ fn run(arguments: Arguments) -> ExitCode {
 /// file's name, would bring its own.
 fn refused(error: &clap::Error) -> ExitCode {
     let text = error.render().to_string();
-    let shown = plain::lines(&text);
+    let shown = plain::laid_out(&text);
     if shown == text {
         error.exit();
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::plain::{Plain, line};
+use super::plain::{self, Plain};
 
 /// Remarks and progress on standard error, or silence.
 #[derive(Clone, Copy, Debug)]
@@ -22,14 +22,14 @@ impl Reporter {
     /// A remark on what is going on.
     pub fn note(&self, message: impl std::fmt::Display) {
         if !self.quiet {
-            eprintln!("{}", line(&message.to_string()));
+            eprintln!("{}", plain::message(&message.to_string()));
         }
     }
 
     /// Something the user should know although the work goes on.
     pub fn warn(&self, message: impl std::fmt::Display) {
         if !self.quiet {
-            eprintln!("warning: {}", line(&message.to_string()));
+            eprintln!("warning: {}", plain::message(&message.to_string()));
         }
     }
 

@@ -39,8 +39,34 @@ pub fn line(text: &str) -> Cow<'_, str> {
     replaced(text, commands, |c| c.escape_default().to_string())
 }
 
+/// The most characters of a message; what a file holds may be in it.
+const LONGEST: usize = 4000;
+
+/// A message in one line, without the middle of one that no one would read.
+pub fn message(text: &str) -> String {
+    shortened(&line(text))
+}
+
+/// A message that was laid out in lines, as [`message`].
+pub fn laid_out(text: &str) -> String {
+    shortened(&lines(text))
+}
+
+fn shortened(text: &str) -> String {
+    let half = LONGEST / 2;
+    let ends = text.char_indices().nth(LONGEST).and_then(|_| {
+        let (first, _) = text.char_indices().nth(half)?;
+        let (last, _) = text.char_indices().rev().nth(half)?;
+        Some((first, last))
+    });
+    match ends {
+        Some((first, last)) => format!("{} ... {}", &text[..first], &text[last..]),
+        None => text.to_owned(),
+    }
+}
+
 /// A text that was laid out in lines.
-pub fn lines(text: &str) -> Cow<'_, str> {
+fn lines(text: &str) -> Cow<'_, str> {
     let hidden = |c| c != '\n' && commands(c);
     replaced(text, hidden, |c| c.escape_default().to_string())
 }
@@ -165,6 +191,16 @@ mod tests {
         table.add_row([HOSTILE]);
         assert_eq!(table.to_string().lines().count(), 2);
         assert!(!table.to_string().contains('\u{1b}'));
+    }
+
+    #[test]
+    fn a_message_of_megabytes_is_shortened() {
+        let long = format!("begin {} end", "\0".repeat(1 << 20));
+        let shown = message(&long);
+        assert!(
+            shown.len() < LONGEST + 10 && shown.starts_with("begin") && shown.ends_with(" end")
+        );
+        assert_eq!(message("short"), "short");
     }
 
     #[test]

@@ -11,8 +11,6 @@ const TEXT: Limit = Limit::mebibytes("a text that is read to its end", 1024);
 const TOKENIZER: Limit = Limit::mebibytes("a tokenizer", 256);
 /// Bytes of a text that are tokenized at once: the library takes some fifty times as many.
 const PIECE: usize = 4 << 20;
-/// Zero bytes in a row that no text has: they are a hole in the file.
-const HOLE: usize = 512;
 
 /// Why text could not be turned into tokens.
 #[derive(Debug, thiserror::Error)]
@@ -216,17 +214,7 @@ pub fn tokens(path: &Path, tokenizer: &Path, count: usize) -> Result<Vec<u32>, T
 
 /// Refuses a text that was not read, and one with a hole: tokenizing that takes for ever.
 fn without_hole(path: &Path, bytes: io::Result<Vec<u8>>) -> Result<Vec<u8>, TextError> {
-    let hole = |bytes: &Vec<u8>| {
-        let mut whole = bytes.chunks_exact(HOLE);
-        whole.any(|chunk| chunk.iter().all(|&byte| byte == 0))
-    };
-    let filled = match bytes {
-        Ok(bytes) if hole(&bytes) => Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            "a hole of zero bytes is in it",
-        )),
-        other => other,
-    };
+    let filled = bytes.and_then(input::without_hole);
     filled.map_err(|source| TextError::Read {
         path: path.to_owned(),
         source,

@@ -70,12 +70,27 @@ pub fn read(path: &Path, limit: Limit) -> io::Result<Vec<u8>> {
     first(file, length)
 }
 
+/// Zero bytes in a row that no text has: they are a hole in the file.
+const HOLE: usize = 512;
+
+/// Bytes that are to be text, unless a hole is in them.
+///
+/// # Errors
+/// Where there is one.
+pub fn without_hole(bytes: Vec<u8>) -> io::Result<Vec<u8>> {
+    let mut chunks = bytes.chunks_exact(HOLE);
+    match chunks.any(|chunk| chunk.iter().all(|&byte| byte == 0)) {
+        true => Err(refused("a hole of zero bytes, expected text".to_owned())),
+        false => Ok(bytes),
+    }
+}
+
 /// The text of a file, without a byte-order mark.
 ///
 /// # Errors
 /// As [`read`], and bytes that are not UTF-8.
 pub fn read_text(path: &Path, limit: Limit) -> io::Result<String> {
-    let text = String::from_utf8(read(path, limit)?)
+    let text = String::from_utf8(without_hole(read(path, limit)?)?)
         .map_err(|error| refused(format!("not UTF-8 text: {}", error.utf8_error())))?;
     match text.strip_prefix('\u{feff}') {
         Some(rest) => Ok(rest.to_owned()),
@@ -178,6 +193,9 @@ mod tests {
         assert!(error.starts_with("not UTF-8 text: "), "{error}");
         fs::write(&path, [b' '; 2048]).unwrap();
         assert_eq!(read(&path, NOTE).unwrap().len(), 2048);
+        File::create(&path).unwrap().set_len(1024).unwrap();
+        let error = read_text(&path, NOTE).unwrap_err().to_string();
+        assert_eq!(error, "a hole of zero bytes, expected text");
         File::create(&path).unwrap().set_len(3 << 40).unwrap();
         assert_eq!(
             read(&path, NOTE).unwrap_err().to_string(),

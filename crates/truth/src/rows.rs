@@ -282,15 +282,21 @@ impl Records {
     }
 }
 
-/// Names, as many as a message can hold.
+/// Names, as many as a message can hold, and as much of each.
 pub(crate) fn listed(names: &[impl AsRef<str>]) -> String {
     const MOST: usize = 20;
+    const LONGEST: usize = 60;
     let named = names.iter().map(AsRef::as_ref);
     let named: Vec<&str> = named.filter(|name| !name.is_empty()).collect();
-    let shown = named[..named.len().min(MOST)].join(", ");
-    match named.len() > MOST {
-        true => shown + ", ...",
-        false => shown,
+    let short = |name: &&str| match name.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}...", &name[..end]),
+        None => (*name).to_owned(),
+    };
+    let shown: Vec<String> = named.iter().take(MOST).map(short).collect();
+    match named.len() {
+        0 => "none".to_owned(),
+        few if few <= MOST => shown.join(", "),
+        _ => shown.join(", ") + ", ...",
     }
 }
 

@@ -11,10 +11,10 @@ const LLAMA: &str = r#"{"model_type": "llama", "architectures": ["LlamaForCausal
     "num_attention_heads": 32, "num_key_value_heads": 32, "vocab_size": 32000,
     "max_position_embeddings": 2048, "rms_norm_eps": 1e-6, "tie_word_embeddings": false}"#;
 
-/// Four networks in a table.
+/// Six networks in a table.
 fn table(folder: &Path) -> String {
     let mut rows = "architecture,loss\n".to_owned();
-    for blocks in 1..=4 {
+    for blocks in 1..=6 {
         let config = format!(
             r#"{{"model_type": "gpt2", "n_layer": {blocks}, "n_head": 2, "n_embd": 64, "n_positions": 64, "vocab_size": 500}}"#
         );
@@ -36,7 +36,7 @@ fn every_command_that_runs_networks_takes_a_limit_and_names_it() {
         &["rank", "--truth", &truth, "--proxy", "snip"][..],
         &["score", "--truth", &truth, "--proxy", "snip"],
         &[
-            "search", "--truth", &truth, "--budget", "10", "--split", "2/1",
+            "search", "--truth", &truth, "--budget", "10", "--split", "2/2",
         ],
         &["nas", "--budget", "4", "--population", "4"],
         &[
