@@ -186,6 +186,7 @@ impl Prepared {
                     memory: DEFAULT_MEMORY.max(largest.unwrap_or(0)),
                     weights: &[],
                     progress: &|_| (),
+                    bands: false,
                     cancel: &Cancel::new(),
                 };
                 match recorded {

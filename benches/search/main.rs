@@ -237,6 +237,7 @@ fn passes(workbench: &Workbench, architectures: &[Architecture]) -> anyhow::Resu
         memory: DEFAULT_MEMORY,
         weights: &[],
         progress: &|_| (),
+        bands: false,
         cancel: &Cancel::new(),
     };
     let start = Instant::now();

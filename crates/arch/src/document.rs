@@ -5,16 +5,15 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use lpzero_run::input::{self, Limit};
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use crate::error::{Error, Place, Problem, join};
 
-/// Largest file that is read, in bytes (256 MiB).
-pub const MAX_FILE_BYTES: u64 = 1 << 28;
+/// Size of the largest file that is read.
+pub const LIMIT: Limit = Limit::mebibytes("a JSON or YAML document", 256);
 
 /// A parsed file.
 #[derive(Clone, Debug)]
@@ -47,24 +46,12 @@ impl Document {
     /// character is a bracket or a brace.
     ///
     /// # Errors
-    /// [`Error::Read`], [`Error::TooLarge`], [`Error::Syntax`].
+    /// [`Error::Read`], [`Error::Syntax`].
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let cannot_read = |source| Error::Read {
+        let text = input::read_text(path, LIMIT).map_err(|source| Error::Read {
             path: path.to_owned(),
             source,
-        };
-        let mut text = String::new();
-        File::open(path)
-            .map_err(cannot_read)?
-            .take(MAX_FILE_BYTES + 1)
-            .read_to_string(&mut text)
-            .map_err(cannot_read)?;
-        if text.len() as u64 > MAX_FILE_BYTES {
-            return Err(Error::TooLarge {
-                path: path.to_owned(),
-                limit: MAX_FILE_BYTES,
-            });
-        }
+        })?;
         let extension = path.extension().and_then(|extension| extension.to_str());
         let is_json = match extension {
             Some("json") => true,

@@ -6,21 +6,13 @@ use std::path::PathBuf;
 /// Why a file could not be read into an architecture. One clear sentence each.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The operating system would not give the file's contents.
+    /// The file is none, too large, or the operating system would not give its contents.
     #[error("{}: cannot be read: {source}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
         /// Error of the operating system.
         source: std::io::Error,
-    },
-    /// The file is larger than any description of architectures has reason to be.
-    #[error("{}: larger than {limit} bytes, the limit for a description of architectures", path.display())]
-    TooLarge {
-        /// The file.
-        path: PathBuf,
-        /// The limit in bytes.
-        limit: u64,
     },
     /// The file is not valid JSON or YAML.
     #[error("{}: line {line}, column {column}: not valid {format}: {message}", path.display())]

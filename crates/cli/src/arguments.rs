@@ -102,7 +102,7 @@ pub struct Common {
 pub struct TruthArguments {
     /// Ground truth: BERT_benchmark.json, a LiteTransformerSearch folder with
     /// ppl_summary.yaml, a file in lpzero's own format, or a table of your own
-    /// (.csv or .jsonl): a column `architecture` (JSON, or the path of a file
+    /// (.csv, .tsv, .jsonl, or a list in .json): a column `architecture` (JSON, or the path of a file
     /// relative to the table), a column of scores, and perhaps `id` [default: tiny,
     /// which is built in].
     #[arg(long, value_name = "T")]
@@ -123,6 +123,11 @@ pub struct LayoutArguments {
     #[arg(long)]
     pub lower_is_better: bool,
 
+    /// Leave rows without a score out, in a table, and say how many.
+    #[arg(long)]
+    #[serde(default)]
+    pub skip_missing: bool,
+
     /// Which network a FlexiBERT record describes.
     #[arg(long, value_enum, default_value_t = ReadingArgument::AsTrained, value_name = "R")]
     pub reading: ReadingArgument,
@@ -133,7 +138,7 @@ pub struct LayoutArguments {
 pub struct TruthsArguments {
     /// Ground truth: BERT_benchmark.json, a LiteTransformerSearch folder with
     /// ppl_summary.yaml, a file in lpzero's own format, or a table of your own
-    /// (.csv or .jsonl): a column `architecture` (JSON, or the path of a file
+    /// (.csv, .tsv, .jsonl, or a list in .json): a column `architecture` (JSON, or the path of a file
     /// relative to the table), a column of scores, and perhaps `id`. Given
     /// several times, the formula is wanted that carries over: that does best on
     /// the ground truth on which it does worst [default: tiny, which is built in].
@@ -164,9 +169,10 @@ pub struct PassArguments {
     #[arg(long, default_value_t = 4, value_name = "N")]
     pub batch: usize,
 
-    /// Tokens per sequence.
-    #[arg(long, default_value_t = 64, value_name = "N")]
-    pub positions: usize,
+    /// Tokens per sequence [default: 64, or as many as the network with the fewest
+    /// positions has].
+    #[arg(long, value_name = "N")]
+    pub positions: Option<usize>,
 
     /// Loss to differentiate [default: next-token for decoders, masked-token for encoders].
     #[arg(long, value_enum, value_name = "L")]
@@ -179,6 +185,12 @@ pub struct PassArguments {
     /// The tokenizer.json that turns the text into tokens.
     #[arg(long, value_name = "FILE", requires = "text")]
     pub tokenizer: Option<PathBuf>,
+
+    /// Most memory that networks may take together: 4GB, 500MB [default: 4GB]. The
+    /// weights of one that would take more are read, or drawn, block by block whenever
+    /// a pass visits them: the same scores, at about twice the time.
+    #[arg(long, value_name = "SIZE", value_parser = parse_memory)]
+    pub memory: Option<u64>,
 }
 
 /// Several passes per architecture, whose scores are averaged.
@@ -301,12 +313,6 @@ pub struct Score {
     /// adapter_model.safetensors), merged into the weights of every Hugging Face folder.
     #[arg(long, value_name = "DIR", conflicts_with = "truth")]
     pub adapter: Option<PathBuf>,
-
-    /// Most memory that networks may take together: 4GB, 500MB [default: 4GB]. The
-    /// weights of one that would take more are read, or drawn, block by block whenever
-    /// a pass visits them: the same scores, at about twice the time.
-    #[arg(long, value_name = "SIZE", value_parser = parse_memory)]
-    pub memory: Option<u64>,
 
     /// How to print the scores.
     #[arg(long, value_enum, default_value_t = FormatArgument::Table, conflicts_with = "json")]

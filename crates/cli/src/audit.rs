@@ -9,7 +9,8 @@ use lpzero::stats::regression::NestedTest;
 
 use super::arguments::{Audit as Arguments, LayoutArguments, ReadingArgument, TruthArguments};
 use super::failure::failed;
-use super::output::{align_numbers, print_json, table};
+use super::output::print_json;
+use super::plain::{Table, line, stdout};
 use super::rank_table::{interval, number};
 use super::session::Session;
 
@@ -44,7 +45,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<()> {
 }
 
 fn print(audit: &Audit, settings: AuditSettings) -> Result<()> {
-    let out = &mut std::io::stdout().lock();
+    let out = &mut stdout();
     let reading = audit
         .reading
         .as_ref()
@@ -52,20 +53,20 @@ fn print(audit: &Audit, settings: AuditSettings) -> Result<()> {
     writeln!(
         out,
         "{}: {} architectures ({} different networks{}), {}\n",
-        audit.truth,
+        line(&audit.truth),
         audit.n,
         audit.different_networks,
         reading.unwrap_or_default(),
-        audit.metric
+        line(&audit.metric)
     )?;
     for finding in &audit.findings {
-        writeln!(out, "* {finding}")?;
+        writeln!(out, "* {}", line(finding))?;
     }
     print_responses(out, audit, settings)?;
     print_predictors(out, audit)?;
     if !audit.correlated.is_empty() {
         writeln!(out, "\npredictors that move together")?;
-        let mut rows = table();
+        let mut rows = Table::new();
         for pair in audit.correlated.iter().take(SHOWN) {
             rows.add_row([
                 pair.first.clone(),
@@ -110,7 +111,7 @@ fn print_responses(out: &mut impl Write, audit: &Audit, settings: AuditSettings)
 
 fn print_predictors(out: &mut impl Write, audit: &Audit) -> Result<()> {
     writeln!(out, "\npredictors that need no network")?;
-    let mut rows = table();
+    let mut rows = Table::new();
     rows.set_header([
         "",
         "tau",
@@ -156,7 +157,7 @@ fn print_predictors(out: &mut impl Write, audit: &Audit) -> Result<()> {
             number(twins.rho),
         ]);
     }
-    align_numbers(&mut rows, 1);
+    rows.align_numbers(1);
     writeln!(out, "{rows}")?;
     if let Some(twins) = &ceiling.twins {
         writeln!(
@@ -189,7 +190,9 @@ fn suspects(out: &mut impl Write, audit: &Audit) -> Result<()> {
                 writeln!(
                     out,
                     "  {}  counted {}, published {}",
-                    row.id, row.counted, row.published
+                    line(&row.id),
+                    row.counted,
+                    row.published
                 )?;
             }
         }
@@ -201,7 +204,7 @@ fn suspects(out: &mut impl Write, audit: &Audit) -> Result<()> {
         suspects.outliers.len(),
         colon(suspects.outliers.len())
     )?;
-    let mut rows = table();
+    let mut rows = Table::new();
     for row in suspects.outliers.iter().take(SHOWN) {
         rows.add_row([
             format!("  {}", row.id),
@@ -222,6 +225,7 @@ fn suspects(out: &mut impl Write, audit: &Audit) -> Result<()> {
     )?;
     for row in suspects.conflicts.iter().take(SHOWN) {
         let ([first, second], [low, high]) = (&row.ids, row.scores);
+        let (first, second) = (line(first), line(second));
         writeln!(out, "  {first} and {second}: {low:.3} and {high:.3}")?;
     }
     Ok(())
@@ -235,8 +239,8 @@ fn colon(count: usize) -> String {
     }
 }
 
-fn responses<'a>(responses: impl Iterator<Item = &'a Response>) -> comfy_table::Table {
-    let mut rows = table();
+fn responses<'a>(responses: impl Iterator<Item = &'a Response>) -> Table {
+    let mut rows = Table::new();
     rows.set_header([
         "variable",
         "F",
@@ -281,7 +285,7 @@ fn responses<'a>(responses: impl Iterator<Item = &'a Response>) -> comfy_table::
             .to_owned(),
         ]);
     }
-    align_numbers(&mut rows, 1);
+    rows.align_numbers(1);
     rows
 }
 

@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::Result;
-use lpzero::run::{CONFIGURATION, ContentHash, Folder, Pieces};
+use lpzero::arch::Architecture;
+use lpzero::run::{CONFIGURATION, CONFIGURATION_LIMIT, ContentHash, Folder, Pieces, input};
 use lpzero::stats::rho;
+use lpzero::trace::DEFAULT_MEMORY;
 use lpzero::train::build::{self, Inherited, Progress, Record, Resources, TRAININGS};
-use lpzero::train::{Error, Inheritance, Plan, validation_floor};
+use lpzero::train::{Error, Inheritance, Plan, Recipe, validation_floor};
 use lpzero::truth::{Entry, GroundTruth};
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +19,7 @@ use super::arguments::Build;
 use super::failure::{Failure, failed};
 use super::folder;
 use super::output::print_json;
+use super::plain::{line, stdout};
 use super::rank_table::number;
 use super::session::Session;
 use super::train;
@@ -61,7 +64,7 @@ pub fn run(session: &Session, arguments: &Build) -> Result<()> {
         (None, Some(path)) => {
             let configuration = BuildSettings {
                 seed: session.seed,
-                of: of(arguments)?,
+                of: of(session, arguments)?,
             };
             let folder = folder::create(path, &configuration)?;
             (configuration, folder)
@@ -69,15 +72,16 @@ pub fn run(session: &Session, arguments: &Build) -> Result<()> {
         (None, None) => return Err(Failure::input("--out is missing: expected a new folder")),
     };
     let start = Instant::now();
+    let place = (&folder, arguments.memory);
     let truth = match &configuration.of {
-        Of::Plan(plan) => of_plan(session, configuration.seed, plan, &folder)?,
-        Of::Supernet(supernet) => of_supernet(session, configuration.seed, supernet, &folder)?,
+        Of::Plan(plan) => of_plan(session, configuration.seed, plan, place)?,
+        Of::Supernet(supernet) => of_supernet(session, configuration.seed, supernet, place)?,
     };
     (truth.write(&truth.path)).map_err(|error| failed(lpzero::Error::from(error)))?;
     report(session, &truth, start.elapsed().as_secs_f64())
 }
 
-fn of(arguments: &Build) -> Result<Of> {
+fn of(session: &Session, arguments: &Build) -> Result<Of> {
     if let Some(folder) = &arguments.supernet {
         let supernet = Supernet {
             folder: std::path::absolute(folder).unwrap_or_else(|_| folder.clone()),
@@ -104,17 +108,48 @@ fn of(arguments: &Build) -> Result<Of> {
         plan.recipe.steps = steps;
     }
     plan.check().map_err(trained)?;
+    let memory = arguments.memory.unwrap_or(DEFAULT_MEMORY);
+    for (id, architecture) in plan.draw(session.seed) {
+        let bytes = build::training_bytes(&architecture, &plan.recipe);
+        if bytes > memory {
+            return Err(Failure::input(format_args!(
+                "architecture {id}: a training takes about {} MB, above the limit of {} MB; \
+                 --memory raises it",
+                bytes / 1_000_000,
+                memory / 1_000_000
+            )));
+        }
+    }
     Ok(Of::Plan(plan.into()))
 }
 
-fn of_plan(session: &Session, seed: u64, plan: &Plan, folder: &Folder) -> Result<GroundTruth> {
+/// Threads that may work side by side within a limit of memory.
+fn at_once(
+    session: &Session,
+    drawn: &[(String, Architecture)],
+    recipe: &Recipe,
+    memory: Option<u64>,
+) -> usize {
+    let bytes = (drawn.iter()).map(|(_, architecture)| build::training_bytes(architecture, recipe));
+    let largest = bytes.max().unwrap_or(1).max(1);
+    let fit = memory.unwrap_or(DEFAULT_MEMORY) / largest;
+    session.threads().min(fit as usize).max(1)
+}
+
+fn of_plan(
+    session: &Session,
+    seed: u64,
+    plan: &Plan,
+    (folder, memory): (&Folder, Option<u64>),
+) -> Result<GroundTruth> {
     plan.check().map_err(trained)?;
     let drawn = plan.draw(seed);
     let inputs = build::inputs(plan, &drawn);
     let build = |journal: &mut Pieces<Record>, resources: &Resources<'_>| {
         build::build(plan, &drawn, journal, resources)
     };
-    let (entries, seconds) = measured(session, folder, inputs, &build)?;
+    let threads = at_once(session, &drawn, &plan.recipe, memory);
+    let (entries, seconds) = measured(session, (folder, threads), inputs, &build)?;
     let provenance = serde_json::json!({
         "command": command(seed, plan),
         "version": env!("CARGO_PKG_VERSION"),
@@ -133,7 +168,7 @@ fn of_supernet(
     session: &Session,
     seed: u64,
     supernet: &Supernet,
-    folder: &Folder,
+    (folder, memory): (&Folder, Option<u64>),
 ) -> Result<GroundTruth> {
     let (training, declared) = training(&supernet.folder)?;
     let elastic = declared.elastic(training.seed)?;
@@ -152,7 +187,8 @@ fn of_supernet(
     let inherit = |journal: &mut Pieces<Record>, resources: &Resources<'_>| {
         build::inherit(&from, &drawn, journal, resources)
     };
-    let (entries, seconds) = measured(session, folder, inputs, &inherit)?;
+    let threads = at_once(session, &drawn, &training.recipe, memory);
+    let (entries, seconds) = measured(session, (folder, threads), inputs, &inherit)?;
     let option = |seed: u64| match seed {
         0 => String::new(),
         seed => format!(" --seed {seed}"),
@@ -193,7 +229,7 @@ fn training(folder: &Path) -> Result<(train::TrainSettings, train::Supernet)> {
         ))
     };
     let file = folder.join(CONFIGURATION);
-    let text = std::fs::read_to_string(&file)
+    let text = input::read_text(&file, CONFIGURATION_LIMIT)
         .map_err(|error| wrong(format!("{CONFIGURATION} cannot be read: {error}")))?;
     let mut training: train::TrainSettings = serde_json::from_str(&text).map_err(|error| {
         wrong(format!(
@@ -216,7 +252,7 @@ type Work<'a> = dyn Fn(&mut Pieces<Record>, &Resources<'_>) -> Result<Vec<Entry>
 /// all pieces of work took.
 fn measured(
     session: &Session,
-    folder: &Folder,
+    (folder, threads): (&Folder, usize),
     inputs: ContentHash,
     work: &Work<'_>,
 ) -> Result<(Vec<Entry>, f64)> {
@@ -232,7 +268,7 @@ fn measured(
         bar.set_message(format!("{finished} of {total}"));
     };
     let resources = Resources {
-        threads: session.threads(),
+        threads,
         cancel: &session.cancel,
         progress: &progress,
     };
@@ -320,8 +356,9 @@ fn report(session: &Session, truth: &GroundTruth, seconds: f64) -> Result<()> {
             "seconds": seconds,
         }));
     }
-    let out = &mut std::io::stdout().lock();
-    writeln!(out, "{} ({})", truth.name, truth.path.display())?;
+    let out = &mut stdout();
+    let path = truth.path.display().to_string();
+    writeln!(out, "{} ({})", line(&truth.name), line(&path))?;
     writeln!(out, "  architectures      {}", truth.entries.len())?;
     writeln!(out, "  validation losses  {lowest:.4} to {highest:.4}")?;
     if let Some(spread) = spread {

@@ -11,17 +11,21 @@ use lpzero::likelihood::{
     Accuracy, Evaluator, Item, Template, Windows, choose, perplexity, read_items,
 };
 use lpzero::nn::Seeded;
-use lpzero::text::Tokenizer;
+use lpzero::run::input::{self, Limit};
+use lpzero::text::{self, Tokenizer};
 use lpzero::trace::{DEFAULT_MEMORY, Weights};
 use serde::Serialize;
 
 use super::arguments::{Eval, WeightsArgument};
 use super::failure::{Failure, failed};
-use super::output::{align_numbers, print_json, table};
+use super::output::print_json;
+use super::plain::{Table, stdout};
 use super::session::Session;
 use super::weights;
 
 const TOKENIZER: &str = "tokenizer.json";
+/// Size of the largest template.
+const TEMPLATE: Limit = Limit::mebibytes("a template", 1);
 /// Most positions that are taken where none are asked for.
 const POSITIONS: usize = 2048;
 
@@ -259,7 +263,8 @@ fn read_all_items(arguments: &Eval) -> Result<Vec<Vec<Item>>> {
             let wrong = |what: String| {
                 Failure::input(format_args!("--template {}: {what}", path.display()))
             };
-            let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+            let text =
+                input::read_text(path, TEMPLATE).map_err(|error| wrong(error.to_string()))?;
             Template::new(&text)
                 .ok_or_else(|| wrong("expected {instruction} somewhere in it".to_owned()))?
         }
@@ -272,7 +277,7 @@ fn read_all_items(arguments: &Eval) -> Result<Vec<Vec<Item>>> {
 /// The tokens of a text, and its bytes.
 fn read_text(path: &Path, tokenizer: &Tokenizer) -> Result<(Vec<u32>, usize)> {
     let wrong = |what: String| Failure::input(format_args!("--text {}: {what}", path.display()));
-    let bytes = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
+    let bytes = text::read(path).map_err(|error| failed(error.into()))?;
     let tokens = tokenizer.tokens(&String::from_utf8_lossy(&bytes));
     let tokens = tokens.map_err(|error| failed(error.into()))?;
     match tokens.len() >= 2 {
@@ -318,7 +323,7 @@ fn stopped(error: lpzero::Error) -> anyhow::Error {
 }
 
 fn print(report: &Report) -> Result<()> {
-    let out = &mut std::io::stdout().lock();
+    let out = &mut stdout();
     if let Some(text) = &report.text {
         writeln!(
             out,
@@ -341,7 +346,7 @@ fn print(report: &Report) -> Result<()> {
     }
     let percent = |share: f64| format!("{:.2}", 100.0 * share);
     let interval = |[low, high]: [f64; 2]| format!("{} to {}", percent(low), percent(high));
-    let mut table = table();
+    let mut table = Table::new();
     table.set_header(["items of", "n", "% right", "95 %", "% per byte", "95 %"]);
     for file in &items.files {
         table.add_row([
@@ -364,7 +369,7 @@ fn print(report: &Report) -> Result<()> {
             String::new(),
         ]);
     }
-    align_numbers(&mut table, 1);
+    table.align_numbers(1);
     writeln!(out, "{table}")?;
     Ok(())
 }

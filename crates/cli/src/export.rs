@@ -6,13 +6,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
+use lpzero::arch::document;
 use lpzero::arch::{Adapters, Architecture, Reading, read_architecture};
 use lpzero::nn::{Layout, Objective, Precision, Prefixes, Source, Stored, export_weights};
+use lpzero::run::input;
 use serde_json::{Map, Value, json};
 
 use super::arguments::{Export, PrecisionArgument};
 use super::failure::{Failure, failed};
 use super::output::print_json;
+use super::plain::line;
 use super::session::Session;
 
 const CONFIG: &str = "config.json";
@@ -101,7 +104,7 @@ pub fn run(session: &Session, arguments: &Export) -> Result<()> {
     };
     println!(
         "{}: {} parameters; {loads}",
-        out.display(),
+        line(&out.display().to_string()),
         part.parameters().total()
     );
     Ok(())
@@ -110,9 +113,11 @@ pub fn run(session: &Session, arguments: &Export) -> Result<()> {
 /// The configuration of a folder, and the names of its tensors.
 fn config(folder: &Path, whole: &Architecture) -> Result<(Map<String, Value>, &'static Layout)> {
     let path = folder.join(CONFIG);
-    let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-    let config: Map<String, Value> = serde_json::from_str(&text)
-        .map_err(|error| Failure::input(format_args!("{}: {error}", path.display())))?;
+    let wrong = |error: String| Failure::input(format_args!("{}: {error}", path.display()));
+    let text =
+        input::read_text(&path, document::LIMIT).map_err(|error| wrong(error.to_string()))?;
+    let config: Map<String, Value> =
+        serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
     let model_type = config.get("model_type").and_then(Value::as_str);
     let model_type = model_type.unwrap_or("");
     let layout = Layout::of(model_type).filter(|_| whole.blocks[0].mixer.grouped().is_some());

@@ -2,11 +2,15 @@
 
 use std::fmt;
 
+use super::plain;
+
 /// A failure with a meaning for scripts. Anything else that fails exits with 1.
 #[derive(Debug)]
 pub enum Failure {
     /// The user's input is wrong: exit status 2.
     Input(String),
+    /// The same, where the message shows a place in lines of its own.
+    Place(String),
     /// Stopped by Ctrl-C or a termination signal: exit status 130.
     Interrupted {
         /// Message that says what was stopped, and where.
@@ -29,6 +33,11 @@ impl Failure {
         Self::Input(message.to_string()).into()
     }
 
+    /// The user's formula is wrong; `message` shows the place in lines of its own.
+    pub fn place(message: impl fmt::Display) -> anyhow::Error {
+        Self::Place(message.to_string()).into()
+    }
+
     /// Stopped; `message` says where. How to go on is added by
     /// the command that knows better than to run it again.
     pub fn interrupted(message: impl fmt::Display) -> anyhow::Error {
@@ -42,9 +51,18 @@ impl Failure {
     /// The exit status of an error.
     pub fn status(error: &anyhow::Error) -> u8 {
         match error.downcast_ref() {
-            Some(Self::Input(_)) => 2,
+            Some(Self::Input(_) | Self::Place(_)) => 2,
             Some(Self::Interrupted { .. }) => 130,
             Some(Self::Stopped { .. }) | None => 1,
+        }
+    }
+
+    /// The message of an error, which no terminal obeys.
+    pub fn message(error: &anyhow::Error) -> String {
+        let message = format!("{error:#}");
+        match error.downcast_ref() {
+            Some(Self::Place(_)) => plain::laid_out(&message),
+            _ => plain::message(&message),
         }
     }
 }
@@ -52,7 +70,7 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Input(message) => f.write_str(message),
+            Self::Input(message) | Self::Place(message) => f.write_str(message),
             Self::Interrupted { message, next } | Self::Stopped { message, next } => {
                 write!(f, "{message}; {next}")
             }
@@ -66,6 +84,8 @@ impl std::error::Error for Failure {}
 pub fn failed(error: lpzero::Error) -> anyhow::Error {
     if error.is_cancelled() {
         Failure::interrupted(error)
+    } else if matches!(error, lpzero::Error::Formula(_)) {
+        Failure::place(error)
     } else if error.is_input() {
         Failure::input(error)
     } else {

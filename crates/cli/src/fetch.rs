@@ -10,6 +10,7 @@ use super::arguments::Fetch;
 use super::failure::Failure;
 use super::output::print_json;
 use super::places::{data_folder, variable};
+use super::plain::{line, stdout};
 use super::session::Session;
 
 pub fn run(session: &Session, arguments: &Fetch) -> Result<()> {
@@ -56,10 +57,10 @@ pub fn run(session: &Session, arguments: &Fetch) -> Result<()> {
         return print_json(&serde_json::json!({ "truth": known.name, "path": path }));
     }
     writeln!(
-        std::io::stdout(),
+        stdout(),
         "{}: {} ({}; licence {})",
         known.name,
-        path.display(),
+        line(&path.display().to_string()),
         known.published,
         known.licence
     )?;

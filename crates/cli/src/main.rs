@@ -17,6 +17,7 @@ mod folder;
 mod nas;
 mod output;
 mod places;
+mod plain;
 mod proxies;
 mod rank;
 mod rank_table;
@@ -39,7 +40,10 @@ use session::Session;
 
 fn main() -> ExitCode {
     lpzero::nn::return_large_buffers();
-    run(Arguments::parse())
+    match Arguments::try_parse() {
+        Ok(arguments) => run(arguments),
+        Err(error) => refused(&error),
+    }
 }
 
 /// Does what the command line says; the exit status tells how it went.
@@ -51,10 +55,22 @@ fn run(arguments: Arguments) -> ExitCode {
         // Whoever reads our output has seen enough (`lpzero ... | head`).
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("lpzero: {error:#}");
+            eprintln!("lpzero: {}", Failure::message(&error));
             ExitCode::from(Failure::status(&error))
         }
     }
+}
+
+/// What is wrong with the command line. Colours are left out where an argument, such as a
+/// file's name, would bring its own.
+fn refused(error: &clap::Error) -> ExitCode {
+    let text = error.render().to_string();
+    let shown = plain::laid_out(&text);
+    if shown == text {
+        error.exit();
+    }
+    eprint!("{shown}");
+    ExitCode::from(2)
 }
 
 fn dispatch(session: &Session, command: Command) -> Result<()> {

@@ -3,24 +3,9 @@
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// An empty table in the house style: no box, so that it pastes into anything.
-pub fn table() -> Table {
-    let mut table = Table::new();
-    table
-        .load_style(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Disabled);
-    table
-}
-
-/// Right-aligns every column from `first` on.
-pub fn align_numbers(table: &mut Table, first: usize) {
-    for column in table.column_iter_mut().skip(first) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-}
+use super::plain::{self, Plain};
 
 /// Remarks and progress on standard error, or silence.
 #[derive(Clone, Copy, Debug)]
@@ -37,14 +22,14 @@ impl Reporter {
     /// A remark on what is going on.
     pub fn note(&self, message: impl std::fmt::Display) {
         if !self.quiet {
-            eprintln!("{message}");
+            eprintln!("{}", plain::message(&message.to_string()));
         }
     }
 
     /// Something the user should know although the work goes on.
     pub fn warn(&self, message: impl std::fmt::Display) {
         if !self.quiet {
-            eprintln!("warning: {message}");
+            eprintln!("warning: {}", plain::message(&message.to_string()));
         }
     }
 
@@ -73,6 +58,6 @@ impl Reporter {
 /// Prints the one JSON document of a command.
 pub fn print_json(document: &impl serde::Serialize) -> anyhow::Result<()> {
     let text = serde_json::to_string_pretty(document)?;
-    writeln!(std::io::stdout(), "{text}")?;
+    writeln!(Plain::json(std::io::stdout()), "{text}")?;
     Ok(())
 }

@@ -11,7 +11,8 @@ use lpzero::language::{
 
 use super::arguments::Proxies;
 use super::failure::failed;
-use super::output::{print_json, table};
+use super::output::print_json;
+use super::plain::{Table, stdout};
 use super::session::Session;
 
 pub fn run(session: &Session, arguments: &Proxies) -> Result<()> {
@@ -45,8 +46,8 @@ fn list(session: &Session) -> Result<()> {
             .collect();
         return print_json(&serde_json::json!({ "proxies": rows }));
     }
-    let out = &mut std::io::stdout().lock();
-    let mut table = table();
+    let out = &mut stdout();
+    let mut table = Table::new();
     table.set_header(["proxy", "formula", "definition"]);
     for proxy in NAMED {
         table.add_row([proxy.name, proxy.formula, proxy.definition]);
@@ -68,7 +69,7 @@ fn explain_product(session: &Session, product: &RankProduct) -> Result<()> {
             "note": product.note,
         }));
     }
-    let out = &mut std::io::stdout().lock();
+    let out = &mut stdout();
     writeln!(out, "{}: {}", product.name, product.definition)?;
     writeln!(out, "source      {}", product.source)?;
     writeln!(out, "our reading {}", product.note)?;
@@ -103,7 +104,7 @@ fn explain(session: &Session, name: &str) -> Result<()> {
             "reads": proxy.formula.symbols().iter().map(|symbol| format!("{symbol:?}")).collect::<Vec<_>>(),
         }));
     }
-    let out = &mut std::io::stdout().lock();
+    let out = &mut stdout();
     if let Some(named) = named {
         writeln!(out, "{}: {}", named.name, named.definition)?;
         writeln!(out, "source      {}", named.source)?;

@@ -12,6 +12,7 @@ use lpzero::{Proxy, RankOptions, Ranking, Study};
 use super::arguments::{Rank, RankFormatArgument};
 use super::failure::{Failure, failed};
 use super::output::print_json;
+use super::plain::stdout;
 use super::rank_table::RankTable;
 use super::session::Session;
 use super::settings::proxies;
@@ -33,7 +34,8 @@ pub fn run(session: &Session, arguments: &Rank) -> Result<()> {
     // Better now than after the work.
     let save = arguments.save.as_deref().map(writable).transpose()?;
 
-    let workbench = session.workbench(&arguments.pass)?;
+    let networks = truth.entries.iter().map(|entry| &entry.architecture);
+    let workbench = session.workbench(&arguments.pass, networks)?;
     let study = Study::new(vec![truth], workbench);
     let rankings = study.rank_with(&options).map_err(failed)?;
     for (truth, ranking) in study.truths().iter().zip(&rankings) {
@@ -54,7 +56,7 @@ fn print(
     ranking: &Ranking,
 ) -> Result<()> {
     let table = RankTable::new(&ranking.rows);
-    let out = &mut std::io::stdout().lock();
+    let out = &mut stdout();
     match format {
         _ if session.json => print_json(ranking)?,
         RankFormatArgument::Json => print_json(ranking)?,

@@ -5,7 +5,7 @@ use std::io::Write;
 use anyhow::Result;
 use lpzero::{Difference, RankRow};
 
-use super::output::{align_numbers, table};
+use super::plain::Table;
 
 /// The rows of `rank`, ready to be printed.
 pub struct RankTable<'a> {
@@ -30,12 +30,12 @@ impl<'a> RankTable<'a> {
     /// Aligned columns, and a line on what the groups are.
     pub fn write_text(&self, out: &mut impl Write) -> Result<()> {
         let columns = self.readable();
-        let mut table = table();
+        let mut table = Table::new();
         table.set_header(columns.iter().map(|(header, _)| header));
         for row in self.rows {
             table.add_row(columns.iter().map(|(_, cell)| cell(row)));
         }
-        align_numbers(&mut table, 1);
+        table.align_numbers(1);
         writeln!(out, "{table}")?;
         if let Some(legend) = self.legend() {
             writeln!(out, "\n{legend}")?;

@@ -1,8 +1,8 @@
 //! `lpzero score`: one row per architecture, exact.
 
 use anyhow::Result;
-use lpzero::Networks;
 use lpzero::arch::read_architecture;
+use lpzero::{Networks, Proxy};
 
 use super::arguments::{FormatArgument, Score, WeightsArgument};
 use super::failure::{Failure, failed};
@@ -24,10 +24,9 @@ pub fn run(session: &Session, arguments: &Score) -> Result<()> {
             networks.len()
         ));
     }
-    let mut workbench = session.workbench(&arguments.pass)?;
-    if let Some(memory) = arguments.memory {
-        workbench = workbench.with_memory(memory);
-    }
+    let run = proxies.iter().any(Proxy::needs_network);
+    let architectures = networks.architectures().iter().filter(|_| run);
+    let workbench = session.workbench(&arguments.pass, architectures)?;
     let scores = workbench.score(&networks, &proxies, arguments.repeats.into());
     let table = ScoreTable(scores.map_err(failed)?);
     table.print(if session.json {

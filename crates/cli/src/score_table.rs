@@ -11,6 +11,8 @@ use parquet::arrow::ArrowWriter;
 
 use super::arguments::FormatArgument;
 use super::failure::Failure;
+use super::output::print_json;
+use super::plain::{Table, stdout};
 
 /// Scores, ready to be printed.
 pub struct ScoreTable(pub Scores);
@@ -18,20 +20,16 @@ pub struct ScoreTable(pub Scores);
 impl ScoreTable {
     /// Writes the table to standard output.
     pub fn print(&self, format: FormatArgument) -> Result<()> {
-        let stdout = std::io::stdout();
-        if format == FormatArgument::Parquet && stdout.is_terminal() {
+        let mut out = std::io::stdout();
+        if format == FormatArgument::Parquet && out.is_terminal() {
             return Err(Failure::input(
                 "--format parquet is binary: redirect standard output to a file",
             ));
         }
-        let mut out = stdout.lock();
         match format {
-            FormatArgument::Table => self.write_table(&mut out)?,
-            FormatArgument::Csv => self.write_csv(&mut out)?,
-            FormatArgument::Json => {
-                serde_json::to_writer_pretty(&mut out, &self.to_json())?;
-                writeln!(out)?;
-            }
+            FormatArgument::Table => self.write_table(&mut stdout())?,
+            FormatArgument::Csv => self.write_csv(&mut stdout())?,
+            FormatArgument::Json => print_json(&self.to_json())?,
             FormatArgument::Parquet => out.write_all(&self.to_parquet()?)?,
         }
         out.flush()?;
@@ -68,12 +66,12 @@ impl ScoreTable {
     }
 
     fn write_table(&self, out: &mut impl Write) -> Result<()> {
-        let mut table = super::output::table();
+        let mut table = Table::new();
         table.set_header(self.header());
         for (id, scores) in self.rows() {
             table.add_row(std::iter::once(id.clone()).chain(scores.map(|s| format!("{s:.6e}"))));
         }
-        super::output::align_numbers(&mut table, 1);
+        table.align_numbers(1);
         writeln!(out, "{table}")?;
         Ok(())
     }

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use lpzero::arch::Architecture;
 use lpzero::run::Cancel;
+use lpzero::trace::DEFAULT_MEMORY;
 use lpzero::truth::GroundTruth;
 use lpzero::{Watch, Workbench};
 
@@ -83,24 +85,44 @@ impl Session {
         threads.build().map_err(|error| failed(error.into()))
     }
 
-    /// A workbench for these pass options.
-    pub fn workbench(&self, pass: &PassArguments) -> Result<Workbench> {
-        self.workbench_seeded(&PassSettings::new(pass)?, self.seed)
+    /// A workbench for these pass options and networks.
+    pub fn workbench<'a>(
+        &self,
+        pass: &PassArguments,
+        networks: impl IntoIterator<Item = &'a Architecture>,
+    ) -> Result<Workbench> {
+        self.workbench_seeded(&PassSettings::new(pass)?, self.seed, networks)
     }
 
-    /// A workbench with the pass and the seed of a run that is continued.
-    pub fn workbench_seeded(&self, pass: &PassSettings, seed: u64) -> Result<Workbench> {
+    /// A workbench with the pass and the seed of a run that is continued, for these
+    /// networks.
+    pub fn workbench_seeded<'a>(
+        &self,
+        pass: &PassSettings,
+        seed: u64,
+        networks: impl IntoIterator<Item = &'a Architecture>,
+    ) -> Result<Workbench> {
         let workbench = Workbench::new(self.threads).map_err(failed)?;
+        let networks = networks.into_iter();
+        let shortest = networks.map(|network| network.positions).min();
+        let positions = pass.positions(shortest);
+        if positions < pass.positions(None) {
+            self.report.note(format_args!(
+                "sequences of {positions} tokens, since a network has no more positions; \
+                 --positions chooses"
+            ));
+        }
         Ok(workbench
             .with_cache(self.cache.clone())
             .with_seed(seed)
-            .with_pass(pass.read()?)
+            .with_pass(pass.read(shortest)?)
+            .with_memory(pass.memory.unwrap_or(DEFAULT_MEMORY))
             .with_watch(self.watch.clone()))
     }
 
     /// Reads the ground truth that the options name, or the one that is built in.
     pub fn truth(&self, arguments: &TruthArguments) -> Result<GroundTruth> {
-        read_truth(&truth_source(arguments))
+        read_truth(&truth_source(arguments), self.report)
     }
 }
 

@@ -22,6 +22,7 @@ use super::arguments::{RecipeArguments, Train};
 use super::failure::{Failure, failed};
 use super::folder;
 use super::output::print_json;
+use super::plain::{line, stdout};
 use super::session::Session;
 
 /// Everything that a training is a function of, as kept in its folder.
@@ -455,7 +456,7 @@ fn write_results(
 }
 
 fn print(report: &Report) -> Result<()> {
-    let out = &mut std::io::stdout().lock();
+    let out = &mut stdout();
     let loss = |loss: Option<f64>| loss.map_or_else(|| "-".to_owned(), |loss| format!("{loss:.6}"));
     writeln!(out, "parameters       {}", report.parameters)?;
     writeln!(
@@ -474,7 +475,8 @@ fn print(report: &Report) -> Result<()> {
         report.seconds, report.tokens_per_second
     )?;
     if let Some(path) = &report.out {
-        writeln!(out, "written to       {}", path.display())?;
+        let path = path.display().to_string();
+        writeln!(out, "written to       {}", line(&path))?;
     }
     Ok(())
 }

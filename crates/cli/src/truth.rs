@@ -8,7 +8,8 @@ use lpzero::truth::{EMBEDDED, GroundTruth, KNOWN, Known, embedded};
 
 use super::arguments::{Truth, TruthAction, TruthArguments};
 use super::failure::failed;
-use super::output::{align_numbers, print_json, table};
+use super::output::print_json;
+use super::plain::{Table, line, stdout};
 use super::rank_table::number;
 use super::session::Session;
 use super::{audit, build, fetch};
@@ -50,7 +51,7 @@ fn list(session: &Session) -> Result<()> {
         let rows: Vec<_> = built_in.chain(published).collect();
         return print_json(&serde_json::json!({ "truths": rows }));
     }
-    let out = &mut std::io::stdout().lock();
+    let out = &mut stdout();
     for embedded in &EMBEDDED {
         writeln!(out, "{}: {}", embedded.name, embedded.description)?;
         writeln!(out, "  architectures  {}", embedded.entries)?;
@@ -121,8 +122,9 @@ fn show(session: &Session, arguments: &TruthArguments) -> Result<()> {
             "baselines": baselines,
         }));
     }
-    let out = &mut std::io::stdout().lock();
-    writeln!(out, "{} ({})", truth.name, truth.path.display())?;
+    let out = &mut stdout();
+    let path = truth.path.display().to_string();
+    writeln!(out, "{} ({})", line(&truth.name), line(&path))?;
     writeln!(
         out,
         "  architectures  {} ({} different networks)",
@@ -135,7 +137,7 @@ fn show(session: &Session, arguments: &TruthArguments) -> Result<()> {
     writeln!(
         out,
         "  metric         {}{}",
-        truth.metric,
+        line(&truth.metric),
         if truth.lower_is_better {
             ", lower is better; scores below are turned"
         } else {
@@ -149,12 +151,12 @@ fn show(session: &Session, arguments: &TruthArguments) -> Result<()> {
         writeln!(out, "  {group:<12} {n}")?;
     }
     writeln!(out, "\nbaselines that need no network")?;
-    let mut table = table();
+    let mut table = Table::new();
     table.set_header(["", "tau", "rho"]);
     for (name, tau, rho) in baselines {
         table.add_row([name, number(tau), number(rho)]);
     }
-    align_numbers(&mut table, 1);
+    table.align_numbers(1);
     writeln!(out, "{table}")?;
     Ok(())
 }

@@ -19,6 +19,7 @@ fn main() -> Result<(), lpzero::Error> {
     let options = TableOptions {
         score_column: Some("loss".into()),
         lower_is_better: true,
+        ..TableOptions::default()
     };
     let truth = GroundTruth::read_with(Path::new(&table), Reading::AsTrained, &options, None)?;
     let study = Study::new(vec![truth], Workbench::new(0)?);

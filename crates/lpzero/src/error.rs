@@ -30,7 +30,7 @@ pub enum Error {
     },
     /// One network alone would not fit into memory.
     #[error(
-        "architecture {id} has {parameters} parameters: one pass takes about {} MB, above the limit of {} MB",
+        "architecture {id} has {parameters} parameters: one pass takes about {} MB, above the limit of {} MB; --memory raises it",
         bytes / 1_000_000, limit / 1_000_000
     )]
     TooLarge {

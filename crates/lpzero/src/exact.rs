@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use lpzero_arch::Block;
 use lpzero_nn::{
-    Batch, Curvature, Error, Network, Parameter, Site, Symbol, TensorRows, TensorView, Visitor,
-    Workspace,
+    Batch, Curvature, Error, Network, Parameter, Role, Site, Symbol, TensorRows, TensorView,
+    Visitor, Workspace,
 };
 use lpzero_proxy::ExactVisitor;
 
@@ -64,6 +64,19 @@ pub fn run_passes(
         double.synflow_pass(1, positions, &mut flow, &mut Workspace::new())?;
     }
     Ok(loss)
+}
+
+/// Whether the passes that a visitor takes never hold a large gradient whole.
+pub(crate) fn takes_bands(visitor: &ExactVisitor) -> bool {
+    let further = visitor.further();
+    let site = |role| Site {
+        layer: None,
+        role,
+        index: 0,
+    };
+    let mut roles = Role::ALL.iter().map(|(role, _)| site(*role));
+    let keeps = further.hessian || further.sequences || further.flow;
+    !keeps && roles.all(|site| visitor.takes_parameter_rows(site))
 }
 
 /// Shows a pass to a visitor, and keeps its gradients by name if told to.

@@ -1,8 +1,8 @@
 //! Formulas that earlier searches, or the user, left in files.
 
-use std::fs;
 use std::path::Path;
 
+use lpzero_run::input::{self, Limit};
 use serde::Deserialize;
 
 use crate::{Error, Proxy};
@@ -11,6 +11,9 @@ use crate::{Error, Proxy};
 pub const REPORT: &str = "report.json";
 /// Name of the front in the folder of a search, finished or not.
 pub const FRONT: &str = "front.json";
+
+/// Size of the largest report, or file of formulas.
+const LIMIT: Limit = Limit::mebibytes("a report or a file of formulas", 64);
 
 /// One formula of a report.
 #[derive(Deserialize)]
@@ -64,8 +67,8 @@ fn in_file(text: &str, path: &Path) -> Result<Vec<Proxy>, Error> {
         true => path.join(REPORT),
         false => path.to_owned(),
     };
-    let content =
-        fs::read_to_string(&file).map_err(|error| wrong(format!("{}: {error}", file.display())))?;
+    let content = input::read_text(&file, LIMIT)
+        .map_err(|error| wrong(format!("{}: {error}", file.display())))?;
     if content.trim_start().starts_with('{') {
         let report: Report =
             serde_json::from_str(&content).map_err(|error| wrong(error.to_string()))?;
@@ -107,7 +110,7 @@ pub fn front_of(run: &Path) -> Result<Vec<String>, Error> {
         message,
         expected: "a named proxy, a formula, or the folder of a search",
     };
-    let read = |name: &str| fs::read_to_string(run.join(name));
+    let read = |name: &str| input::read_text(&run.join(name), LIMIT);
     let members = match read(REPORT) {
         Ok(text) => serde_json::from_str(&text).map(|report: Report| report.front),
         Err(_) => {

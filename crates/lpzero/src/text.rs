@@ -1,6 +1,16 @@
 //! Real text for the minibatch: a file and the tokenizer that reads it.
 
+use std::io;
 use std::path::{Path, PathBuf};
+
+use lpzero_run::input::{self, Limit};
+
+/// Size of the largest text that is read to its end.
+const TEXT: Limit = Limit::mebibytes("a text that is read to its end", 1024);
+/// Size of the largest tokenizer.
+const TOKENIZER: Limit = Limit::mebibytes("a tokenizer", 256);
+/// Bytes of a text that are tokenized at once: the library takes some fifty times as many.
+const PIECE: usize = 4 << 20;
 
 /// Why text could not be turned into tokens.
 #[derive(Debug, thiserror::Error)]
@@ -74,7 +84,8 @@ impl Tokenizer {
     ///
     /// Where it is not of the Hugging Face tokenizers library.
     pub fn read(path: &Path) -> Result<Self, TextError> {
-        let inner = tokenizers::Tokenizer::from_file(path);
+        let bytes = input::read(path, TOKENIZER).map_err(|error| failed(path, &error))?;
+        let inner = tokenizers::Tokenizer::from_bytes(bytes);
         let mut inner = inner.map_err(|error| failed(path, &error))?;
         inner
             .with_truncation(None)
@@ -84,15 +95,22 @@ impl Tokenizer {
         Ok(Self { path, inner })
     }
 
-    /// The tokens of a text, without special ones.
+    /// The tokens of a text, without special ones. A text of many mebibytes is taken in
+    /// pieces that end with a line.
     ///
     /// # Errors
     ///
     /// What the library says.
     pub fn tokens(&self, text: &str) -> Result<Vec<u32>, TextError> {
-        let encoding = self.inner.encode(text, false);
-        let encoding = encoding.map_err(|error| failed(&self.path, &error))?;
-        Ok(encoding.get_ids().to_vec())
+        let (mut tokens, mut rest) = (Vec::new(), text);
+        while !rest.is_empty() {
+            let (piece, behind) = rest.split_at(piece(rest, PIECE));
+            let encoding = self.inner.encode(piece, false);
+            let encoding = encoding.map_err(|error| failed(&self.path, &error))?;
+            tokens.extend_from_slice(encoding.get_ids());
+            rest = behind;
+        }
+        Ok(tokens)
     }
 
     /// The tokens of a prompt and what follows it, tokenized as one text, with special
@@ -125,7 +143,22 @@ impl Tokenizer {
     }
 }
 
-fn failed(tokenizer: &Path, error: &tokenizers::Error) -> TextError {
+/// Where the first piece of a text ends, of at most `most` bytes: with a line between
+/// two others that are not blank, else with a line, else anywhere.
+fn piece(text: &str, most: usize) -> usize {
+    if text.len() <= most {
+        return text.len();
+    }
+    let end = text.floor_char_boundary(most);
+    let bytes = text.as_bytes();
+    let blank = |at: usize| bytes[at].is_ascii_whitespace();
+    let lines = || (1..end).rev().filter(|&at| bytes[at - 1] == b'\n');
+    let between = |at: &usize| *at >= 2 && !blank(*at) && !blank(*at - 2);
+    let found = lines().find(between).or_else(|| lines().next());
+    found.unwrap_or(end)
+}
+
+fn failed(tokenizer: &Path, error: &impl ToString) -> TextError {
     TextError::Tokenizer {
         path: tokenizer.to_owned(),
         message: error.to_string(),
@@ -136,39 +169,56 @@ fn failed(tokenizer: &Path, error: &tokenizers::Error) -> TextError {
 ///
 /// # Errors
 ///
-/// Where a file cannot be read.
+/// Where a file cannot be read, or the text is larger than a gibibyte.
 pub fn all_tokens(path: &Path, tokenizer: &Path) -> Result<Vec<u32>, TextError> {
-    encode(path, tokenizer, usize::MAX)
+    let bytes = read(path)?;
+    Tokenizer::read(tokenizer)?.tokens(&String::from_utf8_lossy(&bytes))
 }
 
-/// The first `count` tokens of the text in `path`, without special tokens.
+/// The bytes of a text of no more than a gibibyte.
+///
+/// # Errors
+///
+/// Where the file cannot be read, is larger, or has a hole.
+pub fn read(path: &Path) -> Result<Vec<u8>, TextError> {
+    without_hole(path, input::read(path, TEXT))
+}
+
+/// The first `count` tokens of the text in `path`, without special tokens. No more of it
+/// is read than that takes.
 ///
 /// # Errors
 ///
 /// Where a file cannot be read or the text has fewer tokens than asked for.
 pub fn tokens(path: &Path, tokenizer: &Path, count: usize) -> Result<Vec<u32>, TextError> {
-    // A token spans several bytes, so a prefix of the text is enough however
-    // long the file is.
-    let mut ids = encode(path, tokenizer, count.saturating_mul(64))?;
-    if ids.len() < count {
-        return Err(TextError::TooShort {
-            path: path.to_owned(),
-            found: ids.len(),
-            needed: count,
-        });
+    let tokenizer = Tokenizer::read(tokenizer)?;
+    // A token spans several bytes, but blank ones may belong to none.
+    let mut bytes = (count as u64).saturating_mul(64).min(TEXT.bytes);
+    loop {
+        let text = without_hole(path, input::read_first(path, bytes))?;
+        let mut ids = tokenizer.tokens(&String::from_utf8_lossy(&text))?;
+        if ids.len() >= count {
+            ids.truncate(count);
+            return Ok(ids);
+        }
+        if (text.len() as u64) < bytes || bytes == TEXT.bytes {
+            return Err(TextError::TooShort {
+                path: path.to_owned(),
+                found: ids.len(),
+                needed: count,
+            });
+        }
+        bytes = bytes.saturating_mul(8).min(TEXT.bytes);
     }
-    ids.truncate(count);
-    Ok(ids)
 }
 
-/// The tokens of the first `limit` bytes; invalid UTF-8 becomes replacement characters.
-fn encode(path: &Path, tokenizer: &Path, limit: usize) -> Result<Vec<u32>, TextError> {
-    let bytes = std::fs::read(path).map_err(|source| TextError::Read {
+/// Refuses a text that was not read, and one with a hole: tokenizing that takes for ever.
+fn without_hole(path: &Path, bytes: io::Result<Vec<u8>>) -> Result<Vec<u8>, TextError> {
+    let filled = bytes.and_then(input::without_hole);
+    filled.map_err(|source| TextError::Read {
         path: path.to_owned(),
         source,
-    })?;
-    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(limit)]);
-    Tokenizer::read(tokenizer)?.tokens(text.as_ref())
+    })
 }
 
 #[cfg(test)]
@@ -197,6 +247,34 @@ mod tests {
         std::fs::write(&text, "the cat sat the dog").unwrap();
         assert_eq!(tokens(&text, &tokenizer, 5).unwrap(), [0, 1, 2, 0, 3]);
         assert_eq!(tokens(&text, &tokenizer, 2).unwrap(), [0, 1]);
+    }
+
+    #[test]
+    fn a_text_is_read_as_far_as_it_takes() {
+        let folder = tempfile::tempdir().unwrap();
+        let tokenizer = word_tokenizer(folder.path());
+        let path = folder.path().join("text.txt");
+        let text = format!("the cat {} sat", " ".repeat(100_000));
+        std::fs::write(&path, text).unwrap();
+        assert_eq!(tokens(&path, &tokenizer, 3).unwrap(), [0, 1, 2]);
+        // What stands behind is not looked at.
+        let file = std::fs::File::options().write(true).open(&path).unwrap();
+        file.set_len(1 << 40).unwrap();
+        assert_eq!(tokens(&path, &tokenizer, 2).unwrap(), [0, 1]);
+        let refused = |found: Result<Vec<u32>, TextError>| found.unwrap_err().to_string();
+        let hole = refused(tokens(&path, &tokenizer, 9));
+        assert!(hole.contains("a hole of zero bytes"), "{hole}");
+        let large = refused(all_tokens(&path, &tokenizer));
+        assert!(large.contains("1024 GiB, more than the 1 GiB"), "{large}");
+    }
+
+    #[test]
+    fn a_long_text_is_cut_between_lines() {
+        let text = "ab\n\ncd\nef";
+        assert_eq!(piece(text, 10), 9);
+        assert_eq!(piece(text, 8), 7);
+        assert_eq!(piece(text, 6), 4);
+        assert_eq!(piece("äöü", 3), 2);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use lpzero_trace::{
 };
 use rayon::ThreadPool;
 
-use crate::exact::run_passes;
+use crate::exact::{run_passes, takes_bands};
 use crate::{Error, Networks, PassMoments, Proxy, Repeats, Repetition, Scores, Watch};
 
 /// Settings of the one pass: what networks see and minimise.
@@ -124,6 +124,11 @@ impl Workbench {
         &self.pool
     }
 
+    /// Most bytes that networks may take together.
+    pub fn memory(&self) -> u64 {
+        self.memory
+    }
+
     /// The seed of weights and batch.
     pub fn seed(&self) -> u64 {
         self.seed
@@ -208,10 +213,14 @@ impl Workbench {
             return columns.collect::<Result<_, _>>().map_err(not_a_score);
         }
         let spec = self.spec("exact");
+        let resources = Resources {
+            bands: takes_bands(&visitor),
+            ..self.resources(None, networks, progress)
+        };
         let rows = visit_networks(
             networks.architectures(),
             &spec,
-            self.resources(None, networks, progress),
+            resources,
             |_| visitor.clone(),
             run_passes,
             |architecture, visitor, loss| {
@@ -295,6 +304,7 @@ impl Workbench {
             memory: self.memory,
             weights: networks.weights(),
             progress,
+            bands: false,
             cancel: self.watch.flag(),
         }
     }

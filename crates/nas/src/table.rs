@@ -16,6 +16,7 @@
 use std::path::Path;
 
 use lpzero_arch::{Genotype, Space};
+use lpzero_run::input::{self, Limit};
 
 use crate::Error;
 
@@ -31,8 +32,8 @@ pub struct Table {
 /// Columns of the file.
 const HEADER: [&str; 3] = ["variable", "value", "cost"];
 
-/// Largest table, in bytes.
-const MOST_BYTES: u64 = 1 << 26;
+/// Size of the largest table.
+const LIMIT: Limit = Limit::mebibytes("a table of costs", 64);
 
 impl Table {
     /// Reads a table for a space: CSV with the columns `variable`, `value`, `cost`.
@@ -40,18 +41,14 @@ impl Table {
     /// # Errors
     /// [`Error::Read`], [`Error::Table`] with the line.
     pub fn read(path: &Path, space: &Space) -> Result<Self, Error> {
-        let read = |source| Error::Read {
-            path: path.to_owned(),
-            source,
-        };
         let wrong = |what: String| Error::Table {
             path: path.to_owned(),
             what,
         };
-        if std::fs::metadata(path).map_err(read)?.len() > MOST_BYTES {
-            return Err(wrong(format!("expected no more than {MOST_BYTES} bytes")));
-        }
-        let text = std::fs::read_to_string(path).map_err(read)?;
+        let text = input::read_text(path, LIMIT).map_err(|source| Error::Read {
+            path: path.to_owned(),
+            source,
+        })?;
         Self::parse(&text, space).map_err(wrong)
     }
 

@@ -13,7 +13,7 @@ use crate::{Real, Site, Symbol, TensorRows, TensorView, Visitor, Workspace, prof
 
 /// Elements of a gradient that is shown in blocks of rows, in one of them: the third-level
 /// cache has room for it, and products are still large.
-const BAND: usize = 1 << 22;
+pub(crate) const BAND: usize = 1 << 22;
 
 /// The leading dimensions of an activation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

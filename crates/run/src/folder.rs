@@ -8,10 +8,13 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::input::{self, Limit};
 use crate::write_whole;
 
 /// The file that says what the run is a function of.
 pub const CONFIGURATION: &str = "configuration.json";
+/// Its largest size.
+pub const CONFIGURATION_LIMIT: Limit = Limit::mebibytes("the configuration of a run", 64);
 const LOCK: &str = "lock";
 
 /// Why a folder cannot be used, in one sentence that names it.
@@ -121,11 +124,12 @@ impl Folder {
     /// A folder without a configuration of that kind, or one that another process holds.
     pub fn open<C: DeserializeOwned>(path: &Path, what: &str) -> Result<(C, Self), FolderError> {
         let file = path.join(CONFIGURATION);
-        let text = fs::read_to_string(&file).map_err(|error| FolderError::NotARun {
-            path: file.clone(),
-            what: what.to_owned(),
-            message: error.to_string(),
-        })?;
+        let text =
+            input::read_text(&file, CONFIGURATION_LIMIT).map_err(|error| FolderError::NotARun {
+                path: file.clone(),
+                what: what.to_owned(),
+                message: error.to_string(),
+            })?;
         let read = serde_json::from_str(&text);
         let configuration = read.map_err(|error| FolderError::Configuration {
             path: file,
@@ -154,7 +158,7 @@ impl Folder {
         }
         // The version first: the rest may read differently.
         let file = path.join(CONFIGURATION);
-        let text = fs::read_to_string(&file).unwrap_or_default();
+        let text = input::read_text(&file, CONFIGURATION_LIMIT).unwrap_or_default();
         match serde_json::from_str(&text) {
             Ok(Version { version }) if version != Some(expected) => {
                 let version = version.map_or("no version".to_owned(), |v| format!("version {v}"));
@@ -233,12 +237,16 @@ fn is_blank(folder: &Path) -> bool {
 
 /// Makes the folder this process's own.
 fn lock(folder: &Path) -> Result<File, FolderError> {
-    let open = File::options()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(folder.join(LOCK));
-    let file = open.map_err(unwritable(folder))?;
+    let path = folder.join(LOCK);
+    let open = || {
+        input::check_place(&path)?;
+        File::options()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+    };
+    let file = open().map_err(unwritable(folder))?;
     match file.try_lock() {
         // Some network file systems have no locks.
         Ok(()) | Err(TryLockError::Error(_)) => Ok(file),

@@ -8,7 +8,8 @@
 //! - [`Cancel`]: how to be stopped from elsewhere;
 //! - [`seed`]: randomness as a function of names;
 //! - [`ContentHash`]: the name of a thing by what it says;
-//! - [`write_whole`]: a file that is there whole or not at all.
+//! - [`write_whole`]: a file that is there whole or not at all;
+//! - [`input`]: the one door by which files are read.
 //!
 //! ```
 //! use lpzero_run::{Cancel, ContentHash, Journal, Kind, MAIN};
@@ -40,12 +41,13 @@ mod budget;
 mod cancel;
 mod folder;
 mod hash;
+pub mod input;
 mod journal;
 pub mod seed;
 
 pub use atomic::{Whole, write_whole};
 pub use budget::{Budget, Clock};
 pub use cancel::Cancel;
-pub use folder::{CONFIGURATION, Folder, FolderError};
+pub use folder::{CONFIGURATION, CONFIGURATION_LIMIT, Folder, FolderError};
 pub use hash::{ContentHash, Hasher};
 pub use journal::{Journal, JournalError, Kind, MAIN, Piece, Pieces, Record, Records, Torn};

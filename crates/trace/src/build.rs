@@ -8,7 +8,7 @@ use std::{
 use lpzero_arch::Architecture;
 use lpzero_nn::{
     Batch, Network, Objective, Seeded, Source, Visitor, Workspace, evaluation_activations,
-    streamed_weights,
+    streamed_pass, streamed_weights,
 };
 use lpzero_run::Cancel;
 use rayon::ThreadPool;
@@ -47,6 +47,9 @@ pub struct Resources<'a> {
     pub weights: &'a [Option<Weights>],
     /// Called after every architecture, from any thread, one call at a time.
     pub progress: &'a (dyn Fn(Progress) + Sync),
+    /// Whether visitors take every large gradient in blocks of rows, so that a streamed
+    /// pass takes less.
+    pub bands: bool,
     /// Raise it to stop soon: passes that run are finished, no more are begun.
     pub cancel: &'a Cancel,
 }
@@ -171,7 +174,7 @@ fn run<V, T: Clone + Send>(
     finish: impl Fn(&ArchitectureKey, &Architecture, V, f64) -> Result<T, Error> + Sync,
 ) -> Result<Vec<T>, Error> {
     let Resources { pool, cancel, .. } = resources;
-    let needs = needs(architectures, spec, resources.memory)?;
+    let needs = needs(architectures, spec, (resources.memory, resources.bands))?;
     let stored = |index: usize| resources.weights.get(index).and_then(Option::as_ref);
     let distinct = Distinct::of(architectures, |index| stored(index).is_some());
     let total = distinct.first.len();
@@ -235,10 +238,10 @@ fn run<V, T: Clone + Send>(
 fn needs(
     architectures: &[Architecture],
     spec: &TraceSpec,
-    memory: u64,
+    (memory, bands): (u64, bool),
 ) -> Result<Vec<Need>, Error> {
     let need = |(index, architecture): (usize, &Architecture)| {
-        let need = Need::of(architecture, spec, memory);
+        let need = Need::of(architecture, spec, memory, bands);
         if need.bytes <= memory {
             return Ok(need);
         }
@@ -310,14 +313,14 @@ pub struct Need {
 
 impl Need {
     /// Streamed where it would not fit otherwise.
-    fn of(architecture: &Architecture, spec: &TraceSpec, memory: u64) -> Self {
+    fn of(architecture: &Architecture, spec: &TraceSpec, memory: u64, bands: bool) -> Self {
         let bytes = memory_estimate(architecture, spec);
         if bytes <= memory {
             let streamed = false;
             return Need { bytes, streamed };
         }
         Need {
-            bytes: streamed_estimate(architecture, spec),
+            bytes: streamed_estimate(architecture, spec, bands),
             streamed: true,
         }
     }
@@ -354,15 +357,19 @@ fn streamed_bytes(architecture: &Architecture, objective: Objective) -> u128 {
     weights.saturating_mul(size_of::<f32>() as u128)
 }
 
-/// Bytes that one pass takes where the weights are streamed, on the safe side.
-pub fn streamed_estimate(architecture: &Architecture, spec: &TraceSpec) -> u64 {
-    let weights = streamed_bytes(architecture, spec.objective_for(architecture));
-    // Gradients and what a visitor keeps: of a block, not of all as above.
+/// Bytes that one pass takes where the weights are streamed, on the safe side; less where
+/// visitors take large gradients in `bands` of rows.
+pub fn streamed_estimate(architecture: &Architecture, spec: &TraceSpec, bands: bool) -> u64 {
+    let objective = spec.objective_for(architecture);
+    let batch = (spec.batch, spec.positions);
+    // What cannot be built is refused when it is built, with the reason.
+    let floats = streamed_pass(architecture, objective, batch, bands).unwrap_or(0);
+    let bytes = floats.saturating_mul(size_of::<f32>() as u128);
+    // What a visitor keeps of the activations of a block.
     let activations = architecture.activation_memory(spec.batch, spec.positions);
     let of_block = activations / (architecture.blocks.len() as u128).max(1);
-    let bytes = weights
-        .saturating_add(activations)
-        .saturating_add(of_block.saturating_mul(2))
+    let bytes = bytes
+        .saturating_add(of_block)
         .saturating_add(logits_estimate(architecture, spec));
     u64::try_from(bytes).unwrap_or(u64::MAX)
 }

@@ -87,6 +87,7 @@ fn build(
         memory: DEFAULT_MEMORY,
         weights: &[],
         progress: &progress,
+        bands: false,
         cancel: &cancel,
     };
     let result = build_traces(&architectures(), &spec(), resources);
@@ -194,6 +195,7 @@ fn build_with(
         memory,
         weights: &[],
         progress: &|_| (),
+        bands: false,
         cancel: &Cancel::new(),
     };
     build_traces(architectures, spec, resources)

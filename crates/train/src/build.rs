@@ -2,6 +2,7 @@
 //! side by side; or every one of some sub-networks, with the weights of their
 //! super-network.
 
+use std::io;
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,6 +10,7 @@ use std::time::Instant;
 
 use lpzero_arch::{Architecture, Family};
 use lpzero_nn::Workspace;
+use lpzero_run::input;
 use lpzero_run::{Cancel, ContentHash, Hasher, Kind, Piece, Pieces};
 use lpzero_truth::{Entry, GroundTruth, Trained};
 use serde::{Deserialize, Serialize};
@@ -61,6 +63,16 @@ pub struct Progress {
     pub total: usize,
     /// Share of the arithmetic that is done, from 0 to 1.
     pub work: f64,
+}
+
+/// Bytes that a training takes, on the safe side: weights, gradients and moments, and
+/// activations with their gradients.
+pub fn training_bytes(architecture: &Architecture, recipe: &Recipe) -> u64 {
+    let weights = architecture.parameters().total();
+    let weights = weights.saturating_mul(4 * size_of::<f32>() as u128);
+    let activations = architecture.activation_memory(recipe.batch, recipe.positions);
+    let bytes = weights.saturating_add(activations.saturating_mul(3));
+    u64::try_from(bytes).unwrap_or(u64::MAX)
 }
 
 /// With what a build runs.
@@ -315,6 +327,7 @@ pub fn ground_truth(
         family: Family::General,
         provenance: Some(provenance),
         entries,
+        remarks: Vec::new(),
     }
 }
 
@@ -328,10 +341,12 @@ pub fn inherited_inputs(
     weights: &Path,
     drawn: &[(String, Architecture)],
 ) -> Result<ContentHash, Error> {
-    let bytes = std::fs::read(weights).map_err(Error::read(weights))?;
+    let mut hashed = Hasher::new();
+    let read = input::open(weights).and_then(|(mut file, _)| io::copy(&mut file, &mut hashed));
+    read.map_err(Error::read(weights))?;
     let mut hasher = Hasher::new();
     hasher.update(b"lpzero inherited 1\n");
-    hasher.update(ContentHash::of_bytes(&bytes).as_bytes());
+    hasher.update(hashed.finish().as_bytes());
     // Plain data with finite numbers: this cannot fail.
     let drawn = serde_json::to_string(drawn).unwrap_or_default();
     for part in [training, &drawn] {

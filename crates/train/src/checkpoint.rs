@@ -8,11 +8,11 @@
 //!
 //! The metadata hold, under `lpzero`, the step, the architecture and the recipe.
 
-use std::fs;
 use std::path::Path;
 
 use lpzero_arch::Architecture;
 use lpzero_nn::{Parameter, Tensors, read_safetensors, write_safetensors};
+use lpzero_run::input::{self, Limit};
 use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +28,10 @@ pub const CURVE: &str = "curve.csv";
 const PREFIXES: [&str; 3] = ["weight.", "moment.1.", "moment.2."];
 const KEY: &str = "lpzero";
 const VERSION: u32 = 1;
+/// Size of the largest checkpoint.
+const LIMIT: Limit = Limit::mebibytes("a checkpoint", 64 << 10);
+/// Bytes before the header, which begins with a brace.
+const HEADER_LENGTH: usize = 8;
 
 #[derive(Serialize, Deserialize)]
 struct Header {
@@ -143,7 +147,13 @@ fn header(path: &Path) -> Result<Header, Error> {
         path: path.to_owned(),
         what: format!("not the checkpoint of a training: {what}"),
     };
-    let bytes = fs::read(path).map_err(Error::read(path))?;
+    // Before gigabytes are read that are none.
+    let beginning = input::read_first(path, HEADER_LENGTH as u64 + 1);
+    let beginning = beginning.map_err(Error::read(path))?;
+    if beginning.get(HEADER_LENGTH) != Some(&b'{') {
+        return Err(wrong("it has no header".to_owned()));
+    }
+    let bytes = input::read(path, LIMIT).map_err(Error::read(path))?;
     let read = SafeTensors::read_metadata(&bytes);
     let (_, metadata) = read.map_err(|error| wrong(error.to_string()))?;
     let header = metadata

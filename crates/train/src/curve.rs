@@ -1,13 +1,16 @@
 //! Losses over updates: a table, and a picture.
 
 use std::fmt::Write as _;
-use std::fs;
 use std::path::Path;
 
 use lpzero_plot::{Axis, BLACK, BLUE, Chart, Layer, Mark, RED};
+use lpzero_run::input::{self, Limit};
 use lpzero_run::write_whole;
 
 use crate::Error;
+
+/// Size of the largest table of a curve.
+const LIMIT: Limit = Limit::mebibytes("the curve of a training", 256);
 
 /// One update.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -77,7 +80,7 @@ impl Curve {
     /// # Errors
     /// A file that cannot be read, or another table.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let text = fs::read_to_string(path).map_err(Error::read(path))?;
+        let text = input::read_text(path, LIMIT).map_err(Error::read(path))?;
         let mut lines = text.lines();
         let wrong = |line: usize| Error::Checkpoint {
             path: path.to_owned(),

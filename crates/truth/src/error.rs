@@ -34,7 +34,7 @@ pub enum Error {
         /// The id.
         id: String,
     },
-    /// An architecture stands in the folder without a score.
+    /// No architecture of a folder has a score; this is the first.
     #[error("{}: record \"{id}\": missing, expected its `{metric}`, since {} exists", path.display(), config.display())]
     NoScore {
         /// The file that holds the scores.
@@ -47,12 +47,12 @@ pub enum Error {
         config: PathBuf,
     },
     /// The architecture of one row of a table cannot be read.
-    #[error("{}: line {line}: {source}", path.display())]
+    #[error("{}: {row}: {source}", path.display())]
     Row {
         /// The table.
         path: PathBuf,
-        /// Line of the row, from 1.
-        line: u64,
+        /// Its line, or its place in a list.
+        row: String,
         /// Error of the architecture's file.
         source: Box<lpzero_arch::Error>,
     },
@@ -78,8 +78,8 @@ pub enum Error {
     },
     /// A score or a budget of tokens was chosen where there is one score.
     #[error(
-        "{}: not a table (.csv, .jsonl) and without checkpoints, so there is one score per \
-         architecture and nothing to choose",
+        "{}: not a table (.csv, .tsv, .jsonl, a list of records in .json) and without \
+         checkpoints, so there is one score per architecture and nothing to choose",
         path.display()
     )]
     NotATable {
@@ -89,7 +89,7 @@ pub enum Error {
     /// The file or folder is in no layout that is known.
     #[error(
         "{}: not a ground truth: expected BERT_benchmark.json, a LiteTransformerSearch folder \
-         with ppl_summary.yaml, OpenLM's grid.json, a table (.csv or .jsonl), or a file with the `format` \"lpzero-truth\"",
+         with ppl_summary.yaml, OpenLM's grid.json, a table (.csv, .tsv, .jsonl, or a list of records with `architecture` in .json), or a file with the `format` \"lpzero-truth\"",
         path.display()
     )]
     UnknownLayout {

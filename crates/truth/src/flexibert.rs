@@ -22,6 +22,7 @@ pub(crate) fn read(root: &Cursor<'_>, reading: Reading) -> Result<GroundTruth, E
         family: Family::Flexibert,
         provenance: None,
         entries,
+        remarks: Vec::new(),
     })
 }
 

@@ -91,6 +91,7 @@ pub(crate) fn read(root: &Cursor<'_>) -> Result<GroundTruth, Error> {
             .map(|found| found.deserialize())
             .transpose()?,
         entries,
+        remarks: Vec::new(),
     })
 }
 

@@ -263,6 +263,7 @@ fn truth(
         reading: None,
         family: Family::General,
         provenance: None,
+        remarks: Vec::new(),
         entries,
     })
 }

@@ -1,8 +1,8 @@
 //! Ground truths: benchmarks of architectures with trained scores.
 //!
 //! [`GroundTruth::read`] takes a published layout as it was published, or the
-//! project's own file. Nothing is skipped: a record that cannot be read is an
-//! error that names it. [`KNOWN`] lists the published ground truths.
+//! project's own file. Nothing is skipped in silence: a record that cannot be read is
+//! an error that names it, and [`GroundTruth::remarks`] say what was left out. [`KNOWN`] lists the published ground truths.
 //!
 //! ```no_run
 //! use std::path::Path;
@@ -27,6 +27,7 @@ mod known;
 mod lts;
 mod openlm;
 mod read;
+mod rows;
 mod source;
 mod table;
 mod tokens;

@@ -132,6 +132,7 @@ fn truth(path: &Path, losses: &[(Shape, f64)]) -> Result<GroundTruth, Error> {
         reading: None,
         family: Family::General,
         provenance: None,
+        remarks: Vec::new(),
         entries: losses.iter().map(entry).collect::<Result<_, Error>>()?,
     })
 }

@@ -25,9 +25,9 @@ impl GroundTruth {
         Self::read_with(path, reading, &TableOptions::default(), None)
     }
 
-    /// [`read`](Self::read), which also takes a user's own table (.csv, .jsonl, .ndjson;
-    /// see [`TableOptions`]) with more than one column of numbers, and one budget of
-    /// `tokens` where networks were scored at several.
+    /// [`read`](Self::read), which also takes a user's own table (.csv, .tsv, .jsonl,
+    /// .ndjson, a list of records in .json; see [`TableOptions`]), and one budget of `tokens`
+    /// where networks were scored at several.
     ///
     /// # Errors
     /// As [`read`](Self::read); choices where there is nothing to choose.
@@ -37,7 +37,8 @@ impl GroundTruth {
         options: &TableOptions,
         tokens: Option<Tokens>,
     ) -> Result<Self, Error> {
-        let truth = if table::is_table(path) && !path.is_dir() {
+        let is_folder = path.is_dir();
+        let truth = if table::is_table(path) && !is_folder {
             let text = table::read_text(path)?;
             if gemstones::is_published(&text) {
                 gemstones::read(path, &text, options, tokens)?
@@ -45,24 +46,28 @@ impl GroundTruth {
                 alone(&TableOptions::default(), tokens, path)?;
                 table::read(path, &text, reading, options)?
             }
-        } else {
+        } else if is_folder {
             alone(options, tokens, path)?;
-            Self::read_document(path, reading)?
+            lts::read(path)?
+        } else if path.file_name().is_some_and(|name| name == lts::SUMMARY) {
+            alone(options, tokens, path)?;
+            lts::read(path.parent().unwrap_or(Path::new("")))?
+        } else {
+            alone(&TableOptions::default(), tokens, path)?;
+            Self::read_document(path, reading, options)?
         };
         truth.check()?;
         Ok(truth)
     }
 
-    /// Reads anything but a table.
-    fn read_document(path: &Path, reading: Reading) -> Result<Self, Error> {
-        if path.is_dir() {
-            return lts::read(path);
-        }
-        if path.file_name().is_some_and(|name| name == lts::SUMMARY) {
-            return lts::read(path.parent().unwrap_or(Path::new("")));
-        }
+    fn read_document(path: &Path, reading: Reading, options: &TableOptions) -> Result<Self, Error> {
         let document = Document::read(path)?;
         let root = document.root();
+        let items = root.items().unwrap_or_default();
+        if table::is_list_of_rows(&items) {
+            return table::read_list(path, &items, reading, options);
+        }
+        alone(options, None, path)?;
         if root.find("format").is_some() {
             format::read(&root)
         } else if root.items().is_ok() {

@@ -1,26 +1,35 @@
-//! A user's own table: CSV with a header, or JSON Lines with one object per row.
+//! A user's own table: CSV with a header, JSON Lines with one object per row, or a JSON
+//! list of records.
 //!
 //! One column holds the architecture (`architecture`, `config` or `path`): a
 //! description in any dialect that is known, inline as JSON, or the path of a
-//! file of one, relative to the table. `id` may name the rows; without it they
-//! are named by their line. Any other column of numbers may be the score.
+//! file of one, relative to the table. `id` may name the rows, or a first column without
+//! a name, as pandas writes its index; without either they are named by their line. Any
+//! other column of numbers may be the score.
 
-use std::fs::File;
-use std::io::Read;
+use std::collections::HashSet;
 use std::path::Path;
 
-use lpzero_arch::document::MAX_FILE_BYTES;
 use lpzero_arch::{
-    Architecture, Document, Family, Node, Place, Problem, Reading, read_architecture_and_family,
-    read_value,
+    Architecture, Cursor, Document, Family, Node, Place, Problem, Reading,
+    read_architecture_and_family, read_value,
 };
+use lpzero_run::input::{self, Limit};
 
 use crate::error::Error;
+use crate::rows::{Row, Table, is_blank, listed, of_list, parse_csv, parse_lines};
 use crate::truth::{Entry, GroundTruth};
 
 /// Names that the column of architectures may have.
 const ARCHITECTURE: [&str; 3] = ["architecture", "config", "path"];
 const ID: &str = "id";
+/// Names that pandas gives a first column that has none: when it writes, and when it
+/// reads again.
+const UNNAMED: [&str; 2] = ["", "Unnamed: 0"];
+/// A key of FlexiBERT's records, which are a list too.
+const FLEXIBERT: &str = "hparams";
+/// Size of the largest table.
+const LIMIT: Limit = Limit::mebibytes("a table", 256);
 /// Longest cell, in bytes: a description is a few thousand.
 const LONGEST_CELL: usize = 1 << 20;
 
@@ -32,18 +41,47 @@ pub struct TableOptions {
     pub score_column: Option<String>,
     /// Whether a smaller value is better; scores then are negated.
     pub lower_is_better: bool,
+    /// Whether rows without a score are left out; else they are an error.
+    #[serde(default)]
+    pub skip_missing: bool,
+}
+
+/// Endings of tables, and how they are read.
+type Parse = fn(&Path, &str) -> Result<Table, Error>;
+const ENDINGS: [(&str, Parse); 4] = [
+    ("csv", parse_csv),
+    ("tsv", parse_csv),
+    ("jsonl", parse_lines),
+    ("ndjson", parse_lines),
+];
+
+fn parser(path: &Path) -> Option<Parse> {
+    let extension = path.extension()?.to_str()?;
+    let mut endings = ENDINGS.into_iter();
+    let (_, parse) = endings.find(|(ending, _)| extension.eq_ignore_ascii_case(ending))?;
+    Some(parse)
 }
 
 /// Whether a file is a table, by its name.
 pub(crate) fn is_table(path: &Path) -> bool {
-    let extension = path.extension().and_then(|extension| extension.to_str());
-    extension.is_some_and(|extension| ["csv", "jsonl", "ndjson"].contains(&extension))
+    parser(path).is_some()
 }
 
-/// Names of the columns and the rows, each with its line and one cell per column.
-struct Table {
-    columns: Vec<String>,
-    rows: Vec<(u64, Vec<Node>)>,
+/// Whether a list is one of rows, by its first record.
+pub(crate) fn is_list_of_rows(items: &[Cursor<'_>]) -> bool {
+    let has = |key: &str| items.first().is_some_and(|first| first.find(key).is_some());
+    ARCHITECTURE.iter().any(|key| has(key)) && !has(FLEXIBERT)
+}
+
+/// Text of a table, within its limit.
+pub(crate) fn read_text(path: &Path) -> Result<String, Error> {
+    input::read_text(path, LIMIT).map_err(|source| {
+        lpzero_arch::Error::Read {
+            path: path.to_owned(),
+            source,
+        }
+        .into()
+    })
 }
 
 /// Reads a table from its text.
@@ -53,60 +91,78 @@ pub(crate) fn read(
     reading: Reading,
     options: &TableOptions,
 ) -> Result<GroundTruth, Error> {
-    let table = match path.extension().is_some_and(|extension| extension == "csv") {
-        true => parse_csv(path, text)?,
-        false => parse_lines(path, text)?,
-    };
-    let names = &table.columns;
-    let find = |name: &str| names.iter().position(|column| column == name);
-    let Some(architecture) = ARCHITECTURE.iter().find_map(|name| find(name)) else {
+    let parse = parser(path).unwrap_or(parse_csv);
+    of_table(path, &parse(path, text)?, reading, options)
+}
+
+/// Reads a list of records.
+pub(crate) fn read_list(
+    path: &Path,
+    items: &[Cursor<'_>],
+    reading: Reading,
+    options: &TableOptions,
+) -> Result<GroundTruth, Error> {
+    of_table(path, &of_list(items)?, reading, options)
+}
+
+fn of_table(
+    path: &Path,
+    table: &Table,
+    reading: Reading,
+    options: &TableOptions,
+) -> Result<GroundTruth, Error> {
+    let found = ARCHITECTURE.iter().filter_map(|name| table.find(name));
+    let architectures: Vec<usize> = found.collect();
+    if architectures.is_empty() {
         return Err(Error::Column {
             path: path.to_owned(),
             what: format!(
                 "no column of architectures, expected {}",
                 listed(&ARCHITECTURE)
             ),
-            columns: listed(names),
+            columns: listed(&table.columns),
         });
-    };
-    let id = find(ID);
-    let score = score_column(path, &table, [Some(architecture), id], options)?;
+    }
+    let ids = Ids::of(table);
+    let score = score_column(path, table, &architectures, &ids, options)?;
 
     let mut families = Vec::new();
     let mut entries = Vec::with_capacity(table.rows.len());
-    for (line, cells) in &table.rows {
-        let at = |column: usize| place(path, *line, &names[column]);
-        let found = number(&cells[score]).ok_or_else(|| {
-            at(score).error(Problem::unexpected("a finite number", &cells[score]))
-        })?;
-        let id = match id.map(|column| (&cells[column], column)) {
-            None => line.to_string(),
-            Some((Node::Text(text), _)) if !text.is_empty() => text.clone(),
-            Some((Node::Integer(number), _)) => number.to_string(),
-            Some((cell, column)) => {
-                let problem = Problem::unexpected("a name or a whole number", cell);
-                return Err(at(column).error(problem).into());
-            }
-        };
-        let (read, family) = read_cell(
-            path,
-            *line,
-            &at(architecture),
-            &cells[architecture],
-            reading,
-        )?;
+    let mut without = Vec::new();
+    for row in &table.rows {
+        if options.skip_missing && is_blank(row.cell(score)) {
+            without.push(table.name(row));
+            continue;
+        }
+        let found = score_of(path, table, row, score)?;
+        let id = ids.name(path, table, row)?;
+        let filled = architectures
+            .iter()
+            .find(|&&column| !is_blank(row.cell(column)));
+        let column = filled.copied().unwrap_or(architectures[0]);
+        let at = table.place(path, row, column);
+        let (architecture, family) = read_cell(path, &at, row.cell(column), reading)?;
         families.push(family);
         entries.push(Entry {
             id,
-            architecture: read,
-            score: if options.lower_is_better {
-                -found
-            } else {
-                found
+            architecture,
+            score: match options.lower_is_better {
+                true => -found,
+                false => found,
             },
             trainings: Vec::new(),
         });
     }
+    let metric = table.columns[score].clone();
+    let remark = |count: usize| {
+        format!(
+            "{}: {count} of {} rows have no `{metric}` and are left out: {}",
+            path.display(),
+            table.rows.len(),
+            listed(&without)
+        )
+    };
+    let remarks = (!without.is_empty()).then(|| remark(without.len()));
     let family = match families.first() {
         Some(first) if families.iter().all(|family| family == first) => *first,
         _ => Family::General,
@@ -115,21 +171,80 @@ pub(crate) fn read(
     Ok(GroundTruth {
         name: stem.to_string_lossy().into_owned(),
         path: path.to_owned(),
-        metric: names[score].clone(),
+        metric,
         lower_is_better: options.lower_is_better,
         reading: families.contains(&Family::Flexibert).then_some(reading),
         family,
         provenance: None,
         entries,
+        remarks: remarks.into_iter().collect(),
     })
 }
 
+fn score_of(path: &Path, table: &Table, row: &Row, column: usize) -> Result<f64, Error> {
+    let cell = row.cell(column);
+    table.number(cell).ok_or_else(|| {
+        let expected = match is_blank(cell) {
+            true => "a finite number (--skip-missing leaves such rows out)",
+            false => "a finite number",
+        };
+        let problem = Problem::unexpected(expected, cell);
+        table.place(path, row, column).error(problem).into()
+    })
+}
+
+/// Where the names of rows stand.
+enum Ids {
+    /// In a column.
+    Column(usize),
+    /// Nowhere: rows are named by their number.
+    Numbers,
+}
+
+impl Ids {
+    /// The column `id`, else an index without a name that tells all rows apart.
+    fn of(table: &Table) -> Self {
+        if let Some(column) = table.find(ID) {
+            return Self::Column(column);
+        }
+        let first = table.columns.first();
+        let is_index = first.is_some_and(|name| UNNAMED.contains(&name.as_str()));
+        let mut seen = HashSet::new();
+        let mut names = table.rows.iter().map(|row| id(row.cell(0)));
+        match is_index && names.all(|name| name.is_some_and(|name| seen.insert(name))) {
+            true => Self::Column(0),
+            false => Self::Numbers,
+        }
+    }
+
+    fn name(&self, path: &Path, table: &Table, row: &Row) -> Result<String, Error> {
+        let Self::Column(column) = *self else {
+            return Ok(row.number.to_string());
+        };
+        let cell = row.cell(column);
+        id(cell).ok_or_else(|| {
+            let problem = Problem::unexpected("a name or a whole number", cell);
+            table.place(path, row, column).error(problem).into()
+        })
+    }
+}
+
+/// The name that a cell is.
+fn id(cell: &Node) -> Option<String> {
+    match cell {
+        Node::Text(text) if !text.is_empty() => Some(text.clone()),
+        Node::Integer(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
 /// The column that holds the scores: the one that was asked for, else the only
-/// one that can be it.
+/// one that can be it, since at least half of what it holds are numbers.
 fn score_column(
     path: &Path,
     table: &Table,
-    taken: [Option<usize>; 2],
+    architectures: &[usize],
+    ids: &Ids,
     options: &TableOptions,
 ) -> Result<usize, Error> {
     let wrong = |what: String| Error::Column {
@@ -141,15 +256,20 @@ fn score_column(
         let found = table.columns.iter().position(|column| column == name);
         return found.ok_or_else(|| wrong(format!("no column {name:?}")));
     }
-    let Some((_, first)) = table.rows.first() else {
+    if table.rows.is_empty() {
         return Err(Error::Empty {
             path: path.to_owned(),
         });
+    }
+    let taken = |column: usize| {
+        let is_id = matches!(ids, Ids::Column(id) if *id == column);
+        let unnamed = UNNAMED.contains(&table.columns[column].as_str());
+        is_id || unnamed || architectures.contains(&column)
     };
-    let free = (0..first.len()).filter(|column| !taken.contains(&Some(*column)));
-    let numbers: Vec<usize> = free
-        .filter(|&column| number(&first[column]).is_some())
-        .collect();
+    let counts = table.counts().into_iter().enumerate();
+    let of_numbers = counts.filter(|(_, (numbers, filled))| *numbers > 0 && 2 * numbers >= *filled);
+    let free = of_numbers.filter(|(column, _)| !taken(*column));
+    let numbers: Vec<usize> = free.map(|(column, _)| column).collect();
     match numbers[..] {
         [only] => Ok(only),
         [] => Err(wrong("no column of scores, expected one of numbers".into())),
@@ -166,18 +286,13 @@ fn score_column(
 /// The architecture of a cell: inline, or in a file relative to the table.
 fn read_cell(
     path: &Path,
-    line: u64,
     place: &Place,
     cell: &Node,
     reading: Reading,
 ) -> Result<(Architecture, Family), Error> {
-    let in_row = |source: lpzero_arch::Error| Error::Row {
-        path: path.to_owned(),
-        line,
-        source: Box::new(source),
-    };
+    let row = place.record.clone().unwrap_or_default();
     let inline = |document: &Document| {
-        let root = document.root().as_record(format!("line {line}"));
+        let root = document.root().as_record(row.clone());
         Ok(read_value(&root, reading)?)
     };
     match cell {
@@ -201,142 +316,16 @@ fn read_cell(
         }
         Node::Text(text) if !text.trim().is_empty() => {
             let file = path.parent().unwrap_or(Path::new("")).join(text.trim());
-            read_architecture_and_family(&file, reading).map_err(in_row)
+            let read = read_architecture_and_family(&file, reading);
+            read.map_err(|source| Error::Row {
+                path: path.to_owned(),
+                row: row.clone(),
+                source: Box::new(source),
+            })
         }
         other => {
             let problem = Problem::unexpected("a path or an architecture in JSON", other);
             Err(place.clone().error(problem).into())
         }
     }
-}
-
-fn number(cell: &Node) -> Option<f64> {
-    let number = match cell {
-        Node::Integer(number) => *number as f64,
-        Node::Real(number) => *number,
-        Node::Text(text) => text.trim().parse().ok()?,
-        _ => return None,
-    };
-    number.is_finite().then_some(number)
-}
-
-fn place(path: &Path, line: u64, column: &str) -> Place {
-    Place {
-        file: path.to_owned(),
-        record: Some(format!("line {line}")),
-        key: column.to_owned(),
-    }
-}
-
-fn parse_csv(path: &Path, text: &str) -> Result<Table, Error> {
-    let wrong = |error: csv::Error| {
-        let line = error.position().map_or(1, csv::Position::line);
-        let problem = match error.kind() {
-            csv::ErrorKind::UnequalLengths {
-                expected_len, len, ..
-            } => {
-                format!("{len} columns, expected {expected_len} as in the header")
-            }
-            _ => error.to_string(),
-        };
-        place(path, line, "").error(Problem::Malformed(problem))
-    };
-    let mut reader = csv::Reader::from_reader(text.trim_start_matches('\u{feff}').as_bytes());
-    let header = reader.headers().map_err(wrong)?.clone();
-    let columns: Vec<String> = header.iter().map(|name| name.trim().to_owned()).collect();
-    twice(path, &columns)?;
-    let mut rows = Vec::new();
-    for record in reader.records() {
-        let record = record.map_err(wrong)?;
-        let line = record.position().map_or(0, csv::Position::line);
-        let cells = record.iter().map(|cell| Node::Text(cell.to_owned()));
-        rows.push((line, cells.collect()));
-    }
-    Ok(Table { columns, rows })
-}
-
-fn parse_lines(path: &Path, text: &str) -> Result<Table, Error> {
-    let mut columns: Vec<String> = Vec::new();
-    let mut rows = Vec::new();
-    for (line, text) in (1u64..).zip(text.lines()) {
-        if text.trim().is_empty() {
-            continue;
-        }
-        let malformed = |problem: String| place(path, line, "").error(Problem::Malformed(problem));
-        let document = match Document::parse_json(path, text) {
-            Ok(document) => document,
-            Err(lpzero_arch::Error::Syntax {
-                message, column, ..
-            }) => {
-                let problem = format!("column {column}: not valid JSON: {message}");
-                return Err(malformed(problem).into());
-            }
-            Err(other) => return Err(other.into()),
-        };
-        let root = document.root().as_record(format!("line {line}"));
-        let cells = root.entries()?;
-        if rows.is_empty() {
-            columns = cells.iter().map(|(name, _)| (*name).to_owned()).collect();
-        }
-        let mut row = Vec::with_capacity(columns.len());
-        for column in &columns {
-            row.push(
-                root.get(column, "the column of the first row")?
-                    .node()
-                    .clone(),
-            );
-        }
-        if let Some((name, _)) = cells
-            .iter()
-            .find(|(name, _)| !columns.iter().any(|c| c == name))
-        {
-            let problem = format!("the key {name:?} is not in the first row");
-            return Err(malformed(problem).into());
-        }
-        rows.push((line, row));
-    }
-    Ok(Table { columns, rows })
-}
-
-fn twice(path: &Path, columns: &[String]) -> Result<(), Error> {
-    let doubled = (1..columns.len()).find(|&i| columns[..i].contains(&columns[i]));
-    match doubled {
-        None => Ok(()),
-        Some(i) => Err(Error::Column {
-            path: path.to_owned(),
-            what: format!("two columns {:?}", columns[i]),
-            columns: listed(columns),
-        }),
-    }
-}
-
-/// Text of a table, within the limit of all files.
-pub(crate) fn read_text(path: &Path) -> Result<String, Error> {
-    let cannot_read = |source| lpzero_arch::Error::Read {
-        path: path.to_owned(),
-        source,
-    };
-    let mut text = String::new();
-    let file = File::open(path).map_err(cannot_read)?;
-    file.take(MAX_FILE_BYTES + 1)
-        .read_to_string(&mut text)
-        .map_err(cannot_read)?;
-    if text.len() as u64 > MAX_FILE_BYTES {
-        return Err(lpzero_arch::Error::TooLarge {
-            path: path.to_owned(),
-            limit: MAX_FILE_BYTES,
-        }
-        .into());
-    }
-    Ok(text)
-}
-
-/// Names, as many as a message can hold.
-fn listed(names: &[impl AsRef<str>]) -> String {
-    const MOST: usize = 20;
-    let mut shown: Vec<&str> = names.iter().take(MOST).map(AsRef::as_ref).collect();
-    if names.len() > MOST {
-        shown.push("...");
-    }
-    shown.join(", ")
 }

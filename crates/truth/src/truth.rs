@@ -31,6 +31,8 @@ pub struct GroundTruth {
     pub provenance: Option<serde_json::Value>,
     /// The architectures, in published order, ids unique, at least one.
     pub entries: Vec<Entry>,
+    /// Records that were left out, a sentence for each kind.
+    pub remarks: Vec<String>,
 }
 
 /// One architecture of a ground truth.

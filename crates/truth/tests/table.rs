@@ -41,7 +41,7 @@ fn read(
 fn column(name: &str) -> TableOptions {
     TableOptions {
         score_column: Some(name.into()),
-        lower_is_better: false,
+        ..TableOptions::default()
     }
 }
 
@@ -156,7 +156,7 @@ fn what_is_wrong_with_a_table_is_said_with_its_line() {
     let first = "{\"architecture\": \"gpt2\", \"a\": 1}\n";
     jsonl(
         &format!("{first}{{\"architecture\": \"gpt2\"}}\n"),
-        &["line 2", "a: missing"],
+        &["line 2", "a: expected a finite number", "--skip-missing"],
     );
     jsonl(
         &format!("{first}{{\"architecture\"\n"),
@@ -166,7 +166,7 @@ fn what_is_wrong_with_a_table_is_said_with_its_line() {
     let other = "{\"architecture\": \"gpt2\", \"a\": 1, \"b\": 2}\n";
     jsonl(
         &format!("{first}{other}"),
-        &["line 2", "\"b\"", "not in the first row"],
+        &["a or b", "--score-column", "architecture, a, b"],
     );
     let text = first.replace(": 1", ": NaN");
     jsonl(
@@ -174,4 +174,182 @@ fn what_is_wrong_with_a_table_is_said_with_its_line() {
         &["line 2", "a: expected a finite number"],
     );
     refused("encoder.json", ENCODER, column("a"), &["not a table"]);
+}
+
+#[test]
+fn a_table_is_read_as_people_have_it() {
+    let folder = folder();
+    let plain = "id,architecture,loss\na,gpt2,3.5\nb,lts/model_config.yaml,2\n";
+    let expected = read(folder.path(), "t.csv", plain, TableOptions::default()).unwrap();
+    for (name, text) in [
+        ("semicolons.csv", plain.replace(',', ";")),
+        (
+            "decimal commas.csv",
+            plain.replace(',', ";").replace("3.5", "3,5"),
+        ),
+        ("tabs.tsv", plain.replace(',', "\t")),
+        ("capital.CSV", plain.to_owned()),
+        (
+            "excel.csv",
+            format!(
+                "\u{feff}sep=;\r\n{}",
+                plain.replace(',', ";").replace('\n', "\r\n")
+            ),
+        ),
+        ("mac.csv", plain.replace('\n', "\r")),
+        (
+            "Names.csv",
+            plain.replace("id,architecture", "ID,Architecture"),
+        ),
+    ] {
+        let truth = read(folder.path(), name, &text, TableOptions::default()).unwrap();
+        assert_eq!(truth.entries, expected.entries, "{name}");
+    }
+}
+
+#[test]
+fn an_index_without_a_name_is_no_score_and_names_rows_that_it_tells_apart() {
+    let folder = folder();
+    let ids = |text: &str| {
+        let truth = read(folder.path(), "t.csv", text, TableOptions::default()).unwrap();
+        let ids: Vec<String> = truth.entries.iter().map(|entry| entry.id.clone()).collect();
+        assert_eq!(truth.metric, "loss");
+        assert_eq!(truth.entries[1].score, 2.0);
+        ids
+    };
+    assert_eq!(
+        ids(",architecture,loss\n0,gpt2,3.5\n7,gpt2,2\n"),
+        ["0", "7"]
+    );
+    assert_eq!(
+        ids("Unnamed: 0,architecture,loss\nx,gpt2,3.5\ny,gpt2,2\n"),
+        ["x", "y"]
+    );
+    // Concatenated frames count twice.
+    assert_eq!(
+        ids(",architecture,loss\n0,gpt2,3.5\n0,gpt2,2\n"),
+        ["2", "3"]
+    );
+    assert_eq!(
+        ids(",id,architecture,loss\n0,x,gpt2,3.5\n1,y,gpt2,2\n"),
+        ["x", "y"]
+    );
+    assert_eq!(
+        ids("architecture,loss,,\ngpt2,3.5,,\ngpt2,2,,\n"),
+        ["2", "3"]
+    );
+}
+
+#[test]
+fn lines_count_the_same_however_they_end() {
+    let folder = folder();
+    let text = "architecture,loss\ngpt2,3\n\n\ngpt2,2\n\"{\"\"n\"\":\n 1}\",1\ngpt2,high\n";
+    let lines = |text: &str| {
+        let error = read(folder.path(), "t.csv", text, TableOptions::default()).unwrap_err();
+        let fine = text.rsplit_once("\"{").unwrap().0;
+        let truth = read(folder.path(), "t.csv", fine, TableOptions::default()).unwrap();
+        let ids: Vec<String> = truth.entries.iter().map(|entry| entry.id.clone()).collect();
+        let short = format!("{fine}gpt2\n");
+        let short = read(folder.path(), "t.csv", &short, TableOptions::default()).unwrap_err();
+        (ids, error.to_string(), short.to_string())
+    };
+    let (ids, error, short) = lines(text);
+    assert_eq!(ids, ["2", "5"]);
+    assert!(error.contains("line 6"), "{error}");
+    assert!(short.contains("line 6"), "{short}");
+    assert_eq!(lines(&text.replace('\n', "\r\n")), (ids, error, short));
+}
+
+#[test]
+fn a_row_without_a_score_is_named_or_left_out() {
+    let folder = folder();
+    let skipping = TableOptions {
+        skip_missing: true,
+        ..TableOptions::default()
+    };
+    for blank in ["", "NaN", "NA", "None", " "] {
+        let text = format!("architecture,note,loss\ngpt2,x,{blank}\ngpt2,y,2\nnowhere,z,{blank}\n");
+        let error = read(folder.path(), "t.csv", &text, TableOptions::default()).unwrap_err();
+        let error = error.to_string();
+        assert!(
+            error.contains("line 2") && error.contains("--skip-missing"),
+            "{error}"
+        );
+        let truth = read(folder.path(), "t.csv", &text, skipping.clone()).unwrap();
+        assert_eq!((truth.entries.len(), &*truth.entries[0].id), (1, "3"));
+        assert_eq!(truth.remarks.len(), 1);
+        assert!(
+            truth.remarks[0]
+                .ends_with("2 of 3 rows have no `loss` and are left out: line 2, line 4"),
+            "{}",
+            truth.remarks[0]
+        );
+    }
+    // A number that is none is no gap.
+    for wrong in ["inf", "diverged"] {
+        let text = format!("architecture,loss\ngpt2,1\ngpt2,{wrong}\n");
+        let error = read(folder.path(), "t.csv", &text, skipping.clone()).unwrap_err();
+        assert!(error.to_string().contains("line 3"), "{error}");
+    }
+    let text = "architecture,loss\ngpt2,1\ngpt2,2\n";
+    assert!(
+        read(folder.path(), "t.csv", text, skipping)
+            .unwrap()
+            .remarks
+            .is_empty()
+    );
+}
+
+#[test]
+fn records_need_not_have_the_same_keys() {
+    let folder = folder();
+    let lines = "{\"architecture\": \"gpt2\", \"loss\": 3}\n\
+                 {\"loss\": 2, \"note\": \"again\", \"config\": \"lts/model_config.yaml\"}\n\
+                 {\"path\": \"gpt2\", \"note\": null, \"loss\": \"1.5\"}\n";
+    let truth = read(folder.path(), "t.jsonl", lines, TableOptions::default()).unwrap();
+    let scores: Vec<f64> = truth.entries.iter().map(|entry| entry.score).collect();
+    assert_eq!(scores, [3.0, 2.0, 1.5]);
+    assert_eq!(truth.entries[0].architecture, truth.entries[2].architecture);
+
+    let list = format!("[{}]", lines.trim_end().replace('\n', ","));
+    let list = read(folder.path(), "t.json", &list, column("loss")).unwrap();
+    let ids: Vec<&str> = list.entries.iter().map(|entry| &*entry.id).collect();
+    assert_eq!(ids, ["0", "1", "2"]);
+    assert_eq!(list.entries[1].architecture, truth.entries[1].architecture);
+    let wrong = "[{\"architecture\": \"gpt2\", \"loss\": 1}, {\"architecture\": \"gpt2\"}]";
+    let error = read(folder.path(), "t.json", wrong, TableOptions::default()).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("[1]\": loss: expected a finite number"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_hundred_thousand_columns_take_no_minute() {
+    let folder = folder();
+    let keys: Vec<String> = (0..100_000)
+        .map(|key| format!("\"k{key}\": \"x\""))
+        .collect();
+    let row = format!(
+        "{{\"architecture\": \"gpt2\", {}, \"loss\": 1}}\n",
+        keys.join(",")
+    );
+    let start = std::time::Instant::now();
+    let truth = read(
+        folder.path(),
+        "wide.jsonl",
+        &row.repeat(2),
+        TableOptions::default(),
+    );
+    assert_eq!(truth.unwrap().entries.len(), 2);
+    let header: Vec<String> = (0..100_000).map(|key| format!("k{key}")).collect();
+    let csv = format!(
+        "architecture,loss,{}\ngpt2,1,{}\n",
+        header.join(","),
+        "x,".repeat(99_999)
+    );
+    read(folder.path(), "wide.csv", &csv, TableOptions::default()).unwrap();
+    assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
 }

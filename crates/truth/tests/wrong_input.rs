@@ -161,7 +161,7 @@ fn a_folder_of_transformer_xl_is_known_by_its_files() {
     };
     assert_eq!(turn("j0").name, "lts");
     let truth = turn("j1");
-    assert_eq!(truth.name, "lts-transformer-xl-wt103");
+    assert_eq!(truth.name, "lts-transformer-xl");
     assert_eq!(truth.family, Family::Lts);
     let mixer = truth.entries[1].architecture.blocks[1].mixer;
     let expected = Mixer::RelativeAttention {
@@ -191,20 +191,67 @@ fn perplexities_are_named_by_their_id() {
         "record \"config_0_j1\": valid_ppl: expected a positive number, found -1"
     );
     assert_eq!(
-        wrong("valid_ppl: 20.0", "test_ppl: 20.0"),
-        "record \"config_0_j1\": valid_ppl: missing, expected a perplexity, a positive number"
-    );
-    assert_eq!(
         wrong("config_0_j1", "config_0_j../../x"),
-        "record \"config_0_j../../x\": expected an id such as config_0_j0, found \
-         config_0_j../../x"
+        "record \"config_0_j../../x\": missing, expected an architecture beside the summary, in \
+         config_0/j../../x/model_config.yaml"
     );
     assert!(wrong("config_0_j1", "config_0_j0").contains("line 2"));
     assert!(wrong("config_0_j1", "config_9_j9").contains("config_9/j9/model_config.yaml"));
     assert!(
-        wrong("config_0_j1: {valid_ppl: 20.0}\n", "")
-            .starts_with("record \"config_0_j1\": missing, expected its `valid_ppl`, since ")
+        wrong(SUMMARY, "config_0_j1: {test_ppl: 20.0}\n")
+            .starts_with("record \"config_0_j0\": missing, expected its `valid_ppl`, since ")
     );
+}
+
+#[test]
+fn an_architecture_without_a_perplexity_is_left_out_with_a_remark() {
+    for (from, to) in [
+        ("config_0_j1: {valid_ppl: 20.0}\n", ""),
+        ("valid_ppl: 20.0", "test_ppl: 20.0"),
+        ("valid_ppl: 20.0", "valid_ppl: null"),
+        ("{valid_ppl: 20.0}", "null"),
+    ] {
+        let folder = lts_folder(&SUMMARY.replace(from, to));
+        let truth = GroundTruth::read(folder.path(), Reading::AsTrained).unwrap();
+        assert_eq!(
+            (truth.entries.len(), &*truth.entries[0].id),
+            (1, "config_0_j0")
+        );
+        let remark = "1 of 2 architectures have no `valid_ppl` and are left out: config_0_j1";
+        assert!(truth.remarks[0].ends_with(remark), "{}", truth.remarks[0]);
+    }
+}
+
+#[test]
+fn a_folder_of_lm1b_is_read_as_it_is_published() {
+    // As pareto_GPT2_lm1b_arm of microsoft/archai: other ids, bare perplexities, the cutoffs
+    // of a larger vocabulary.
+    let config = "{d_model: 64, n_layer: 2, n_head: [2, 2], d_inner: [192, 192], n_token: 264, \
+                  d_embed: -1, d_head: -1, cutoffs: [59997, 99997, 639997, 264], div_val: 4, \
+                  tie_projs: [false, false, false, false], tgt_len: 32}";
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("pareto_GPT2_lm1b_arm");
+    for id in ["M1", "M10", "a/b/M_2"] {
+        fs::create_dir_all(folder.join(id)).unwrap();
+        fs::write(folder.join(id).join("model_config.yaml"), config).unwrap();
+    }
+    fs::write(
+        folder.join("ppl_summary.yaml"),
+        "M1: 74.5\nM10: 64.9\na_b_M_2: 50\n",
+    )
+    .unwrap();
+    let truth = GroundTruth::read(&folder, Reading::AsTrained).unwrap();
+    assert_eq!(truth.name, "lts-gpt2-lm1b");
+    let read: Vec<(&str, f64)> = (truth.entries.iter())
+        .map(|entry| (&*entry.id, entry.score))
+        .collect();
+    let expected = [("M1", 74.5), ("M10", 64.9), ("a_b_M_2", 50.0)];
+    assert_eq!(
+        read,
+        expected.map(|(id, perplexity): (_, f64)| (id, -perplexity.ln()))
+    );
+    assert_eq!(truth.entries[0].architecture.positions, 32);
+    assert!(truth.remarks.is_empty());
 }
 
 #[test]

@@ -11,6 +11,7 @@ use crate::arguments::Ablate;
 use crate::failure::{Failure, failed};
 use crate::folder;
 use crate::output::print_json;
+use crate::plain::stdout;
 use crate::session::Session;
 use settings::{AblateSettings, VERSION};
 use tables::{print, write_axis};
@@ -97,7 +98,7 @@ fn ablate(session: &Session, settings: &AblateSettings, folder: Option<&Folder>)
     if session.json {
         return print_json(&ablation);
     }
-    let out = &mut std::io::stdout().lock();
+    let out = &mut stdout();
     for axis in &options.axes {
         print(axis, &rows(axis), out)?;
     }

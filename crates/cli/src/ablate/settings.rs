@@ -52,8 +52,10 @@ impl AblateSettings {
 
     /// Reads the ground truth.
     pub fn study(&self, session: &Session) -> Result<Study> {
-        let workbench = session.workbench_seeded(&self.pass, self.seed)?;
-        Ok(Study::new(vec![read_truth(&self.truth)?], workbench))
+        let truth = read_truth(&self.truth, session.report)?;
+        let networks = truth.entries.iter().map(|entry| &entry.architecture);
+        let workbench = session.workbench_seeded(&self.pass, self.seed, networks)?;
+        Ok(Study::new(vec![truth], workbench))
     }
 
     /// Options of the library: which axes to change, and how to search.

@@ -8,7 +8,7 @@ use anyhow::Result;
 use lpzero::ablation::{Axis, Summary};
 use lpzero_plot::{Axis as PlotAxis, BLACK, BLUE, Chart, Layer, Mark, RED, Scale};
 
-use crate::output::{align_numbers, table};
+use crate::plain::Table;
 use crate::rank_table::{interval, number};
 
 const HEADER: [&str; 10] = [
@@ -42,12 +42,12 @@ fn cells(row: &Summary) -> [String; 10] {
 /// The table of an axis, for a person.
 pub fn print(axis: &Axis, rows: &[Summary], out: &mut impl Write) -> Result<()> {
     writeln!(out, "{}: {}", axis.name, axis.about)?;
-    let mut lines = table();
+    let mut lines = Table::new();
     lines.set_header(HEADER);
     for row in rows {
         lines.add_row(cells(row));
     }
-    align_numbers(&mut lines, 1);
+    lines.align_numbers(1);
     writeln!(out, "{lines}\n")?;
     Ok(())
 }

@@ -45,8 +45,8 @@ pub struct Ablate {
 
     /// Continue the ablation in this folder.
     #[arg(long, value_name = "DIR", conflicts_with_all = [
-        "axes", "out", "truth", "score_column", "lower_is_better", "reading", "batch",
-        "positions", "objective", "text", "tokenizer", "split", "seeds", "budget",
+        "axes", "out", "truth", "score_column", "lower_is_better", "skip_missing", "reading", "batch",
+        "positions", "objective", "text", "tokenizer", "memory", "split", "seeds", "budget",
     ])]
     pub resume: Option<PathBuf>,
 }

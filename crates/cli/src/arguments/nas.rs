@@ -93,7 +93,7 @@ pub struct Nas {
     #[arg(long, value_name = "DIR", conflicts_with_all = [
         "out", "space", "proxy", "supernet", "adapter", "restricted", "rerank", "method", "cost", "table", "budget", "population",
         "max_params", "min_params", "max_decoder_params", "max_flops", "max_memory",
-        "max_latency", "max_table", "batch", "positions", "objective", "text", "tokenizer",
+        "max_latency", "max_table", "batch", "positions", "objective", "text", "tokenizer", "memory",
     ])]
     pub resume: Option<PathBuf>,
 }

@@ -95,9 +95,9 @@ pub struct Search {
 
     /// Continue the run in this folder with the configuration it was started with.
     #[arg(long, value_name = "DIR", conflicts_with_all = [
-        "out", "truths", "score_column", "lower_is_better", "reading", "method", "grammar",
+        "out", "truths", "score_column", "lower_is_better", "skip_missing", "reading", "method", "grammar",
         "n_unary", "aggregates", "from", "template", "no_rules", "no_prediction", "powers",
-        "fitness", "splits", "budget", "batch", "positions", "objective", "text", "tokenizer",
+        "fitness", "splits", "budget", "batch", "positions", "objective", "text", "tokenizer", "memory",
     ])]
     pub resume: Option<PathBuf>,
 }

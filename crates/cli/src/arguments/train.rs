@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::TruthArguments;
+use super::{TruthArguments, parse_memory};
 use clap::Args;
 
 #[derive(Debug, Args)]
@@ -73,7 +73,7 @@ pub struct Train {
 
     /// Continue the training in this folder; it ends with the same bits.
     #[arg(long, value_name = "DIR", conflicts_with_all = [
-        "architecture", "space", "samples", "entry", "truth", "score_column", "lower_is_better", "reading",
+        "architecture", "space", "samples", "entry", "truth", "score_column", "lower_is_better", "skip_missing", "reading",
         "layers", "width", "heads", "feed_forward", "steps", "batch", "positions",
         "accumulate", "learning_rate", "warm_up", "weight_decay", "clip", "validate_every",
         "validation_batches",
@@ -151,6 +151,11 @@ pub struct Build {
     /// Updates per training [default: what the plan says].
     #[arg(long, value_name = "N")]
     pub steps: Option<u64>,
+
+    /// Most memory that trainings side by side may take together: 4GB, 500MB [default:
+    /// 4GB]. Fewer run at once where they would take more.
+    #[arg(long, value_name = "SIZE", value_parser = parse_memory)]
+    pub memory: Option<u64>,
 
     /// A new folder for finished trainings and for the ground truth, truth.json.
     #[arg(long, value_name = "DIR", required_unless_present = "resume")]

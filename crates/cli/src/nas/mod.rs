@@ -13,6 +13,7 @@ use crate::arguments::Nas;
 use crate::failure::{Failure, failed};
 use crate::folder;
 use crate::output::print_json;
+use crate::plain::stdout;
 use crate::session::Session;
 use settings::{NasSettings, VERSION};
 
@@ -65,7 +66,7 @@ pub fn run(session: &Session, arguments: &Nas) -> Result<()> {
 
 fn search(session: &Session, settings: &NasSettings, folder: Option<&Folder>) -> Result<()> {
     let options = settings.options()?;
-    let workbench = settings.workbench(session)?;
+    let workbench = settings.workbench(session, &options.space)?;
     let mut journal = match folder {
         Some(folder) => {
             let (place, inputs) = ((folder, JOURNAL), settings.inputs(&options));
@@ -107,6 +108,6 @@ fn search(session: &Session, settings: &NasSettings, folder: Option<&Folder>) ->
 fn print(session: &Session, document: &NasReport) -> Result<()> {
     match session.json {
         true => print_json(document),
-        false => report::print(document, &mut std::io::stdout().lock()),
+        false => report::print(document, &mut stdout()),
     }
 }

@@ -3,12 +3,11 @@
 use std::io::Write;
 
 use anyhow::Result;
-use comfy_table::{CellAlignment, Table};
 use lpzero::arch::Space;
 use lpzero::nas::{Cost, Costs, History};
 use lpzero::shapes::{Choices, Hypervolume, NasReport, SubNetworks, choices};
 
-use crate::output::{align_numbers, table};
+use crate::plain::Table;
 
 /// Choices in one field of a table: `blocks=2 width=16 hidden=32,64`.
 fn in_one_field(choices: &Choices) -> String {
@@ -128,7 +127,7 @@ fn members(document: &NasReport) -> Table {
     header.extend(looked_up.then_some("table"));
     header.push("choices");
     let header_width = header.len();
-    let mut rows = table();
+    let mut rows = Table::new();
     rows.set_header(header);
     for member in &document.front {
         let costs = &member.costs;
@@ -152,10 +151,8 @@ fn members(document: &NasReport) -> Table {
         row.push(in_one_field(&member.choices));
         rows.add_row(row);
     }
-    align_numbers(&mut rows, 1);
-    if let Some(choices) = rows.column_mut(header_width - 1) {
-        choices.set_cell_alignment(CellAlignment::Left);
-    }
+    rows.align_numbers(1);
+    rows.align_text(header_width - 1);
     rows
 }
 

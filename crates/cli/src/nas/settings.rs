@@ -125,8 +125,12 @@ impl NasSettings {
     }
 
     /// Workbench that runs the networks.
-    pub fn workbench(&self, session: &Session) -> Result<Workbench> {
-        session.workbench_seeded(&self.pass, self.seed)
+    pub fn workbench(&self, session: &Session, space: &Space) -> Result<Workbench> {
+        // A space that is not a grid has no largest network; its passes are as asked for.
+        let largest = space
+            .largest()
+            .and_then(|largest| space.architecture(&largest));
+        session.workbench_seeded(&self.pass, self.seed, largest.ok().as_ref())
     }
 
     /// Reads what is named.

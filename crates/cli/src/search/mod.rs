@@ -13,6 +13,7 @@ use lpzero::{Error, Keeping};
 use crate::arguments::Search;
 use crate::failure::{Failure, failed};
 use crate::output::print_json;
+use crate::plain::stdout;
 use crate::session::Session;
 use folder::RunFolder;
 use front::Front;
@@ -99,7 +100,7 @@ fn search(session: &Session, settings: &SearchSettings, folder: Option<&RunFolde
     }
     match session.json {
         true => print_json(&found),
-        false => print(&found, &mut std::io::stdout().lock()),
+        false => print(&found, &mut stdout()),
     }
 }
 

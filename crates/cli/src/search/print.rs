@@ -7,7 +7,8 @@ use lpzero::SearchReport;
 use lpzero::search::exhaustive::Census;
 use lpzero::search::{Optimism, Report, Verdict};
 
-use crate::output::{align_numbers, print_json, table};
+use crate::output::print_json;
+use crate::plain::{Table, line, stdout};
 use crate::rank_table::{interval, number};
 use crate::session::Session;
 
@@ -22,7 +23,7 @@ pub fn print(document: &SearchReport, out: &mut impl Write) -> Result<()> {
         print_verdict(&report.verdict, out)?;
     }
     for named in &report.verdicts {
-        writeln!(out, "{}, {} architectures", named.truth, named.n)?;
+        writeln!(out, "{}, {} architectures", line(&named.truth), named.n)?;
         print_verdict(&named.verdict, out)?;
         writeln!(out)?;
     }
@@ -60,7 +61,7 @@ fn print_front(report: &Report, out: &mut impl Write) -> Result<()> {
         out,
         "\nfront: the fittest on the search split for its complexity"
     )?;
-    let mut front = table();
+    let mut front = Table::new();
     front.set_header(["complexity", "search tau", "validation tau", "formula"]);
     for entry in &report.front {
         front.add_row([
@@ -76,7 +77,7 @@ fn print_front(report: &Report, out: &mut impl Write) -> Result<()> {
 
 /// One formula on the three splits of a ground truth.
 fn print_verdict(verdict: &Verdict, out: &mut impl Write) -> Result<()> {
-    let mut splits = table();
+    let mut splits = Table::new();
     splits.set_header(["split", "n", "tau", "95 % interval", "rho", "95 % interval"]);
     for (name, on) in [
         ("search", &verdict.search),
@@ -101,7 +102,7 @@ fn print_verdict(verdict: &Verdict, out: &mut impl Write) -> Result<()> {
         number(test.rho),
         interval(test.rho_ci),
     ]);
-    align_numbers(&mut splits, 1);
+    splits.align_numbers(1);
     writeln!(out, "{splits}")?;
     let Optimism { tau, rho } = verdict.optimism;
     writeln!(
@@ -113,7 +114,7 @@ fn print_verdict(verdict: &Verdict, out: &mut impl Write) -> Result<()> {
 
     if !test.baselines.is_empty() {
         writeln!(out, "\ntest split, baselines that need no network")?;
-        let mut baselines = table();
+        let mut baselines = Table::new();
         baselines.set_header([
             "baseline",
             "tau",
@@ -130,7 +131,7 @@ fn print_verdict(verdict: &Verdict, out: &mut impl Write) -> Result<()> {
                 interval(row.difference_ci),
             ]);
         }
-        align_numbers(&mut baselines, 1);
+        baselines.align_numbers(1);
         writeln!(out, "{baselines}")?;
     }
     if !test.tau_within_group.is_empty() {
@@ -156,7 +157,7 @@ pub fn print_partly(session: &Session, report: &Report, space: &Census) -> Resul
             "front": report.front,
         }));
     }
-    let out = &mut std::io::stdout().lock();
+    let out = &mut stdout();
     print_front(report, out)?;
     print_space(space, out)
 }
@@ -199,7 +200,7 @@ fn print_space(space: &Census, out: &mut impl Write) -> Result<()> {
         out,
         "\nhow rare is a good proxy? measured formulas by |correlation| on the search split"
     )?;
-    let mut histogram = table();
+    let mut histogram = Table::new();
     histogram.set_header(["|correlation|", "formulas", "share", "as good or better"]);
     let share = |count: u64| {
         format!(
@@ -221,7 +222,7 @@ fn print_space(space: &Census, out: &mut impl Write) -> Result<()> {
             ]);
         }
     }
-    align_numbers(&mut histogram, 1);
+    histogram.align_numbers(1);
     writeln!(out, "{histogram}")?;
     Ok(())
 }

@@ -8,7 +8,7 @@ use lpzero::search::generate::Grammar;
 use lpzero::search::template::Template;
 use lpzero::search::{Budget, Method, Settings};
 use lpzero::stats::Correlation;
-use lpzero::truth::TruthSource;
+use lpzero::truth::{GroundTruth, TruthSource};
 use lpzero::{Proxy, SearchOptions, SplitSizes, Splits, Study, front_of};
 use serde::{Deserialize, Serialize};
 
@@ -91,8 +91,11 @@ impl SearchSettings {
 
     /// Reads the ground truths.
     pub fn study(&self, session: &Session) -> Result<Study> {
-        let truths = self.truths.iter().map(read_truth).collect::<Result<_>>()?;
-        let workbench = session.workbench_seeded(&self.pass, self.seed)?;
+        let read = |truth| read_truth(truth, session.report);
+        let truths: Vec<GroundTruth> = self.truths.iter().map(read).collect::<Result<_>>()?;
+        let networks = truths.iter().flat_map(|truth| &truth.entries);
+        let networks = networks.map(|entry| &entry.architecture);
+        let workbench = session.workbench_seeded(&self.pass, self.seed, networks)?;
         Ok(Study::new(truths, workbench))
     }
 

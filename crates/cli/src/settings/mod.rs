@@ -19,7 +19,7 @@ use super::failure::{Failure, failed};
 pub fn proxies(texts: &[String]) -> Result<Vec<Proxy>> {
     Proxy::read_all(texts).map_err(|error| match error {
         error @ (lpzero::Error::NoFormulas { .. } | lpzero::Error::GivenTwice { .. }) => {
-            Failure::input(format_args!("--proxy {error}"))
+            Failure::place(format_args!("--proxy {error}"))
         }
         error => failed(error),
     })

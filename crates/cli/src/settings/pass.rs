@@ -15,14 +15,20 @@ use crate::failure::{Failure, failed};
 /// memory holds.
 const MOST_TOKENS: usize = 1 << 20;
 
+/// Tokens per sequence where no option says and networks have as many positions.
+const POSITIONS: usize = 64;
+
 /// Settings of the one pass: what networks see and minimise.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PassSettings {
     /// Sequences per minibatch.
     pub batch: usize,
-    /// Tokens per sequence.
-    pub positions: usize,
+    /// Tokens per sequence, where an option says.
+    pub positions: Option<usize>,
+    /// Bytes that networks may take together, where an option says.
+    #[serde(default)]
+    pub memory: Option<u64>,
     objective: Option<Objective>,
     text: Option<TextSettings>,
 }
@@ -45,21 +51,26 @@ impl PassSettings {
         let settings = Self {
             batch: arguments.batch,
             positions: arguments.positions,
+            memory: arguments.memory,
             objective: arguments.objective.map(Objective::from),
             text: text.map(|(file, tokenizer)| TextSettings {
                 file: absolute(file),
                 tokenizer: absolute(tokenizer),
             }),
         };
-        settings.check()?;
+        settings.check(settings.positions(None))?;
         Ok(settings)
     }
 
+    /// Tokens per sequence, for networks of which the `shortest` has so many positions.
+    pub fn positions(&self, shortest: Option<usize>) -> usize {
+        let fits = POSITIONS.min(shortest.unwrap_or(POSITIONS));
+        self.positions.unwrap_or(fits)
+    }
+
     /// Refuses a minibatch without tokens, or of too many; settings may come from a file.
-    fn check(&self) -> Result<()> {
-        let Self {
-            batch, positions, ..
-        } = *self;
+    fn check(&self, positions: usize) -> Result<()> {
+        let batch = self.batch;
         match batch.saturating_mul(positions) {
             1..=MOST_TOKENS => Ok(()),
             _ => Err(Failure::input(format_args!(
@@ -68,13 +79,15 @@ impl PassSettings {
         }
     }
 
-    /// Reads the text, if there is one.
+    /// Reads the text, if there is one; for networks of which the `shortest` has so many
+    /// positions.
     ///
     /// # Errors
     /// A text or tokenizer that cannot be read.
-    pub fn read(&self) -> Result<Pass> {
-        self.check()?;
-        let tokens = self.batch.saturating_mul(self.positions);
+    pub fn read(&self, shortest: Option<usize>) -> Result<Pass> {
+        let positions = self.positions(shortest);
+        self.check(positions)?;
+        let tokens = self.batch.saturating_mul(positions);
         let text = match &self.text {
             Some(TextSettings { file, tokenizer }) => {
                 let tokens = text::tokens(file, tokenizer, tokens).map_err(lpzero::Error::from);
@@ -84,7 +97,7 @@ impl PassSettings {
         };
         Ok(Pass {
             batch: self.batch,
-            positions: self.positions,
+            positions,
             objective: self.objective,
             text,
         })

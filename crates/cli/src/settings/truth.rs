@@ -8,6 +8,7 @@ use lpzero::truth::{GroundTruth, TableOptions, TruthSource};
 use super::paths::absolute;
 use crate::arguments::{LayoutArguments, TruthArguments, TruthsArguments};
 use crate::failure::{Failure, failed};
+use crate::output::Reporter;
 use crate::places::data_folders;
 
 /// The ground truth that commands use where none is named.
@@ -37,6 +38,7 @@ fn source(path: Option<&Path>, layout: &LayoutArguments) -> TruthSource {
         table: TableOptions {
             score_column: layout.score_column.clone(),
             lower_is_better: layout.lower_is_better,
+            skip_missing: layout.skip_missing,
         },
     }
 }
@@ -55,8 +57,15 @@ pub fn absolute_source(source: TruthSource) -> TruthSource {
     source.at(absolute(path))
 }
 
-/// Reads a ground truth, and says where to get a published one that is not here.
-pub fn read_truth(source: &TruthSource) -> Result<GroundTruth> {
+/// Reads a ground truth and tells what was left out, or where to get a published one that is
+/// not here.
+pub fn read_truth(source: &TruthSource, report: Reporter) -> Result<GroundTruth> {
+    let truth = read(source)?;
+    truth.remarks.iter().for_each(|remark| report.warn(remark));
+    Ok(truth)
+}
+
+fn read(source: &TruthSource) -> Result<GroundTruth> {
     source.read(&data_folders()).map_err(|error| match error {
         lpzero::truth::Error::NotHere { known } => {
             let download = match known.is_pinned() {

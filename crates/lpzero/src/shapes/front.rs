@@ -6,11 +6,10 @@ use std::sync::Arc;
 use lpzero_arch::{Architecture, Reading, read_architecture, spec};
 use lpzero_nas::{Candidate, Cost, Costs, History, Recount, recount};
 use lpzero_nn::Workspace;
-use lpzero_trace::streamed_estimate;
 
 use super::options::{ARCHITECTURES, NasOptions};
 use super::report::{Member, choices};
-use super::scorer::{fits, latency};
+use super::scorer::{fits, latency, streamed};
 use crate::{Error, Workbench};
 
 /// Parameters up to which every architecture of a front is run to count it again, and
@@ -113,7 +112,7 @@ pub fn verify(
     costs: &Costs,
     run: bool,
 ) -> Result<Recount, Error> {
-    fits(workbench, id, architecture, streamed_estimate)?;
+    fits(workbench, id, architecture, streamed)?;
     let pass = workbench.pass();
     let mut workspace = Workspace::on(Arc::clone(workbench.pool()));
     let minibatch = run.then_some((pass.batch, pass.positions));

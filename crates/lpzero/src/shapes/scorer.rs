@@ -6,7 +6,7 @@ use std::time::Instant;
 use lpzero_arch::Architecture;
 use lpzero_nas::Scorer;
 use lpzero_nn::{Batch, Network, Objective, Workspace};
-use lpzero_trace::{DEFAULT_MEMORY, TraceSpec, memory_estimate, streamed_estimate};
+use lpzero_trace::{TraceSpec, memory_estimate};
 
 use crate::{Error, Networks, Proxy, Watch, Workbench};
 
@@ -35,7 +35,7 @@ impl Scorer for ProxyScorer<'_> {
         check(self.workbench.watch(), ids.len())?;
         // Also where the proxy runs no network: what is returned is counted on one.
         for (id, architecture) in ids.iter().zip(architectures) {
-            fits(self.workbench, id, architecture, streamed_estimate)?;
+            fits(self.workbench, id, architecture, streamed)?;
         }
         let proxies = std::slice::from_ref(self.proxy);
         let networks: Networks = ids.iter().zip(architectures.iter().cloned()).collect();
@@ -61,8 +61,13 @@ pub(crate) fn check(watch: &Watch, total: usize) -> Result<(), Error> {
     }
 }
 
+/// Bytes of a pass that reads weights part by part.
+pub(super) fn streamed(architecture: &Architecture, spec: &TraceSpec) -> u64 {
+    lpzero_trace::streamed_estimate(architecture, spec, true)
+}
+
 /// Refuses a network that would not fit into memory, all of it (`Estimate` is
-/// [`memory_estimate`]) or part by part ([`streamed_estimate`]).
+/// [`memory_estimate`]) or part by part ([`streamed`]).
 pub(super) fn fits(
     workbench: &Workbench,
     id: &str,
@@ -70,12 +75,13 @@ pub(super) fn fits(
     estimate: Estimate,
 ) -> Result<(), Error> {
     let bytes = estimate(architecture, &workbench.spec("exact"));
-    match bytes > DEFAULT_MEMORY {
+    let limit = workbench.memory();
+    match bytes > limit {
         true => Err(Error::TooLarge {
             id: id.to_owned(),
             parameters: architecture.parameters().total(),
             bytes,
-            limit: DEFAULT_MEMORY,
+            limit,
         }),
         false => Ok(()),
     }

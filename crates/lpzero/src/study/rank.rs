@@ -7,6 +7,7 @@ use lpzero_arch::Architecture;
 use lpzero_proxy::Evaluator;
 use lpzero_proxy::named::RankProduct;
 use lpzero_trace::Trace;
+use lpzero_truth::GroundTruth;
 use serde::Serialize;
 
 use super::{SplitSizes, Study, source};
@@ -108,6 +109,9 @@ impl Study {
         let subjects = Subjects::new(truth, &indices);
         let passes = (&passes[..], options.repeats);
         let rows = rank_passes(&contestants, passes, &subjects, options.seed, progress)?;
+        for remark in nothing_to_rank(truth, &indices, &rows) {
+            self.workbench.watch().warn(remark);
+        }
         Ok(Ranking {
             truth: truth.name.clone(),
             n: indices.len(),
@@ -116,6 +120,37 @@ impl Study {
             rows,
         })
     }
+}
+
+/// Why there are no correlations, or none of a proxy: what is equal on both sides has no
+/// order.
+fn nothing_to_rank(truth: &GroundTruth, indices: &[usize], rows: &[RankRow]) -> Vec<String> {
+    let entries = || indices.iter().map(|&index| &truth.entries[index]);
+    let Some(first) = entries().next() else {
+        return Vec::new();
+    };
+    let (name, n) = (&truth.name, indices.len());
+    if entries().all(|entry| entry.score == first.score) {
+        let score = first.score;
+        return vec![format!(
+            "{name}: all {n} scores are {score}, so nothing can be ranked"
+        )];
+    }
+    if entries().all(|entry| entry.architecture == first.architecture) {
+        return vec![format!(
+            "{name}: all {n} networks are equal, so no proxy tells them apart"
+        )];
+    }
+    let equal = rows
+        .iter()
+        .filter(|row| row.tau.is_none() && row.undefined == 0);
+    let remark = |row: &RankRow| {
+        format!(
+            "{}: equal on all {n} architectures, so not ranked",
+            row.proxy
+        )
+    };
+    equal.map(remark).collect()
 }
 
 /// Proxies, then products of their ranks, whose columns are added to every pass.

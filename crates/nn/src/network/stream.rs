@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use lpzero_arch::Architecture;
 
-use super::{Layers, Network, Parts, activations};
+use super::{Layers, Network, Parts, kept};
 use crate::parameters::{Declarations, Parameters, Part};
-use crate::pass::{Keep, Pass, Rows};
+use crate::pass::{BAND, Keep, Pass, Rows};
 use crate::source::Source;
 use crate::{Error, Objective, Real};
 
@@ -26,13 +26,44 @@ impl Parts {
     }
 }
 
-/// How many numbers a streamed network has in memory at once beside activations, at
-/// most: the weights of a part, the largest gradient in it, and what a visitor may
-/// keep of both while it looks at them; behind the last block, those of that block too.
+/// How many numbers a forward pass over a streamed network has in memory at once beside
+/// activations, at most: the weights of the largest part, and what reading them takes.
 ///
 /// # Errors
 /// Where the network cannot be built.
 pub fn streamed_weights(architecture: &Architecture, objective: Objective) -> Result<u128, Error> {
+    let (layers, declarations) = Layers::declare(architecture, objective)?;
+    let needs = |parts: &[Part]| {
+        let (sum, largest) = declarations.sizes(parts);
+        sum.saturating_add(largest.saturating_mul(3))
+    };
+    let Parts {
+        embedding,
+        blocks,
+        end,
+    } = &layers.parts;
+    let one = std::slice::from_ref;
+    let blocks = blocks.iter().map(one).map(needs);
+    Ok((blocks.chain([needs(one(embedding)), needs(end)]))
+        .max()
+        .unwrap_or(0))
+}
+
+/// How many numbers a pass over a streamed network has in memory at once, at most.
+///
+/// Every part of it has its weights in memory, its largest gradient, and what a visitor
+/// may keep of both while it looks at them. With `bands`, visitors take every large
+/// gradient in blocks of rows, and it is never whole. Behind the last block, the weights of that
+/// block are there too, and activations are at their most; at the embedding there are none.
+///
+/// # Errors
+/// Where the network cannot be built.
+pub fn streamed_pass(
+    architecture: &Architecture,
+    objective: Objective,
+    (batch, positions): (usize, usize),
+    bands: bool,
+) -> Result<u128, Error> {
     let (layers, declarations) = Layers::declare(architecture, objective)?;
     let Parts {
         embedding,
@@ -41,17 +72,26 @@ pub fn streamed_weights(architecture: &Architecture, objective: Objective) -> Re
     } = &layers.parts;
     let needs = |parts: &[Part]| {
         let (sum, largest) = declarations.sizes(parts);
-        sum.saturating_add(largest.saturating_mul(3))
+        let gradients = match bands {
+            true => largest.min(2 * BAND as u128),
+            false => largest.saturating_mul(3),
+        };
+        sum.saturating_add(gradients)
     };
-    let (kept, _) = declarations.sizes(blocks.last().map_or(&[], std::slice::from_ref));
-    let blocks = blocks
-        .iter()
-        .map(|block| needs(std::slice::from_ref(block)));
-    let outer = [
-        needs(std::slice::from_ref(embedding)),
-        needs(end).saturating_add(kept),
-    ];
-    Ok(blocks.chain(outer).max().unwrap_or(0))
+    let one = std::slice::from_ref;
+    let sum = |parts: &[Part]| declarations.sizes(parts).0;
+    let last = blocks.last().map_or(0, |block| sum(one(block)));
+    // The gradient of a tied table waits for that of the embedding.
+    let shared = sum(&end[1..]);
+    let of_blocks = blocks.iter().map(one).map(needs).max().unwrap_or(0);
+    let deepest = of_blocks.max(needs(end).saturating_add(last));
+    let rows = Rows { batch, positions };
+    let within = deepest
+        .saturating_add(shared)
+        .saturating_add(kept(architecture, rows));
+    let (tables, _) = declarations.sizes(one(embedding));
+    let outside = tables.saturating_mul(if shared > 0 || !bands { 4 } else { 2 });
+    Ok(within.max(outside))
 }
 
 impl<F: Real> Network<F> {
@@ -81,7 +121,7 @@ impl<F: Real> Network<F> {
         let last = blocks.clone().next_back().unwrap_or(0);
         let largest = blocks.max().unwrap_or(0).max(last.saturating_add(sum(end)));
         let kept = match pass.keep {
-            Keep::All => activations(&self.architecture, rows),
+            Keep::All => kept(&self.architecture, rows),
             Keep::Inputs | Keep::Nothing => 0,
         };
         let most = usize::try_from(largest.saturating_add(kept));

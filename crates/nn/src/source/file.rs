@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use lpzero_arch::{Cursor, Document, Node, Problem};
+use lpzero_run::input;
 
 use crate::kernels::threads::{Threads, Write};
 use crate::kernels::widen::{widen_double, widen_half, widen_single, widen_upper_half};
@@ -117,8 +118,7 @@ impl StoredFile {
             path: path.to_owned(),
             reason,
         };
-        let mut file = File::open(path).map_err(failed)?;
-        let size = file.metadata().map_err(failed)?.len();
+        let (mut file, size) = input::open(path).map_err(failed)?;
         let mut length = [0; 8];
         if size < 8 {
             return Err(malformed(format!(

@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use super::error::JournalError;
 use super::file::{self, Beginning, Head, Place, Scan};
 use super::kind::Kind;
-use crate::ContentHash;
+use crate::{ContentHash, input};
 
 /// One finished piece of work.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,10 +95,9 @@ impl Records {
     /// Reads one file; returns how many bytes behind its last intact record there are.
     pub(super) fn add(&mut self, path: &Path) -> Result<u64, JournalError> {
         let failed = || JournalError::file("read", path);
-        let open = || File::open(path).map_err(JournalError::file("opened", path));
+        let open = || input::open(path).map_err(JournalError::file("opened", path));
         // One to read from its beginning to its end, one to read single records again.
-        let (file, again) = (open()?, open()?);
-        let length = file.metadata().map_err(failed())?.len();
+        let ((file, length), (again, _)) = (open()?, open()?);
         let head = self.head(path, &file, length)?;
         let index = self.files.len();
         self.files.push(Written {

@@ -11,7 +11,7 @@ use super::error::{JournalError, Torn};
 use super::file::{self, Place};
 use super::kind::Kind;
 use super::records::Records;
-use crate::ContentHash;
+use crate::{ContentHash, input};
 
 /// The writer of a run that is one process.
 pub const MAIN: &str = "main";
@@ -202,13 +202,16 @@ impl fmt::Debug for Journal {
 
 /// The file that this process appends to, and no other.
 fn own_file(path: &Path, kind: Kind) -> Result<Durable, JournalError> {
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path)
-        .map_err(JournalError::file("opened", path))?;
+    let open = || {
+        input::check_place(path)?;
+        OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)
+    };
+    let file = open().map_err(JournalError::file("opened", path))?;
     match file.try_lock() {
         // Some network file systems have no locks.
         Ok(()) | Err(TryLockError::Error(_)) => Ok(Durable {

@@ -1,0 +1,225 @@
+//! Text that a terminal shows and does not obey.
+//!
+//! Ids, paths and messages come from files, and may hold escape sequences. Whatever the
+//! command prints passes here: control characters are shown as `\n` or `\u{1b}`, in JSON
+//! as its own escapes.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::io::{self, StdoutLock, Write};
+
+use comfy_table::{CellAlignment, ContentArrangement, presets};
+
+/// Whether a terminal may obey a character, or write the rest of a line backwards.
+fn commands(c: char) -> bool {
+    let turns =
+        matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    c.is_control() || turns || matches!(c, '\u{2028}' | '\u{2029}')
+}
+
+fn replaced(
+    text: &str,
+    hidden: impl Fn(char) -> bool,
+    shown: impl Fn(char) -> String,
+) -> Cow<'_, str> {
+    match text.contains(&hidden) {
+        false => Cow::Borrowed(text),
+        true => {
+            let show = |c| match hidden(c) {
+                true => shown(c),
+                false => String::from(c),
+            };
+            Cow::Owned(text.chars().map(show).collect())
+        }
+    }
+}
+
+/// A text in one line.
+pub fn line(text: &str) -> Cow<'_, str> {
+    replaced(text, commands, |c| c.escape_default().to_string())
+}
+
+/// The most characters of a message; what a file holds may be in it.
+const LONGEST: usize = 4000;
+
+/// A message in one line, without the middle of one that no one would read.
+pub fn message(text: &str) -> String {
+    shortened(&line(text))
+}
+
+/// A message that was laid out in lines, as [`message`].
+pub fn laid_out(text: &str) -> String {
+    shortened(&lines(text))
+}
+
+fn shortened(text: &str) -> String {
+    let half = LONGEST / 2;
+    let ends = text.char_indices().nth(LONGEST).and_then(|_| {
+        let (first, _) = text.char_indices().nth(half)?;
+        let (last, _) = text.char_indices().rev().nth(half)?;
+        Some((first, last))
+    });
+    match ends {
+        Some((first, last)) => format!("{} ... {}", &text[..first], &text[last..]),
+        None => text.to_owned(),
+    }
+}
+
+/// A text that was laid out in lines.
+fn lines(text: &str) -> Cow<'_, str> {
+    let hidden = |c| c != '\n' && commands(c);
+    replaced(text, hidden, |c| c.escape_default().to_string())
+}
+
+/// A JSON document, in which only strings can hold such characters.
+fn json(text: &str) -> Cow<'_, str> {
+    let hidden = |c| c != '\n' && commands(c);
+    replaced(text, hidden, |c| format!("\\u{:04x}", u32::from(c)))
+}
+
+/// An output of text, in UTF-8.
+pub struct Plain<W> {
+    out: W,
+    /// The beginning of a character whose end is not written yet.
+    begun: Vec<u8>,
+    show: fn(&str) -> Cow<'_, str>,
+}
+
+impl<W: Write> Plain<W> {
+    /// An output of lines.
+    pub fn new(out: W) -> Self {
+        Self::showing(out, lines)
+    }
+
+    /// An output of JSON.
+    pub fn json(out: W) -> Self {
+        Self::showing(out, json)
+    }
+
+    fn showing(out: W, show: fn(&str) -> Cow<'_, str>) -> Self {
+        let begun = Vec::new();
+        Self { out, begun, show }
+    }
+}
+
+impl<W: Write> Write for Plain<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.begun.extend_from_slice(bytes);
+        let whole = match std::str::from_utf8(&self.begun) {
+            Err(error) if error.error_len().is_none() => error.valid_up_to(),
+            _ => self.begun.len(),
+        };
+        let text = String::from_utf8_lossy(&self.begun[..whole]);
+        self.out.write_all((self.show)(&text).as_bytes())?;
+        self.begun.drain(..whole);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// Standard output for text.
+pub fn stdout() -> Plain<StdoutLock<'static>> {
+    Plain::new(io::stdout().lock())
+}
+
+/// A table in the house style: no box, so that it pastes into anything.
+pub struct Table(comfy_table::Table);
+
+impl Table {
+    /// An empty one.
+    pub fn new() -> Self {
+        let mut table = comfy_table::Table::new();
+        table
+            .load_style(presets::NOTHING)
+            .set_content_arrangement(ContentArrangement::Disabled);
+        Self(table)
+    }
+
+    /// Names the columns.
+    pub fn set_header<T: AsRef<str>>(&mut self, names: impl IntoIterator<Item = T>) {
+        self.0.set_header(cells(names));
+    }
+
+    /// Adds a row, a line each.
+    pub fn add_row<T: AsRef<str>>(&mut self, row: impl IntoIterator<Item = T>) {
+        self.0.add_row(cells(row));
+    }
+
+    /// Right-aligns every column from `first` on.
+    pub fn align_numbers(&mut self, first: usize) {
+        for column in self.0.column_iter_mut().skip(first) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+
+    /// Left-aligns a column again.
+    pub fn align_text(&mut self, column: usize) {
+        if let Some(column) = self.0.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Left);
+        }
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+fn cells<T: AsRef<str>>(cells: impl IntoIterator<Item = T>) -> Vec<String> {
+    let cells = cells.into_iter();
+    cells.map(|cell| line(cell.as_ref()).into_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    const HOSTILE: &str = "a\u{1b}[31m\n\u{9b}2J\t\u{202e}é";
+
+    #[test]
+    fn what_a_terminal_would_obey_is_shown() {
+        assert_eq!(line(HOSTILE), r"a\u{1b}[31m\n\u{9b}2J\t\u{202e}é");
+        assert_eq!(lines(HOSTILE).lines().count(), 2);
+        assert_eq!(lines("é\n"), "é\n");
+        let mut table = Table::new();
+        table.set_header(["x\ny"]);
+        table.add_row([HOSTILE]);
+        assert_eq!(table.to_string().lines().count(), 2);
+        assert!(!table.to_string().contains('\u{1b}'));
+    }
+
+    #[test]
+    fn a_message_of_megabytes_is_shortened() {
+        let long = format!("begin {} end", "\0".repeat(1 << 20));
+        let shown = message(&long);
+        assert!(
+            shown.len() < LONGEST + 10 && shown.starts_with("begin") && shown.ends_with(" end")
+        );
+        assert_eq!(message("short"), "short");
+    }
+
+    #[test]
+    fn a_character_may_come_in_parts() {
+        let mut out = Vec::new();
+        let mut plain = Plain::new(&mut out);
+        for byte in "é\u{9b}\n".bytes() {
+            plain.write_all(&[byte]).unwrap();
+        }
+        assert_eq!(String::from_utf8(out).unwrap(), "é\\u{9b}\n");
+    }
+
+    #[test]
+    fn json_keeps_its_meaning() {
+        let mut out = Vec::new();
+        serde_json::to_writer_pretty(Plain::json(&mut out), &[HOSTILE, "\u{7f}"]).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert!(!text.contains(|c: char| c != '\n' && commands(c)), "{text}");
+        let read: Vec<String> = serde_json::from_str(&text).unwrap();
+        assert_eq!(read, [HOSTILE, "\u{7f}"]);
+    }
+}
