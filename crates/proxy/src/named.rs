@@ -31,6 +31,7 @@ pub const NAMED: &[Named] = &[
     proxy("flops", "flops", "Floating-point operations of one forward pass over one token.", "count"),
     proxy("layers", "layers", "Number of blocks.", "count"),
     proxy("depth2_width", "layers ^ 2 * width", "Blocks squared times width of the residual stream.", "two numbers and no network: the bar for every other proxy").fitted(),
+    proxy("lpzero", "sum[query](sqrt(sum(abs(D))))", "Found on real decoders: root of the absolute gradient that reaches the queries of a block, summed over blocks.", "this project, found by `lpzero search` on openlm, gemstones, flexibert and lts-gpt2-wt103 (docs/lab/carry-over.md)").fitted(),
     proxy("grad_norm", "sum(l2(G))", "Sum over all maps of the norm of the weight gradient.", "Abdelfattah et al. 2021"),
     proxy("snip", "sum(sum(abs(W * G)))", "First-order effect of removing each weight, summed over all maps.", "Lee et al. 2019; summed as in Abdelfattah et al. 2021")
         .note("Biases and norms are not counted."),
