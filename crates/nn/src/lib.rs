@@ -57,7 +57,7 @@ pub use kernels::matrix::add_inner_products;
 pub use kernels::memory::return_large_buffers;
 pub use kernels::reduce::{Sums, Wanted};
 pub use network::{
-    Curvature, MAX_ACTIVATIONS, Network, evaluation_activations, rademacher, streamed_pass,
+    Curvature, Engine, MAX_ACTIVATIONS, Network, evaluation_activations, rademacher, streamed_pass,
     streamed_weights,
 };
 pub use objective::Objective;

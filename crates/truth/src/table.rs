@@ -70,8 +70,12 @@ pub(crate) fn is_table(path: &Path) -> bool {
 /// Whether a list is one of rows: some record has an architecture, and none is FlexiBERT's.
 pub(crate) fn is_list_of_rows(items: &[Cursor<'_>]) -> bool {
     let has = |wanted: &str| {
-        let keys = items.iter().filter_map(|item| item.entries().ok()).flatten();
-        keys.into_iter().any(|(key, _)| key.eq_ignore_ascii_case(wanted))
+        let keys = items
+            .iter()
+            .filter_map(|item| item.entries().ok())
+            .flatten();
+        keys.into_iter()
+            .any(|(key, _)| key.eq_ignore_ascii_case(wanted))
     };
     ARCHITECTURE.iter().any(|key| has(key)) && !has(FLEXIBERT)
 }
