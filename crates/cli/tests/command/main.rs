@@ -11,10 +11,11 @@ mod drift;
 mod eval;
 mod export;
 mod hostile_checkpoints;
-mod inputs;
+
 mod links;
-mod memory;
+mod memory_limit;
 mod nas;
+mod odd_files;
 mod readme;
 mod repeats;
 mod search;
