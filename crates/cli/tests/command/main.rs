@@ -11,7 +11,6 @@ mod drift;
 mod eval;
 mod export;
 mod hostile_checkpoints;
-
 mod links;
 mod memory_limit;
 mod nas;
