@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use lpzero_arch::Architecture;
+use lpzero_arch::{Architecture, Block};
 
 use super::{Layers, Network, Parts, block_activations};
 use crate::parameters::{Declarations, Parameters, Part};
@@ -99,7 +99,7 @@ pub fn streamed_pass(
 /// twice the largest logits. Inputs of maps are computed again.
 fn kept(architecture: &Architecture, rows: Rows) -> u128 {
     let width = architecture.width;
-    let block = |block: &lpzero_arch::Block| {
+    let block = |block: &Block| {
         let maps = block.maps(width);
         let outputs = maps
             .iter()
