@@ -265,7 +265,7 @@ fn interrupted(report: Option<&Report>) -> String {
     let share = space.map(|space| format!(" ({:.1} % of the space)", 100.0 * space.done));
     format!(
         "interrupted after {} formulas{}, the best so far is {}",
-        report.counts.formulas.evaluated,
+        report.counts.evaluated,
         share.unwrap_or_default(),
         report.best.formula
     )

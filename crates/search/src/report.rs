@@ -134,6 +134,14 @@ pub struct Tally {
     pub best: Option<String>,
 }
 
+impl std::ops::Deref for Tally {
+    type Target = Counts;
+
+    fn deref(&self) -> &Counts {
+        &self.formulas
+    }
+}
+
 /// The formula of a search that did not see a ground truth, on that ground truth.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct LeftOutReport {

@@ -43,7 +43,7 @@ pub fn print(document: &SearchReport, out: &mut impl Write) -> Result<()> {
         print_space(space, out)?;
     }
 
-    let counts = &report.counts.formulas;
+    let counts = &report.counts;
     writeln!(
         out,
         "\n{} formulas generated, {} canonical, {} evaluated; pruned: {}",

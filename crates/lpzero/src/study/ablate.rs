@@ -160,8 +160,8 @@ impl Study {
             search_tau: report.verdict.search.tau,
             test_tau: report.verdict.test.tau,
             test_rho: report.verdict.test.rho,
-            evaluated: report.counts.formulas.evaluated,
-            pruned: report.counts.formulas.pruned.values().sum(),
+            evaluated: report.counts.evaluated,
+            pruned: report.counts.pruned.values().sum(),
             seconds: start.elapsed().as_secs_f64(),
         })
     }
