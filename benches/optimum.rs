@@ -75,6 +75,8 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let benchmark = Benchmark {
         name: &truth.name,
         scorer: &evaluator,
+        further: &[],
+        sizes: &vec![1.0; scores.len()],
         truth: &scores,
         split: &split,
         groups: &[],

@@ -3,14 +3,16 @@
 use std::io::Write;
 
 use anyhow::Result;
-use lpzero::stats::{rho, tau};
+use lpzero::Size;
+use lpzero::search::select::Correlations;
+use lpzero::stats::TOLERANCE;
 use lpzero::truth::{EMBEDDED, GroundTruth, KNOWN, Known, embedded};
 
 use super::arguments::{Truth, TruthAction, TruthArguments};
 use super::failure::failed;
 use super::output::print_json;
 use super::plain::{Table, line, stdout};
-use super::rank_table::number;
+use super::rank_table::{interval, number};
 use super::session::Session;
 use super::{audit, build, fetch};
 
@@ -91,18 +93,29 @@ fn show(session: &Session, arguments: &TruthArguments) -> Result<()> {
     different.sort_unstable();
     different.dedup();
     let mut baselines = Vec::new();
+    let sizes = truth.entries.iter();
+    let sizes: Vec<f64> = sizes
+        .map(|entry| Size::Params.of(&entry.architecture))
+        .collect();
     for baseline in lpzero::baselines(&truth).map_err(failed)? {
-        let correlation = |result: std::result::Result<_, lpzero::stats::Error>| {
-            result.map_err(|error| failed(error.into()))
-        };
-        let tau = correlation(tau(&baseline.scores, &scores))?;
-        let rho = correlation(rho(&baseline.scores, &scores))?;
-        baselines.push((baseline.name, tau, rho));
+        let like = (&sizes[..], TOLERANCE);
+        let on = Correlations::with_interval(&baseline.scores, &scores, like, session.seed);
+        let on = on.map_err(|error| failed(lpzero::Error::from(error)))?;
+        baselines.push((baseline.name, on));
     }
     if session.json {
         let baselines: Vec<_> = baselines
             .iter()
-            .map(|(name, tau, rho)| serde_json::json!({ "baseline": name, "tau": tau, "rho": rho }))
+            .map(|(name, on)| {
+                serde_json::json!({
+                    "baseline": name,
+                    "tau": on.tau,
+                    "rho": on.rho,
+                    "same_size": on.same_size,
+                    "same_size_ci": on.same_size_ci,
+                    "same_size_pairs": on.same_size_pairs,
+                })
+            })
             .collect();
         let groups: serde_json::Map<_, _> = groups
             .into_iter()
@@ -152,9 +165,15 @@ fn show(session: &Session, arguments: &TruthArguments) -> Result<()> {
     }
     writeln!(out, "\nbaselines that need no network")?;
     let mut table = Table::new();
-    table.set_header(["", "tau", "rho"]);
-    for (name, tau, rho) in baselines {
-        table.add_row([name, number(tau), number(rho)]);
+    table.set_header(["", "tau", "rho", "same size", "95 % interval"]);
+    for (name, on) in baselines {
+        table.add_row([
+            name,
+            number(on.tau),
+            number(on.rho),
+            number(on.same_size),
+            interval(on.same_size_ci),
+        ]);
     }
     table.align_numbers(1);
     writeln!(out, "{table}")?;

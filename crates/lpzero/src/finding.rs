@@ -302,7 +302,12 @@ pub(crate) fn judge(
     let counts = counts.map(|formula| {
         Ok::<_, Error>(OfCounts {
             formula: formula.to_string(),
-            on: Correlations::of(&scores(formula)?, &columns.scores, sizes)?,
+            on: Correlations::with_interval(
+                &scores(formula)?,
+                &columns.scores,
+                sizes,
+                settings.seed,
+            )?,
         })
     });
     Ok(LeftOutReport {

@@ -267,6 +267,10 @@ pub struct Comparison {
     pub rho: Option<f64>,
     /// Equal-size accuracy of the baseline.
     pub same_size: Option<f64>,
+    /// Confidence interval of it, over architectures.
+    pub same_size_ci: Option<[f64; 2]>,
+    /// Number of pairs of like size.
+    pub same_size_pairs: usize,
     /// Tau of the winner minus tau of the baseline.
     pub difference: Option<f64>,
     /// Paired 95 % bootstrap interval of the difference.
@@ -313,10 +317,7 @@ impl Report {
                 Ok(Named {
                     truth: benchmark.name.to_owned(),
                     n: benchmark.truth.len(),
-                    verdict: Verdict::of(
-                        performance,
-                        Test::of(benchmark, &benchmark.split.test, settings, scores)?,
-                    ),
+                    verdict: Verdict::of(benchmark, performance, settings, scores)?,
                 })
             };
         let verdicts = benchmarks.zip(&scores).map(verdict);
@@ -378,18 +379,36 @@ fn front(candidates: &[Candidate]) -> Vec<FrontEntry> {
 }
 
 impl Verdict {
-    fn of(performance: &Performance, test: Test) -> Self {
-        let search = performance.search;
+    fn of(
+        benchmark: &Benchmark<'_>,
+        performance: &Performance,
+        settings: &Settings,
+        scores: &[f64],
+    ) -> Result<Self, Error> {
+        let split = benchmark.split;
+        let test = Test::of(benchmark, &split.test, settings, scores)?;
+        let interval = |on: Correlations, part: &[usize]| {
+            let column = |of: &[f64]| part.iter().map(|&i| of[i]).collect::<Vec<f64>>();
+            let (scores, truth) = (column(scores), column(benchmark.truth));
+            let sizes = column(benchmark.sizes);
+            let sizes = (&sizes[..], settings.tolerance);
+            let again = Correlations::with_interval(&scores, &truth, sizes, settings.seed)?;
+            Ok::<_, Error>(Correlations {
+                same_size_ci: again.same_size_ci,
+                ..on
+            })
+        };
+        let search = interval(performance.search, &split.search)?;
         let excess = |search: Option<f64>, test: Option<f64>| Some(search? - test?);
-        Self {
+        Ok(Self {
             search,
-            validation: performance.validation,
+            validation: interval(performance.validation, &split.validation)?,
             optimism: Optimism {
                 tau: excess(search.tau, test.tau),
                 rho: excess(search.rho, test.rho),
             },
             test,
-        }
+        })
     }
 }
 
@@ -415,7 +434,7 @@ fn left_out(
             test: Test::of(benchmark, &all, settings, &scores(&left.formula)?)?,
             counts: Some(OfCounts {
                 formula: left.counts.to_string(),
-                on: Correlations::of(&counts, benchmark.truth, sizes)?,
+                on: Correlations::with_interval(&counts, benchmark.truth, sizes, settings.seed)?,
             }),
         })
     };
@@ -436,8 +455,7 @@ impl Test {
         let on = |column: &[f64]| indices.iter().map(|&i| column[i]).collect::<Vec<f64>>();
         let (scores, truth) = (on(scores), on(benchmark.truth));
         let sizes = on(benchmark.sizes);
-        let of = |scores: &[f64]| Correlations::of(scores, &truth, (&sizes, settings.tolerance));
-        let correlations = of(&scores)?;
+        let correlations = Correlations::of(&scores, &truth, (&sizes, settings.tolerance))?;
         let mut test = Self {
             n: correlations.n,
             tau: correlations.tau,
@@ -473,7 +491,8 @@ impl Test {
         }
         let compare = |baseline: &Baseline| {
             let theirs = on(&baseline.scores);
-            let alone = of(&theirs)?;
+            let sizes = (&sizes[..], settings.tolerance);
+            let alone = Correlations::with_interval(&theirs, &truth, sizes, settings.seed)?;
             let difference =
                 bootstrap.difference(Correlation::Kendall, &scores, &theirs, &truth)?;
             Ok(Comparison {
@@ -481,6 +500,8 @@ impl Test {
                 tau: alone.tau,
                 rho: alone.rho,
                 same_size: alone.same_size,
+                same_size_ci: alone.same_size_ci,
+                same_size_pairs: alone.same_size_pairs,
                 difference: correlations.tau.zip(alone.tau).map(|(a, b)| a - b),
                 difference_ci: ends(difference),
             })

@@ -28,6 +28,8 @@ pub struct Correlations {
     pub rho: Option<f64>,
     /// Equal-size accuracy: share of pairs of like size that are ordered right.
     pub same_size: Option<f64>,
+    /// Confidence interval of it, over architectures; only of what is reported.
+    pub same_size_ci: Option<[f64; 2]>,
     /// Number of such pairs.
     pub same_size_pairs: usize,
 }
@@ -49,6 +51,7 @@ impl Correlations {
                 tau: None,
                 rho: None,
                 same_size: None,
+                same_size_ci: None,
                 same_size_pairs: 0,
             });
         }
@@ -59,8 +62,32 @@ impl Correlations {
             tau: workspace.tau(scores, truth)?,
             rho: workspace.rho(scores, truth)?,
             same_size: same.accuracy(scores)?,
+            same_size_ci: None,
             same_size_pairs: same.count(),
         })
+    }
+
+    /// [`of`](Self::of) with the interval of the accuracy, by resamples of this seed.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn with_interval(
+        scores: &[f64],
+        truth: &[f64],
+        (sizes, tolerance): (&[f64], f64),
+        seed: u64,
+    ) -> Result<Self, Error> {
+        let mut correlations = Self::of(scores, truth, (sizes, tolerance))?;
+        if correlations.same_size_pairs > 0 {
+            let bootstrap = Bootstrap {
+                seed,
+                ..Bootstrap::default()
+            };
+            let same = SameSize::new(sizes, truth, tolerance)?;
+            let interval = same.interval(&bootstrap, scores)?;
+            correlations.same_size_ci = interval.map(|found| [found.low, found.high]);
+        }
+        Ok(correlations)
     }
 }
 

@@ -12,6 +12,9 @@ use lpzero_stats::Split;
 mod common;
 use common::{ARCHITECTURES, noise, traces};
 
+/// Sizes of architectures that are all alike.
+const SIZES: [f64; 1000] = [1.0; 1000];
+
 /// A member of the space with one operation per branch, but for noise.
 const PLANTED: &str = "mean(std(D) * l2(A))";
 
@@ -51,7 +54,7 @@ impl Planted {
             name: "planted",
             scorer: &Evaluator::new(&self.traces),
             further: &[],
-            sizes: &vec![1.0; self.truth.len()],
+            sizes: &SIZES[..self.truth.len()],
             truth: &self.truth,
             split: &Split::draw(&ids, 40, 30, 0)?,
             groups: &[],

@@ -21,6 +21,9 @@ use tempfile::TempDir;
 mod common;
 use common::{ARCHITECTURES, noise, traces};
 
+/// Sizes of architectures that are all alike.
+const SIZES: [f64; 1000] = [1.0; 1000];
+
 /// A small ground truth, and a count of what was really evaluated on it.
 struct Planted {
     traces: Vec<Trace>,
@@ -87,7 +90,7 @@ impl Planted {
             name: "planted",
             scorer: &Counting(Evaluator::new(&self.traces), &self.scored),
             further: &[],
-            sizes: &vec![1.0; self.truth.len()],
+            sizes: &SIZES[..self.truth.len()],
             truth: &self.truth,
             split: &Split::draw(&kinds, 40, 20, 0)?,
             groups: &[],
