@@ -134,6 +134,8 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let benchmark = Benchmark {
         name: "flexibert",
         scorer: &Evaluator::new(&traces),
+        further: &[],
+        sizes: &vec![1.0; truth.len()],
         truth: &truth,
         split: &split,
         groups: &[],
