@@ -278,7 +278,9 @@ fn the_report_has_the_shape_that_scripts_rely_on() {
     );
     assert_eq!(json["method"], "gp");
     assert_eq!(keys(&json["best"]), ["formula", "canonical", "complexity"]);
-    assert_eq!(keys(&json["search"]), ["n", "tau", "rho"]);
+    let like = ["same_size", "same_size_ci", "same_size_pairs"];
+    let on = [&["n", "tau", "rho"][..], &like].concat();
+    assert_eq!(keys(&json["search"]), on);
     assert_eq!(
         keys(&json["test"]),
         [
@@ -287,6 +289,9 @@ fn the_report_has_the_shape_that_scripts_rely_on() {
             "tau_ci",
             "rho",
             "rho_ci",
+            "same_size",
+            "same_size_ci",
+            "same_size_pairs",
             "ties",
             "tau_within_group",
             "baselines"
