@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::arguments::Build;
 use super::failure::{Failure, failed};
-use super::folder;
+use super::folder::{self, RunKind};
 use super::output::print_json;
 use super::rank_table::number;
 use super::session::Session;
@@ -50,6 +50,13 @@ struct Supernet {
 
 const JOURNAL: &str = "trainings";
 const TRUTH: &str = "truth.json";
+
+const RUN: RunKind = RunKind {
+    command: "truth build",
+    writes: &[JOURNAL],
+    report: TRUTH,
+};
+
 /// Sub-networks of a super-network where no option says.
 const ARCHITECTURES: usize = 200;
 /// Most of them that may be drawn.
@@ -68,10 +75,15 @@ pub fn run(session: &Session, arguments: &Build) -> Result<()> {
         }
         (None, None) => return Err(Failure::input("--out is missing: expected a new folder")),
     };
+    let outcome = build(session, &configuration, &folder);
+    RUN.ended(outcome, Some(folder), "")
+}
+
+fn build(session: &Session, configuration: &BuildSettings, folder: &Folder) -> Result<()> {
     let start = Instant::now();
     let truth = match &configuration.of {
-        Of::Plan(plan) => of_plan(session, configuration.seed, plan, &folder)?,
-        Of::Supernet(supernet) => of_supernet(session, configuration.seed, supernet, &folder)?,
+        Of::Plan(plan) => of_plan(session, configuration.seed, plan, folder)?,
+        Of::Supernet(supernet) => of_supernet(session, configuration.seed, supernet, folder)?,
     };
     (truth.write(&truth.path)).map_err(|error| failed(lpzero::Error::from(error)))?;
     report(session, &truth, start.elapsed().as_secs_f64())
@@ -141,7 +153,8 @@ fn of_supernet(
     let drawn = elastic.sub_networks(count, seed).map_err(trained)?;
     let weights = supernet.folder.join(train::MODEL);
     let described = serde_json::to_string(&training)?;
-    let inputs = build::inherited_inputs(&described, &weights, &drawn).map_err(trained)?;
+    let inputs = build::inherited_inputs(&described, &weights, &drawn, &session.cancel);
+    let inputs = inputs.map_err(trained)?;
     let batches = training.batches()?;
     let from = Inherited {
         weights: &Inheritance::open(&weights, elastic.largest()).map_err(trained)?,
@@ -238,23 +251,12 @@ fn measured(
     };
     let entries = work(&mut journal, &resources);
     bar.finish_and_clear();
-    let next = format!(
-        "`lpzero truth build --resume {}` continues",
-        folder.path().display()
-    );
     let entries = entries.map_err(|error| match error {
-        Error::Cancelled => anyhow::Error::from(Failure::Interrupted {
-            message: format!(
-                "interrupted after {} recorded losses",
-                journal.records().len()
-            ),
-            next,
-        }),
-        error if error.is_input() => trained(error),
-        error => {
-            let message = error.to_string();
-            Failure::Stopped { message, next }.into()
-        }
+        Error::Cancelled => Failure::interrupted(format_args!(
+            "interrupted after {} recorded losses",
+            journal.records().len()
+        )),
+        error => trained(error),
     })?;
     let seconds = journal
         .records()

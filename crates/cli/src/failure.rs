@@ -1,6 +1,7 @@
 //! How a command can fail, and the exit status that says so.
 
 use std::fmt;
+use std::io;
 
 /// A failure with a meaning for scripts. Anything else that fails exits with 1.
 #[derive(Debug)]
@@ -61,6 +62,22 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+/// Gives an error of the system its exit status; `place` says what could not be done.
+pub fn system(place: &str, error: io::Error) -> anyhow::Error {
+    match lpzero::run::is_machines_fault(&error) {
+        true => anyhow::Error::from(error).context(place.to_owned()),
+        false => Failure::input(format_args!("{place}: {error}")),
+    }
+}
+
+/// Gives an error of the engine its exit status.
+pub fn engine(error: lpzero::nn::Error) -> anyhow::Error {
+    match error.is_input() {
+        true => Failure::input(error),
+        false => error.into(),
+    }
+}
 
 /// Gives an error of the library its exit status.
 pub fn failed(error: lpzero::Error) -> anyhow::Error {

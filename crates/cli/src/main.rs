@@ -1,7 +1,5 @@
 //! The `lpzero` command: arguments in, tables and JSON out. Everything that
 //! computes lives in the library.
-// The command is what prints.
-#![allow(clippy::print_stdout, clippy::print_stderr)]
 #![forbid(unsafe_code)]
 
 mod ablate;
@@ -9,6 +7,7 @@ mod arguments;
 mod audit;
 mod bars;
 mod build;
+mod cache;
 mod eval;
 mod export;
 mod failure;
@@ -25,10 +24,12 @@ mod score_table;
 mod search;
 mod session;
 mod settings;
+mod signals;
 mod train;
 mod truth;
 mod weights;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -37,21 +38,37 @@ use clap::Parser;
 use failure::Failure;
 use session::Session;
 
+#[global_allocator]
+static ALLOCATOR: lpzero::nn::Allocator = lpzero::nn::Allocator;
+
 fn main() -> ExitCode {
     lpzero::nn::return_large_buffers();
-    run(Arguments::parse())
+    match Arguments::try_parse() {
+        Ok(arguments) => run(arguments),
+        Err(message) => {
+            let printed = message.print();
+            let status = u8::try_from(message.exit_code()).unwrap_or(1);
+            // Help that nobody got to see is no success.
+            ExitCode::from(if printed.is_err() {
+                status.max(1)
+            } else {
+                status
+            })
+        }
+    }
 }
 
 /// Does what the command line says; the exit status tells how it went.
 fn run(arguments: Arguments) -> ExitCode {
     let outcome =
         Session::start(&arguments.common).and_then(|session| dispatch(&session, arguments.command));
+    let outcome = outcome.and_then(|()| Ok(std::io::stdout().flush()?));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever reads our output has seen enough (`lpzero ... | head`).
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("lpzero: {error:#}");
+            output::remark(format_args!("lpzero: {error:#}"));
             ExitCode::from(Failure::status(&error))
         }
     }
@@ -69,6 +86,7 @@ fn dispatch(session: &Session, command: Command) -> Result<()> {
         Command::Export(arguments) => export::run(session, &arguments),
         Command::Proxies(arguments) => proxies::run(session, &arguments),
         Command::Truth(arguments) => truth::run(session, &arguments),
+        Command::Cache(arguments) => cache::run(session, &arguments),
     }
 }
 

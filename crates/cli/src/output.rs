@@ -22,6 +22,12 @@ pub fn align_numbers(table: &mut Table, first: usize) {
     }
 }
 
+/// Writes a line on standard error. That nobody can read it stops no work: the terminal
+/// may be closed, or the disk of a log be full.
+pub fn remark(message: impl std::fmt::Display) {
+    let _ = writeln!(std::io::stderr(), "{message}");
+}
+
 /// Remarks and progress on standard error, or silence.
 #[derive(Clone, Copy, Debug)]
 pub struct Reporter {
@@ -37,14 +43,14 @@ impl Reporter {
     /// A remark on what is going on.
     pub fn note(&self, message: impl std::fmt::Display) {
         if !self.quiet {
-            eprintln!("{message}");
+            remark(message);
         }
     }
 
     /// Something the user should know although the work goes on.
     pub fn warn(&self, message: impl std::fmt::Display) {
         if !self.quiet {
-            eprintln!("warning: {message}");
+            remark(format_args!("warning: {message}"));
         }
     }
 

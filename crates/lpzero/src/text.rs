@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use lpzero_run::{ContentHash, Hasher};
+
 /// Why text could not be turned into tokens.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -50,6 +52,16 @@ pub enum TextError {
         /// Tokens in the minibatch.
         needed: usize,
     },
+}
+
+impl TextError {
+    /// Whether what the user gave is wrong, as opposed to the machine.
+    pub fn is_input(&self) -> bool {
+        match self {
+            Self::Read { source, .. } => !lpzero_run::is_machines_fault(source),
+            Self::Tokenizer { .. } | Self::Answer { .. } | Self::TooShort { .. } => true,
+        }
+    }
 }
 
 /// The size of a tokenizer's vocabulary.
@@ -130,6 +142,15 @@ fn failed(tokenizer: &Path, error: &tokenizers::Error) -> TextError {
         path: tokenizer.to_owned(),
         message: error.to_string(),
     }
+}
+
+/// The hash of tokens: of all that a training or a pass knows of a text.
+pub fn hash(tokens: &[u32]) -> ContentHash {
+    let mut hasher = Hasher::new();
+    for token in tokens {
+        hasher.update(&token.to_le_bytes());
+    }
+    hasher.finish()
 }
 
 /// All tokens of the text in `path`, without special tokens.

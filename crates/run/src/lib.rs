@@ -8,7 +8,8 @@
 //! - [`Cancel`]: how to be stopped from elsewhere;
 //! - [`seed`]: randomness as a function of names;
 //! - [`ContentHash`]: the name of a thing by what it says;
-//! - [`write_whole`]: a file that is there whole or not at all.
+//! - [`write_whole`]: a file that is there whole or not at all;
+//! - [`is_machines_fault`]: whether the system or the user is to blame for an error.
 //!
 //! ```
 //! use lpzero_run::{Cancel, ContentHash, Journal, Kind, MAIN};
@@ -42,6 +43,7 @@ mod folder;
 mod hash;
 mod journal;
 pub mod seed;
+mod system;
 
 pub use atomic::{Whole, write_whole};
 pub use budget::{Budget, Clock};
@@ -49,3 +51,4 @@ pub use cancel::Cancel;
 pub use folder::{CONFIGURATION, Folder, FolderError};
 pub use hash::{ContentHash, Hasher};
 pub use journal::{Journal, JournalError, Kind, MAIN, Piece, Pieces, Record, Records, Torn};
+pub use system::{is_machines_fault, open_own, read_own};

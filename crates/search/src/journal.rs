@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use lpzero_proxy::Node;
 use lpzero_run::{self as run, ContentHash, Hasher, JournalError, Kind, MAIN, Torn};
+use lpzero_stats::Split;
 
 use crate::Problem;
 use crate::record::{self, Outcome, take};
@@ -20,7 +21,7 @@ use crate::settings::Settings;
 /// A piece is a batch of formulas, or what an enumeration does at one go.
 const KIND: Kind = Kind {
     format: "lpzero-search",
-    version: 1,
+    version: 2,
     each: false,
     work: "search",
     inputs: "another ground truth, other traces or other settings",
@@ -174,9 +175,17 @@ fn inputs(problem: &Problem<'_>, settings: &Settings) -> ContentHash {
             }
         };
         column(benchmark.truth);
+        let Split {
+            search,
+            validation,
+            test,
+        } = benchmark.split;
+        let others = [&validation[..], &test[..]].concat();
         for formula in problem.seeds {
-            let scores = benchmark.scorer.scores(formula, &benchmark.split.search);
-            column(&scores.unwrap_or_default());
+            for part in [search, &others] {
+                let scores = benchmark.scorer.scores(formula, part);
+                column(&scores.unwrap_or_default());
+            }
         }
     }
     hasher.finish()

@@ -83,3 +83,78 @@ pub fn records(file: &Path) -> Vec<usize> {
     let starts = starts.filter(|(_, window)| window == b"LPZB");
     starts.map(|(start, _)| start).collect()
 }
+
+/// A run of a line of arguments, separated by spaces.
+pub fn line(folder: &Path, line: &str) -> Run {
+    lpzero(folder, &line.split(' ').collect::<Vec<_>>())
+}
+
+/// Runs a line of arguments under a shell that does `before` first, such as `ulimit -f 8`.
+#[cfg(unix)]
+pub fn under(folder: &Path, before: &str, line: &str) -> Run {
+    let program = command(folder);
+    let mut shell = Command::new("bash");
+    let (names, values): (Vec<_>, Vec<_>) = program.get_envs().unzip();
+    for (name, value) in names.into_iter().zip(values) {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    shell.arg("-c").arg(format!("{before}\nexec \"$0\" \"$@\""));
+    shell.arg(program.get_program()).args(line.split(' '));
+    finished(&shell.output().unwrap())
+}
+
+/// A small disk of its own, which is taken away in the end.
+pub struct Disk {
+    folder: tempfile::TempDir,
+}
+
+impl Disk {
+    /// A disk of so many bytes, or `None` with a loud remark where none can be mounted.
+    pub fn of(bytes: u64) -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = Self { folder };
+        match disk.mount(&format!("size={bytes}")) {
+            true => Some(disk),
+            false => {
+                println!("SKIPPED: no small disk can be mounted here, which takes root on Linux");
+                None
+            }
+        }
+    }
+
+    /// Makes it so large.
+    pub fn grow(&self, bytes: u64) {
+        assert!(self.mount(&format!("remount,size={bytes}")));
+    }
+
+    fn mount(&self, options: &str) -> bool {
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", options, "tmpfs"]);
+        let output = mount.arg(self.path()).output();
+        output.is_ok_and(|output| output.status.success())
+    }
+
+    /// Where it is mounted.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Fills it up; returns the file that takes the room.
+    pub fn fill(&self) -> PathBuf {
+        let filler = self.path().join("filler");
+        let mut file = std::fs::File::create(&filler).unwrap();
+        let zeros = [0; 4096];
+        while std::io::Write::write_all(&mut file, &zeros).is_ok() {}
+        filler
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let unmounted = Command::new("umount").arg(self.path()).status();
+        assert!(unmounted.is_ok_and(|status| status.success()));
+    }
+}
