@@ -63,6 +63,17 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
+/// An error with its causes as one sentence. What a message says already is not said again.
+pub fn sentence(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.ends_with(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
 /// Gives an error of the system its exit status; `place` says what could not be done.
 pub fn system(place: &str, error: io::Error) -> anyhow::Error {
     match lpzero::run::is_machines_fault(&error) {

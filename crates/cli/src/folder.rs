@@ -7,7 +7,7 @@ use lpzero::run::{ContentHash, Folder, FolderError, Kind, MAIN, Piece, Pieces, T
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::failure::{Failure, failed};
+use super::failure::{Failure, failed, sentence};
 use super::output::Reporter;
 
 /// A new folder; one that exists already is never touched.
@@ -66,7 +66,7 @@ impl RunKind {
             },
             Ok(wrong) => wrong.into(),
             Err(error) => {
-                let message = format!("{error:#}");
+                let message = sentence(&error);
                 Failure::Stopped { message, next }.into()
             }
         })

@@ -68,7 +68,7 @@ fn run(arguments: Arguments) -> ExitCode {
         // Whoever reads our output has seen enough (`lpzero ... | head`).
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            output::remark(format_args!("lpzero: {error:#}"));
+            output::remark(format_args!("lpzero: {}", failure::sentence(&error)));
             ExitCode::from(Failure::status(&error))
         }
     }

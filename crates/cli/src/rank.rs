@@ -39,8 +39,9 @@ pub fn run(session: &Session, arguments: &Rank) -> Result<()> {
     for (truth, ranking) in study.truths().iter().zip(&rankings) {
         // What cannot be saved can still be read.
         let saved = save.take().map(|save| save.finish(ranking));
-        print(session, arguments.format, truth, ranking)?;
+        let printed = print(session, arguments.format, truth, ranking);
         saved.transpose()?;
+        printed?;
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use lpzero::run::Cancel;
+use lpzero::run::{Cancel, Whole};
 use lpzero::trace::TraceStore;
 use lpzero::truth::GroundTruth;
 use lpzero::{Watch, Workbench};
@@ -136,7 +136,6 @@ const MOST_THREADS: usize = 1024;
 
 fn probe(folder: &Path) -> std::io::Result<()> {
     std::fs::create_dir_all(folder)?;
-    let file = folder.join(format!(".probe-{}", std::process::id()));
-    std::fs::write(&file, [])?;
-    std::fs::remove_file(&file)
+    // A file that gets no name, or one of its own, and is gone when it is dropped.
+    Whole::create(&folder.join("probe")).map(drop)
 }

@@ -11,19 +11,20 @@ use signal_hook::flag;
 const INTERRUPTED: i32 = 130;
 
 /// Raises a flag at the first Ctrl-C, SIGTERM or SIGHUP, and ends the process at the
-/// second. Signals that are ignored stay ignored, as under `nohup`.
+/// second. A closed terminal stops nothing where SIGHUP is ignored, as under `nohup`.
 ///
 /// A write beyond the limit of file sizes becomes an error like that of a full disk.
 ///
 /// # Errors
 /// What the system says.
 pub fn listen(cancel: &Cancel) -> io::Result<()> {
+    let mut stops = vec![consts::SIGINT, consts::SIGTERM];
     #[cfg(unix)]
-    let stops = [consts::SIGINT, consts::SIGTERM, consts::SIGHUP];
-    #[cfg(not(unix))]
-    let stops = [consts::SIGINT, consts::SIGTERM];
+    if !is_ignored(consts::SIGHUP) {
+        stops.push(consts::SIGHUP);
+    }
     let raised = cancel.shared().unwrap_or_default();
-    for signal in stops.into_iter().filter(|&signal| !is_ignored(signal)) {
+    for signal in stops {
         // The second signal does not wait for the passes that run.
         flag::register_conditional_shutdown(signal, INTERRUPTED, Arc::clone(&raised))?;
         flag::register(signal, Arc::clone(&raised))?;
@@ -34,6 +35,7 @@ pub fn listen(cancel: &Cancel) -> io::Result<()> {
 }
 
 /// Whether whoever started the process had this signal ignored; on Linux.
+#[cfg(unix)]
 fn is_ignored(signal: i32) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

@@ -117,10 +117,15 @@ impl Folder {
             false => Origin::Made,
         };
         fs::create_dir_all(path).map_err(unwritable(path))?;
+        let lock = lock(path).inspect_err(|_| {
+            if origin == Origin::Made {
+                let _ = fs::remove_dir(path);
+            }
+        })?;
         let folder = Self {
             path: path.to_owned(),
             origin,
-            _lock: lock(path)?,
+            _lock: lock,
         };
         // Another process may have been faster.
         if !is_blank(path) {

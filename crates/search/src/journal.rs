@@ -12,7 +12,6 @@ use std::time::Duration;
 
 use lpzero_proxy::Node;
 use lpzero_run::{self as run, ContentHash, Hasher, JournalError, Kind, MAIN, Torn};
-use lpzero_stats::Split;
 
 use crate::Problem;
 use crate::record::{self, Outcome, take};
@@ -37,6 +36,8 @@ pub struct Journal {
     replayed: usize,
     /// Position of the record that was replayed last.
     last: usize,
+    /// Hash of what traces and truths follow from, where the caller knows.
+    bound: Option<ContentHash>,
 }
 
 impl Journal {
@@ -52,8 +53,15 @@ impl Journal {
             records,
             replayed: 0,
             last: 0,
+            bound: None,
         };
         Ok((journal, torn))
+    }
+
+    /// Binds the search to this hash too, of what its traces and truths follow from. A
+    /// search that begins with formulas of counts alone would not notice other traces.
+    pub fn bind(&mut self, inputs: ContentHash) {
+        self.bound = Some(inputs);
     }
 
     /// Appends to `output` instead of the file: to see what a full disk does.
@@ -82,7 +90,12 @@ impl Journal {
         problem: &Problem<'_>,
         settings: &Settings,
     ) -> Result<(), JournalError> {
-        self.records.begin(inputs(problem, settings))
+        let mut hasher = Hasher::new();
+        hasher.update(inputs(problem, settings).as_bytes());
+        if let Some(bound) = &self.bound {
+            hasher.update(bound.as_bytes());
+        }
+        self.records.begin(hasher.finish())
     }
 
     /// The recorded outcomes of these formulas, each with `ranks` ranks, and
@@ -175,17 +188,9 @@ fn inputs(problem: &Problem<'_>, settings: &Settings) -> ContentHash {
             }
         };
         column(benchmark.truth);
-        let Split {
-            search,
-            validation,
-            test,
-        } = benchmark.split;
-        let others = [&validation[..], &test[..]].concat();
         for formula in problem.seeds {
-            for part in [search, &others] {
-                let scores = benchmark.scorer.scores(formula, part);
-                column(&scores.unwrap_or_default());
-            }
+            let scores = benchmark.scorer.scores(formula, &benchmark.split.search);
+            column(&scores.unwrap_or_default());
         }
     }
     hasher.finish()

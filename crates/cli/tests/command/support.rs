@@ -28,7 +28,7 @@ pub fn lpzero(folder: &Path, arguments: &[&str]) -> Run {
 /// Runs `lpzero` and sends it SIGTERM as soon as `ready`.
 pub fn interrupted(folder: &Path, line: &str, ready: impl Fn() -> bool) -> Run {
     let mut command = command(folder);
-    command.args(line.split(' '));
+    command.args(line.split_whitespace());
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = command.spawn().unwrap();
     let start = Instant::now();
@@ -84,9 +84,15 @@ pub fn records(file: &Path) -> Vec<usize> {
     starts.map(|(start, _)| start).collect()
 }
 
+/// Whether so many seconds have passed since now: to interrupt what has begun by then.
+pub fn after(seconds: f64) -> impl Fn() -> bool {
+    let start = Instant::now();
+    move || start.elapsed().as_secs_f64() > seconds
+}
+
 /// A run of a line of arguments, separated by spaces.
 pub fn line(folder: &Path, line: &str) -> Run {
-    lpzero(folder, &line.split(' ').collect::<Vec<_>>())
+    lpzero(folder, &line.split_whitespace().collect::<Vec<_>>())
 }
 
 /// Runs a line of arguments under a shell that does `before` first, such as `ulimit -f 8`.
@@ -102,7 +108,9 @@ pub fn under(folder: &Path, before: &str, line: &str) -> Run {
         };
     }
     shell.arg("-c").arg(format!("{before}\nexec \"$0\" \"$@\""));
-    shell.arg(program.get_program()).args(line.split(' '));
+    shell
+        .arg(program.get_program())
+        .args(line.split_whitespace());
     finished(&shell.output().unwrap())
 }
 
