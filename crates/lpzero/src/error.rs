@@ -198,7 +198,8 @@ impl Error {
             Self::Engine { source, .. } => source.is_input(),
             // A full or vanished disk is not what the user typed.
             Self::Trace(lpzero_trace::Error::Cache { action, source, .. }) => {
-                matches!(*action, "create" | "open") && !lpzero_run::is_machines_fault(source)
+                matches!(*action, "create" | "open" | "list")
+                    && !lpzero_run::is_machines_fault(source)
             }
             Self::Journal(error) | Self::Search(lpzero_search::Error::Journal(error)) => {
                 error.is_input()

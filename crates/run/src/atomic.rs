@@ -49,7 +49,17 @@ impl Whole {
         if found.is_dir() {
             return Err(io::ErrorKind::IsADirectory.into());
         }
-        // Whether it may be written to, also where a new file would take its place.
+        // Whether it may be written to, also where a new file would take its place. A pipe
+        // that nobody reads would be waited for.
+        #[cfg(unix)]
+        let _reader = {
+            use std::os::unix::fs::OpenOptionsExt;
+            let mut options = File::options();
+            options
+                .write(true)
+                .custom_flags(libc::O_NONBLOCK)
+                .open(path)?
+        };
         let file = File::options().write(true).open(path)?;
         if found.is_file() {
             return Self::create(&fs::canonicalize(path)?);

@@ -65,7 +65,7 @@ impl TraceStore {
     /// [`Error::Cache`] where the folder cannot be read.
     pub fn size(&self) -> Result<Stored, Error> {
         let entries = self.entries();
-        let entries = entries.map_err(Error::cache("read", &self.folder))?;
+        let entries = entries.map_err(Error::cache("list", &self.folder))?;
         Ok(entries.iter().fold(Stored::default(), Stored::and))
     }
 
@@ -77,7 +77,7 @@ impl TraceStore {
     pub fn clean(&self) -> Result<(Stored, Stored), Error> {
         let entries = self.entries();
         let (mut removed, mut left) = (Stored::default(), Stored::default());
-        for entry in entries.map_err(Error::cache("read", &self.folder))? {
+        for entry in entries.map_err(Error::cache("list", &self.folder))? {
             match remove_unused(&entry.path) {
                 Ok(true) => removed = removed.and(&entry),
                 Ok(false) => left = left.and(&entry),
