@@ -6,9 +6,12 @@ use crate::common::{
     Seen, decoder, encoder, large_zoo, llama, mixers, perturbed, qwen, transformer_xl,
 };
 use lpzero_arch::{Activation, Architecture, AttentionBiases, Mixer, NormPlacement, Transform};
-use lpzero_nn::{Error, Network, NoVisitor, Objective, Real, Role, Site, Symbol, Workspace};
+use lpzero_nn::{Error, Network, NoVisitor, Objective, Role, Site, Symbol, Workspace};
 
-fn synflow<F: Real>(network: &Network<F>, (batch, positions): (usize, usize)) -> (f64, Seen<F>) {
+fn synflow<F: lpzero_nn::Engine>(
+    network: &Network<F>,
+    (batch, positions): (usize, usize),
+) -> (f64, Seen<F>) {
     let mut seen = Seen::default();
     let loss = network.synflow_pass(batch, positions, &mut seen, &mut Workspace::new());
     (loss.unwrap(), seen)
