@@ -11,7 +11,7 @@ use crate::parameters::Tensors;
 use crate::source::Stored;
 use crate::{Error, Real};
 
-/// Under this key of a header stand metadata.
+/// Key of a header that metadata stand under.
 const METADATA: &str = "__metadata__";
 
 /// Reads every tensor of a safetensors file, converting between precisions where

@@ -81,7 +81,7 @@ impl Whole {
     }
 }
 
-/// Where a link that points nowhere points to; the path itself where it is no link.
+/// Target of a link that points nowhere; the path itself where it is no link.
 fn target(path: &Path) -> PathBuf {
     match (fs::read_link(path), path.parent()) {
         (Ok(target), Some(folder)) => folder.join(target),

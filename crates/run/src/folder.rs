@@ -89,7 +89,7 @@ pub struct Folder {
     _lock: File,
 }
 
-/// How a folder became that of a run.
+/// Ways in which a folder becomes that of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Origin {
     /// This process made it.

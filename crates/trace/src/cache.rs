@@ -223,8 +223,8 @@ impl TraceCache {
         &self.path
     }
 
-    /// What should be said of traces that were not kept: the store may not become larger,
-    /// or the disk takes no more.
+    /// Warning about traces that were not kept: the store may not become larger, or the
+    /// disk takes no more.
     pub fn not_kept(&self) -> Option<CacheWarning> {
         let state = self.state();
         let State { lost, failed, .. } = &*state;

@@ -14,7 +14,7 @@ use crate::error::Error;
 /// Default of what a store may hold, in bytes: ten searches of published ground truths.
 pub const DEFAULT_LIMIT: u64 = 2_000_000_000;
 
-/// How the names of trace caches end.
+/// Ending of the names of trace caches.
 pub(crate) const ENDING: &str = "trace";
 
 /// The folder of all trace caches.
@@ -59,7 +59,7 @@ impl TraceStore {
         self.limit
     }
 
-    /// How much is kept; nothing where there is no folder.
+    /// Counts what is kept; nothing where there is no folder.
     ///
     /// # Errors
     /// [`Error::Cache`] where the folder cannot be read.

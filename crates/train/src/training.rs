@@ -244,7 +244,7 @@ impl<'a> Training<'a> {
     }
 }
 
-/// About how many bytes a training takes: weights, gradients and two moments, and
+/// Estimates the bytes of a training: weights, gradients and two moments, and
 /// activations with their gradients.
 fn bytes(architecture: &Architecture, recipe: &Recipe) -> u64 {
     let weights = architecture.parameters().total();

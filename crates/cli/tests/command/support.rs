@@ -145,7 +145,7 @@ impl Disk {
         output.is_ok_and(|output| output.status.success())
     }
 
-    /// Where it is mounted.
+    /// Folder that it is mounted on.
     pub fn path(&self) -> &Path {
         self.folder.path()
     }

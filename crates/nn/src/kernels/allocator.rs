@@ -39,7 +39,8 @@ unsafe impl GlobalAlloc for Allocator {
     }
 }
 
-/// What the system gave; does not return where that is nothing, and it is needed.
+/// Passes on what the system gave; does not return where that is nothing, and it is
+/// needed.
 fn given(buffer: *mut u8, bytes: usize) -> *mut u8 {
     if buffer.is_null() && !ASKING.try_with(Cell::get).unwrap_or(false) {
         end(bytes);
