@@ -165,6 +165,12 @@ mod tests {
         }
         assert!(link.is_symlink());
         assert!(Whole::create_named(folder.path()).is_err());
+        // Nobody reads: that is said, and not waited for.
+        let pipe = folder.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        if made.is_ok_and(|status| status.success()) {
+            assert!(Whole::create_named(&pipe).is_err());
+        }
         let null = Path::new("/dev/null");
         let mut file = Whole::create_named(null).unwrap();
         file.write_all(b"gone").unwrap();
