@@ -43,7 +43,15 @@ impl Session {
         }
         let report = Reporter::new(common.quiet);
         let watch = bars::watch(report);
-        signals::listen(watch.flag()).context("cannot listen for Ctrl-C")?;
+        let flag = watch.flag().clone();
+        signals::listen(move || {
+            // The second signal does not wait for the passes that run.
+            if flag.is_cancelled() {
+                std::process::exit(130);
+            }
+            flag.cancel();
+        })
+        .context("cannot listen for Ctrl-C")?;
         let cache = match (&common.cache, common.no_cache) {
             (_, true) => None,
             (Some(folder), _) => Some(folder.clone()),

@@ -1,37 +1,37 @@
 //! Signals: which ones stop a command, and which one must not end it.
 
 use std::io;
-use std::sync::Arc;
 
-use lpzero::run::Cancel;
-use signal_hook::consts;
-use signal_hook::flag;
-
-/// The exit status of a command that a second signal ends at once.
-const INTERRUPTED: i32 = 130;
-
-/// Raises a flag at the first Ctrl-C, SIGTERM or SIGHUP, and ends the process at the
-/// second. A closed terminal stops nothing where SIGHUP is ignored, as under `nohup`.
+/// Calls `stop` at every Ctrl-C, SIGTERM and SIGHUP, on a thread of its own. A closed
+/// terminal stops nothing where SIGHUP is ignored, as under `nohup`.
 ///
 /// A write beyond the limit of file sizes becomes an error like that of a full disk.
 ///
 /// # Errors
 /// What the system says.
-pub fn listen(cancel: &Cancel) -> io::Result<()> {
-    let mut stops = vec![consts::SIGINT, consts::SIGTERM];
-    #[cfg(unix)]
-    if !is_ignored(consts::SIGHUP) {
-        stops.push(consts::SIGHUP);
+#[cfg(unix)]
+pub fn listen(mut stop: impl FnMut() + Send + 'static) -> io::Result<()> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
+    use signal_hook::{flag, iterator::Signals};
+
+    flag::register(SIGXFSZ, std::sync::Arc::default())?;
+    let mut stops = vec![SIGINT, SIGTERM];
+    if !is_ignored(SIGHUP) {
+        stops.push(SIGHUP);
     }
-    let raised = cancel.shared().unwrap_or_default();
-    for signal in stops {
-        // The second signal does not wait for the passes that run.
-        flag::register_conditional_shutdown(signal, INTERRUPTED, Arc::clone(&raised))?;
-        flag::register(signal, Arc::clone(&raised))?;
-    }
-    #[cfg(unix)]
-    flag::register(consts::SIGXFSZ, Arc::default())?;
-    Ok(())
+    let mut signals = Signals::new(stops)?;
+    let thread = std::thread::Builder::new().name("signals".to_owned());
+    let listening = thread.spawn(move || signals.forever().for_each(|_| stop()));
+    listening.map(drop)
+}
+
+/// Calls `stop` at every Ctrl-C.
+///
+/// # Errors
+/// What the system says.
+#[cfg(not(unix))]
+pub fn listen(stop: impl FnMut() + Send + 'static) -> io::Result<()> {
+    ctrlc::set_handler(stop).map_err(io::Error::other)
 }
 
 /// Whether whoever started the process had this signal ignored; on Linux.

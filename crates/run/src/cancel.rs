@@ -23,12 +23,6 @@ impl Cancel {
         }
     }
 
-    /// The flag itself, for who may do no more than raise one, such as a signal;
-    /// `None` where nobody can.
-    pub fn shared(&self) -> Option<Arc<AtomicBool>> {
-        self.0.clone()
-    }
-
     /// Whether the flag is raised.
     pub fn is_cancelled(&self) -> bool {
         let flag = self.0.as_ref();
