@@ -116,6 +116,8 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         .map(|e| (e.id.clone(), e.architecture.clone()));
     let networks: Networks = networks.collect();
     let truth: Vec<f64> = entries.iter().map(|entry| entry.score).collect();
+    let parameters = |architecture: &Architecture| architecture.parameters().total() as f64;
+    let sizes: Vec<f64> = networks.architectures().iter().map(parameters).collect();
     let workbench = Workbench::new(0)?;
     eprintln!("tracing {} networks", networks.len());
     let traces = workbench.traces("flexibert", &networks)?;
@@ -134,6 +136,8 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let benchmark = Benchmark {
         name: "flexibert",
         scorer: &Evaluator::new(&traces),
+        further: &[],
+        sizes: &sizes,
         truth: &truth,
         split: &split,
         groups: &[],

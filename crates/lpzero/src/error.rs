@@ -192,9 +192,14 @@ impl Error {
     /// Whether what the user gave is wrong, as opposed to the machine.
     pub fn is_input(&self) -> bool {
         match self {
+            Self::Architecture(error) => error.is_input(),
+            Self::Truth(error) => error.is_input(),
+            Self::Text(error) => error.is_input(),
+            Self::Engine { source, .. } => source.is_input(),
             // A full or vanished disk is not what the user typed.
-            Self::Trace(lpzero_trace::Error::Cache { action, .. }) => {
-                matches!(*action, "create" | "open")
+            Self::Trace(lpzero_trace::Error::Cache { action, source, .. }) => {
+                matches!(*action, "create" | "open" | "list")
+                    && !lpzero_run::is_machines_fault(source)
             }
             Self::Journal(error) | Self::Search(lpzero_search::Error::Journal(error)) => {
                 error.is_input()
@@ -210,7 +215,18 @@ impl Error {
             | Self::NasInterrupted { .. }
             | Self::Unwritable { .. }
             | Self::NotKept { .. } => false,
-            _ => true,
+            Self::Formula(_)
+            | Self::TooLarge { .. }
+            | Self::Statistics(_)
+            | Self::Search(_)
+            | Self::DoesNotAdd { .. }
+            | Self::OneTruth { .. }
+            | Self::Splits { .. }
+            | Self::NoFormulas { .. }
+            | Self::GivenTwice { .. }
+            | Self::Restricted { .. }
+            | Self::Audit(_)
+            | Self::NothingBefore { .. } => true,
         }
     }
 

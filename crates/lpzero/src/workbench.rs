@@ -7,8 +7,8 @@ use lpzero_arch::Architecture;
 use lpzero_nn::{Objective, Visitor};
 use lpzero_proxy::{Evaluator, ExactVisitor, Node, TypeError};
 use lpzero_trace::{
-    DEFAULT_MEMORY, NetworkScalar, Progress, Resources, Tokens, Trace, TraceCache, TraceSpec,
-    build_traces, visit_networks, visit_passes,
+    DEFAULT_LIMIT, DEFAULT_MEMORY, NetworkScalar, Progress, Resources, Tokens, Trace, TraceCache,
+    TraceSpec, TraceStore, build_traces, visit_networks, visit_passes,
 };
 use rayon::ThreadPool;
 
@@ -44,7 +44,7 @@ impl Default for Pass {
 #[derive(Clone, Debug)]
 pub struct Workbench {
     pool: Arc<ThreadPool>,
-    cache: Option<PathBuf>,
+    cache: Option<TraceStore>,
     seed: u64,
     pass: Pass,
     repetition: Repetition,
@@ -72,9 +72,16 @@ impl Workbench {
         })
     }
 
-    /// Keeps traces in this folder, if any.
+    /// Keeps traces in this folder, if any, up to the default size.
     #[must_use]
     pub fn with_cache(self, cache: Option<PathBuf>) -> Self {
+        let store = |folder| TraceStore::new(folder, DEFAULT_LIMIT);
+        self.with_store(cache.map(store))
+    }
+
+    /// Keeps traces in this store, if any.
+    #[must_use]
+    pub fn with_store(self, cache: Option<TraceStore>) -> Self {
         Self { cache, ..self }
     }
 
@@ -165,8 +172,8 @@ impl Workbench {
     pub fn traces(&self, source: &str, networks: &Networks) -> Result<Vec<Trace>, Error> {
         let spec = self.spec(source);
         let cache = match &self.cache {
-            Some(folder) => {
-                let (cache, warnings) = TraceCache::open(folder, &spec).map_err(Error::Trace)?;
+            Some(store) => {
+                let (cache, warnings) = TraceCache::open_in(store, &spec).map_err(Error::Trace)?;
                 warnings.iter().for_each(|warning| self.watch.warn(warning));
                 Some(cache)
             }
@@ -175,8 +182,10 @@ impl Workbench {
         let task = self.watch.task("tracing");
         let progress = |progress| task.passes(progress);
         let resources = self.resources(cache.as_ref(), networks, &progress);
-        build_traces(networks.architectures(), &spec, resources)
-            .map_err(|error| Error::traced(error, networks.ids()))
+        let traces = build_traces(networks.architectures(), &spec, resources);
+        let not_kept = cache.as_ref().and_then(TraceCache::not_kept);
+        not_kept.iter().for_each(|warning| self.watch.warn(warning));
+        traces.map_err(|error| Error::traced(error, networks.ids()))
     }
 
     /// Exact scores by proxy, then network: formulas are evaluated on the whole

@@ -49,9 +49,10 @@ mod visitor;
 mod workspace;
 
 pub use batch::Batch;
-pub use checkpoint::{read_safetensors, write_safetensors};
+pub use checkpoint::{read_metadata, read_safetensors, write_safetensors};
 pub use dual::Dual;
-pub use error::Error;
+pub use error::{Error, room_for};
+pub use kernels::allocator::Allocator;
 pub use kernels::dispatch::InstructionSet;
 pub use kernels::matrix::add_inner_products;
 pub use kernels::memory::return_large_buffers;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use crate::kernels::allocator::is_given;
 use crate::kernels::threads::Threads;
 use crate::source::{Fill, Request, Source};
 use crate::{Error, Real, Workspace};
@@ -72,7 +73,7 @@ impl Declaration {
         workspace: &mut Workspace<F>,
     ) -> Result<Parameter<F>, Error> {
         let elements = self.shape.iter().product();
-        if Vec::<F>::new().try_reserve_exact(elements).is_err() {
+        if !is_given(elements as u64 * size_of::<F>() as u64) {
             let name = self.name.clone();
             return Err(Error::OutOfMemory { name, elements });
         }

@@ -80,7 +80,7 @@ impl Planted {
             name: "planted",
             scorer: evaluator,
             further: &[],
-            sizes: &vec![1.0; self.truth.len()],
+            sizes: &[1.0; ARCHITECTURES],
             truth: &self.truth,
             split,
             groups: &self.groups,
@@ -225,7 +225,7 @@ fn without_rules_and_prediction_nothing_is_discarded_by_them() {
         };
         let counts = run(Method::Random, &settings, &[], 1).counts;
         assert!(counts.evaluated > 0);
-        counts.pruned
+        counts.formulas.pruned
     };
     let by_rules = |pruned: &BTreeMap<Rule, u64>| {
         let rules = lpzero_proxy::Rule::ALL.map(lpzero_proxy::Rule::key);

@@ -8,7 +8,7 @@ use std::{
 use lpzero_arch::Architecture;
 use lpzero_nn::{
     Batch, Network, Objective, Seeded, Source, Visitor, Workspace, evaluation_activations,
-    streamed_pass, streamed_weights,
+    room_for, streamed_pass, streamed_weights,
 };
 use lpzero_run::Cancel;
 use rayon::ThreadPool;
@@ -78,8 +78,8 @@ pub struct Progress {
 ///
 /// # Errors
 ///
-/// [`Error::TooLarge`] before anything runs; what the engine or the cache
-/// says; [`Error::Cancelled`]. In every case the traces finished before are in
+/// [`Error::TooLarge`] before anything runs; what the engine says, or the cache where it
+/// cannot be read; [`Error::Cancelled`]. In every case the traces finished before are in
 /// the cache, and a second call continues from there.
 pub fn build_traces(
     architectures: &[Architecture],
@@ -101,7 +101,7 @@ pub fn build_traces(
         |key, architecture, recorder, loss| {
             let trace = recorder.finish(architecture, loss);
             if let Some(cache) = cache {
-                cache.append(*key, &trace)?;
+                cache.append(*key, &trace);
             }
             Ok(trace)
         },
@@ -205,6 +205,7 @@ fn run<V, T: Clone + Send>(
         let with = |network: &Network<f32>, batch: &Batch, workspace: &mut Workspace<f32>| {
             passes(network, batch, &mut visitor, workspace)
         };
+        room_for("a pass", needs[index].bytes).map_err(|source| Error::Engine { index, source })?;
         let how = (stored(index), needs[index].streamed);
         let loss = with_network(architecture, spec, how, workspace, with)
             .map_err(|source| Error::Engine { index, source })?;

@@ -81,6 +81,22 @@ pub enum CacheWarning {
         /// The cache file.
         path: PathBuf,
     },
+    /// There is something else in the place of the file, which is not touched.
+    Foreign {
+        /// The cache file.
+        path: PathBuf,
+        /// How one can tell.
+        what: String,
+    },
+    /// Traces are not kept.
+    NotKept {
+        /// The cache file.
+        path: PathBuf,
+        /// How many; `None` where it is all.
+        traces: Option<usize>,
+        /// Reason in words.
+        what: String,
+    },
     /// Another process writes to the file: it is read, but not added to.
     InUse {
         /// The cache file.
@@ -101,6 +117,19 @@ impl fmt::Display for CacheWarning {
                 "{}: not a trace cache of this version and these settings; it is made again",
                 path.display()
             ),
+            CacheWarning::Foreign { path, what } => write!(
+                f,
+                "{}: not a trace cache, {what}; it is left as it is, and traces are not kept",
+                path.display()
+            ),
+            CacheWarning::NotKept { path, traces, what } => {
+                write!(f, "{}: ", path.display())?;
+                match traces {
+                    Some(1) => write!(f, "a trace is not kept: {what}"),
+                    Some(traces) => write!(f, "{traces} traces are not kept: {what}"),
+                    None => write!(f, "traces are not kept: {what}"),
+                }
+            }
             CacheWarning::InUse { path } => write!(
                 f,
                 "{}: the trace cache is in use by another process; new traces are not kept",

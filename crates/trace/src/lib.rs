@@ -52,6 +52,7 @@ mod schedule;
 mod shaped;
 mod sketch;
 mod spec;
+mod store;
 mod trace;
 
 pub use build::{
@@ -66,6 +67,7 @@ pub use scalar::ScalarRow;
 pub use shaped::{ShapedMoment, ShapedSweep};
 pub use sketch::{MOST_FIBRE_ROWS, POINTS, Sketch};
 pub use spec::{Tokens, TraceSpec};
+pub use store::{DEFAULT_LIMIT, Stored, TraceStore};
 pub use trace::{Moments, NetworkScalar, SiteTrace, TensorTrace, Trace};
 
 pub use lpzero_nn::{Role, Site, Symbol};

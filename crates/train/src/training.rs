@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use lpzero_arch::Architecture;
-use lpzero_nn::{AdamW, Gradients, Network, Objective, Workspace, clip_factor};
+use lpzero_nn::{AdamW, Gradients, Network, Objective, Workspace, clip_factor, room_for};
 use lpzero_run::Cancel;
 
 use crate::supernet::{self, Elastic};
@@ -64,6 +64,7 @@ impl<'a> Training<'a> {
                     .into(),
             ));
         }
+        room_for("the training", bytes(architecture, recipe))?;
         let network = Network::seeded_with(architecture, objective, seed, &mut workspace)?;
         Ok(Self::of(network, recipe, batches, workspace))
     }
@@ -144,9 +145,16 @@ impl<'a> Training<'a> {
     /// written.
     pub fn run(&mut self, control: Control<'_>) -> Result<(), Error> {
         let mut kept = Instant::now();
+        // What a resumed training has read is on the disk, and needs no room again.
+        let mut kept_step = self.step();
+        let is_kept = |kept: u64, step, folder: &Path| {
+            kept == step && folder.join(checkpoint::CHECKPOINT).exists()
+        };
         while self.step() < self.recipe.steps {
             if control.cancel.is_cancelled() {
-                if let Some((folder, _)) = control.checkpoints {
+                if let Some((folder, _)) = control.checkpoints
+                    && !is_kept(kept_step, self.step(), folder)
+                {
                     self.checkpoint(folder)?;
                 }
                 return Err(Error::Cancelled);
@@ -158,11 +166,14 @@ impl<'a> Training<'a> {
             {
                 self.checkpoint(folder)?;
                 kept = Instant::now();
+                kept_step = self.step();
             }
         }
         match control.checkpoints {
-            Some((folder, _)) => self.checkpoint(folder),
-            None => Ok(()),
+            Some((folder, _)) if !is_kept(kept_step, self.step(), folder) => {
+                self.checkpoint(folder)
+            }
+            _ => Ok(()),
         }
     }
 
@@ -231,4 +242,14 @@ impl<'a> Training<'a> {
         let (network, workspace) = (&mut self.network, &mut self.workspace);
         evaluate(network, self.recipe, self.batches, workspace)
     }
+}
+
+/// Estimates the bytes of a training: weights, gradients and two moments, and
+/// activations with their gradients.
+fn bytes(architecture: &Architecture, recipe: &Recipe) -> u64 {
+    let weights = architecture.parameters().total();
+    let weights = weights.saturating_mul(4 * size_of::<f32>() as u128);
+    let activations = architecture.activation_memory(recipe.batch, recipe.positions);
+    let bytes = weights.saturating_add(activations.saturating_mul(2));
+    u64::try_from(bytes).unwrap_or(u64::MAX)
 }

@@ -10,14 +10,14 @@ use lpzero::nas::{Bound, Budget, Cost, Table};
 use lpzero::nn::Layout;
 use lpzero::run::ContentHash;
 use lpzero::shapes::{NasMethod, NasOptions};
-use lpzero::{Proxy, SupernetWeights, Workbench};
+use lpzero::{Proxy, SupernetWeights, Workbench, text};
 use serde::{Deserialize, Serialize};
 
 use crate::arguments::{BoundArguments, Nas, NasMethodArgument};
-use crate::failure::{Failure, failed};
+use crate::failure::{Failure, engine, failed};
 use crate::session::Session;
 use crate::settings::{PassSettings, absolute, proxies};
-use crate::weights::stored;
+use crate::weights::{self, stored};
 
 /// Layout of a search's folder.
 pub const VERSION: u32 = 2;
@@ -194,11 +194,25 @@ impl NasSettings {
         Space::read(&self.space)
     }
 
-    /// A hash of everything that scores, measurements and their order follow from.
-    pub fn inputs(&self, options: &NasOptions) -> ContentHash {
+    /// A hash of everything that scores, measurements and their order follow from, with
+    /// what the files hold that are named.
+    ///
+    /// # Errors
+    /// Weights that cannot be read, and a command that was interrupted.
+    pub fn inputs(
+        &self,
+        session: &Session,
+        options: &NasOptions,
+        workbench: &Workbench,
+    ) -> Result<ContentHash> {
         let NasOptions { space, table, .. } = options;
-        let text = format!("{self:?}\n{space:?}\n{table:?}");
-        ContentHash::of_bytes(text.as_bytes())
+        let tokens = workbench.pass().text.as_deref().map(text::hash);
+        let folders = [&self.supernet, &self.adapter].into_iter().flatten();
+        let folders = folders.filter(|path| **path != Path::new(SEEDED));
+        let weights = folders.map(|path| weights::hash(path, &session.cancel));
+        let weights = weights.collect::<Result<Vec<_>>>()?;
+        let text = format!("{self:?}\n{space:?}\n{table:?}\n{tokens:?}\n{weights:?}");
+        Ok(ContentHash::of_bytes(text.as_bytes()))
     }
 }
 
@@ -250,7 +264,7 @@ fn weighted(path: &Path, adapter: Option<&Path>) -> Result<SupernetWeights> {
         (Some(base), None) => Ok(SupernetWeights::Stored(base)),
         (Some(base), Some(adapter)) => Ok(SupernetWeights::Adapted {
             base,
-            layout: Layout::of_folder(path).map_err(Failure::input)?,
+            layout: Layout::of_folder(path).map_err(engine)?,
             folder: adapter.to_owned(),
         }),
         (None, _) => Err(Failure::input(format_args!(

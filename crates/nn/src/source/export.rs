@@ -103,7 +103,7 @@ pub fn export_weights(
             }),
         );
     }
-    let failed = |source| Error::File {
+    let failed = |source| Error::Write {
         path: path.to_owned(),
         source,
     };
