@@ -11,10 +11,14 @@ use std::path::{Path, PathBuf};
 
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
+use crate::content;
 use crate::error::{Error, Place, Problem, join};
 
 /// Largest file that is read, in bytes (256 MiB).
 pub const MAX_FILE_BYTES: u64 = 1 << 28;
+
+/// Up to here every whole number is a number in double precision.
+const LARGEST_WHOLE: f64 = (1u64 << 53) as f64;
 
 /// A parsed file.
 #[derive(Clone, Debug)]
@@ -53,18 +57,25 @@ impl Document {
             path: path.to_owned(),
             source,
         };
-        let mut text = String::new();
+        let mut bytes = Vec::new();
         File::open(path)
             .map_err(cannot_read)?
             .take(MAX_FILE_BYTES + 1)
-            .read_to_string(&mut text)
+            .read_to_end(&mut bytes)
             .map_err(cannot_read)?;
-        if text.len() as u64 > MAX_FILE_BYTES {
+        if bytes.len() as u64 > MAX_FILE_BYTES {
             return Err(Error::TooLarge {
                 path: path.to_owned(),
                 limit: MAX_FILE_BYTES,
             });
         }
+        if let Some(what) = content::not_text(&bytes) {
+            return Err(Error::Unsupported {
+                path: path.to_owned(),
+                what: what.to_owned(),
+            });
+        }
+        let text = content::decode(bytes).map_err(cannot_read)?;
         let extension = path.extension().and_then(|extension| extension.to_str());
         let is_json = match extension {
             Some("json") => true,
@@ -82,12 +93,13 @@ impl Document {
     ///
     /// The literals `NaN`, `Infinity` and `-Infinity`, which Python writes
     /// and JSON forbids, become text, so that a reader that needs the number
-    /// can say in which record it is missing.
+    /// can say in which record it is missing. A byte-order mark is passed over.
     ///
     /// # Errors
     /// [`Error::Syntax`].
     pub fn parse_json(path: impl Into<PathBuf>, text: &str) -> Result<Self, Error> {
         let path = path.into();
+        let text = content::without_mark(text);
         let parsed = serde_json::from_str(text).or_else(|error| match quote_non_finite(text) {
             Some(quoted) => serde_json::from_str(&quoted),
             None => Err(error),
@@ -241,6 +253,11 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// The value under a key, where there is one and it is not `null`.
+    pub fn given(&self, key: &str) -> Option<Self> {
+        self.find(key).filter(|found| *found.node != Node::Null)
+    }
+
     /// The value under a key that must be there; `expected` says what it is.
     ///
     /// # Errors
@@ -292,11 +309,9 @@ impl<'a> Cursor<'a> {
     /// # Errors
     /// [`Problem::Unexpected`].
     pub fn size(&self) -> Result<usize, Error> {
-        match self.node {
-            Node::Integer(value) if *value > 0 => usize::try_from(*value).ok(),
-            _ => None,
-        }
-        .ok_or_else(|| self.unexpected("a positive whole number"))
+        let size = self.node.as_whole().filter(|value| *value > 0);
+        size.and_then(|value| usize::try_from(value).ok())
+            .ok_or_else(|| self.unexpected("a positive whole number"))
     }
 
     /// A finite number.
@@ -359,17 +374,42 @@ impl Node {
         }
     }
 
+    /// The value of a whole number, also where it is written `2.0`.
+    pub fn as_whole(&self) -> Option<i128> {
+        match self {
+            Node::Integer(value) => Some(*value),
+            Node::Real(value) => {
+                let is_whole = value.fract() == 0.0 && value.abs() <= LARGEST_WHOLE;
+                is_whole.then_some(*value as i128)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether both say the same: 2 is 2.0.
+    pub fn is(&self, other: &Node) -> bool {
+        match (self.as_whole(), other.as_whole()) {
+            (Some(value), Some(other)) => value == other,
+            _ => self == other,
+        }
+    }
+
     fn to_json(&self) -> serde_json::Value {
         use serde_json::{Number, Value};
+        let whole = |value: i128| match (u64::try_from(value), i64::try_from(value)) {
+            (Ok(value), _) => value.into(),
+            (_, Ok(value)) => value.into(),
+            _ => (value as f64).into(),
+        };
         match self {
             Node::Null => Value::Null,
             Node::Bool(flag) => Value::Bool(*flag),
-            Node::Integer(value) => match (u64::try_from(*value), i64::try_from(*value)) {
-                (Ok(value), _) => value.into(),
-                (_, Ok(value)) => value.into(),
-                _ => (*value as f64).into(),
+            Node::Integer(value) => whole(*value),
+            // A whole number that is read as a real one stays the same number.
+            Node::Real(value) => match self.as_whole() {
+                Some(value) => whole(value),
+                None => Number::from_f64(*value).map_or(Value::Null, Value::Number),
             },
-            Node::Real(value) => Number::from_f64(*value).map_or(Value::Null, Value::Number),
             Node::Text(text) => text.as_str().into(),
             Node::List(nodes) => nodes.iter().map(Node::to_json).collect(),
             Node::Map(entries) => entries
