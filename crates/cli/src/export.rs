@@ -6,14 +6,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use lpzero::arch::{Adapters, Architecture, Reading, read_architecture};
-use lpzero::nn::{Layout, Objective, Precision, Prefixes, Source, Stored, export_weights};
+use lpzero::arch::{Adapters, Architecture, Reading, content, read_architecture};
+use lpzero::nn::{Layout, Lost, Objective, Precision, Prefixes, Source, Stored, export_weights};
 use serde_json::{Map, Value, json};
 
 use super::arguments::{Export, PrecisionArgument};
 use super::failure::{Failure, failed};
 use super::output::print_json;
 use super::session::Session;
+use super::weights;
 
 const CONFIG: &str = "config.json";
 const WEIGHTS: &str = "model.safetensors";
@@ -42,6 +43,7 @@ pub fn run(session: &Session, arguments: &Export) -> Result<()> {
             supernet.display()
         ))
     })?;
+    weights::tell_unplaced(session.report, supernet, &stored, &whole)?;
     let (mut config, layout) = config(supernet, &whole)?;
     check_part(architecture, &part, &whole)?;
     let sizes = Sizes::of(&part);
@@ -69,16 +71,29 @@ pub fn run(session: &Session, arguments: &Export) -> Result<()> {
     }
     let inner = Arc::new(stored) as Arc<dyn Source<f32>>;
     let source = Prefixes::of(inner, &whole, Objective::NextToken).map_err(Failure::input)?;
-    let weights = out.join(WEIGHTS);
-    export_weights(
-        &weights,
+    let lost = export_weights(
+        &out.join(WEIGHTS),
         &part,
         Objective::NextToken,
         &source,
         layout,
         precision,
-    )
-    .map_err(Failure::input)?;
+    );
+    let lost = lost.map_err(|error| {
+        // Nothing is in it, and the next try expects a new folder.
+        let _ = fs::remove_dir(out);
+        Failure::input(error)
+    })?;
+    if let Lost {
+        vanished,
+        first: Some(tensor),
+    } = lost
+    {
+        session.report.warn(format_args!(
+            "--precision: {vanished} numbers are too small for {name} and became 0, the first of \
+             them in `{tensor}`"
+        ));
+    }
     write_json(&out.join(CONFIG), &Value::Object(config))?;
     if !sizes.is_uniform() {
         write_json(&out.join(SUBNETWORK), &sizes.by_block())?;
@@ -110,7 +125,9 @@ pub fn run(session: &Session, arguments: &Export) -> Result<()> {
 /// The configuration of a folder, and the names of its tensors.
 fn config(folder: &Path, whole: &Architecture) -> Result<(Map<String, Value>, &'static Layout)> {
     let path = folder.join(CONFIG);
-    let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    let bytes = fs::read(&path).with_context(|| path.display().to_string())?;
+    let text = content::decode(bytes)
+        .map_err(|error| Failure::input(format_args!("{}: {error}", path.display())))?;
     let config: Map<String, Value> = serde_json::from_str(&text)
         .map_err(|error| Failure::input(format_args!("{}: {error}", path.display())))?;
     let model_type = config.get("model_type").and_then(Value::as_str);

@@ -64,7 +64,7 @@ pub fn run(session: &Session, arguments: &Nas) -> Result<()> {
 }
 
 fn search(session: &Session, settings: &NasSettings, folder: Option<&Folder>) -> Result<()> {
-    let options = settings.options()?;
+    let options = settings.options(session.report)?;
     let workbench = settings.workbench(session)?;
     let mut journal = match folder {
         Some(folder) => {

@@ -14,6 +14,7 @@ mod hostile_checkpoints;
 mod links;
 mod nas;
 mod readme;
+mod real_models;
 mod repeats;
 mod search;
 mod supernet;
