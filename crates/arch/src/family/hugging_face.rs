@@ -50,8 +50,8 @@ pub fn model_type_of(root: &Cursor<'_>) -> Result<&'static ModelType, Error> {
         && let Some(class) = classes.items()?.first()
     {
         let wanted = stem(class.text()?);
-        let known = MODEL_TYPES.into_iter();
-        let found = { known }.find(|known| stem(known.class).eq_ignore_ascii_case(wanted));
+        let mut known = MODEL_TYPES.into_iter();
+        let found = known.find(|known| stem(known.class).eq_ignore_ascii_case(wanted));
         return found.ok_or_else(|| class.unexpected(format!("a class of {expected}")));
     }
     let found = root.get("model_type", &expected)?;
