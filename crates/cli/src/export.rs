@@ -9,7 +9,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use lpzero::arch::document;
 use lpzero::arch::{Adapters, Architecture, Reading, read_architecture};
-use lpzero::nn::{Layout, Objective, Precision, Prefixes, Source, Stored, export_weights};
+use lpzero::nn::{Layout, Lost, Objective, Precision, Prefixes, Source, Stored, export_weights};
 use lpzero::run::{input, write_whole};
 use serde_json::{Map, Value, json};
 
@@ -18,6 +18,7 @@ use super::failure::{Failure, engine, failed, system};
 use super::output::print_json;
 use super::plain::line;
 use super::session::Session;
+use super::weights;
 
 const CONFIG: &str = "config.json";
 const WEIGHTS: &str = "model.safetensors";
@@ -46,6 +47,7 @@ pub fn run(session: &Session, arguments: &Export) -> Result<()> {
             supernet.display()
         ))
     })?;
+    weights::tell_unplaced(session.report, supernet, &stored, &whole)?;
     let (mut config, layout) = config(supernet, &whole)?;
     check_part(architecture, &part, &whole)?;
     let sizes = Sizes::of(&part);
@@ -68,7 +70,7 @@ pub fn run(session: &Session, arguments: &Export) -> Result<()> {
     }
     let inner = Arc::new(stored) as Arc<dyn Source<f32>>;
     let source = Prefixes::of(inner, &whole, Objective::NextToken).map_err(engine)?;
-    export_weights(
+    let lost = export_weights(
         &folder.join(WEIGHTS),
         &part,
         Objective::NextToken,
@@ -82,6 +84,16 @@ pub fn run(session: &Session, arguments: &Export) -> Result<()> {
         write_json(&folder.join(SUBNETWORK), &sizes.by_block())?;
     }
     folder.finish()?;
+    if let Lost {
+        vanished,
+        first: Some(tensor),
+    } = lost
+    {
+        session.report.warn(format_args!(
+            "--precision: {vanished} numbers are too small for {name} and became 0, the first of \
+             them in `{tensor}`"
+        ));
+    }
     if !sizes.is_uniform() {
         session.report.note(format_args!(
             "blocks differ, which no class of transformers can build: {SUBNETWORK} has their sizes, \

@@ -79,8 +79,10 @@ fn print(
     }
     for row in ranking.rows.iter().filter(|row| row.undefined > 0) {
         session.report.warn(format_args!(
-            "{}: not a finite number on {} architectures, so not ranked",
-            row.proxy, row.undefined
+            "{}: not a finite number on {} architectures, so not ranked: {}",
+            row.proxy,
+            row.undefined,
+            row.undefined_why.as_deref().unwrap_or("no reason is known")
         ));
     }
     Ok(())

@@ -28,6 +28,19 @@ pub enum Error {
         /// Error of the engine.
         source: lpzero_nn::Error,
     },
+    /// A loss is asked for, and the weights of a network have no head to compute one.
+    #[error(
+        "architecture {id}: its weights have no head (`{tensor}` is missing), and {proxy} reads \
+         a loss; --objective random-projection gives it one"
+    )]
+    NoHead {
+        /// Name of the architecture on the command line.
+        id: String,
+        /// The first tensor that is missing.
+        tensor: String,
+        /// The proxy.
+        proxy: String,
+    },
     /// One network alone would not fit into memory.
     #[error(
         "architecture {id} has {parameters} parameters: one pass takes about {} MB, above the limit of {} MB; --memory raises it",
@@ -226,6 +239,7 @@ impl Error {
             | Self::GivenTwice { .. }
             | Self::Restricted { .. }
             | Self::Audit(_)
+            | Self::NoHead { .. }
             | Self::NothingBefore { .. } => true,
         }
     }

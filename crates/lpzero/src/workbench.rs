@@ -13,7 +13,7 @@ use lpzero_trace::{
 use rayon::ThreadPool;
 
 use crate::exact::{run_passes, takes_bands};
-use crate::{Error, Networks, PassMoments, Proxy, Repeats, Repetition, Scores, Watch};
+use crate::{Error, Networks, Proxy, Repetition, Watch};
 
 /// Settings of the one pass: what networks see and minimise.
 #[derive(Clone, Debug, PartialEq)]
@@ -211,6 +211,20 @@ impl Workbench {
         proxies: &[Proxy],
         progress: &(dyn Fn(Progress) + Sync),
     ) -> Result<Vec<Vec<f64>>, Error> {
+        let columns = self.scores_or_reasons(networks, proxies, progress)?;
+        let or_nan = |score: Result<f64, String>| score.unwrap_or(f64::NAN);
+        let column = |column: Vec<_>| column.into_iter().map(or_nan).collect();
+        Ok(columns.into_iter().map(column).collect())
+    }
+
+    /// Exact scores by proxy, then network, with the reason in place of one that is not
+    /// finite.
+    pub(crate) fn scores_or_reasons(
+        &self,
+        networks: &Networks,
+        proxies: &[Proxy],
+        progress: &(dyn Fn(Progress) + Sync),
+    ) -> Result<Vec<Vec<Result<f64, String>>>, Error> {
         let formulas: Vec<Node> = proxies.iter().map(|proxy| proxy.formula.clone()).collect();
         let not_a_score = |error: TypeError| Error::Formula(error.to_string());
         let visitor = ExactVisitor::new(&formulas).map_err(not_a_score)?;
@@ -218,8 +232,15 @@ impl Workbench {
             let architectures = networks.architectures().iter();
             let free: Vec<Trace> = architectures.map(Trace::data_free).collect();
             let evaluator = Evaluator::new(&free);
-            let columns = formulas.iter().map(|formula| evaluator.all_scores(formula));
-            return columns.collect::<Result<_, _>>().map_err(not_a_score);
+            let column = |formula: &Node| {
+                let prepared = evaluator.prepare(formula).map_err(not_a_score)?;
+                let score = |row| match prepared.score(row) {
+                    score if score.is_finite() => Ok(score),
+                    _ => Err(prepared.why(row).unwrap_or_default()),
+                };
+                Ok((0..free.len()).map(score).collect())
+            };
+            return formulas.iter().map(column).collect();
         }
         let spec = self.spec("exact");
         let resources = Resources {
@@ -235,46 +256,16 @@ impl Workbench {
             |architecture, visitor, loss| {
                 let mut scalars = Trace::data_free(architecture).scalars;
                 scalars[NetworkScalar::Loss as usize] = loss;
-                visitor.finish(&scalars)
+                visitor.finish_telling(&scalars)
             },
         )
         .map_err(|error| Error::traced(error, networks.ids()))?;
-        let column = |index: usize| rows.iter().map(|row| row[index]).collect();
-        Ok((0..proxies.len()).map(column).collect())
-    }
-
-    /// Exact scores by proxy, then network, as means over several passes, with their
-    /// spread where there are several.
-    ///
-    /// # Errors
-    ///
-    /// As [`exact_scores`](Self::exact_scores).
-    pub fn score(
-        &self,
-        networks: &Networks,
-        proxies: &[Proxy],
-        repeats: Repeats,
-    ) -> Result<Scores, Error> {
-        let task = self.watch.task("scoring");
-        let mut moments = PassMoments::default();
-        let mut columns = Vec::new();
-        for (repetition, done) in repeats.passes().zip(0u32..) {
-            let progress = |progress: Progress| {
-                let work = (f64::from(done) + progress.work) / f64::from(repeats.count());
-                task.passes(Progress { work, ..progress });
-            };
-            let workbench = self.clone().with_repetition(repetition);
-            columns = workbench.exact_scores_telling(networks, proxies, &progress)?;
-            moments.add(&columns);
+        let mut columns = vec![Vec::with_capacity(rows.len()); proxies.len()];
+        for row in rows {
+            let cells = columns.iter_mut().zip(row);
+            cells.for_each(|(column, score)| column.push(score));
         }
-        let several = repeats.count() > 1;
-        Ok(Scores {
-            ids: networks.ids().to_vec(),
-            proxies: proxies.iter().map(|proxy| proxy.name.clone()).collect(),
-            columns: if several { moments.mean() } else { columns },
-            spread: several.then(|| moments.spread()),
-            repeats,
-        })
+        Ok(columns)
     }
 
     /// One pass per network under a visitor of the caller's.

@@ -124,6 +124,44 @@ pub enum Error {
         /// The type in the file.
         found: String,
     },
+    /// A tensor that a file or folder lacks.
+    #[error("{}: tensor `{name}` of shape {expected:?} is missing", path.display())]
+    NotInFile {
+        /// The file or folder.
+        path: PathBuf,
+        /// Name that it would have there.
+        name: String,
+        /// The shape that it should have.
+        expected: Vec<usize>,
+    },
+    /// A stored number that is NaN, infinite, or beyond single precision.
+    #[error("{}: tensor `{name}` holds a number that is not finite: expected weights without NaN and infinity", path.display())]
+    NotFinite {
+        /// The file.
+        path: PathBuf,
+        /// Checkpoint name.
+        name: String,
+    },
+    /// A number that a precision would make infinite.
+    #[error(
+        "tensor `{name}` holds {value}, which {precision} would make infinite: expected another precision"
+    )]
+    BeyondPrecision {
+        /// Checkpoint name.
+        name: String,
+        /// The number.
+        value: f32,
+        /// Name of the precision.
+        precision: &'static str,
+    },
+    /// Weights that are there, but of a kind that is not read.
+    #[error("{}: {what}: expected model.safetensors, or its shards and their index", path.display())]
+    UnreadWeights {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
+    },
     /// A file that cannot be opened or read.
     #[error("{}: {source}", path.display())]
     File {

@@ -68,8 +68,8 @@ pub use prefix::BlockPrefix;
 pub use real::Real;
 pub use site::{Role, Site, Symbol};
 pub use source::{
-    Adapted, Fill, Initial, Layout, Precision, Prefixes, Request, Resident, Seeded, Source, Stored,
-    export_weights,
+    Adapted, Fill, Initial, Layout, Lost, Precision, Prefixes, Request, Resident, Seeded, Source,
+    Stored, export_weights, head_parameters, missing_head,
 };
 pub use visitor::{NoVisitor, TensorRows, TensorView, Visitor};
 pub use workspace::Workspace;

@@ -53,7 +53,7 @@ pub fn run(session: &Session, arguments: &Nas) -> Result<()> {
 }
 
 fn search(session: &Session, settings: &NasSettings, folder: Option<&Folder>) -> Result<()> {
-    let options = settings.options()?;
+    let options = settings.options(session.report)?;
     let workbench = settings.workbench(session, &options.space)?;
     let mut journal = match folder {
         Some(folder) => {

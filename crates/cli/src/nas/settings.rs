@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use lpzero::arch::space::{BUILT_IN, LONAS};
-use lpzero::arch::{Document, Space};
+use lpzero::arch::{Document, Reading, Space, read_architecture};
 use lpzero::nas::{Bound, Budget, Cost, Table};
 use lpzero::nn::Layout;
 use lpzero::run::ContentHash;
@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::arguments::{BoundArguments, Nas, NasMethodArgument};
 use crate::failure::{Failure, engine, failed};
+use crate::output::Reporter;
 use crate::session::Session;
 use crate::settings::{PassSettings, absolute, proxies};
 use crate::weights::{self, stored};
@@ -137,7 +138,7 @@ impl NasSettings {
     ///
     /// # Errors
     /// Files that cannot be used.
-    pub fn options(&self) -> Result<NasOptions> {
+    pub fn options(&self, report: Reporter) -> Result<NasOptions> {
         let space = self.read_space().map_err(|error| {
             // A misspelt name reads like a missing file.
             let names: Vec<_> = BUILT_IN.iter().map(|(name, _)| *name).collect();
@@ -172,7 +173,7 @@ impl NasSettings {
             population: self.population,
             seed: self.seed,
             supernet: match &self.supernet {
-                Some(path) => Some(weighted(path, self.adapter.as_deref())?),
+                Some(path) => Some(weighted(report, path, self.adapter.as_deref())?),
                 None => None,
             },
             restricted: self.restricted,
@@ -250,7 +251,7 @@ fn bounds(arguments: &BoundArguments) -> Result<Vec<Limits>> {
 }
 
 /// The weights that --supernet names.
-fn weighted(path: &Path, adapter: Option<&Path>) -> Result<SupernetWeights> {
+fn weighted(report: Reporter, path: &Path, adapter: Option<&Path>) -> Result<SupernetWeights> {
     if path == Path::new(SEEDED) {
         return match adapter {
             None => Ok(SupernetWeights::Seeded),
@@ -260,7 +261,9 @@ fn weighted(path: &Path, adapter: Option<&Path>) -> Result<SupernetWeights> {
             ))),
         };
     }
-    match (stored(path)?, adapter) {
+    let architecture = read_architecture(path, Reading::default());
+    let architecture = architecture.map_err(|error| failed(error.into()))?;
+    match (stored(report, path, &architecture)?, adapter) {
         (Some(base), None) => Ok(SupernetWeights::Stored(base)),
         (Some(base), Some(adapter)) => Ok(SupernetWeights::Adapted {
             base,

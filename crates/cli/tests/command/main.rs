@@ -20,6 +20,7 @@ mod nas;
 mod odd_files;
 mod out_of_memory;
 mod readme;
+mod real_models;
 mod remarks;
 mod repeats;
 mod search;

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use lpzero_nn::{TensorRows, TensorView, Visitor, Wanted};
 use lpzero_trace::{Moments, NetworkScalar, PairSums, ShapedMoment, ShapedSweep, Site, Symbol};
 
-use super::finite;
 use super::moments::Tensor;
 use super::plan::{Compiler, Need, Plan};
 use super::site::{Layout, Machine, Sampling, Source};
@@ -131,7 +130,14 @@ impl ExactVisitor {
     /// `scalars` are those of the network in the order of
     /// [`NetworkScalar::ALL`]; [`Trace::data_free`](lpzero_trace::Trace::data_free)
     /// has all of them but the loss, which the pass returned.
-    pub fn finish(mut self, scalars: &[f64]) -> Vec<f64> {
+    pub fn finish(self, scalars: &[f64]) -> Vec<f64> {
+        let scores = self.finish_telling(scalars).into_iter();
+        scores.map(|score| score.unwrap_or(f64::NAN)).collect()
+    }
+
+    /// [`finish`](Self::finish), with the reason in place of a score that is not finite, as
+    /// the end of a sentence.
+    pub fn finish_telling(mut self, scalars: &[f64]) -> Vec<Result<f64, String>> {
         for values in &mut self.values {
             values.sort_by_key(|(site, _)| *site);
         }
@@ -142,8 +148,14 @@ impl ExactVisitor {
             jobs: &self.jobs,
         };
         let mut machine = Machine::new(&source);
-        let scores = self.plans.iter().map(|plan| finite(machine.network(plan)));
-        scores.collect()
+        let score = |plan| {
+            let score = machine.network(plan);
+            match score.is_finite() {
+                true => Ok(score),
+                false => Err(machine.why(plan).unwrap_or_default()),
+            }
+        };
+        self.plans.iter().map(score).collect()
     }
 
     /// The further passes that some formula needs.

@@ -27,6 +27,7 @@ mod partial;
 mod plan;
 mod site;
 mod sites;
+mod why;
 
 pub use exact::{ExactVisitor, Further};
 use lpzero_trace::{Moments, NetworkScalar, ShapedMoment, Site, Symbol, Trace};
@@ -166,6 +167,15 @@ impl Prepared<'_> {
             return f64::NAN;
         };
         finite(Machine::new(&source).network(&self.plan))
+    }
+}
+
+impl Prepared<'_> {
+    /// Why the score of one architecture is not finite, as the end of a sentence; `None`
+    /// where it is.
+    pub fn why(&self, architecture: usize) -> Option<String> {
+        let source = self.evaluator.source(architecture)?;
+        Machine::new(&source).why(&self.plan)
     }
 }
 
