@@ -115,11 +115,12 @@ fn of_plan(session: &Session, seed: u64, plan: &Plan, folder: &Folder) -> Result
         build::build(plan, &drawn, journal, resources)
     };
     let (entries, seconds) = measured(session, folder, inputs, &build)?;
+    let floor = build::floor(plan, &session.cancel).map_err(trained)?;
     let provenance = serde_json::json!({
         "command": command(seed, plan),
         "version": env!("CARGO_PKG_VERSION"),
         "data": "the synthetic language of lpzero, docs/tiny.md",
-        "entropy_floor": build::floor(plan).map(rounded),
+        "entropy_floor": floor.map(rounded),
         "seed": seed,
         "plan": plan,
         "machine": machine(),
@@ -153,6 +154,7 @@ fn of_supernet(
         build::inherit(&from, &drawn, journal, resources)
     };
     let (entries, seconds) = measured(session, folder, inputs, &inherit)?;
+    let floor = validation_floor(&training.recipe, &*batches, &session.cancel).map_err(trained)?;
     let option = |seed: u64| match seed {
         0 => String::new(),
         seed => format!(" --seed {seed}"),
@@ -164,7 +166,7 @@ fn of_supernet(
         ),
         "version": env!("CARGO_PKG_VERSION"),
         "data": training.data(),
-        "entropy_floor": validation_floor(&training.recipe, &*batches).map(rounded),
+        "entropy_floor": floor.map(rounded),
         "seed": seed,
         "supernet": {
             "command": format!("lpzero train --space SPACE --out DIR{}", option(training.seed)),
@@ -236,14 +238,15 @@ fn measured(
         cancel: &session.cancel,
         progress: &progress,
     };
-    let entries = work(&mut journal, &resources);
-    bar.finish_and_clear();
     let next = format!(
         "`lpzero truth build --resume {}` continues",
         folder.path().display()
     );
+    session.stop.resumable(&next);
+    let entries = work(&mut journal, &resources);
+    bar.finish_and_clear();
     let entries = entries.map_err(|error| match error {
-        Error::Cancelled => anyhow::Error::from(Failure::Interrupted {
+        error if error.is_cancelled() => anyhow::Error::from(Failure::Interrupted {
             message: format!(
                 "interrupted after {} recorded losses",
                 journal.records().len()

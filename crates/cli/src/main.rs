@@ -25,6 +25,7 @@ mod score_table;
 mod search;
 mod session;
 mod settings;
+mod stop;
 mod train;
 mod truth;
 mod weights;
@@ -34,7 +35,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use arguments::{Arguments, Command};
 use clap::Parser;
-use failure::Failure;
+use failure::{Failure, failed};
 use session::Session;
 
 fn main() -> ExitCode {
@@ -44,8 +45,14 @@ fn main() -> ExitCode {
 
 /// Does what the command line says; the exit status tells how it went.
 fn run(arguments: Arguments) -> ExitCode {
-    let outcome =
-        Session::start(&arguments.common).and_then(|session| dispatch(&session, arguments.command));
+    let outcome = Session::start(&arguments.common).and_then(|session| {
+        dispatch(&session, arguments.command)?;
+        // Whoever stopped it shall not take it for whole.
+        match session.cancel.is_cancelled() {
+            true => Err(failed(lpzero::Error::Cancelled)),
+            false => Ok(()),
+        }
+    });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever reads our output has seen enough (`lpzero ... | head`).

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use lpzero::run::Cancel;
 use lpzero::truth::GroundTruth;
 use lpzero::{Watch, Workbench};
@@ -13,6 +13,7 @@ use super::failure::{Failure, failed};
 use super::output::Reporter;
 use super::places::default_cache;
 use super::settings::{PassSettings, read_truth, truth_source};
+use super::stop::Stop;
 
 /// The options of every command, resolved.
 pub struct Session {
@@ -22,6 +23,7 @@ pub struct Session {
     /// Shows the library's work on bars, and stops it.
     pub watch: Watch,
     pub cancel: Cancel,
+    pub stop: Stop,
     /// The options that say where traces are kept, as typed.
     pub cache_options: String,
     threads: usize,
@@ -38,15 +40,7 @@ impl Session {
         }
         let report = Reporter::new(common.quiet);
         let watch = bars::watch(report);
-        let flag = watch.flag().clone();
-        ctrlc::set_handler(move || {
-            // The second signal does not wait for the passes that run.
-            if flag.is_cancelled() {
-                std::process::exit(130);
-            }
-            flag.cancel();
-        })
-        .context("cannot listen for Ctrl-C")?;
+        let stop = Stop::listen(watch.flag().clone())?;
         let cache = match (&common.cache, common.no_cache) {
             (_, true) => None,
             (Some(folder), _) => Some(folder.clone()),
@@ -62,6 +56,7 @@ impl Session {
             json: common.json,
             report,
             cancel: watch.flag().clone(),
+            stop,
             watch,
             cache_options,
             threads: common.threads.unwrap_or(0),

@@ -172,6 +172,9 @@ pub enum Error {
         /// How many there are.
         tokens: usize,
     },
+    /// Work that keeps nothing was cancelled.
+    #[error("interrupted")]
+    Cancelled,
     /// An evaluation was cancelled.
     #[error("interrupted after {finished} of {total} sequences")]
     Interrupted {
@@ -204,6 +207,7 @@ impl Error {
             Self::Trace(_)
             | Self::Threads(_)
             | Self::Recount { .. }
+            | Self::Cancelled
             | Self::Interrupted { .. }
             | Self::SearchInterrupted { .. }
             | Self::AblationInterrupted { .. }
@@ -221,10 +225,17 @@ impl Error {
 
     /// Whether the work was cancelled; what was finished is kept.
     pub fn is_cancelled(&self) -> bool {
+        if let Self::Train(error) = self {
+            return error.is_cancelled();
+        }
         matches!(
             self,
             Self::Trace(lpzero_trace::Error::Cancelled { .. })
-                | Self::Train(lpzero_train::Error::Cancelled)
+                | Self::Engine {
+                    source: lpzero_nn::Error::Cancelled,
+                    ..
+                }
+                | Self::Cancelled
                 | Self::Interrupted { .. }
                 | Self::SearchInterrupted { .. }
                 | Self::AblationInterrupted { .. }

@@ -134,6 +134,9 @@ pub enum Error {
     /// A value of a header, an index or a description.
     #[error(transparent)]
     Description(#[from] lpzero_arch::Error),
+    /// The flag of the workspace was raised.
+    #[error("cancelled")]
+    Cancelled,
     /// Tensors that the safetensors library does not write.
     #[error("{}: cannot be written as safetensors: {source}", path.display())]
     Checkpoint {

@@ -43,6 +43,7 @@ pub mod profile;
 mod profile;
 mod random;
 mod real;
+mod scale;
 mod site;
 mod source;
 mod visitor;
@@ -57,7 +58,7 @@ pub use kernels::matrix::add_inner_products;
 pub use kernels::memory::return_large_buffers;
 pub use kernels::reduce::{Sums, Wanted};
 pub use network::{
-    Curvature, MAX_ACTIVATIONS, Network, evaluation_activations, rademacher, streamed_weights,
+    Curvature, Flow, MAX_ACTIVATIONS, Network, evaluation_activations, rademacher, streamed_weights,
 };
 pub use objective::Objective;
 pub use optimiser::{AdamW, Gradients, clip_factor};

@@ -195,7 +195,7 @@ fn run<V, T: Clone + Send>(
     let meter = Meter::new(total, &jobs, resources.progress);
     let limit = resources.memory;
     let (large, small) = schedule::divide(jobs, pool.current_num_threads(), limit);
-    let execute = |workspace: &mut Workspace<f32>, job: &Job| {
+    let execute = |workspace: &mut Workspace<f32>, job: &Job| -> Result<T, Error> {
         let index = distinct.first[job.index];
         let architecture = &architectures[index];
         let mut visitor = visitor(architecture);
@@ -209,16 +209,20 @@ fn run<V, T: Clone + Send>(
         meter.advance(job);
         Ok(result)
     };
-    let mut sharing = Workspace::on(Arc::clone(pool));
+    let mut sharing = Workspace::on(Arc::clone(pool)).stopped_by(cancel);
     for job in large {
-        if cancel.is_cancelled() {
-            break;
+        match execute(&mut sharing, &job) {
+            Ok(result) => results[job.index] = Some(result),
+            Err(error) if error.is_of_engine_cancelled() => break,
+            Err(error) => return Err(error),
         }
-        results[job.index] = Some(execute(&mut sharing, &job)?);
     }
     drop(sharing);
-    let outcome = schedule::run(pool, small, limit, cancel, Workspace::new, execute);
-    if let Some(error) = outcome.failure {
+    let worker = || Workspace::new().stopped_by(cancel);
+    let outcome = schedule::run(pool, small, limit, cancel, worker, execute);
+    if let Some(error) = outcome.failure
+        && !error.is_of_engine_cancelled()
+    {
         return Err(error);
     }
     for (index, result) in outcome.finished {

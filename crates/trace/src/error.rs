@@ -52,6 +52,14 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether a pass was stopped.
+    pub(crate) fn is_of_engine_cancelled(&self) -> bool {
+        let Error::Engine { source, .. } = self else {
+            return false;
+        };
+        matches!(source, lpzero_nn::Error::Cancelled)
+    }
+
     /// For `map_err` on an operation on the cache.
     pub(crate) fn cache(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
         let path = path.to_path_buf();

@@ -76,11 +76,19 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether the caller cancelled.
+    pub fn is_cancelled(&self) -> bool {
+        matches!(
+            self,
+            Self::Cancelled | Self::Engine(lpzero_nn::Error::Cancelled)
+        )
+    }
+
     /// Whether what the user gave is wrong, as opposed to the machine.
     pub fn is_input(&self) -> bool {
         match self {
             Self::Journal(error) => error.is_input(),
-            Self::Cancelled => false,
+            _ if self.is_cancelled() => false,
             Self::File { action, .. } => *action != "written",
             _ => true,
         }

@@ -40,16 +40,20 @@ pub fn run(session: &Session, arguments: &Ablate) -> Result<()> {
             (settings, folder.transpose()?)
         }
     };
-    let path = folder.as_ref().map(|folder| folder.path().to_owned());
+    let next = folder.as_ref().map(|folder| {
+        format!(
+            "`lpzero ablate --resume {}{}` continues",
+            folder.path().display(),
+            session.cache_options
+        )
+    });
+    if let Some(next) = &next {
+        session.stop.resumable(next);
+    }
     let outcome = ablate(session, &settings, folder.as_ref());
     let is_new = arguments.resume.is_none();
-    outcome.map_err(|error| match (error.downcast::<Failure>(), path) {
-        (Ok(Failure::Interrupted { message, .. }), Some(path)) => {
-            let next = format!(
-                "`lpzero ablate --resume {}{}` continues",
-                path.display(),
-                session.cache_options
-            );
+    outcome.map_err(|error| match (error.downcast::<Failure>(), next) {
+        (Ok(Failure::Interrupted { message, .. }), Some(next)) => {
             Failure::Interrupted { message, next }.into()
         }
         (Ok(failure), _) => {

@@ -41,12 +41,15 @@ pub fn run(session: &Session, arguments: &Nas) -> Result<()> {
             (settings, folder.transpose()?)
         }
     };
-    let outcome = search(session, &settings, folder.as_ref());
-    let Some(folder) = folder else { return outcome };
+    let Some(folder) = folder else {
+        return search(session, &settings, None);
+    };
     let next = format!(
         "`lpzero nas --resume {}` continues",
         folder.path().display()
     );
+    session.stop.resumable(&next);
+    let outcome = search(session, &settings, Some(&folder));
     outcome.map_err(|error| match error.downcast::<Failure>() {
         Ok(Failure::Interrupted { message, .. }) => Failure::Interrupted { message, next }.into(),
         Ok(wrong) => {

@@ -34,13 +34,16 @@ pub fn run(session: &Session, arguments: &Search) -> Result<()> {
             (settings, folder.transpose()?)
         }
     };
-    let outcome = search(session, &settings, folder.as_ref());
-    let Some(folder) = folder else { return outcome };
+    let Some(folder) = folder else {
+        return search(session, &settings, None);
+    };
     let next = format!(
         "`lpzero search --resume {}{}` continues",
         folder.path().display(),
         session.cache_options
     );
+    session.stop.resumable(&next);
+    let outcome = search(session, &settings, Some(&folder));
     outcome.map_err(|error| match error.downcast::<Failure>() {
         Ok(Failure::Interrupted { message, .. }) => Failure::Interrupted { message, next }.into(),
         Ok(wrong) => {
