@@ -58,7 +58,8 @@ pub use kernels::matrix::add_inner_products;
 pub use kernels::memory::return_large_buffers;
 pub use kernels::reduce::{Sums, Wanted};
 pub use network::{
-    Curvature, Flow, MAX_ACTIVATIONS, Network, evaluation_activations, rademacher, streamed_weights,
+    Curvature, Engine, Flow, MAX_ACTIVATIONS, Network, evaluation_activations, rademacher,
+    streamed_weights,
 };
 pub use objective::Objective;
 pub use optimiser::{AdamW, Gradients, clip_factor};

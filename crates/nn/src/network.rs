@@ -1,12 +1,14 @@
 //! A network: an architecture with weights and an objective.
 
 mod blocks;
+mod engine;
 mod evaluate;
 mod hessian;
 mod jacobian;
 mod stream;
 mod synflow;
 
+pub use engine::Engine;
 pub use evaluate::evaluation_activations;
 pub use hessian::{Curvature, rademacher};
 pub use stream::streamed_weights;
@@ -151,7 +153,7 @@ impl Goal {
     }
 }
 
-impl<F: Real> Network<F> {
+impl<F: Engine> Network<F> {
     /// A network with random weights. Each tensor is a function of the seed,
     /// its name and its size only; `f32` and `f64` networks of one seed are
     /// equal up to rounding.
@@ -191,6 +193,41 @@ impl<F: Real> Network<F> {
     /// # Errors
     /// As [`seeded`](Self::seeded), and what the source says.
     pub fn loaded(
+        architecture: &Architecture,
+        objective: Objective,
+        source: &dyn Source<F>,
+        workspace: &mut Workspace<F>,
+    ) -> Result<Self, Error> {
+        F::loaded(architecture, objective, source, workspace)
+    }
+
+    /// One forward and one backward pass on the calling thread. Shows the
+    /// visitor every tensor once and returns the loss.
+    ///
+    /// # Errors
+    /// Where the batch does not suit the architecture or would need too much
+    /// memory.
+    pub fn pass(&self, batch: &Batch, visitor: &mut dyn Visitor<F>) -> Result<f64, Error> {
+        self.pass_with(batch, visitor, &mut Workspace::new())
+    }
+
+    /// [`pass`](Self::pass) with buffers from an earlier one, on the threads of
+    /// the workspace.
+    ///
+    /// # Errors
+    /// As [`pass`](Self::pass).
+    pub fn pass_with(
+        &self,
+        batch: &Batch,
+        visitor: &mut dyn Visitor<F>,
+        workspace: &mut Workspace<F>,
+    ) -> Result<f64, Error> {
+        F::pass(self, batch, visitor, workspace)
+    }
+}
+
+impl<F: Real> Network<F> {
+    fn load(
         architecture: &Architecture,
         objective: Objective,
         source: &dyn Source<F>,
@@ -306,22 +343,7 @@ impl<F: Real> Network<F> {
         &mut self.parameters.tensors
     }
 
-    /// One forward and one backward pass on the calling thread. Shows the
-    /// visitor every tensor once and returns the loss.
-    ///
-    /// # Errors
-    /// Where the batch does not suit the architecture or would need too much
-    /// memory.
-    pub fn pass(&self, batch: &Batch, visitor: &mut dyn Visitor<F>) -> Result<f64, Error> {
-        self.pass_with(batch, visitor, &mut Workspace::new())
-    }
-
-    /// [`pass`](Self::pass) with buffers from an earlier one, on the threads of
-    /// the workspace.
-    ///
-    /// # Errors
-    /// As [`pass`](Self::pass).
-    pub fn pass_with(
+    fn forward_and_backward(
         &self,
         batch: &Batch,
         visitor: &mut dyn Visitor<F>,

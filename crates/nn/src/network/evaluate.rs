@@ -2,18 +2,18 @@
 
 use lpzero_arch::Architecture;
 
-use super::{Network, block_activations, check_count, on_threads};
+use super::{Engine, Network, block_activations, check_count, on_threads};
 use crate::pass::{Keep, Pass, Rows};
 use crate::{Batch, Error, NoVisitor, Objective, Real, Workspace};
 
-impl<F: Real> Network<F> {
+impl<F: Engine> Network<F> {
     /// The loss that [`pass_with`](Self::pass_with) would return, to the bit, at
     /// about a third of its time.
     ///
     /// # Errors
     /// As [`pass`](Self::pass).
     pub fn evaluate_with(&self, batch: &Batch, workspace: &mut Workspace<F>) -> Result<f64, Error> {
-        self.forward(batch, workspace, &mut Vec::new())
+        F::evaluate(self, batch, workspace, &mut Vec::new())
     }
 
     /// The logarithm of the probability of every token but the first of each
@@ -38,12 +38,14 @@ impl<F: Real> Network<F> {
             });
         }
         let mut losses = Vec::new();
-        self.forward(batch, workspace, &mut losses)?;
+        F::evaluate(self, batch, workspace, &mut losses)?;
         losses.iter_mut().for_each(|loss| *loss = -*loss);
         Ok(losses)
     }
+}
 
-    fn forward(
+impl<F: Real> Network<F> {
+    pub(super) fn forward(
         &self,
         batch: &Batch,
         workspace: &mut Workspace<F>,

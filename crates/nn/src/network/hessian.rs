@@ -2,7 +2,7 @@
 
 use rand::Rng;
 
-use super::Network;
+use super::{Engine, Network};
 use crate::parameters::{Parameter, Parameters};
 use crate::{Batch, Dual, Error, Real, Site, Symbol, TensorView, Visitor, Workspace, random};
 
@@ -26,7 +26,10 @@ pub struct Curvature<'a, F> {
     pub product: &'a [F],
 }
 
-impl<F: Real> Network<F> {
+impl<F: Real> Network<F>
+where
+    Dual<F>: Engine,
+{
     /// The product of the Hessian of the loss with a vector, exact up to
     /// rounding and without the Hessian: one pass over [`Dual`] numbers, whose
     /// backward half computes, beside each gradient, its derivative along the

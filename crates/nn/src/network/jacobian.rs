@@ -1,13 +1,14 @@
 //! How every half of a block passes gradients on, tried with random signs.
 
+use super::engine::JacobianVisitor;
 use super::hessian::fill_signs;
-use super::{Network, check_activations, on_threads};
+use super::{Engine, Network, check_activations, on_threads};
 use crate::kernels::matrix::{Into, Matrix, MatrixMut, product};
 use crate::layers::{Sublayer, SublayerCache};
 use crate::pass::{Pass, Rows};
-use crate::{Batch, Error, NoVisitor, Real, Site, TensorView, Workspace};
+use crate::{Batch, Error, NoVisitor, Real, TensorView, Workspace};
 
-impl<F: Real> Network<F> {
+impl<F: Engine> Network<F> {
     /// Shows `visit` an estimate of the Jacobian of every sublayer (half a
     /// block: a mixer or a feed-forward network, with its residual sum and
     /// norm), last one first.
@@ -29,7 +30,18 @@ impl<F: Real> Network<F> {
     pub fn sign_jacobians(
         &self,
         batch: &Batch,
-        visit: &mut (dyn FnMut(Site, TensorView<'_, F>) + Send),
+        visit: &mut JacobianVisitor<'_, F>,
+        workspace: &mut Workspace<F>,
+    ) -> Result<(), Error> {
+        F::jacobians(self, batch, visit, workspace)
+    }
+}
+
+impl<F: Real> Network<F> {
+    pub(super) fn show_sign_jacobians(
+        &self,
+        batch: &Batch,
+        visit: &mut JacobianVisitor<'_, F>,
         workspace: &mut Workspace<F>,
     ) -> Result<(), Error> {
         batch.check(&self.architecture, self.objective)?;
@@ -50,7 +62,7 @@ impl<F: Real> Network<F> {
         pass: &mut Pass<'_, F>,
         rows: Rows,
         batch: &Batch,
-        visit: &mut (dyn FnMut(Site, TensorView<'_, F>) + Send),
+        visit: &mut JacobianVisitor<'_, F>,
     ) -> Result<(), Error> {
         let (tokens, _) = self.input(batch);
         let embedding = &self.layers.embedding;
@@ -76,7 +88,7 @@ impl<F: Real> Network<F> {
         rows: Rows,
         (sublayer, cache): (&Sublayer, SublayerCache<F>),
         name: &str,
-        visit: &mut (dyn FnMut(Site, TensorView<'_, F>) + Send),
+        visit: &mut JacobianVisitor<'_, F>,
     ) {
         let width = self.architecture.width;
         let mut signs = pass.take(rows.count() * width);

@@ -2,7 +2,7 @@
 
 use num_traits::Signed;
 
-use super::{Network, check_activations, on_threads};
+use super::{Engine, Network, check_activations, on_threads};
 use crate::kernels::elementwise::long_inner_product;
 use crate::layers::outer_site;
 use crate::parameters::{Parameter, Parameters};
@@ -32,7 +32,7 @@ impl Flow {
     }
 }
 
-impl<F: Real> Network<F> {
+impl<F: Engine> Network<F> {
     /// One forward and one backward pass of SynFlow (Tanaka et al. 2020,
     /// "Pruning neural networks without any data by iteratively conserving
     /// synaptic flow"): all weights are replaced by their absolute values, the
@@ -60,6 +60,18 @@ impl<F: Real> Network<F> {
     /// Where there is no position, more than the architecture has, or too many
     /// for the memory; [`Error::Streamed`].
     pub fn synflow_pass(
+        &self,
+        batch: usize,
+        positions: usize,
+        visitor: &mut dyn Visitor<F>,
+        workspace: &mut Workspace<F>,
+    ) -> Result<Flow, Error> {
+        F::synflow(self, (batch, positions), visitor, workspace)
+    }
+}
+
+impl<F: Real> Network<F> {
+    pub(super) fn flow(
         &self,
         batch: usize,
         positions: usize,

@@ -159,7 +159,7 @@ fn assert_close(what: &str, found: &[f64], expected: &[f64], scale: f64, toleran
     }
 }
 
-fn compare<F: Real>(name: &str, tolerance: f64) {
+fn compare<F: lpzero_nn::Engine>(name: &str, tolerance: f64) {
     let dump = Dump::read(name);
     let weights = dump.parameters.iter().map(|(name, (shape, data))| {
         let data = data.iter().map(|&x| F::of(x)).collect();

@@ -6,9 +6,12 @@ use crate::common::{
     Seen, decoder, encoder, large_zoo, llama, mixers, perturbed, qwen, transformer_xl,
 };
 use lpzero_arch::{Activation, Architecture, AttentionBiases, Mixer, NormPlacement, Transform};
-use lpzero_nn::{Error, Flow, Network, NoVisitor, Objective, Real, Role, Site, Symbol, Workspace};
+use lpzero_nn::{Error, Flow, Network, NoVisitor, Objective, Role, Site, Symbol, Workspace};
 
-fn synflow<F: Real>(network: &Network<F>, (batch, positions): (usize, usize)) -> (f64, Seen<F>) {
+fn synflow<F: lpzero_nn::Engine>(
+    network: &Network<F>,
+    (batch, positions): (usize, usize),
+) -> (f64, Seen<F>) {
     let mut seen = Seen::default();
     let flow = network.synflow_pass(batch, positions, &mut seen, &mut Workspace::new());
     let flow = flow.unwrap();
@@ -17,7 +20,10 @@ fn synflow<F: Real>(network: &Network<F>, (batch, positions): (usize, usize)) ->
 }
 
 /// A pass whose activations may be scaled.
-fn scaled<F: Real>(network: &Network<F>, (batch, positions): (usize, usize)) -> (Flow, Seen<F>) {
+fn scaled<F: lpzero_nn::Engine>(
+    network: &Network<F>,
+    (batch, positions): (usize, usize),
+) -> (Flow, Seen<F>) {
     let mut seen = Seen::default();
     let flow = network.synflow_pass(batch, positions, &mut seen, &mut Workspace::new());
     (flow.unwrap(), seen)
