@@ -26,6 +26,7 @@ mod search;
 mod session;
 mod settings;
 mod stop;
+mod threads;
 mod train;
 mod truth;
 mod weights;
@@ -38,7 +39,22 @@ use clap::Parser;
 use failure::{Failure, failed};
 use session::Session;
 
+/// Stack of the thread that does the work: the shell may have left the first one little.
+const STACK: usize = 16 << 20;
+
 fn main() -> ExitCode {
+    let thread = std::thread::Builder::new().name("main".to_owned());
+    match thread.stack_size(STACK).spawn(start) {
+        // A panic has told what it had to tell.
+        Ok(work) => work.join().unwrap_or(ExitCode::from(101)),
+        Err(error) => {
+            eprintln!("lpzero: cannot start: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start() -> ExitCode {
     lpzero::nn::return_large_buffers();
     run(Arguments::parse())
 }

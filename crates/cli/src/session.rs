@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use lpzero::run::Cancel;
 use lpzero::truth::GroundTruth;
 use lpzero::{Watch, Workbench};
@@ -14,6 +14,7 @@ use super::output::Reporter;
 use super::places::default_cache;
 use super::settings::{PassSettings, read_truth, truth_source};
 use super::stop::Stop;
+use super::threads;
 
 /// The options of every command, resolved.
 pub struct Session {
@@ -38,9 +39,27 @@ impl Session {
                 "--threads {threads}: expected between 1 and {MOST_THREADS}"
             )));
         }
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        if let Some((needed, left)) = threads::too_many(common.threads.unwrap_or(cores), cores) {
+            return Err(Failure::input(format_args!(
+                "--threads {}: they take about {} MB of address space, and {} MB are left of its \
+                 limit (ulimit -v); ask for fewer",
+                common.threads.unwrap_or(cores),
+                needed / 1_000_000,
+                left / 1_000_000
+            )));
+        }
         let report = Reporter::new(common.quiet);
         let watch = bars::watch(report);
-        let stop = Stop::listen(watch.flag().clone())?;
+        let flag = watch.flag().clone();
+        ctrlc::set_handler(move || {
+            // The second signal does not wait for the passes that run.
+            if flag.is_cancelled() {
+                std::process::exit(130);
+            }
+            flag.cancel();
+        })
+        .context("cannot listen for Ctrl-C")?;
         let cache = match (&common.cache, common.no_cache) {
             (_, true) => None,
             (Some(folder), _) => Some(folder.clone()),
@@ -56,7 +75,7 @@ impl Session {
             json: common.json,
             report,
             cancel: watch.flag().clone(),
-            stop,
+            stop: Stop::after(watch.flag()),
             watch,
             cache_options,
             threads: common.threads.unwrap_or(0),

@@ -1,10 +1,10 @@
-//! Ctrl-C and SIGTERM: work is asked to stop, and where it does not, it is stopped.
+//! Work that was asked to stop, and does not.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
 use lpzero::run::Cancel;
 
 use super::failure::{Failure, INTERRUPTED};
@@ -12,8 +12,13 @@ use super::failure::{Failure, INTERRUPTED};
 /// Time that work has to stop by itself. Some cannot: nothing looks at a flag inside
 /// the decomposition of a matrix.
 const PATIENCE: Duration = Duration::from_millis(1500);
+/// Time between two looks at the flag.
+const LOOKS: Duration = Duration::from_millis(100);
 
-/// How work is stopped that does not stop by itself. Clones are one.
+/// Ends the process some time after its flag was raised. Clones are one.
+///
+/// Nothing is lost that work which stops by itself would have kept: journals and caches
+/// hold whole records, and files are there whole or not at all.
 #[derive(Clone, Debug)]
 pub struct Stop(Arc<Mutex<How>>);
 
@@ -25,29 +30,23 @@ struct How {
 }
 
 impl Stop {
-    /// Raises the flag at the first signal, ends the process at the second, or when
-    /// the work has not stopped by itself.
-    ///
-    /// Nothing is lost so that stopping by itself would have kept: journals and caches
-    /// hold whole records, and files are there whole or not at all.
-    pub fn listen(cancel: Cancel) -> Result<Self> {
+    /// Watches a flag from now on.
+    pub fn after(flag: &Cancel) -> Self {
         let stop = Self(Arc::new(Mutex::new(How {
             patience: PATIENCE,
             next: "run the same command again".to_owned(),
         })));
-        let how = stop.clone();
-        ctrlc::set_handler(move || {
-            // The second signal does not wait.
-            if cancel.is_cancelled() {
-                std::process::exit(INTERRUPTED.into());
+        let (how, flag) = (stop.clone(), flag.clone());
+        let watch = move || {
+            while !flag.is_cancelled() {
+                thread::sleep(LOOKS);
             }
-            cancel.cancel();
-            let how = how.clone();
-            // Without a thread for it, a second signal is what ends the process.
-            let _ = std::thread::Builder::new().spawn(move || how.end_later());
-        })
-        .context("cannot listen for Ctrl-C")?;
-        Ok(stop)
+            thread::sleep(how.how().patience);
+            how.end();
+        };
+        // Where there is no thread for it, a second signal ends the process.
+        let _ = thread::Builder::new().spawn(watch);
+        stop
     }
 
     /// Says how a run that was stopped is continued.
@@ -60,9 +59,7 @@ impl Stop {
         self.how().patience = patience;
     }
 
-    fn end_later(&self) {
-        let patience = self.how().patience;
-        std::thread::sleep(patience);
+    fn end(&self) {
         let failure = Failure::Interrupted {
             message: "interrupted".to_owned(),
             next: self.how().next.clone(),

@@ -28,6 +28,23 @@ pub enum Error {
         /// Error of the engine.
         source: lpzero_nn::Error,
     },
+    /// What formulas on whole tensors take beside a pass would not fit into memory.
+    #[error(
+        "architecture {id}: decompositions of whole tensors and further passes take about {} MB \
+         beside a pass of {} MB, above the limit of {} MB; --memory raises it, fewer tokens \
+         (--batch, --positions) or other proxies take less",
+        bytes / 1_000_000, pass / 1_000_000, limit / 1_000_000
+    )]
+    Beside {
+        /// Id of the architecture.
+        id: String,
+        /// Estimated bytes of what formulas take.
+        bytes: u64,
+        /// Estimated bytes of the pass.
+        pass: u64,
+        /// The limit.
+        limit: u64,
+    },
     /// One network alone would not fit into memory.
     #[error(
         "architecture {id} has {parameters} parameters: one pass takes about {} MB, above the limit of {} MB",
@@ -188,7 +205,13 @@ pub enum Error {
     Journal(#[from] lpzero_run::JournalError),
     /// The system gives no threads.
     #[error("cannot start the threads: {0}")]
-    Threads(#[from] rayon::ThreadPoolBuildError),
+    Threads(String),
+}
+
+impl From<rayon::ThreadPoolBuildError> for Error {
+    fn from(error: rayon::ThreadPoolBuildError) -> Self {
+        Self::Threads(error.to_string())
+    }
 }
 
 impl Error {
@@ -250,6 +273,17 @@ impl Error {
             lpzero_trace::Error::Engine { index, source } => Self::Engine {
                 id: id(index),
                 source,
+            },
+            lpzero_trace::Error::Beside {
+                index,
+                bytes,
+                pass,
+                limit,
+            } => Self::Beside {
+                id: id(index),
+                bytes,
+                pass,
+                limit,
             },
             lpzero_trace::Error::TooLarge {
                 index,

@@ -47,7 +47,9 @@ pub struct Resources<'a> {
     pub weights: &'a [Option<Weights>],
     /// Called after every architecture, from any thread, one call at a time.
     pub progress: &'a (dyn Fn(Progress) + Sync),
-    /// Raise it to stop soon: passes that run are finished, no more are begun.
+    /// Bytes that visitors take beside a pass of an architecture.
+    pub beside: &'a (dyn Fn(&Architecture) -> u64 + Sync),
+    /// Raise it to stop soon: passes that run are stopped, and no more are begun.
     pub cancel: &'a Cancel,
 }
 
@@ -171,7 +173,7 @@ fn run<V, T: Clone + Send>(
     finish: impl Fn(&ArchitectureKey, &Architecture, V, f64) -> Result<T, Error> + Sync,
 ) -> Result<Vec<T>, Error> {
     let Resources { pool, cancel, .. } = resources;
-    let needs = needs(architectures, spec, resources.memory)?;
+    let needs = needs(architectures, spec, resources)?;
     let stored = |index: usize| resources.weights.get(index).and_then(Option::as_ref);
     let distinct = Distinct::of(architectures, |index| stored(index).is_some());
     let total = distinct.first.len();
@@ -239,18 +241,29 @@ fn run<V, T: Clone + Send>(
 fn needs(
     architectures: &[Architecture],
     spec: &TraceSpec,
-    memory: u64,
+    resources: Resources<'_>,
 ) -> Result<Vec<Need>, Error> {
+    let Resources { memory, beside, .. } = resources;
     let need = |(index, architecture): (usize, &Architecture)| {
-        let need = Need::of(architecture, spec, memory);
-        if need.bytes <= memory {
-            return Ok(need);
+        let beside = beside(architecture);
+        let need = Need::of(architecture, spec, memory.saturating_sub(beside));
+        let bytes = need.bytes.saturating_add(beside);
+        if bytes <= memory {
+            return Ok(Need { bytes, ..need });
         }
-        Err(Error::TooLarge {
-            index,
-            parameters: architecture.parameters().total(),
-            bytes: need.bytes,
-            limit: memory,
+        Err(match beside > memory / 2 {
+            true => Error::Beside {
+                index,
+                bytes: beside,
+                pass: need.bytes,
+                limit: memory,
+            },
+            false => Error::TooLarge {
+                index,
+                parameters: architecture.parameters().total(),
+                bytes,
+                limit: memory,
+            },
         })
     };
     architectures.iter().enumerate().map(need).collect()

@@ -31,6 +31,21 @@ pub enum Error {
         /// The limit that was given.
         limit: u64,
     },
+    /// What a visitor takes beside a pass would not fit.
+    #[error(
+        "architecture {index}: formulas take about {} MB beside a pass of {} MB, above the limit of {} MB",
+        bytes / 1_000_000, pass / 1_000_000, limit / 1_000_000
+    )]
+    Beside {
+        /// Position in the list of architectures.
+        index: usize,
+        /// Estimated bytes of what visitors take.
+        bytes: u64,
+        /// Estimated bytes of the pass.
+        pass: u64,
+        /// The limit that was given.
+        limit: u64,
+    },
     /// The cancel flag was raised.
     #[error("cancelled after {finished} of {total} architectures")]
     Cancelled {

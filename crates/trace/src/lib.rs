@@ -30,6 +30,7 @@
 //!     memory: DEFAULT_MEMORY,
 //!     weights: &[],
 //!     progress: &|progress| assert!(progress.finished <= progress.total),
+//!     beside: &|_| 0,
 //!     cancel: &lpzero_run::Cancel::new(),
 //! };
 //! let traces = build_traces(&[encoder], &spec, resources)?;

@@ -6,6 +6,7 @@ mod ablate;
 mod audit;
 #[path = "../../../lpzero/tests/support/benchmark.rs"]
 mod benchmark;
+mod bounds;
 mod command;
 mod drift;
 mod eval;
