@@ -242,6 +242,7 @@ fn passes(workbench: &Workbench, architectures: &[Architecture]) -> anyhow::Resu
         weights: &[],
         progress: &|_| (),
         bands: false,
+        beside: &|_| 0,
         cancel: &Cancel::new(),
     };
     let start = Instant::now();

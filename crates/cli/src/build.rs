@@ -78,6 +78,7 @@ pub fn run(session: &Session, arguments: &Build) -> Result<()> {
         }
         (None, None) => return Err(Failure::input("--out is missing: expected a new folder")),
     };
+    session.stop.resumable(&RUN.next(folder.path(), ""));
     let outcome = build(session, &configuration, (&folder, arguments.memory));
     RUN.ended(outcome, Some(folder), "")
 }
@@ -165,11 +166,12 @@ fn of_plan(
     };
     let threads = at_once(session, &drawn, &plan.recipe, memory);
     let (entries, seconds) = measured(session, (folder, threads), inputs, &build)?;
+    let floor = build::floor(plan, &session.cancel).map_err(trained)?;
     let provenance = serde_json::json!({
         "command": command(seed, plan),
         "version": env!("CARGO_PKG_VERSION"),
         "data": "the synthetic language of lpzero, docs/tiny.md",
-        "entropy_floor": build::floor(plan).map(rounded),
+        "entropy_floor": floor.map(rounded),
         "seed": seed,
         "plan": plan,
         "machine": machine(),
@@ -205,6 +207,7 @@ fn of_supernet(
     };
     let threads = at_once(session, &drawn, &training.recipe, memory);
     let (entries, seconds) = measured(session, (folder, threads), inputs, &inherit)?;
+    let floor = validation_floor(&training.recipe, &*batches, &session.cancel).map_err(trained)?;
     let option = |seed: u64| match seed {
         0 => String::new(),
         seed => format!(" --seed {seed}"),
@@ -216,7 +219,7 @@ fn of_supernet(
         ),
         "version": env!("CARGO_PKG_VERSION"),
         "data": training.data(),
-        "entropy_floor": validation_floor(&training.recipe, &*batches).map(rounded),
+        "entropy_floor": floor.map(rounded),
         "seed": seed,
         "supernet": {
             "command": format!("lpzero train --space SPACE --out DIR{}", option(training.seed)),
@@ -291,7 +294,7 @@ fn measured(
     let entries = work(&mut journal, &resources);
     bar.finish_and_clear();
     let entries = entries.map_err(|error| match error {
-        Error::Cancelled => Failure::interrupted(format_args!(
+        error if error.is_cancelled() => Failure::interrupted(format_args!(
             "interrupted after {} recorded losses",
             journal.records().len()
         )),

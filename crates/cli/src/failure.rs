@@ -5,6 +5,9 @@ use std::io;
 
 use super::plain;
 
+/// Exit status of what was stopped by Ctrl-C or a termination signal.
+pub const INTERRUPTED: u8 = 130;
+
 /// A failure with a meaning for scripts. Anything else that fails exits with 1.
 #[derive(Debug)]
 pub enum Failure {
@@ -53,7 +56,7 @@ impl Failure {
     pub fn status(error: &anyhow::Error) -> u8 {
         match error.downcast_ref() {
             Some(Self::Input(_) | Self::Place(_)) => 2,
-            Some(Self::Interrupted { .. }) => 130,
+            Some(Self::Interrupted { .. }) => INTERRUPTED,
             Some(Self::Stopped { .. }) | None => 1,
         }
     }
@@ -110,7 +113,11 @@ pub fn engine(error: lpzero::nn::Error) -> anyhow::Error {
 
 /// Gives an error of the library its exit status.
 pub fn failed(error: lpzero::Error) -> anyhow::Error {
-    if error.is_cancelled() {
+    if matches!(error, lpzero::Error::Cancelled) {
+        let message = error.to_string();
+        let next = "run the same command again".to_owned();
+        Failure::Interrupted { message, next }.into()
+    } else if error.is_cancelled() {
         Failure::interrupted(error)
     } else if matches!(error, lpzero::Error::Formula(_)) {
         Failure::place(error)

@@ -39,6 +39,12 @@ pub struct RunKind {
 }
 
 impl RunKind {
+    /// How the run in a folder is continued, with these further `options`.
+    pub fn next(&self, folder: &Path, options: &str) -> String {
+        let (command, path) = (self.command, folder.display());
+        format!("`lpzero {command} --resume {path}{options}` continues")
+    }
+
     /// Says of a run that ended early how to go on, with these further `options`.
     ///
     /// Where the input was wrong and nothing is recorded, the folder is removed again, so
@@ -51,8 +57,7 @@ impl RunKind {
         if folder.path().join(self.report).exists() {
             return Err(error);
         }
-        let (command, path) = (self.command, folder.path().display());
-        let next = format!("`lpzero {command} --resume {path}{options}` continues");
+        let next = self.next(folder.path(), options);
         Err(match error.downcast::<Failure>() {
             Ok(Failure::Interrupted { message, .. }) => {
                 Failure::Interrupted { message, next }.into()

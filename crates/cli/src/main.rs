@@ -26,6 +26,8 @@ mod search;
 mod session;
 mod settings;
 mod signals;
+mod stop;
+mod threads;
 mod train;
 mod truth;
 mod weights;
@@ -36,13 +38,28 @@ use std::process::ExitCode;
 use anyhow::Result;
 use arguments::{Arguments, Command};
 use clap::Parser;
-use failure::Failure;
+use failure::{Failure, failed};
 use session::Session;
 
 #[global_allocator]
 static ALLOCATOR: lpzero::nn::Allocator = lpzero::nn::Allocator;
 
+/// Stack of the thread that does the work: the shell may have left the first one little.
+const STACK: usize = 16 << 20;
+
 fn main() -> ExitCode {
+    let thread = std::thread::Builder::new().name("main".to_owned());
+    match thread.stack_size(STACK).spawn(start) {
+        // A panic has told what it had to tell.
+        Ok(work) => work.join().unwrap_or(ExitCode::from(101)),
+        Err(error) => {
+            output::remark(format_args!("lpzero: cannot start: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start() -> ExitCode {
     lpzero::nn::return_large_buffers();
     match Arguments::try_parse() {
         Ok(arguments) => run(arguments),
@@ -52,9 +69,15 @@ fn main() -> ExitCode {
 
 /// Does what the command line says; the exit status tells how it went.
 fn run(arguments: Arguments) -> ExitCode {
-    let outcome =
-        Session::start(&arguments.common).and_then(|session| dispatch(&session, arguments.command));
-    let outcome = outcome.and_then(|()| Ok(std::io::stdout().flush()?));
+    let outcome = Session::start(&arguments.common).and_then(|session| {
+        dispatch(&session, arguments.command)?;
+        std::io::stdout().flush()?;
+        // Whoever stopped it shall not take it for whole.
+        match session.cancel.is_cancelled() {
+            true => Err(failed(lpzero::Error::Cancelled)),
+            false => Ok(()),
+        }
+    });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever reads our output has seen enough (`lpzero ... | head`).

@@ -11,11 +11,13 @@ use lpzero::{Watch, Workbench};
 
 use super::arguments::{Common, PassArguments, TruthArguments};
 use super::bars;
-use super::failure::{Failure, failed, system};
+use super::failure::{Failure, INTERRUPTED, failed, system};
 use super::output::Reporter;
 use super::places::default_cache;
 use super::settings::{PassSettings, read_truth, truth_source};
 use super::signals;
+use super::stop::Stop;
+use super::threads;
 
 /// The options of every command, resolved.
 pub struct Session {
@@ -25,6 +27,7 @@ pub struct Session {
     /// Shows the library's work on bars, and stops it.
     pub watch: Watch,
     pub cancel: Cancel,
+    pub stop: Stop,
     /// The options that say where traces are kept, as typed.
     pub cache_options: String,
     threads: usize,
@@ -42,13 +45,23 @@ impl Session {
                 "--threads {threads}: expected between 1 and {MOST_THREADS}"
             )));
         }
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        if let Some((needed, left)) = threads::too_many(common.threads.unwrap_or(cores), cores) {
+            return Err(Failure::input(format_args!(
+                "--threads {}: they take about {} MB of address space, and {} MB are left of its \
+                 limit (ulimit -v); ask for fewer",
+                common.threads.unwrap_or(cores),
+                needed / 1_000_000,
+                left / 1_000_000
+            )));
+        }
         let report = Reporter::new(common.quiet);
         let watch = bars::watch(report);
         let flag = watch.flag().clone();
         signals::listen(move || {
             // The second signal does not wait for the passes that run.
             if flag.is_cancelled() {
-                std::process::exit(130);
+                std::process::exit(INTERRUPTED.into());
             }
             flag.cancel();
         })
@@ -68,6 +81,7 @@ impl Session {
             json: common.json,
             report,
             cancel: watch.flag().clone(),
+            stop: Stop::after(watch.flag()),
             watch,
             cache_options,
             threads: common.threads.unwrap_or(0),

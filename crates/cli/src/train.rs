@@ -154,6 +154,9 @@ const SPACE: &str = "space.json";
 const PICTURE: &str = "curve.svg";
 const HUGGING_FACE: &str = "hugging-face";
 
+/// Time that a training which is stopped has for its last checkpoint.
+const FOR_A_CHECKPOINT: Duration = Duration::from_secs(60);
+
 /// At most so much work is lost when the process is killed.
 const BETWEEN_CHECKPOINTS: Duration = Duration::from_secs(20);
 
@@ -193,6 +196,10 @@ pub fn run(session: &Session, arguments: Train) -> Result<()> {
             (settings, folder.transpose()?, batches)
         }
     };
+    if let Some(folder) = &folder {
+        session.stop.resumable(&RUN.next(folder.path(), ""));
+        session.stop.wait(FOR_A_CHECKPOINT);
+    }
     let outcome = train(session, &settings, &*batches, folder.as_ref());
     RUN.ended(outcome, folder, "")
 }
@@ -386,7 +393,7 @@ fn train(
     });
     bar.finish_and_clear();
     outcome.map_err(|error| match error {
-        Error::Cancelled => anyhow::Error::from(Failure::Interrupted {
+        error if error.is_cancelled() => anyhow::Error::from(Failure::Interrupted {
             message: format!(
                 "interrupted after update {} of {}",
                 training.step(),
@@ -401,7 +408,12 @@ fn train(
     let updates = recipe.steps - begun;
     let report = Report {
         out: folder.map(|folder| folder.path().to_owned()),
-        ..Report::of(configuration, &training, batches, updates, seconds)
+        ..Report::of(
+            session,
+            configuration,
+            (&training, batches),
+            (updates, seconds),
+        )?
     };
     if let Some(folder) = folder {
         write_results(folder, configuration, &training, &report)?;
@@ -415,12 +427,11 @@ fn train(
 impl Report {
     /// The report of a training whose last `updates` took `seconds`.
     fn of(
+        session: &Session,
         configuration: &TrainSettings,
-        training: &Training<'_>,
-        batches: &dyn Batches,
-        updates: u64,
-        seconds: f64,
-    ) -> Self {
+        (training, batches): (&Training<'_>, &dyn Batches),
+        (updates, seconds): (u64, f64),
+    ) -> Result<Self> {
         let TrainSettings {
             seed,
             architecture,
@@ -428,7 +439,8 @@ impl Report {
             ..
         } = configuration;
         let curve = training.curve();
-        Self {
+        let floor = || validation_floor(recipe, batches, &session.cancel);
+        Ok(Self {
             parameters: architecture.parameters().total(),
             seed: *seed,
             steps: recipe.steps,
@@ -436,7 +448,7 @@ impl Report {
             loss: curve.0.last().map(|point| point.loss),
             validation_loss: curve.validation(),
             entropy_floor: match architecture.kind {
-                Kind::Decoder => validation_floor(recipe, batches),
+                Kind::Decoder => floor().map_err(|error| failed(error.into()))?,
                 // A masked token has a future to be told from.
                 Kind::Encoder => None,
             },
@@ -445,7 +457,7 @@ impl Report {
                 / recipe.steps as f64
                 / seconds,
             out: None,
-        }
+        })
     }
 }
 

@@ -41,6 +41,23 @@ pub enum Error {
         /// The proxy.
         proxy: String,
     },
+    /// What formulas on whole tensors take beside a pass would not fit into memory.
+    #[error(
+        "architecture {id}: decompositions of whole tensors and further passes take about {} MB \
+         beside a pass of {} MB, above the limit of {} MB; --memory raises it, fewer tokens \
+         (--batch, --positions) or other proxies take less",
+        bytes / 1_000_000, pass / 1_000_000, limit / 1_000_000
+    )]
+    Beside {
+        /// Id of the architecture.
+        id: String,
+        /// Estimated bytes of what formulas take.
+        bytes: u64,
+        /// Estimated bytes of the pass.
+        pass: u64,
+        /// The limit.
+        limit: u64,
+    },
     /// One network alone would not fit into memory.
     #[error(
         "architecture {id} has {parameters} parameters: one pass takes about {} MB, above the limit of {} MB; --memory raises it",
@@ -185,6 +202,9 @@ pub enum Error {
         /// How many there are.
         tokens: usize,
     },
+    /// Work that keeps nothing was cancelled.
+    #[error("interrupted")]
+    Cancelled,
     /// An evaluation was cancelled.
     #[error("interrupted after {finished} of {total} sequences")]
     Interrupted {
@@ -198,7 +218,13 @@ pub enum Error {
     Journal(#[from] lpzero_run::JournalError),
     /// The system gives no threads.
     #[error("cannot start the threads: {0}")]
-    Threads(#[from] rayon::ThreadPoolBuildError),
+    Threads(String),
+}
+
+impl From<rayon::ThreadPoolBuildError> for Error {
+    fn from(error: rayon::ThreadPoolBuildError) -> Self {
+        Self::Threads(error.to_string())
+    }
 }
 
 impl Error {
@@ -222,6 +248,7 @@ impl Error {
             Self::Trace(_)
             | Self::Threads(_)
             | Self::Recount { .. }
+            | Self::Cancelled
             | Self::Interrupted { .. }
             | Self::SearchInterrupted { .. }
             | Self::AblationInterrupted { .. }
@@ -240,6 +267,7 @@ impl Error {
             | Self::Restricted { .. }
             | Self::Audit(_)
             | Self::NoHead { .. }
+            | Self::Beside { .. }
             | Self::NothingBefore { .. } => true,
         }
     }
@@ -251,10 +279,17 @@ impl Error {
 
     /// Whether the work was cancelled; what was finished is kept.
     pub fn is_cancelled(&self) -> bool {
+        if let Self::Train(error) = self {
+            return error.is_cancelled();
+        }
         matches!(
             self,
             Self::Trace(lpzero_trace::Error::Cancelled { .. })
-                | Self::Train(lpzero_train::Error::Cancelled)
+                | Self::Engine {
+                    source: lpzero_nn::Error::Cancelled,
+                    ..
+                }
+                | Self::Cancelled
                 | Self::Interrupted { .. }
                 | Self::SearchInterrupted { .. }
                 | Self::AblationInterrupted { .. }
@@ -269,6 +304,17 @@ impl Error {
             lpzero_trace::Error::Engine { index, source } => Self::Engine {
                 id: id(index),
                 source,
+            },
+            lpzero_trace::Error::Beside {
+                index,
+                bytes,
+                pass,
+                limit,
+            } => Self::Beside {
+                id: id(index),
+                bytes,
+                pass,
+                limit,
             },
             lpzero_trace::Error::TooLarge {
                 index,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use lpzero_arch::Architecture;
 use lpzero_nn::{Objective, Visitor};
-use lpzero_proxy::{Evaluator, ExactVisitor, Node, TypeError};
+use lpzero_proxy::{Efforts, Evaluator, ExactVisitor, Node, TypeError};
 use lpzero_trace::{
     DEFAULT_LIMIT, DEFAULT_MEMORY, NetworkScalar, Progress, Resources, Tokens, Trace, TraceCache,
     TraceSpec, TraceStore, build_traces, visit_networks, visit_passes,
@@ -243,8 +243,18 @@ impl Workbench {
             return formulas.iter().map(column).collect();
         }
         let spec = self.spec("exact");
+        let efforts: Vec<Efforts> = formulas.iter().map(Efforts::of).collect();
+        let minibatch = (self.pass.batch, self.pass.positions);
+        self.warn_of(networks, &efforts);
+        let beside = |architecture: &Architecture| {
+            let bytes = efforts
+                .iter()
+                .map(|one| one.on(architecture, minibatch).bytes);
+            u64::try_from(bytes.max().unwrap_or(0)).unwrap_or(u64::MAX)
+        };
         let resources = Resources {
             bands: takes_bands(&visitor),
+            beside: &beside,
             ..self.resources(None, networks, progress)
         };
         let rows = visit_networks(
@@ -292,6 +302,30 @@ impl Workbench {
         rows.map_err(|error| Error::traced(error, networks.ids()))
     }
 
+    /// Says so where decompositions take minutes: nothing else moves meanwhile.
+    fn warn_of(&self, networks: &Networks, efforts: &[Efforts]) {
+        /// Multiplications per second of a thread, and how long nobody need be told of.
+        const RATE: f64 = 1e10;
+        const SHORT: f64 = 60.0;
+        let minibatch = (self.pass.batch, self.pass.positions);
+        let mut operations = 0.0;
+        let mut side = 0;
+        for architecture in networks.architectures() {
+            for effort in efforts.iter().map(|one| one.on(architecture, minibatch)) {
+                operations += effort.operations;
+                side = side.max(effort.side);
+            }
+        }
+        let seconds = operations / RATE / self.pool.current_num_threads() as f64;
+        if seconds > SHORT {
+            self.watch.warn(format_args!(
+                "decompositions of matrices up to {side} x {side} take about {:.0} minutes; \
+                 fewer tokens (--batch, --positions) or other proxies take less",
+                (seconds / 60.0).ceil()
+            ));
+        }
+    }
+
     fn resources<'a>(
         &'a self,
         cache: Option<&'a TraceCache>,
@@ -305,6 +339,7 @@ impl Workbench {
             weights: networks.weights(),
             progress,
             bands: false,
+            beside: &|_| 0,
             cancel: self.watch.flag(),
         }
     }

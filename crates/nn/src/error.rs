@@ -189,13 +189,19 @@ pub enum Error {
     /// A value of a header, an index or a description.
     #[error(transparent)]
     Description(#[from] lpzero_arch::Error),
+    /// The flag of the workspace was raised.
+    #[error("cancelled")]
+    Cancelled,
 }
 
 impl Error {
     /// Whether what the user gave is wrong, as opposed to the machine.
     pub fn is_input(&self) -> bool {
         match self {
-            Error::OutOfMemory { .. } | Error::NoRoom { .. } | Error::Write { .. } => false,
+            Error::OutOfMemory { .. }
+            | Error::NoRoom { .. }
+            | Error::Write { .. }
+            | Error::Cancelled => false,
             Error::File { source, .. } => !lpzero_run::is_machines_fault(source),
             Error::Description(error) => error.is_input(),
             _ => true,

@@ -43,6 +43,7 @@ pub mod profile;
 mod profile;
 mod random;
 mod real;
+mod scale;
 mod site;
 mod source;
 mod visitor;
@@ -58,8 +59,8 @@ pub use kernels::matrix::add_inner_products;
 pub use kernels::memory::return_large_buffers;
 pub use kernels::reduce::{Sums, Wanted};
 pub use network::{
-    Curvature, Engine, MAX_ACTIVATIONS, Network, evaluation_activations, rademacher, streamed_pass,
-    streamed_weights,
+    Curvature, Engine, Flow, MAX_ACTIVATIONS, Network, evaluation_activations, rademacher,
+    streamed_pass, streamed_weights,
 };
 pub use objective::Objective;
 pub use optimiser::{AdamW, Gradients, clip_factor};

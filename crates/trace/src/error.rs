@@ -31,6 +31,21 @@ pub enum Error {
         /// The limit that was given.
         limit: u64,
     },
+    /// What a visitor takes beside a pass would not fit.
+    #[error(
+        "architecture {index}: formulas take about {} MB beside a pass of {} MB, above the limit of {} MB",
+        bytes / 1_000_000, pass / 1_000_000, limit / 1_000_000
+    )]
+    Beside {
+        /// Position in the list of architectures.
+        index: usize,
+        /// Estimated bytes of what visitors take.
+        bytes: u64,
+        /// Estimated bytes of the pass.
+        pass: u64,
+        /// The limit that was given.
+        limit: u64,
+    },
     /// The cancel flag was raised.
     #[error("cancelled after {finished} of {total} architectures")]
     Cancelled {
@@ -52,6 +67,14 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether a pass was stopped.
+    pub(crate) fn is_of_engine_cancelled(&self) -> bool {
+        let Error::Engine { source, .. } = self else {
+            return false;
+        };
+        matches!(source, lpzero_nn::Error::Cancelled)
+    }
+
     /// For `map_err` on an operation on the cache.
     pub(crate) fn cache(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
         let path = path.to_path_buf();

@@ -31,6 +31,7 @@
 //!     weights: &[],
 //!     progress: &|progress| assert!(progress.finished <= progress.total),
 //!     bands: false,
+//!     beside: &|_| 0,
 //!     cancel: &lpzero_run::Cancel::new(),
 //! };
 //! let traces = build_traces(&[encoder], &spec, resources)?;

@@ -152,15 +152,13 @@ pub fn inherit(
     resources: &Resources<'_>,
 ) -> Result<Vec<Entry>, Error> {
     let evaluate = |architecture: &Architecture, seed: u64, workspace: &mut Workspace<f32>| {
-        if resources.cancel.is_cancelled() {
-            return Err(Error::Cancelled);
-        }
         let recipe = (from.recipe, seed);
         let weights = from.weights;
         weights.loss(architecture, recipe, from.batches, workspace)
     };
     let of = (drawn, &[from.seed][..], from.recipe.positions);
-    let mut entries = measure(of, &evaluate, Workspace::new, journal, resources)?;
+    let workspace = || Workspace::new().stopped_by(resources.cancel);
+    let mut entries = measure(of, &evaluate, workspace, journal, resources)?;
     // They were trained together, not each.
     entries
         .iter_mut()
@@ -364,9 +362,11 @@ pub fn inherited_inputs(
 }
 
 /// Cross-entropy of a plan's validation documents under the language itself.
-pub fn floor(plan: &Plan) -> Option<f64> {
-    let batches = Synthetic::new(0);
-    validation_floor(&plan.recipe, &batches as &dyn Batches)
+///
+/// # Errors
+/// [`Error::Cancelled`].
+pub fn floor(plan: &Plan, cancel: &Cancel) -> Result<Option<f64>, Error> {
+    validation_floor(&plan.recipe, &Synthetic::new(0), cancel)
 }
 
 /// A hash of everything that a plan's trainings are a function of.

@@ -76,6 +76,14 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether the caller cancelled.
+    pub fn is_cancelled(&self) -> bool {
+        matches!(
+            self,
+            Self::Cancelled | Self::Engine(lpzero_nn::Error::Cancelled)
+        )
+    }
+
     /// Whether what the user gave is wrong, as opposed to the machine.
     pub fn is_input(&self) -> bool {
         match self {

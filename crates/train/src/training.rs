@@ -27,7 +27,7 @@ pub struct Training<'a> {
 
 /// Controls of a running training: its reports, its checkpoints, and a way to stop it.
 pub struct Control<'a> {
-    /// Stops before the next update where it is set.
+    /// Stops soon where it is set: an update that is under way is not made.
     pub cancel: &'a Cancel,
     /// Called after every update.
     pub progress: &'a mut dyn FnMut(&Point),
@@ -150,16 +150,20 @@ impl<'a> Training<'a> {
         let is_kept = |kept: u64, step, folder: &Path| {
             kept == step && folder.join(checkpoint::CHECKPOINT).exists()
         };
+        self.workspace.stop_with(control.cancel);
         while self.step() < self.recipe.steps {
-            if control.cancel.is_cancelled() {
-                if let Some((folder, _)) = control.checkpoints
-                    && !is_kept(kept_step, self.step(), folder)
-                {
-                    self.checkpoint(folder)?;
+            let point = match self.update() {
+                Err(error) if error.is_cancelled() => {
+                    if let Some((folder, _)) = control.checkpoints
+                        && self.is_between_updates()
+                        && !is_kept(kept_step, self.step(), folder)
+                    {
+                        self.checkpoint(folder)?;
+                    }
+                    return Err(Error::Cancelled);
                 }
-                return Err(Error::Cancelled);
-            }
-            let point = self.update()?;
+                updated => updated?,
+            };
             (control.progress)(&point);
             if let Some((folder, interval)) = control.checkpoints
                 && kept.elapsed() >= interval
@@ -175,6 +179,12 @@ impl<'a> Training<'a> {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Whether the last update has its point on the curve, which it lacks where its
+    /// validation was stopped: a training that went on from there would lack it too.
+    fn is_between_updates(&self) -> bool {
+        self.curve.0.last().map_or(0, |point| point.step) == self.step()
     }
 
     /// One update.

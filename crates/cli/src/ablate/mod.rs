@@ -47,6 +47,11 @@ pub fn run(session: &Session, arguments: &Ablate) -> Result<()> {
             (settings, folder.transpose()?)
         }
     };
+    if let Some(folder) = &folder {
+        session
+            .stop
+            .resumable(&RUN.next(folder.path(), &session.cache_options));
+    }
     let outcome = ablate(session, &settings, folder.as_ref());
     RUN.ended(outcome, folder, &session.cache_options)
 }

@@ -48,6 +48,9 @@ pub fn run(session: &Session, arguments: &Nas) -> Result<()> {
             (settings, folder.transpose()?)
         }
     };
+    if let Some(folder) = &folder {
+        session.stop.resumable(&RUN.next(folder.path(), ""));
+    }
     let outcome = search(session, &settings, folder.as_ref());
     RUN.ended(outcome, folder, "")
 }

@@ -35,6 +35,11 @@ pub fn run(session: &Session, arguments: &Search) -> Result<()> {
             (settings, folder.transpose()?)
         }
     };
+    if let Some(folder) = &folder {
+        session
+            .stop
+            .resumable(&RUN.next(folder.path(), &session.cache_options));
+    }
     let outcome = search(session, &settings, folder.as_ref());
     RUN.ended(
         outcome,

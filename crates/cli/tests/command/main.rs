@@ -7,6 +7,7 @@ mod audit;
 #[path = "../../../lpzero/tests/support/benchmark.rs"]
 mod benchmark;
 mod bound_inputs;
+mod bounds;
 mod cache;
 mod command;
 mod drift;

@@ -27,6 +27,7 @@ mod partial;
 mod plan;
 mod site;
 mod sites;
+mod unit;
 mod why;
 
 pub use exact::{ExactVisitor, Further};
@@ -207,7 +208,7 @@ impl Source for TraceSource<'_> {
     fn moments(&self, index: usize, tensor: Tensor) -> Option<&Moments> {
         match tensor {
             Tensor::Saliency => self.trace.sites[index].saliency.as_ref(),
-            Tensor::Flow => None,
+            Tensor::Flow | Tensor::LogFlow => None,
             Tensor::Symbol(symbol) => Some(&self.tensor(index, symbol)?.moments),
         }
     }
