@@ -27,7 +27,7 @@ fuzz_target!(|bytes: &[u8]| {
             lower_is_better: first >= 128,
             ..TableOptions::default()
         };
-        if let Ok(truth) = GroundTruth::read_with(&path, Reading::AsTrained, &options) {
+        if let Ok(truth) = GroundTruth::read_with(&path, Reading::AsTrained, &options, None) {
             assert!(!truth.entries.is_empty());
             assert!(truth.entries.iter().all(|entry| entry.score.is_finite()));
         }

@@ -47,6 +47,6 @@ fuzz_target!(|bytes: &[u8]| {
     let architecture = read.expect("an architecture");
     let (key, trace) = (ArchitectureKey::of(&architecture), Trace::data_free(&architecture));
     let _ = cache.get(&key);
-    let _ = cache.append(key, &trace);
+    cache.append(key, &trace);
     let _ = cache.get(&key);
 });
