@@ -6,6 +6,9 @@
 //! second. A formula is worth what it is worth on average over ground truths, and over
 //! several traces of each (other initial weights), so that what depends on chance loses.
 //!
+//! Counts are no factors beside networks: the number of heads as a second factor fits some
+//! ground truths and misleads on others. They are what a formula is compared with.
+//!
 //! How well the procedure itself does is measured by leaving out one ground truth after
 //! the other, beside the same procedure over counts, which looks at no network.
 
@@ -28,6 +31,11 @@ use measure::{Differences, Ground};
 
 /// Single factors that products are made of.
 const POOL: usize = 60;
+
+/// Ground truths without which a formula has one factor: what a second gains on fewer is
+/// chance. With three left after one is left out, products do better there; with two,
+/// single factors.
+const GROUNDS: usize = 3;
 
 /// Price of a second factor, as a share of pairs.
 const PRICE: f64 = 0.01;
@@ -121,11 +129,10 @@ fn carry(
     let factors: Vec<Node> = factors.filter(grammar::allows).collect();
     let (counts, networks): (Vec<Node>, Vec<Node>) =
         (factors.into_iter()).partition(|factor| matches!(factor, Node::Scalar(_)));
-    let all = [networks, counts.clone()].concat();
     let cancel = control.cancel;
     control.pool.install(|| {
         let nothing = || Error::NothingFound { generated: 0 };
-        let of_networks = Procedure::judge(&grounds, all, cancel);
+        let of_networks = Procedure::judge(&grounds, networks, cancel);
         let of_counts = Procedure::judge(&grounds, counts, cancel);
         let best = |procedure: &Procedure, out: Option<usize>| {
             let best = procedure.best(out, 1).into_iter().next();
@@ -153,6 +160,8 @@ fn carry(
 
 /// Factors, and every product of them that may be best with or without a ground truth.
 struct Procedure {
+    /// Number of ground truths.
+    grounds: usize,
     factors: Vec<Node>,
     singles: Vec<Judged>,
     products: Vec<Judged>,
@@ -194,10 +203,14 @@ impl Procedure {
         let singles = (0..factors.len()).into_par_iter();
         let singles = singles.flat_map_iter(|lead| [single(lead, 1.0), single(lead, -1.0)]);
         let mut procedure = Self {
+            grounds: grounds.len(),
             singles: singles.collect(),
             factors,
             products: Vec::new(),
         };
+        if grounds.len() < GROUNDS {
+            return procedure;
+        }
         // A ground truth that is left out leaves another pool.
         let outs = std::iter::once(None).chain((0..grounds.len()).map(Some));
         let mut pool: Vec<(usize, f64)> = Vec::new();
@@ -223,28 +236,23 @@ impl Procedure {
         procedure
     }
 
-    /// The best single factors without a ground truth, and every count.
+    /// The best single factors without a ground truth.
     fn pool(&self, out: Option<usize>) -> Vec<(usize, f64)> {
         let mut order: Vec<&Judged> = self.singles.iter().collect();
         order.sort_by(|a, b| mean(&b.worth, out).total_cmp(&mean(&a.worth, out)));
-        let is_count = |judged: &&Judged| {
-            matches!(self.factors[judged.product.lead], Node::Scalar(_))
-                && judged.product.sign > 0.0
-        };
-        let best = order.iter().take(POOL).copied();
-        let counts = self.singles.iter().filter(is_count);
-        best.chain(counts)
-            .map(|judged| (judged.product.lead, judged.product.sign))
+        let best = order.iter().take(POOL);
+        best.map(|judged| (judged.product.lead, judged.product.sign))
             .collect()
     }
 
     /// The best formulas without a ground truth, simplest first where they are equal.
     fn best(&self, out: Option<usize>, count: usize) -> Vec<Node> {
+        let grounds = self.grounds - usize::from(out.is_some());
         let pool = self.pool(out);
         let in_pool = |factor: usize| pool.iter().any(|(lead, _)| *lead == factor);
         let products = self.products.iter().filter(|judged| {
             let Product { lead, other, .. } = judged.product;
-            in_pool(lead) && other.is_none_or(|(other, _)| in_pool(other))
+            grounds >= GROUNDS && in_pool(lead) && other.is_none_or(|(other, _)| in_pool(other))
         });
         let price = |judged: &Judged| {
             if judged.product.other.is_some() {
