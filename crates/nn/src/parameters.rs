@@ -237,7 +237,7 @@ impl<F: Real> Parameters<F> {
 impl<F> Parameters<F> {
     /// All tensors of a network, in the order of their declarations.
     pub(crate) fn all(tensors: Vec<Parameter<F>>) -> Self {
-        let parts = vec![0..tensors.len()];
+        let parts = std::iter::once(0..tensors.len()).collect();
         Parameters { tensors, parts }
     }
 

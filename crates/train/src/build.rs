@@ -278,7 +278,7 @@ fn side_by_side<T>(
     thread::scope(|scope| {
         for _ in 1..resources.threads.clamp(1, left.len().max(1)) {
             // Where the system gives no more threads, those that there are do it all.
-            if thread::Builder::new().spawn_scoped(scope, &work).is_err() {
+            if thread::Builder::new().spawn_scoped(scope, work).is_err() {
                 break;
             }
         }

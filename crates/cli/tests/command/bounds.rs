@@ -53,8 +53,8 @@ fn synaptic_flow_of_two_hundred_blocks_is_finite() {
     };
     let found: Vec<_> = [2, 8, 10, 40, 200].map(of).to_vec();
     for pair in found.windows(2) {
-        for proxy in 0..2 {
-            let (fewer, more) = (pair[0][proxy].unwrap(), pair[1][proxy].unwrap());
+        for (fewer, more) in pair[0].iter().zip(pair[1]) {
+            let (fewer, more) = (fewer.unwrap(), more.unwrap());
             assert!(
                 fewer.is_finite() && more.is_finite() && fewer < more,
                 "{found:?}"

@@ -278,7 +278,7 @@ impl StoredFile {
 fn all_finite<F: Real>(numbers: &[F]) -> bool {
     let mut chunks = numbers.chunks(256);
     let zero = F::zero();
-    chunks.all(|chunk| chunk.iter().fold(true, |all, &x| all & (x - x == zero)))
+    chunks.all(|chunk| chunk.iter().fold(true, |all, &x| all & (x * zero == zero)))
 }
 
 impl Element {
