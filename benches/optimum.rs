@@ -15,6 +15,7 @@ use lpzero::language::Evaluator;
 use lpzero::search::generate::Grammar;
 use lpzero::search::{Benchmark, Found, Method, Problem, Settings, Vocabulary};
 use lpzero::search::{Budget, Control};
+use lpzero::truth::Entry;
 use lpzero::{Study, Workbench};
 
 /// Genetic programming and random search against the optimum of LPZero's space.
@@ -69,6 +70,8 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let study = Study::open(&arguments.truth)?.on(workbench);
     let (truth, traces) = (&study.truths()[0], &study.traces()?[0]);
     let scores: Vec<f64> = truth.entries.iter().map(|entry| entry.score).collect();
+    let parameters = |entry: &Entry| entry.architecture.parameters().total() as f64;
+    let sizes: Vec<f64> = truth.entries.iter().map(parameters).collect();
     let split = lpzero::split(truth, arguments.search, 2, 0)?;
     let evaluator = Evaluator::new(traces);
     let searched = split.search.iter().map(|&index| &traces[index]);
@@ -76,7 +79,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         name: &truth.name,
         scorer: &evaluator,
         further: &[],
-        sizes: &vec![1.0; scores.len()],
+        sizes: &sizes,
         truth: &scores,
         split: &split,
         groups: &[],

@@ -187,6 +187,7 @@ impl Prepared {
                     weights: &[],
                     progress: &|_| (),
                     bands: false,
+                    beside: &|_| 0,
                     cancel: &Cancel::new(),
                 };
                 match recorded {

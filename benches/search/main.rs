@@ -116,6 +116,8 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         .map(|e| (e.id.clone(), e.architecture.clone()));
     let networks: Networks = networks.collect();
     let truth: Vec<f64> = entries.iter().map(|entry| entry.score).collect();
+    let parameters = |architecture: &Architecture| architecture.parameters().total() as f64;
+    let sizes: Vec<f64> = networks.architectures().iter().map(parameters).collect();
     let workbench = Workbench::new(0)?;
     eprintln!("tracing {} networks", networks.len());
     let traces = workbench.traces("flexibert", &networks)?;
@@ -135,7 +137,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         name: "flexibert",
         scorer: &Evaluator::new(&traces),
         further: &[],
-        sizes: &vec![1.0; truth.len()],
+        sizes: &sizes,
         truth: &truth,
         split: &split,
         groups: &[],
@@ -240,6 +242,7 @@ fn passes(workbench: &Workbench, architectures: &[Architecture]) -> anyhow::Resu
         weights: &[],
         progress: &|_| (),
         bands: false,
+        beside: &|_| 0,
         cancel: &Cancel::new(),
     };
     let start = Instant::now();

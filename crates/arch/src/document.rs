@@ -10,10 +10,14 @@ use std::path::{Path, PathBuf};
 use lpzero_run::input::{self, Limit};
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
+use crate::content;
 use crate::error::{Error, Place, Problem, join};
 
 /// Size of the largest file that is read.
 pub const LIMIT: Limit = Limit::mebibytes("a JSON or YAML document", 256);
+
+/// Up to here every whole number is a number in double precision.
+const LARGEST_WHOLE: f64 = (1u64 << 53) as f64;
 
 /// A parsed file.
 #[derive(Clone, Debug)]
@@ -46,12 +50,20 @@ impl Document {
     /// character is a bracket or a brace.
     ///
     /// # Errors
-    /// [`Error::Read`], [`Error::Syntax`].
+    /// [`Error::Read`], [`Error::Unsupported`], [`Error::Syntax`].
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let text = input::read_text(path, LIMIT).map_err(|source| Error::Read {
+        let cannot_read = |source| Error::Read {
             path: path.to_owned(),
             source,
-        })?;
+        };
+        let bytes = input::read(path, LIMIT).map_err(cannot_read)?;
+        if let Some(what) = content::not_text(&bytes) {
+            return Err(Error::Unsupported {
+                path: path.to_owned(),
+                what: what.to_owned(),
+            });
+        }
+        let text = input::text(bytes).map_err(cannot_read)?;
         let extension = path.extension().and_then(|extension| extension.to_str());
         let extension = extension.map(str::to_ascii_lowercase);
         let is_json = match extension.as_deref() {
@@ -70,12 +82,13 @@ impl Document {
     ///
     /// The literals `NaN`, `Infinity` and `-Infinity`, which Python writes
     /// and JSON forbids, become text, so that a reader that needs the number
-    /// can say in which record it is missing.
+    /// can say in which record it is missing. A byte-order mark is passed over.
     ///
     /// # Errors
     /// [`Error::Syntax`].
     pub fn parse_json(path: impl Into<PathBuf>, text: &str) -> Result<Self, Error> {
         let path = path.into();
+        let text = content::without_mark(text);
         let parsed = serde_json::from_str(text).or_else(|error| match quote_non_finite(text) {
             Some(quoted) => serde_json::from_str(&quoted),
             None => Err(error),
@@ -229,6 +242,11 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// The value under a key, where there is one and it is not `null`.
+    pub fn given(&self, key: &str) -> Option<Self> {
+        self.find(key).filter(|found| *found.node != Node::Null)
+    }
+
     /// The value under a key that must be there; `expected` says what it is.
     ///
     /// # Errors
@@ -280,11 +298,9 @@ impl<'a> Cursor<'a> {
     /// # Errors
     /// [`Problem::Unexpected`].
     pub fn size(&self) -> Result<usize, Error> {
-        match self.node {
-            Node::Integer(value) if *value > 0 => usize::try_from(*value).ok(),
-            _ => None,
-        }
-        .ok_or_else(|| self.unexpected("a positive whole number"))
+        let size = self.node.as_whole().filter(|value| *value > 0);
+        size.and_then(|value| usize::try_from(value).ok())
+            .ok_or_else(|| self.unexpected("a positive whole number"))
     }
 
     /// A finite number.
@@ -347,17 +363,42 @@ impl Node {
         }
     }
 
+    /// The value of a whole number, also where it is written `2.0`.
+    pub fn as_whole(&self) -> Option<i128> {
+        match self {
+            Node::Integer(value) => Some(*value),
+            Node::Real(value) => {
+                let is_whole = value.fract() == 0.0 && value.abs() <= LARGEST_WHOLE;
+                is_whole.then_some(*value as i128)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether both say the same: 2 is 2.0.
+    pub fn is(&self, other: &Node) -> bool {
+        match (self.as_whole(), other.as_whole()) {
+            (Some(value), Some(other)) => value == other,
+            _ => self == other,
+        }
+    }
+
     fn to_json(&self) -> serde_json::Value {
         use serde_json::{Number, Value};
+        let whole = |value: i128| match (u64::try_from(value), i64::try_from(value)) {
+            (Ok(value), _) => value.into(),
+            (_, Ok(value)) => value.into(),
+            _ => (value as f64).into(),
+        };
         match self {
             Node::Null => Value::Null,
             Node::Bool(flag) => Value::Bool(*flag),
-            Node::Integer(value) => match (u64::try_from(*value), i64::try_from(*value)) {
-                (Ok(value), _) => value.into(),
-                (_, Ok(value)) => value.into(),
-                _ => (*value as f64).into(),
+            Node::Integer(value) => whole(*value),
+            // A whole number that is read as a real one stays the same number.
+            Node::Real(value) => match self.as_whole() {
+                Some(value) => whole(value),
+                None => Number::from_f64(*value).map_or(Value::Null, Value::Number),
             },
-            Node::Real(value) => Number::from_f64(*value).map_or(Value::Null, Value::Number),
             Node::Text(text) => text.as_str().into(),
             Node::List(nodes) => nodes.iter().map(Node::to_json).collect(),
             Node::Map(entries) => entries

@@ -54,6 +54,17 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// Whether what the user gave is wrong, as opposed to the machine.
+    pub fn is_input(&self) -> bool {
+        match self {
+            Error::Read { source, .. } => !lpzero_run::is_machines_fault(source),
+            Error::Write { .. } => false,
+            Error::Syntax { .. } | Error::Value { .. } | Error::Unsupported { .. } => true,
+        }
+    }
+}
+
 /// Where in a file a value stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {

@@ -23,6 +23,7 @@
 mod adapters;
 mod architecture;
 mod block;
+pub mod content;
 mod count;
 pub mod document;
 mod error;

@@ -7,9 +7,9 @@
 //! `architecture` holds the fields of [`Architecture`] under their own names.
 //! What is written and read again is equal.
 
-use std::fs;
 use std::path::Path;
 
+use lpzero_run::write_whole;
 use serde::Serialize;
 
 use crate::architecture::Architecture;
@@ -65,7 +65,7 @@ pub fn read_body(cursor: &Cursor<'_>) -> Result<Architecture, Error> {
     Ok(architecture)
 }
 
-/// Writes an architecture to a file of the project's own format.
+/// Writes an architecture to a file of the project's own format, whole or not at all.
 ///
 /// # Errors
 /// [`Error::Value`] where the architecture is not valid (what is written can
@@ -87,7 +87,7 @@ pub fn write(path: &Path, architecture: &Architecture) -> Result<(), Error> {
     let mut text = serde_json::to_string_pretty(&file)
         .map_err(|error| place().error(Problem::Malformed(error.to_string())))?;
     text.push('\n');
-    fs::write(path, text).map_err(|source| Error::Write {
+    write_whole(path, text.as_bytes()).map_err(|source| Error::Write {
         path: path.to_owned(),
         source,
     })

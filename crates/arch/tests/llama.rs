@@ -144,6 +144,77 @@ fn what_is_left_out_is_what_the_class_in_transformers_assumes() {
     assert_eq!(heads(&without(qwen3_06b(), "head_dim")), (8, 128));
 }
 
+/// Without the key, as all files of 2023 have it.
+fn without(key: &str, mut config: Value) -> Value {
+    config.as_object_mut().unwrap().remove(key);
+    config
+}
+
+#[test]
+fn positions_that_a_file_leaves_out_are_those_of_the_class() {
+    let positions = |config| {
+        let config = without("max_position_embeddings", config);
+        read(&config).unwrap().positions
+    };
+    assert_eq!(positions(llama_7b()), 2048);
+    assert_eq!(
+        positions(with(&llama_7b(), json!({"max_sequence_length": 1024}))),
+        2048
+    );
+    assert_eq!(positions(without("sliding_window", mistral_7b())), 131_072);
+    assert_eq!(positions(without("sliding_window", qwen2_half_b())), 32_768);
+}
+
+#[test]
+fn a_scaling_that_names_no_kind_is_none() {
+    let plain = read(&llama_7b()).unwrap();
+    for scaling in [
+        json!({"rope_scaling": {}}),
+        json!({"rope_parameters": {}}),
+        json!({"rope_parameters": {"rope_theta": 10000.0}}),
+        json!({"rope_parameters": {"rope_theta": 10000, "rope_type": null}, "rope_scaling": null}),
+    ] {
+        assert_eq!(read(&with(&llama_7b(), scaling)).unwrap(), plain);
+    }
+    let linear = json!({"rope_parameters": {}, "rope_scaling": {"type": "linear", "factor": 2}});
+    assert_ne!(read(&with(&llama_7b(), linear)).unwrap(), plain);
+    let unnamed = json!({"rope_scaling": {"factor": 2.0}});
+    let error = read(&with(&llama_7b(), unnamed)).unwrap_err().to_string();
+    assert!(error.contains("rope_scaling.type: missing"), "{error}");
+}
+
+#[test]
+fn whole_numbers_may_be_written_as_real_ones() {
+    let real = with(
+        &llama_7b(),
+        json!({"hidden_size": 4096.0, "num_hidden_layers": 32.0, "vocab_size": 3.2e4}),
+    );
+    assert_eq!(read(&real).unwrap(), read(&llama_7b()).unwrap());
+    let broken = with(&llama_7b(), json!({"hidden_size": 4096.5}));
+    let error = read(&broken).unwrap_err().to_string();
+    assert!(
+        error.contains("a positive whole number, found 4096.5"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_file_without_a_model_type_is_known_by_its_class() {
+    let named = |class: &str| {
+        let config = with(&llama_7b(), json!({"architectures": [class]}));
+        read(&without("model_type", config))
+    };
+    let plain = read(&llama_7b()).unwrap();
+    for class in ["LlamaForCausalLM", "LLaMAForCausalLM", "LlamaModel"] {
+        assert_eq!(named(class).unwrap(), plain);
+    }
+    let error = named("Qwen2MoeForCausalLM").unwrap_err().to_string();
+    assert!(
+        error.contains("architectures[0]: expected a class of gpt2"),
+        "{error}"
+    );
+}
+
 #[test]
 fn a_network_is_meant_for_no_more_positions_than_its_window_has() {
     let positions = |config: &Value| read(config).unwrap().positions;

@@ -582,6 +582,42 @@ fn the_own_file_names_the_key_of_every_mistake() {
 }
 
 #[test]
+fn byte_order_marks_are_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.json");
+    let text = json!({"model_type": "gpt2", "n_layer": 2, "n_head": 2, "n_embd": 8,
+        "vocab_size": 50})
+    .to_string();
+    let wide = "\u{feff}".encode_utf16().chain(text.encode_utf16());
+    let wide: Vec<u8> = wide.flat_map(u16::to_le_bytes).collect();
+    for bytes in [format!("\u{feff}{text}").into_bytes(), wide] {
+        fs::write(&path, bytes).unwrap();
+        let found = read_architecture(&path, Reading::default()).unwrap();
+        assert_eq!((found.width, found.positions), (8, 1024));
+    }
+}
+
+#[test]
+fn a_file_with_a_width_alone_says_what_it_was_taken_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.json");
+    let read = |config: Value| {
+        fs::write(&path, config.to_string()).unwrap();
+        sentence(read_architecture(&path, Reading::default()))
+    };
+    let taken = read(json!({"d_model": 512, "n_layer": 6, "n_heads": 8}));
+    for part in [
+        "taken for a LiteTransformerSearch configuration",
+        "`d_model`",
+        "n_head",
+    ] {
+        assert!(taken.contains(part), "{taken}");
+    }
+    let theirs = read(json!({"d_model": 512, "architectures": ["T5ForConditionalGeneration"]}));
+    assert!(theirs.contains("T5ForConditionalGeneration"), "{theirs}");
+}
+
+#[test]
 fn readings_have_names() {
     for (reading, name) in Reading::ALL {
         assert_eq!(reading.to_string(), name);

@@ -227,6 +227,63 @@ fn a_lonas_configuration_that_is_not_understood_names_the_group() {
     assert!(missing.contains("bootstrapNAS"), "{missing}");
 }
 
+/// As the published configuration for LLaMA-13B writes its groups: only the second map of
+/// the feed-forward network has an adapter.
+fn lonas_without_adapted_gates() -> String {
+    let block =
+        |layer: usize, rest: &str| format!("\"Peft/LlamaDecoderLayer[{layer}]/{rest}/linear_0\"");
+    let up = |layer, part| block(layer, &format!("LlamaMLP[mlp]/Linear[up_proj]/{part}"));
+    let width = |layer| {
+        format!(
+            "[{}, {}, {}]",
+            block(layer, "LlamaMLP[mlp]/NNCFLinear[gate_proj]"),
+            up(layer, "NNCFUserSelfLinear[self_linear]"),
+            up(layer, "ModuleDict[lora_B]/NNCFLinear[default]"),
+        )
+    };
+    let rank = |layer| format!("[{}]", up(layer, "ModuleDict[lora_A]/NNCFLinear[default]"));
+    let groups = [width(0), width(1), rank(0), rank(1)];
+    format!(
+        r#"{{"bootstrapNAS": {{"training": {{"elasticity": {{"width": {{
+            "overwrite_groups": [{}],
+            "overwrite_groups_widths": [[24, 16], [24, 16], [32, 28], [32, 28]]
+        }}}}}}}}}}"#,
+        groups.join(",")
+    )
+}
+
+#[test]
+fn a_gate_needs_no_adapter() {
+    let space = lonas(&lonas_without_adapted_gates(), LONAS_BASE).unwrap();
+    assert_eq!(space.combinations(), 2f64.powi(4));
+    let whole = space.architecture(&space.largest().unwrap()).unwrap();
+    let adapters = whole.blocks[0].adapters;
+    assert_eq!((adapters.ffn_gate, adapters.ffn_in), (0, 32));
+    let part = space.architecture(&space.smallest().unwrap()).unwrap();
+    assert_eq!(part.blocks[1].feed_forward.hidden, [16]);
+}
+
+#[test]
+fn configurations_of_other_methods_get_one_sentence() {
+    let complaint = |from: &str, to: &str| {
+        let config = lonas_without_adapted_gates().replace(from, to);
+        lonas(&config, LONAS_BASE).unwrap_err().to_string()
+    };
+    let shears = complaint(
+        "\"Peft/LlamaDecoderLayer[0]",
+        "\"{re}Peft/LlamaDecoderLayer[{*}]",
+    );
+    assert!(shears.contains("Shears"), "{shears}");
+    for (block, class) in [
+        ("BertLayer[0]", "BertLayer"),
+        ("BloomBlock[0]", "BloomBlock"),
+    ] {
+        let other = complaint("LlamaDecoderLayer[0]", block);
+        let expected = format!("blocks of class {class} are not read");
+        assert!(other.contains(&expected), "{other}");
+    }
+}
+
 #[test]
 fn lonas_llama_7b_is_what_was_published() {
     let space = Space::read("lonas-llama-7b".as_ref()).unwrap();

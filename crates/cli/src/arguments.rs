@@ -66,6 +66,8 @@ pub enum Command {
     Proxies(Proxies),
     /// Ground truths: what is known, one in detail.
     Truth(Truth),
+    /// Traces that are kept for later commands: where, how much, and away with them.
+    Cache(Cache),
 }
 
 /// Options of every command.
@@ -91,6 +93,11 @@ pub struct Common {
     /// [default: the user's cache folder].
     #[arg(long, global = true, value_name = "DIR")]
     pub cache: Option<PathBuf>,
+
+    /// Most that the folder of traces may hold: 2GB, 500MB. Beyond it, those that were not
+    /// used for longest are removed.
+    #[arg(long, global = true, default_value = "2GB", value_name = "SIZE", value_parser = parse_memory)]
+    pub cache_limit: u64,
 
     /// Neither read nor write traces on disk.
     #[arg(long, global = true, conflicts_with = "cache")]
@@ -450,6 +457,23 @@ pub struct Proxies {
     /// Print the reference of the language: every operator, symbol and role.
     #[arg(long, conflicts_with_all = ["name", "json"])]
     pub reference: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Cache {
+    #[command(subcommand)]
+    pub action: CacheAction,
+}
+
+/// Commands about traces that are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+pub enum CacheAction {
+    /// The folder that has them.
+    Path,
+    /// How many files and bytes there are.
+    Size,
+    /// Remove all of them; files of anything else are not touched.
+    Clean,
 }
 
 #[derive(Debug, Args)]

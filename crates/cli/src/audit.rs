@@ -37,7 +37,8 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<()> {
         permutations: arguments.permutations as usize,
         seed: session.seed,
     };
-    let found = audit(&truth, &declared, settings, &session.pool()?).map_err(failed)?;
+    let pool = session.pool()?;
+    let found = audit(&truth, &declared, settings, &pool, &session.cancel).map_err(failed)?;
     if session.json {
         return print_json(&found);
     }

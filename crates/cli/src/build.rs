@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::arguments::Build;
 use super::failure::{Failure, failed};
-use super::folder;
+use super::folder::{self, RunKind};
 use super::output::print_json;
 use super::plain::{line, stdout};
 use super::rank_table::number;
@@ -53,6 +53,13 @@ struct Supernet {
 
 const JOURNAL: &str = "trainings";
 const TRUTH: &str = "truth.json";
+
+const RUN: RunKind = RunKind {
+    command: "truth build",
+    writes: &[JOURNAL],
+    report: TRUTH,
+};
+
 /// Sub-networks of a super-network where no option says.
 const ARCHITECTURES: usize = 200;
 /// Most of them that may be drawn.
@@ -71,8 +78,17 @@ pub fn run(session: &Session, arguments: &Build) -> Result<()> {
         }
         (None, None) => return Err(Failure::input("--out is missing: expected a new folder")),
     };
+    session.stop.resumable(&RUN.next(folder.path(), ""));
+    let outcome = build(session, &configuration, (&folder, arguments.memory));
+    RUN.ended(outcome, Some(folder), "")
+}
+
+fn build(
+    session: &Session,
+    configuration: &BuildSettings,
+    place: (&Folder, Option<u64>),
+) -> Result<()> {
     let start = Instant::now();
-    let place = (&folder, arguments.memory);
     let truth = match &configuration.of {
         Of::Plan(plan) => of_plan(session, configuration.seed, plan, place)?,
         Of::Supernet(supernet) => of_supernet(session, configuration.seed, supernet, place)?,
@@ -150,11 +166,12 @@ fn of_plan(
     };
     let threads = at_once(session, &drawn, &plan.recipe, memory);
     let (entries, seconds) = measured(session, (folder, threads), inputs, &build)?;
+    let floor = build::floor(plan, &session.cancel).map_err(trained)?;
     let provenance = serde_json::json!({
         "command": command(seed, plan),
         "version": env!("CARGO_PKG_VERSION"),
         "data": "the synthetic language of lpzero, docs/tiny.md",
-        "entropy_floor": build::floor(plan).map(rounded),
+        "entropy_floor": floor.map(rounded),
         "seed": seed,
         "plan": plan,
         "machine": machine(),
@@ -176,7 +193,8 @@ fn of_supernet(
     let drawn = elastic.sub_networks(count, seed).map_err(trained)?;
     let weights = supernet.folder.join(train::MODEL);
     let described = serde_json::to_string(&training)?;
-    let inputs = build::inherited_inputs(&described, &weights, &drawn).map_err(trained)?;
+    let inputs = build::inherited_inputs(&described, &weights, &drawn, &session.cancel);
+    let inputs = inputs.map_err(trained)?;
     let batches = training.batches()?;
     let from = Inherited {
         weights: &Inheritance::open(&weights, elastic.largest()).map_err(trained)?,
@@ -189,6 +207,7 @@ fn of_supernet(
     };
     let threads = at_once(session, &drawn, &training.recipe, memory);
     let (entries, seconds) = measured(session, (folder, threads), inputs, &inherit)?;
+    let floor = validation_floor(&training.recipe, &*batches, &session.cancel).map_err(trained)?;
     let option = |seed: u64| match seed {
         0 => String::new(),
         seed => format!(" --seed {seed}"),
@@ -200,7 +219,7 @@ fn of_supernet(
         ),
         "version": env!("CARGO_PKG_VERSION"),
         "data": training.data(),
-        "entropy_floor": validation_floor(&training.recipe, &*batches).map(rounded),
+        "entropy_floor": floor.map(rounded),
         "seed": seed,
         "supernet": {
             "command": format!("lpzero train --space SPACE --out DIR{}", option(training.seed)),
@@ -274,23 +293,12 @@ fn measured(
     };
     let entries = work(&mut journal, &resources);
     bar.finish_and_clear();
-    let next = format!(
-        "`lpzero truth build --resume {}` continues",
-        folder.path().display()
-    );
     let entries = entries.map_err(|error| match error {
-        Error::Cancelled => anyhow::Error::from(Failure::Interrupted {
-            message: format!(
-                "interrupted after {} recorded losses",
-                journal.records().len()
-            ),
-            next,
-        }),
-        error if error.is_input() => trained(error),
-        error => {
-            let message = error.to_string();
-            Failure::Stopped { message, next }.into()
-        }
+        error if error.is_cancelled() => Failure::interrupted(format_args!(
+            "interrupted after {} recorded losses",
+            journal.records().len()
+        )),
+        error => trained(error),
     })?;
     let seconds = journal
         .records()

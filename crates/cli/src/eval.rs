@@ -137,6 +137,10 @@ pub fn run(session: &Session, arguments: &Eval) -> Result<()> {
         items,
         seconds: start.elapsed().as_secs_f64(),
     };
+    session.report.note(match arguments.weights {
+        WeightsArgument::Seeded => format!("weights: drawn by seed {}", session.seed),
+        WeightsArgument::Stored => "weights: those in the folder".to_owned(),
+    });
     match session.json {
         true => print_json(&report),
         false => print(&report),
@@ -156,6 +160,18 @@ fn of_text(
     drop(task);
     let found = found.map_err(stopped)?;
     let bytes_per_token = bytes as f64 / tokens.len() as f64;
+    if !found.nats_per_token.is_finite() {
+        session.report.warn(format_args!(
+            "{}: the loss is {}, because activations of this network leave single precision",
+            file.display(),
+            found.nats_per_token
+        ));
+    } else if !found.perplexity().is_finite() {
+        session.report.warn(format_args!(
+            "{}: the perplexity is beyond double precision; nats per token say as much",
+            file.display()
+        ));
+    }
     Ok(TextReport {
         file: file.to_owned(),
         bytes,
@@ -297,13 +313,16 @@ fn source(
     let path = &arguments.folder;
     let base = match arguments.weights {
         WeightsArgument::Seeded => Arc::new(Seeded(session.seed)) as Weights,
-        WeightsArgument::Stored => weights::stored(path)?.ok_or_else(|| {
-            Failure::input(format_args!(
-                "{}: no weights are there, expected model.safetensors or its index; --weights \
-                 seeded draws them",
-                path.display()
-            ))
-        })?,
+        WeightsArgument::Stored => {
+            let stored = weights::stored_or_seeded(session.report, path, architecture)?;
+            stored.ok_or_else(|| {
+                Failure::input(format_args!(
+                    "{}: no weights are there, expected model.safetensors or its index; \
+                     --weights seeded draws them",
+                    path.display()
+                ))
+            })?
+        }
     };
     match &arguments.adapter {
         Some(adapter) => weights::adapted(base, path, adapter, architecture),

@@ -2,21 +2,23 @@
 //! transformers loads.
 
 use std::fs;
-use std::path::Path;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use lpzero::arch::document;
 use lpzero::arch::{Adapters, Architecture, Reading, read_architecture};
-use lpzero::nn::{Layout, Objective, Precision, Prefixes, Source, Stored, export_weights};
-use lpzero::run::input;
+use lpzero::nn::{Layout, Lost, Objective, Precision, Prefixes, Source, Stored, export_weights};
+use lpzero::run::{input, write_whole};
 use serde_json::{Map, Value, json};
 
 use super::arguments::{Export, PrecisionArgument};
-use super::failure::{Failure, failed};
+use super::failure::{Failure, engine, failed, system};
 use super::output::print_json;
 use super::plain::line;
 use super::session::Session;
+use super::weights;
 
 const CONFIG: &str = "config.json";
 const WEIGHTS: &str = "model.safetensors";
@@ -38,13 +40,14 @@ pub fn run(session: &Session, arguments: &Export) -> Result<()> {
         read_architecture(path, Reading::default()).map_err(|error| failed(error.into()))
     };
     let (mut part, whole) = (read(architecture)?, read(supernet)?);
-    let stored = Stored::open_folder(supernet).map_err(Failure::input)?;
+    let stored = Stored::open_folder(supernet).map_err(engine)?;
     let stored = stored.ok_or_else(|| {
         Failure::input(format_args!(
             "--supernet {}: expected {WEIGHTS} in it",
             supernet.display()
         ))
     })?;
+    weights::tell_unplaced(session.report, supernet, &stored, &whole)?;
     let (mut config, layout) = config(supernet, &whole)?;
     check_part(architecture, &part, &whole)?;
     let sizes = Sizes::of(&part);
@@ -60,31 +63,38 @@ pub fn run(session: &Session, arguments: &Export) -> Result<()> {
         }
     }
 
-    fs::create_dir(out).map_err(|error| {
-        Failure::input(format_args!(
-            "--out {}: expected a new folder: {error}",
-            out.display()
-        ))
-    })?;
+    let folder = NewFolder::begin(out)?;
     // Adapters are written by whoever trained them; weights are those of the maps.
     for block in &mut part.blocks {
         block.adapters = Adapters::NONE;
     }
     let inner = Arc::new(stored) as Arc<dyn Source<f32>>;
-    let source = Prefixes::of(inner, &whole, Objective::NextToken).map_err(Failure::input)?;
-    let weights = out.join(WEIGHTS);
-    export_weights(
-        &weights,
+    let source = Prefixes::of(inner, &whole, Objective::NextToken).map_err(engine)?;
+    let lost = export_weights(
+        &folder.join(WEIGHTS),
         &part,
         Objective::NextToken,
         &source,
         layout,
         precision,
     )
-    .map_err(Failure::input)?;
-    write_json(&out.join(CONFIG), &Value::Object(config))?;
+    .map_err(engine)?;
+    write_json(&folder.join(CONFIG), &Value::Object(config))?;
     if !sizes.is_uniform() {
-        write_json(&out.join(SUBNETWORK), &sizes.by_block())?;
+        write_json(&folder.join(SUBNETWORK), &sizes.by_block())?;
+    }
+    folder.finish()?;
+    if let Lost {
+        vanished,
+        first: Some(tensor),
+    } = lost
+    {
+        session.report.warn(format_args!(
+            "--precision: {vanished} numbers are too small for {name} and became 0, the first of \
+             them in `{tensor}`"
+        ));
+    }
+    if !sizes.is_uniform() {
         session.report.note(format_args!(
             "blocks differ, which no class of transformers can build: {SUBNETWORK} has their sizes, \
              and lpzero reads them from {CONFIG}"
@@ -102,11 +112,12 @@ pub fn run(session: &Session, arguments: &Export) -> Result<()> {
         true => "transformers loads it",
         false => "lpzero loads it",
     };
-    println!(
+    writeln!(
+        std::io::stdout(),
         "{}: {} parameters; {loads}",
         line(&out.display().to_string()),
         part.parameters().total()
-    );
+    )?;
     Ok(())
 }
 
@@ -215,5 +226,40 @@ impl Sizes {
 
 fn write_json(path: &Path, value: &Value) -> Result<()> {
     let text = serde_json::to_string_pretty(value)? + "\n";
-    fs::write(path, text).with_context(|| path.display().to_string())
+    write_whole(path, text.as_bytes()).with_context(|| path.display().to_string())
+}
+
+/// A folder that is there whole or not at all: it is filled beside its place.
+struct NewFolder<'a> {
+    path: &'a Path,
+    beside: PathBuf,
+}
+
+impl<'a> NewFolder<'a> {
+    fn begin(path: &'a Path) -> Result<Self> {
+        let place = format!("--out {}: expected a new folder", path.display());
+        if path.symlink_metadata().is_ok() {
+            return Err(system(&place, io::ErrorKind::AlreadyExists.into()));
+        }
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let beside = path.with_file_name(format!(".{name}.{}", std::process::id()));
+        fs::create_dir(&beside).map_err(|error| system(&place, error))?;
+        Ok(Self { path, beside })
+    }
+
+    fn join(&self, name: &str) -> PathBuf {
+        self.beside.join(name)
+    }
+
+    fn finish(self) -> Result<()> {
+        fs::rename(&self.beside, self.path)
+            .with_context(|| format!("--out {}", self.path.display()))
+    }
+}
+
+impl Drop for NewFolder<'_> {
+    fn drop(&mut self) {
+        // Nothing is there any more where it was put in its place.
+        let _ = fs::remove_dir_all(&self.beside);
+    }
 }

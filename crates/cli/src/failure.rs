@@ -1,8 +1,12 @@
 //! How a command can fail, and the exit status that says so.
 
 use std::fmt;
+use std::io;
 
 use super::plain;
+
+/// Exit status of what was stopped by Ctrl-C or a termination signal.
+pub const INTERRUPTED: u8 = 130;
 
 /// A failure with a meaning for scripts. Anything else that fails exits with 1.
 #[derive(Debug)]
@@ -52,14 +56,14 @@ impl Failure {
     pub fn status(error: &anyhow::Error) -> u8 {
         match error.downcast_ref() {
             Some(Self::Input(_) | Self::Place(_)) => 2,
-            Some(Self::Interrupted { .. }) => 130,
+            Some(Self::Interrupted { .. }) => INTERRUPTED,
             Some(Self::Stopped { .. }) | None => 1,
         }
     }
 
     /// The message of an error, which no terminal obeys.
     pub fn message(error: &anyhow::Error) -> String {
-        let message = format!("{error:#}");
+        let message = sentence(error);
         match error.downcast_ref() {
             Some(Self::Place(_)) => plain::laid_out(&message),
             _ => plain::message(&message),
@@ -80,9 +84,40 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
+/// An error with its causes as one sentence. What a message says already is not said again.
+pub fn sentence(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.ends_with(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
+/// Gives an error of the system its exit status; `place` says what could not be done.
+pub fn system(place: &str, error: io::Error) -> anyhow::Error {
+    match lpzero::run::is_machines_fault(&error) {
+        true => anyhow::Error::from(error).context(place.to_owned()),
+        false => Failure::input(format_args!("{place}: {error}")),
+    }
+}
+
+/// Gives an error of the engine its exit status.
+pub fn engine(error: lpzero::nn::Error) -> anyhow::Error {
+    match error.is_input() {
+        true => Failure::input(error),
+        false => error.into(),
+    }
+}
+
 /// Gives an error of the library its exit status.
 pub fn failed(error: lpzero::Error) -> anyhow::Error {
-    if error.is_cancelled() {
+    if matches!(error, lpzero::Error::Cancelled) {
+        let message = error.to_string();
+        let next = "run the same command again".to_owned();
+        Failure::Interrupted { message, next }.into()
+    } else if error.is_cancelled() {
         Failure::interrupted(error)
     } else if matches!(error, lpzero::Error::Formula(_)) {
         Failure::place(error)

@@ -1,7 +1,5 @@
 //! The `lpzero` command: arguments in, tables and JSON out. Everything that
 //! computes lives in the library.
-// The command is what prints.
-#![allow(clippy::print_stdout, clippy::print_stderr)]
 #![forbid(unsafe_code)]
 
 mod ablate;
@@ -9,6 +7,7 @@ mod arguments;
 mod audit;
 mod bars;
 mod build;
+mod cache;
 mod eval;
 mod export;
 mod failure;
@@ -26,19 +25,41 @@ mod score_table;
 mod search;
 mod session;
 mod settings;
+mod signals;
+mod stop;
+mod threads;
 mod train;
 mod truth;
 mod weights;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use arguments::{Arguments, Command};
 use clap::Parser;
-use failure::Failure;
+use failure::{Failure, failed};
 use session::Session;
 
+#[global_allocator]
+static ALLOCATOR: lpzero::nn::Allocator = lpzero::nn::Allocator;
+
+/// Stack of the thread that does the work: the shell may have left the first one little.
+const STACK: usize = 16 << 20;
+
 fn main() -> ExitCode {
+    let thread = std::thread::Builder::new().name("main".to_owned());
+    match thread.stack_size(STACK).spawn(start) {
+        // A panic has told what it had to tell.
+        Ok(work) => work.join().unwrap_or(ExitCode::from(101)),
+        Err(error) => {
+            output::remark(format_args!("lpzero: cannot start: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start() -> ExitCode {
     lpzero::nn::return_large_buffers();
     match Arguments::try_parse() {
         Ok(arguments) => run(arguments),
@@ -48,29 +69,41 @@ fn main() -> ExitCode {
 
 /// Does what the command line says; the exit status tells how it went.
 fn run(arguments: Arguments) -> ExitCode {
-    let outcome =
-        Session::start(&arguments.common).and_then(|session| dispatch(&session, arguments.command));
+    let outcome = Session::start(&arguments.common).and_then(|session| {
+        dispatch(&session, arguments.command)?;
+        std::io::stdout().flush()?;
+        // Whoever stopped it shall not take it for whole.
+        match session.cancel.is_cancelled() {
+            true => Err(failed(lpzero::Error::Cancelled)),
+            false => Ok(()),
+        }
+    });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever reads our output has seen enough (`lpzero ... | head`).
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("lpzero: {}", Failure::message(&error));
+            output::say(&format!("lpzero: {}", Failure::message(&error)));
             ExitCode::from(Failure::status(&error))
         }
     }
 }
 
-/// What is wrong with the command line. Colours are left out where an argument, such as a
-/// file's name, would bring its own.
+/// What is wrong with the command line, or the help that was asked for. Colours are left
+/// out where an argument, such as a file's name, would bring its own.
 fn refused(error: &clap::Error) -> ExitCode {
     let text = error.render().to_string();
     let shown = plain::laid_out(&text);
-    if shown == text {
-        error.exit();
-    }
-    eprint!("{shown}");
-    ExitCode::from(2)
+    let printed = match error.use_stderr() && shown != text {
+        true => write!(std::io::stderr(), "{shown}"),
+        false => error.print(),
+    };
+    let status = u8::try_from(error.exit_code()).unwrap_or(1);
+    // Help that nobody got to see is no success.
+    ExitCode::from(match printed {
+        Ok(()) => status,
+        Err(_) => status.max(1),
+    })
 }
 
 fn dispatch(session: &Session, command: Command) -> Result<()> {
@@ -85,6 +118,7 @@ fn dispatch(session: &Session, command: Command) -> Result<()> {
         Command::Export(arguments) => export::run(session, &arguments),
         Command::Proxies(arguments) => proxies::run(session, &arguments),
         Command::Truth(arguments) => truth::run(session, &arguments),
+        Command::Cache(arguments) => cache::run(session, &arguments),
     }
 }
 

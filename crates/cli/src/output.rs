@@ -7,6 +7,17 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::plain::{self, Plain};
 
+/// Writes a message on standard error, in one line.
+pub fn remark(message: impl std::fmt::Display) {
+    say(&plain::message(&message.to_string()));
+}
+
+/// Writes lines that a terminal can show on standard error. That nobody can read them
+/// stops no work: the terminal may be closed, or the disk of a log be full.
+pub fn say(lines: &str) {
+    let _ = writeln!(std::io::stderr(), "{lines}");
+}
+
 /// Remarks and progress on standard error, or silence.
 #[derive(Clone, Copy, Debug)]
 pub struct Reporter {
@@ -22,14 +33,14 @@ impl Reporter {
     /// A remark on what is going on.
     pub fn note(&self, message: impl std::fmt::Display) {
         if !self.quiet {
-            eprintln!("{}", plain::message(&message.to_string()));
+            remark(message);
         }
     }
 
     /// Something the user should know although the work goes on.
     pub fn warn(&self, message: impl std::fmt::Display) {
         if !self.quiet {
-            eprintln!("warning: {}", plain::message(&message.to_string()));
+            remark(format_args!("warning: {message}"));
         }
     }
 

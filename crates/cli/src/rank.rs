@@ -1,16 +1,16 @@
 //! `lpzero rank`: proxies against a ground truth.
 
-use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result};
 use lpzero::language::named::{RANK_PRODUCTS, RankProduct, find_product};
+use lpzero::run::Whole;
 use lpzero::truth::GroundTruth;
 use lpzero::{Proxy, RankOptions, Ranking, Study};
 
 use super::arguments::{Rank, RankFormatArgument};
-use super::failure::{Failure, failed};
+use super::failure::{failed, system};
 use super::output::print_json;
 use super::plain::stdout;
 use super::rank_table::RankTable;
@@ -33,19 +33,18 @@ pub fn run(session: &Session, arguments: &Rank) -> Result<()> {
         sizes.draw(&truth, options.seed).map_err(failed)?;
     }
     // Better now than after the work.
-    let save = arguments.save.as_deref().map(writable).transpose()?;
+    let mut save = arguments.save.as_deref().map(Save::begin).transpose()?;
 
     let networks = truth.entries.iter().map(|entry| &entry.architecture);
     let workbench = session.workbench(&arguments.pass, networks)?;
     let study = Study::new(vec![truth], workbench);
     let rankings = study.rank_with(&options).map_err(failed)?;
     for (truth, ranking) in study.truths().iter().zip(&rankings) {
-        if let (Some(mut file), Some(path)) = (save.as_ref(), &arguments.save) {
-            let text = serde_json::to_string_pretty(ranking)?;
-            let written = file.set_len(0).and_then(|()| writeln!(file, "{text}"));
-            written.with_context(|| format!("--save {}", path.display()))?;
-        }
-        print(session, arguments.format, truth, ranking)?;
+        // What cannot be saved can still be read.
+        let saved = save.take().map(|save| save.finish(ranking));
+        let printed = print(session, arguments.format, truth, ranking);
+        saved.transpose()?;
+        printed?;
     }
     Ok(())
 }
@@ -80,8 +79,10 @@ fn print(
     }
     for row in ranking.rows.iter().filter(|row| row.undefined > 0) {
         session.report.warn(format_args!(
-            "{}: not a finite number on {} architectures, so not ranked",
-            row.proxy, row.undefined
+            "{}: not a finite number on {} architectures, so not ranked: {}",
+            row.proxy,
+            row.undefined,
+            row.undefined_why.as_deref().unwrap_or("no reason is known")
         ));
     }
     Ok(())
@@ -116,18 +117,25 @@ fn chosen(arguments: &Rank) -> Result<(Vec<Proxy>, Vec<&'static RankProduct>)> {
     }
 }
 
-/// A file that the user chose, ready to be written; what it holds is kept until
-/// there is something to put in its place.
-fn writable(path: &Path) -> Result<File> {
-    let file = File::options()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path);
-    file.map_err(|error| {
-        Failure::input(format_args!(
-            "--save {}: cannot be written to: {error}",
-            path.display()
-        ))
-    })
+/// A file that the user named for the ranking. What it holds is kept until the ranking
+/// is on the disk.
+struct Save<'a> {
+    path: &'a Path,
+    file: Whole,
+}
+
+impl<'a> Save<'a> {
+    fn begin(path: &'a Path) -> Result<Self> {
+        let file = Whole::create_named(path).map_err(|error| {
+            let place = format!("--save {}: cannot be written to", path.display());
+            system(&place, error)
+        })?;
+        Ok(Self { path, file })
+    }
+
+    fn finish(mut self, ranking: &Ranking) -> Result<()> {
+        let text = serde_json::to_string_pretty(ranking)?;
+        let written = writeln!(self.file, "{text}").and_then(|()| self.file.commit());
+        written.with_context(|| format!("--save {}", self.path.display()))
+    }
 }

@@ -2,10 +2,13 @@
 
 use anyhow::Result;
 use lpzero::arch::read_architecture;
-use lpzero::{Networks, Proxy};
+use lpzero::language::Node;
+use lpzero::nn::{Objective, head_parameters};
+use lpzero::trace::NetworkScalar;
+use lpzero::{Networks, Proxy, Scores};
 
 use super::arguments::{FormatArgument, Score, WeightsArgument};
-use super::failure::{Failure, failed};
+use super::failure::{Failure, engine, failed};
 use super::score_table::ScoreTable;
 use super::session::Session;
 use super::settings::proxies;
@@ -15,36 +18,108 @@ pub fn run(session: &Session, arguments: &Score) -> Result<()> {
     let proxies = proxies(&arguments.proxies)?;
     let networks = match arguments.truth.truth {
         Some(_) => Networks::from(&session.truth(&arguments.truth)?),
-        None => read(arguments)?,
+        None => read(session, arguments)?,
     };
-    if networks.weighted() > 0 {
-        session.report.note(format_args!(
-            "{} of {} with the weights in their folders; --weights seeded draws them",
-            networks.weighted(),
-            networks.len()
-        ));
-    }
     let run = proxies.iter().any(Proxy::needs_network);
     let architectures = networks.architectures().iter().filter(|_| run);
     let workbench = session.workbench(&arguments.pass, architectures)?;
     let scores = workbench.score(&networks, &proxies, arguments.repeats.into());
-    let table = ScoreTable(scores.map_err(failed)?);
-    table.print(if session.json {
+    let scores = scores.map_err(failed)?;
+    // An error is one message; what is said of scores comes where there are some.
+    if run {
+        tell_origin(session, &networks);
+    }
+    tell_classes(session, arguments, &networks, &proxies)?;
+    tell(session, &scores);
+    ScoreTable(scores).print(if session.json {
         FormatArgument::Json
     } else {
         arguments.format
     })
 }
 
+/// Where the weights of networks come from.
+fn tell_origin(session: &Session, networks: &Networks) {
+    let (report, seed) = (session.report, session.seed);
+    match (networks.weighted(), networks.len()) {
+        (0, _) => report.note(format_args!("weights: drawn by seed {seed}")),
+        (weighted, all) if weighted == all => {
+            report.note("weights: those in the folders; --weights seeded draws them");
+        }
+        (weighted, all) => report.note(format_args!(
+            "weights: those in the folders of {weighted} of {all} networks, of the others drawn \
+             by seed {seed}; --weights seeded draws all"
+        )),
+    }
+}
+
+/// Of which class a number of parameters is, where the class with a head has more.
+fn tell_classes(
+    session: &Session,
+    arguments: &Score,
+    networks: &Networks,
+    proxies: &[Proxy],
+) -> Result<()> {
+    let mut counts = false;
+    for proxy in proxies {
+        proxy.formula.walk(&mut |part| {
+            counts |= matches!(part, Node::Scalar(NetworkScalar::Params));
+        });
+    }
+    if !counts {
+        return Ok(());
+    }
+    for (path, architecture) in arguments.architectures.iter().zip(networks.architectures()) {
+        let Some(class) = weights::class(path) else {
+            continue;
+        };
+        let objective = Objective::default_for(architecture);
+        if objective != Objective::MaskedToken {
+            continue;
+        }
+        let body = architecture.parameters().total();
+        let head = head_parameters(architecture, objective).map_err(engine)?;
+        session.report.note(format_args!(
+            "{}: params are the {body} of the body, without a pooler; {class} has {}",
+            path.display(),
+            body + head
+        ));
+    }
+    Ok(())
+}
+
+/// What a reader has to know of scores.
+fn tell(session: &Session, scores: &Scores) {
+    for &row in &scores.bodies {
+        session.report.note(format_args!(
+            "{}: its weights have no head, so it is scored without a loss; --objective \
+             random-projection gives it one",
+            scores.ids[row]
+        ));
+    }
+    for undefined in &scores.undefined {
+        session.report.warn(format_args!(
+            "{}: not a finite number on {} of {} networks; on {}, {}",
+            undefined.proxy,
+            undefined.count,
+            scores.ids.len(),
+            undefined.id,
+            undefined.why
+        ));
+    }
+}
+
 /// The networks that are named by file or folder.
-fn read(arguments: &Score) -> Result<Networks> {
+fn read(session: &Session, arguments: &Score) -> Result<Networks> {
     let reading = arguments.truth.layout.reading.into();
     let mut networks = Networks::new();
     for path in &arguments.architectures {
         let architecture = read_architecture(path, reading);
         let architecture = architecture.map_err(|error| failed(error.into()))?;
         let base = match arguments.weights {
-            WeightsArgument::Stored => weights::stored(path)?,
+            WeightsArgument::Stored => {
+                weights::stored_or_seeded(session.report, path, &architecture)?
+            }
             WeightsArgument::Seeded => None,
         };
         let weights = match (base, &arguments.adapter) {

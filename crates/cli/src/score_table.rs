@@ -98,7 +98,11 @@ impl ScoreTable {
     fn to_json(&self) -> serde_json::Value {
         let row = |(row, id): (usize, &String)| {
             let scores = self.by_proxy(&self.0.columns, row);
-            let mut json = serde_json::json!({ "id": id, "scores": scores });
+            let weights = match self.0.weighted[row] {
+                true => "stored",
+                false => "seeded",
+            };
+            let mut json = serde_json::json!({ "id": id, "scores": scores, "weights": weights });
             if let Some(spread) = &self.0.spread {
                 json["spread"] = self.by_proxy(spread, row);
             }
@@ -106,6 +110,18 @@ impl ScoreTable {
         };
         let rows: Vec<_> = self.0.ids.iter().enumerate().map(row).collect();
         let mut json = serde_json::json!({ "proxies": self.0.proxies, "rows": rows });
+        if !self.0.undefined.is_empty() {
+            let why = self.0.undefined.iter().map(|undefined| {
+                let lpzero::Undefined {
+                    proxy,
+                    count,
+                    id,
+                    why,
+                } = undefined;
+                serde_json::json!({ "proxy": proxy, "count": count, "id": id, "why": why })
+            });
+            json["undefined"] = why.collect();
+        }
         if self.0.spread.is_some() {
             json["inits"] = self.0.repeats.inits.into();
             json["batches"] = self.0.repeats.batches.into();
@@ -150,6 +166,9 @@ mod tests {
             columns: vec![vec![13_330_176.0, 5.0], vec![0.1, f64::NAN]],
             spread: None,
             repeats: Repeats::ONE,
+            weighted: vec![true, false],
+            bodies: Vec::new(),
+            undefined: Vec::new(),
         }
     }
 
@@ -206,6 +225,8 @@ mod tests {
             serde_json::Value::Null
         );
         assert_eq!(json["rows"][0]["scores"]["params"], 13_330_176.0);
+        let weights = [&json["rows"][0]["weights"], &json["rows"][1]["weights"]];
+        assert_eq!(weights, ["stored", "seeded"]);
     }
 
     #[test]

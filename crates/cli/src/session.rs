@@ -4,17 +4,20 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use lpzero::arch::Architecture;
-use lpzero::run::Cancel;
-use lpzero::trace::DEFAULT_MEMORY;
+use lpzero::run::{Cancel, Whole};
+use lpzero::trace::{DEFAULT_MEMORY, TraceStore};
 use lpzero::truth::GroundTruth;
 use lpzero::{Watch, Workbench};
 
 use super::arguments::{Common, PassArguments, TruthArguments};
 use super::bars;
-use super::failure::{Failure, failed};
+use super::failure::{Failure, INTERRUPTED, failed, system};
 use super::output::Reporter;
 use super::places::default_cache;
 use super::settings::{PassSettings, read_truth, truth_source};
+use super::signals;
+use super::stop::Stop;
+use super::threads;
 
 /// The options of every command, resolved.
 pub struct Session {
@@ -24,10 +27,14 @@ pub struct Session {
     /// Shows the library's work on bars, and stops it.
     pub watch: Watch,
     pub cancel: Cancel,
+    pub stop: Stop,
     /// The options that say where traces are kept, as typed.
     pub cache_options: String,
     threads: usize,
     cache: Option<PathBuf>,
+    cache_limit: u64,
+    /// Whether the user named the folder of the cache.
+    cache_is_chosen: bool,
 }
 
 impl Session {
@@ -38,13 +45,23 @@ impl Session {
                 "--threads {threads}: expected between 1 and {MOST_THREADS}"
             )));
         }
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        if let Some((needed, left)) = threads::too_many(common.threads.unwrap_or(cores), cores) {
+            return Err(Failure::input(format_args!(
+                "--threads {}: they take about {} MB of address space, and {} MB are left of its \
+                 limit (ulimit -v); ask for fewer",
+                common.threads.unwrap_or(cores),
+                needed / 1_000_000,
+                left / 1_000_000
+            )));
+        }
         let report = Reporter::new(common.quiet);
         let watch = bars::watch(report);
         let flag = watch.flag().clone();
-        ctrlc::set_handler(move || {
+        signals::listen(move || {
             // The second signal does not wait for the passes that run.
             if flag.is_cancelled() {
-                std::process::exit(130);
+                std::process::exit(INTERRUPTED.into());
             }
             flag.cancel();
         })
@@ -64,10 +81,13 @@ impl Session {
             json: common.json,
             report,
             cancel: watch.flag().clone(),
+            stop: Stop::after(watch.flag()),
             watch,
             cache_options,
             threads: common.threads.unwrap_or(0),
-            cache: usable(cache, common.cache.is_some(), report)?,
+            cache,
+            cache_limit: common.cache_limit,
+            cache_is_chosen: common.cache.is_some(),
         })
     }
 
@@ -113,11 +133,39 @@ impl Session {
             ));
         }
         Ok(workbench
-            .with_cache(self.cache.clone())
+            .with_store(self.usable_store()?)
             .with_seed(seed)
             .with_pass(pass.read(shortest)?)
             .with_memory(pass.memory.unwrap_or(DEFAULT_MEMORY))
             .with_watch(self.watch.clone()))
+    }
+
+    /// The folder of traces, if any.
+    pub fn store(&self) -> Option<TraceStore> {
+        let folder = self.cache.as_ref()?;
+        Some(TraceStore::new(folder, self.cache_limit))
+    }
+
+    /// The folder of traces where it can be written to. One that the user chose must be
+    /// usable; without the default one the work goes on, and traces are not kept.
+    fn usable_store(&self) -> Result<Option<TraceStore>> {
+        let Some(store) = self.store() else {
+            return Ok(None);
+        };
+        let folder = store.folder().display().to_string();
+        match probe(store.folder()) {
+            Ok(()) => Ok(Some(store)),
+            Err(error) if self.cache_is_chosen => {
+                let place = format!("--cache {folder}: cannot be written to");
+                Err(system(&place, error))
+            }
+            Err(error) => {
+                self.report.warn(format_args!(
+                    "{folder}: traces are not kept, the cache folder cannot be written to: {error}"
+                ));
+                Ok(None)
+            }
+        }
     }
 
     /// Reads the ground truth that the options name, or the one that is built in.
@@ -129,31 +177,8 @@ impl Session {
 /// Threads that may be asked for: no machine has more cores to offer.
 const MOST_THREADS: usize = 1024;
 
-/// The cache folder where it can be written to. A folder that the user chose
-/// must be usable; without the default one the work goes on, uncached.
-fn usable(folder: Option<PathBuf>, chosen: bool, report: Reporter) -> Result<Option<PathBuf>> {
-    let Some(folder) = folder else {
-        return Ok(None);
-    };
-    match probe(&folder) {
-        Ok(()) => Ok(Some(folder)),
-        Err(error) if chosen => Err(Failure::input(format_args!(
-            "--cache {}: cannot be written to: {error}",
-            folder.display()
-        ))),
-        Err(error) => {
-            report.warn(format_args!(
-                "{}: traces are not kept, the cache folder cannot be written to: {error}",
-                folder.display()
-            ));
-            Ok(None)
-        }
-    }
-}
-
 fn probe(folder: &Path) -> std::io::Result<()> {
     std::fs::create_dir_all(folder)?;
-    let file = folder.join(format!(".probe-{}", std::process::id()));
-    std::fs::write(&file, [])?;
-    std::fs::remove_file(&file)
+    // A file that gets no name, or one of its own, and is gone when it is dropped.
+    Whole::create(&folder.join("probe")).map(drop)
 }

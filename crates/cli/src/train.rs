@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use super::arguments::{RecipeArguments, Train};
 use super::failure::{Failure, failed};
-use super::folder;
+use super::folder::{self, RunKind};
 use super::output::print_json;
 use super::plain::{line, stdout};
 use super::session::Session;
@@ -34,6 +34,9 @@ pub(super) struct TrainSettings {
     pub(super) recipe: Recipe,
     /// A text and its tokenizer.
     text: Option<(PathBuf, PathBuf)>,
+    /// Hash of the tokens of the text: a file may be replaced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tokens: Option<String>,
     hugging_face: bool,
     /// Super-network that is trained; `None` for a plain network.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -52,16 +55,40 @@ pub(super) struct Supernet {
 
 impl TrainSettings {
     /// Where the tokens come from.
+    ///
+    /// # Errors
+    /// A text that cannot be read, or another one than the training began with.
     pub(super) fn batches(&self) -> Result<Box<dyn Batches>> {
+        let (batches, tokens) = self.read_batches()?;
+        match &self.text {
+            Some((text, tokenizer)) if self.tokens.is_some() && self.tokens != tokens => {
+                Err(Failure::input(format_args!(
+                    "--text {}: another text, or with {} another tokenizer, than the training \
+                     began with; restore both files, or begin a new training",
+                    text.display(),
+                    tokenizer.display()
+                )))
+            }
+            _ => Ok(batches),
+        }
+    }
+
+    /// Where the tokens come from, and the hash of those of a text.
+    fn read_batches(&self) -> Result<(Box<dyn Batches>, Option<String>)> {
+        // Keys of a recipe are options.
+        self.recipe.check().map_err(|error| {
+            Failure::input(format_args!("--{}", error.to_string().replace('_', "-")))
+        })?;
         let Some((text, tokenizer)) = &self.text else {
-            return Ok(Box::new(Synthetic::new(self.seed)));
+            return Ok((Box::new(Synthetic::new(self.seed)), None));
         };
         let tokens = lpzero::text::all_tokens(text, tokenizer);
         let tokens = tokens.map_err(|error| failed(error.into()))?;
+        let hash = lpzero::text::hash(&tokens).to_string();
         let batches = Text::new(tokens, self.recipe.positions, self.seed);
-        Ok(Box::new(batches.map_err(|error| {
-            Failure::input(format_args!("--text {}: {error}", text.display()))
-        })?))
+        let batches = batches
+            .map_err(|error| Failure::input(format_args!("--text {}: {error}", text.display())))?;
+        Ok((Box::new(batches), Some(hash)))
     }
 
     /// Description of the tokens, in words.
@@ -127,47 +154,54 @@ const SPACE: &str = "space.json";
 const PICTURE: &str = "curve.svg";
 const HUGGING_FACE: &str = "hugging-face";
 
+/// Time that a training which is stopped has for its last checkpoint.
+const FOR_A_CHECKPOINT: Duration = Duration::from_secs(60);
+
 /// At most so much work is lost when the process is killed.
 const BETWEEN_CHECKPOINTS: Duration = Duration::from_secs(20);
 
+const RUN: RunKind = RunKind {
+    command: "train",
+    writes: &[
+        CHECKPOINT,
+        CURVE,
+        MODEL,
+        ARCHITECTURE,
+        PICTURE,
+        SPACE,
+        HUGGING_FACE,
+    ],
+    report: REPORT,
+};
+
 pub fn run(session: &Session, arguments: Train) -> Result<()> {
-    let (configuration, folder) = match &arguments.resume {
+    let (settings, folder, batches) = match &arguments.resume {
         Some(path) => {
-            let (configuration, folder) = folder::open(path, "a training")?;
+            let (settings, folder): (TrainSettings, Folder) = folder::open(path, "a training")?;
             if folder.path().join(REPORT).exists() {
                 return Err(Failure::input(format_args!(
                     "--resume {}: this training is finished; its report is {REPORT}",
                     path.display()
                 )));
             }
-            (configuration, Some(folder))
+            let batches = settings.batches()?;
+            (settings, Some(folder), batches)
         }
         None => {
-            let configuration = configuration(session, &arguments)?;
+            let mut settings = configuration(session, &arguments)?;
+            let (batches, tokens) = settings.read_batches()?;
+            settings.tokens = tokens;
             let folder = arguments.out.as_deref();
-            let folder = folder.map(|path| folder::create(path, &configuration));
-            (configuration, folder.transpose()?)
+            let folder = folder.map(|path| folder::create(path, &settings));
+            (settings, folder.transpose()?, batches)
         }
     };
-    let outcome = train(session, &configuration, folder.as_ref());
-    let Some(folder) = folder else { return outcome };
-    let next = format!(
-        "`lpzero train --resume {}` continues",
-        folder.path().display()
-    );
-    outcome.map_err(|error| match error.downcast::<Failure>() {
-        Ok(Failure::Interrupted { message, .. }) => Failure::Interrupted { message, next }.into(),
-        Ok(wrong) => {
-            if arguments.resume.is_none() {
-                folder.discard(&[CHECKPOINT, CURVE]);
-            }
-            wrong.into()
-        }
-        Err(error) => {
-            let message = format!("{error:#}");
-            Failure::Stopped { message, next }.into()
-        }
-    })
+    if let Some(folder) = &folder {
+        session.stop.resumable(&RUN.next(folder.path(), ""));
+        session.stop.wait(FOR_A_CHECKPOINT);
+    }
+    let outcome = train(session, &settings, &*batches, folder.as_ref());
+    RUN.ended(outcome, folder, "")
 }
 
 fn configuration(session: &Session, arguments: &Train) -> Result<TrainSettings> {
@@ -232,6 +266,7 @@ fn configuration(session: &Session, arguments: &Train) -> Result<TrainSettings> 
         architecture,
         recipe,
         text: text.map(|(text, tokenizer)| (absolute(text), absolute(tokenizer))),
+        tokens: None,
         hugging_face: arguments.hugging_face,
         supernet,
     })
@@ -303,7 +338,12 @@ fn decoder(arguments: &Train, vocabulary: usize, positions: usize) -> Result<Arc
     Ok(architecture)
 }
 
-fn train(session: &Session, configuration: &TrainSettings, folder: Option<&Folder>) -> Result<()> {
+fn train(
+    session: &Session,
+    configuration: &TrainSettings,
+    batches: &dyn Batches,
+    folder: Option<&Folder>,
+) -> Result<()> {
     let trained = |error: Error| failed(error.into());
     let TrainSettings {
         seed,
@@ -311,11 +351,6 @@ fn train(session: &Session, configuration: &TrainSettings, folder: Option<&Folde
         recipe,
         ..
     } = configuration;
-    // Keys of a recipe are options.
-    (recipe.check()).map_err(|error| {
-        Failure::input(format_args!("--{}", error.to_string().replace('_', "-")))
-    })?;
-    let batches = configuration.batches()?;
     let elastic = configuration.supernet.as_ref();
     let elastic = elastic
         .map(|supernet| supernet.elastic(*seed))
@@ -325,7 +360,7 @@ fn train(session: &Session, configuration: &TrainSettings, folder: Option<&Folde
         _ => Workspace::on(Arc::new(session.pool()?)),
     };
     let mut training =
-        Training::new(architecture, recipe, &*batches, *seed, workspace).map_err(trained)?;
+        Training::new(architecture, recipe, batches, *seed, workspace).map_err(trained)?;
     if let Some(elastic) = &elastic {
         training = training.with_sub_networks(elastic);
     }
@@ -358,7 +393,7 @@ fn train(session: &Session, configuration: &TrainSettings, folder: Option<&Folde
     });
     bar.finish_and_clear();
     outcome.map_err(|error| match error {
-        Error::Cancelled => anyhow::Error::from(Failure::Interrupted {
+        error if error.is_cancelled() => anyhow::Error::from(Failure::Interrupted {
             message: format!(
                 "interrupted after update {} of {}",
                 training.step(),
@@ -373,7 +408,12 @@ fn train(session: &Session, configuration: &TrainSettings, folder: Option<&Folde
     let updates = recipe.steps - begun;
     let report = Report {
         out: folder.map(|folder| folder.path().to_owned()),
-        ..Report::of(configuration, &training, &*batches, updates, seconds)
+        ..Report::of(
+            session,
+            configuration,
+            (&training, batches),
+            (updates, seconds),
+        )?
     };
     if let Some(folder) = folder {
         write_results(folder, configuration, &training, &report)?;
@@ -387,12 +427,11 @@ fn train(session: &Session, configuration: &TrainSettings, folder: Option<&Folde
 impl Report {
     /// The report of a training whose last `updates` took `seconds`.
     fn of(
+        session: &Session,
         configuration: &TrainSettings,
-        training: &Training<'_>,
-        batches: &dyn Batches,
-        updates: u64,
-        seconds: f64,
-    ) -> Self {
+        (training, batches): (&Training<'_>, &dyn Batches),
+        (updates, seconds): (u64, f64),
+    ) -> Result<Self> {
         let TrainSettings {
             seed,
             architecture,
@@ -400,7 +439,8 @@ impl Report {
             ..
         } = configuration;
         let curve = training.curve();
-        Self {
+        let floor = || validation_floor(recipe, batches, &session.cancel);
+        Ok(Self {
             parameters: architecture.parameters().total(),
             seed: *seed,
             steps: recipe.steps,
@@ -408,7 +448,7 @@ impl Report {
             loss: curve.0.last().map(|point| point.loss),
             validation_loss: curve.validation(),
             entropy_floor: match architecture.kind {
-                Kind::Decoder => validation_floor(recipe, batches),
+                Kind::Decoder => floor().map_err(|error| failed(error.into()))?,
                 // A masked token has a future to be told from.
                 Kind::Encoder => None,
             },
@@ -417,7 +457,7 @@ impl Report {
                 / recipe.steps as f64
                 / seconds,
             out: None,
-        }
+        })
     }
 }
 
@@ -441,9 +481,9 @@ fn write_results(
         network.architecture().width,
         report.parameters
     );
-    std::fs::write(
-        path(PICTURE),
-        training.curve().to_svg(&title, report.entropy_floor),
+    folder.write_text(
+        PICTURE,
+        &training.curve().to_svg(&title, report.entropy_floor),
     )?;
     if let Some(supernet) = &configuration.supernet {
         folder.write(SPACE, &supernet.space)?;

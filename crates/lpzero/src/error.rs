@@ -28,6 +28,36 @@ pub enum Error {
         /// Error of the engine.
         source: lpzero_nn::Error,
     },
+    /// A loss is asked for, and the weights of a network have no head to compute one.
+    #[error(
+        "architecture {id}: its weights have no head (`{tensor}` is missing), and {proxy} reads \
+         a loss; --objective random-projection gives it one"
+    )]
+    NoHead {
+        /// Name of the architecture on the command line.
+        id: String,
+        /// The first tensor that is missing.
+        tensor: String,
+        /// The proxy.
+        proxy: String,
+    },
+    /// What formulas on whole tensors take beside a pass would not fit into memory.
+    #[error(
+        "architecture {id}: decompositions of whole tensors and further passes take about {} MB \
+         beside a pass of {} MB, above the limit of {} MB; --memory raises it, fewer tokens \
+         (--batch, --positions) or other proxies take less",
+        bytes / 1_000_000, pass / 1_000_000, limit / 1_000_000
+    )]
+    Beside {
+        /// Id of the architecture.
+        id: String,
+        /// Estimated bytes of what formulas take.
+        bytes: u64,
+        /// Estimated bytes of the pass.
+        pass: u64,
+        /// The limit.
+        limit: u64,
+    },
     /// One network alone would not fit into memory.
     #[error(
         "architecture {id} has {parameters} parameters: one pass takes about {} MB, above the limit of {} MB; --memory raises it",
@@ -172,6 +202,9 @@ pub enum Error {
         /// How many there are.
         tokens: usize,
     },
+    /// Work that keeps nothing was cancelled.
+    #[error("interrupted")]
+    Cancelled,
     /// An evaluation was cancelled.
     #[error("interrupted after {finished} of {total} sequences")]
     Interrupted {
@@ -185,16 +218,27 @@ pub enum Error {
     Journal(#[from] lpzero_run::JournalError),
     /// The system gives no threads.
     #[error("cannot start the threads: {0}")]
-    Threads(#[from] rayon::ThreadPoolBuildError),
+    Threads(String),
+}
+
+impl From<rayon::ThreadPoolBuildError> for Error {
+    fn from(error: rayon::ThreadPoolBuildError) -> Self {
+        Self::Threads(error.to_string())
+    }
 }
 
 impl Error {
     /// Whether what the user gave is wrong, as opposed to the machine.
     pub fn is_input(&self) -> bool {
         match self {
+            Self::Architecture(error) => error.is_input(),
+            Self::Truth(error) => error.is_input(),
+            Self::Text(error) => error.is_input(),
+            Self::Engine { source, .. } => source.is_input(),
             // A full or vanished disk is not what the user typed.
-            Self::Trace(lpzero_trace::Error::Cache { action, .. }) => {
-                matches!(*action, "create" | "open")
+            Self::Trace(lpzero_trace::Error::Cache { action, source, .. }) => {
+                matches!(*action, "create" | "open" | "list")
+                    && !lpzero_run::is_machines_fault(source)
             }
             Self::Journal(error) | Self::Search(lpzero_search::Error::Journal(error)) => {
                 error.is_input()
@@ -204,13 +248,27 @@ impl Error {
             Self::Trace(_)
             | Self::Threads(_)
             | Self::Recount { .. }
+            | Self::Cancelled
             | Self::Interrupted { .. }
             | Self::SearchInterrupted { .. }
             | Self::AblationInterrupted { .. }
             | Self::NasInterrupted { .. }
             | Self::Unwritable { .. }
             | Self::NotKept { .. } => false,
-            _ => true,
+            Self::Formula(_)
+            | Self::TooLarge { .. }
+            | Self::Statistics(_)
+            | Self::Search(_)
+            | Self::DoesNotAdd { .. }
+            | Self::OneTruth { .. }
+            | Self::Splits { .. }
+            | Self::NoFormulas { .. }
+            | Self::GivenTwice { .. }
+            | Self::Restricted { .. }
+            | Self::Audit(_)
+            | Self::NoHead { .. }
+            | Self::Beside { .. }
+            | Self::NothingBefore { .. } => true,
         }
     }
 
@@ -221,10 +279,17 @@ impl Error {
 
     /// Whether the work was cancelled; what was finished is kept.
     pub fn is_cancelled(&self) -> bool {
+        if let Self::Train(error) = self {
+            return error.is_cancelled();
+        }
         matches!(
             self,
             Self::Trace(lpzero_trace::Error::Cancelled { .. })
-                | Self::Train(lpzero_train::Error::Cancelled)
+                | Self::Engine {
+                    source: lpzero_nn::Error::Cancelled,
+                    ..
+                }
+                | Self::Cancelled
                 | Self::Interrupted { .. }
                 | Self::SearchInterrupted { .. }
                 | Self::AblationInterrupted { .. }
@@ -239,6 +304,17 @@ impl Error {
             lpzero_trace::Error::Engine { index, source } => Self::Engine {
                 id: id(index),
                 source,
+            },
+            lpzero_trace::Error::Beside {
+                index,
+                bytes,
+                pass,
+                limit,
+            } => Self::Beside {
+                id: id(index),
+                bytes,
+                pass,
+                limit,
             },
             lpzero_trace::Error::TooLarge {
                 index,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use lpzero_arch::Block;
 use lpzero_nn::{
-    Batch, Curvature, Error, Network, Parameter, Role, Site, Symbol, TensorRows, TensorView,
+    Batch, Curvature, Dual, Error, Network, Parameter, Role, Site, Symbol, TensorRows, TensorView,
     Visitor, Workspace,
 };
 use lpzero_proxy::ExactVisitor;
@@ -34,7 +34,8 @@ pub fn run_passes(
     let loss = network.pass_with(batch, &mut first, workspace)?;
     let gradients = std::mem::take(&mut first.gradients);
     if further.hessian {
-        hessian(network, batch, gradients, visitor)?;
+        let mut workspace = Workspace::new().stopped_by(workspace.flag());
+        hessian(network, batch, gradients, visitor, &mut workspace)?;
     }
     if further.sequences {
         sequences(network, batch, visitor, workspace)?;
@@ -61,7 +62,8 @@ pub fn run_passes(
             false => (batch.positions, 1.0),
         };
         let mut flow = Flow { visitor, times };
-        double.synflow_pass(1, positions, &mut flow, &mut Workspace::new())?;
+        let mut workspace = Workspace::new().stopped_by(workspace.flag());
+        double.synflow_pass(1, positions, &mut flow, &mut workspace)?;
     }
     Ok(loss)
 }
@@ -129,6 +131,7 @@ fn hessian(
     batch: &Batch,
     gradients: HashMap<String, Vec<f32>>,
     visitor: &mut ExactVisitor,
+    workspace: &mut Workspace<Dual<f32>>,
 ) -> Result<(), Error> {
     let direction = |parameter: &Parameter<f32>, vector: &mut [f32]| {
         if let Some(gradient) = gradients.get(&parameter.name) {
@@ -141,7 +144,7 @@ fn hessian(
             visitor.later(site, Symbol::Hg, TensorView { data, shape });
         }
     };
-    network.hessian_vector(batch, direction, visit, &mut Workspace::new())?;
+    network.hessian_vector(batch, direction, visit, workspace)?;
     Ok(())
 }
 
@@ -230,6 +233,10 @@ struct Flow<'a> {
 impl Visitor<f64> for Flow<'_> {
     fn wants(&self, _: Site, _: Symbol) -> bool {
         false
+    }
+
+    fn unit(&mut self, exponent: f64) {
+        self.visitor.flow_unit(exponent);
     }
 
     fn parameter(

@@ -37,6 +37,7 @@ mod ranking;
 mod repeats;
 mod saved;
 mod scores;
+mod scoring;
 mod sensitivity;
 pub mod shapes;
 mod study;
@@ -64,7 +65,7 @@ pub use proxy::Proxy;
 pub use ranking::{Difference, RankRow, Stability};
 pub use repeats::{PassMoments, Repeats, Repetition};
 pub use saved::{FRONT, REPORT, front_of};
-pub use scores::Scores;
+pub use scores::{Scores, Undefined};
 pub use study::{
     Ablation, AblationOptions, Keeping, RankOptions, Ranking, SearchOptions, SearchReport,
     SearchSeconds, SplitSizes, Splits, Study,

@@ -58,6 +58,19 @@ impl Proxy {
     pub fn needs_network(&self) -> bool {
         named::needs_network(&self.formula)
     }
+
+    /// Whether the score reads the loss or a gradient of it.
+    pub fn needs_loss(&self) -> bool {
+        let mut needs = false;
+        self.formula.walk(&mut |part| {
+            needs |= match part {
+                Node::Symbol(symbol) => symbol.needs_loss(),
+                Node::Scalar(scalar) => scalar.row().needs_pass(),
+                _ => false,
+            };
+        });
+        needs
+    }
 }
 
 impl From<Node> for Proxy {

@@ -63,6 +63,9 @@ pub struct RankRow {
     /// Architectures on which the proxy is not a finite number.
     #[serde(skip_serializing_if = "is_zero")]
     pub undefined: usize,
+    /// Why it is not, on the first of them, as the end of a sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub undefined_why: Option<String>,
     /// Time to evaluate it on all architectures: on their traces, or on whole
     /// tensors with the passes that this takes.
     pub seconds: f64,
@@ -248,6 +251,12 @@ impl PassScores {
         self.seconds.push(seconds);
     }
 
+    /// The first architecture on which a contestant is not a finite number.
+    pub fn first_undefined(&self, contestant: usize) -> Option<usize> {
+        let mut scores = self.columns.get(contestant)?.iter();
+        scores.position(|score| !score.is_finite())
+    }
+
     /// Adds the product of the ranks that the columns `parts` give, as the sum of
     /// `ln(rank / n)`, the worst having rank 1; NaN throughout where a part is not
     /// finite somewhere, and so ranks nothing.
@@ -333,6 +342,7 @@ pub(crate) fn rank_passes(
             data_free: contestant.data_free,
             sign: contestant.sign,
             undefined,
+            undefined_why: None,
             seconds: seconds.total,
             seconds_per_architecture: seconds.each,
             stability: None,

@@ -11,6 +11,7 @@ const TEXT: Limit = Limit::mebibytes("a text that is read to its end", 1024);
 const TOKENIZER: Limit = Limit::mebibytes("a tokenizer", 256);
 /// Bytes of a text that are tokenized at once: the library takes some fifty times as many.
 const PIECE: usize = 4 << 20;
+use lpzero_run::{ContentHash, Hasher};
 
 /// Why text could not be turned into tokens.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +61,16 @@ pub enum TextError {
         /// Tokens in the minibatch.
         needed: usize,
     },
+}
+
+impl TextError {
+    /// Whether what the user gave is wrong, as opposed to the machine.
+    pub fn is_input(&self) -> bool {
+        match self {
+            Self::Read { source, .. } => !lpzero_run::is_machines_fault(source),
+            Self::Tokenizer { .. } | Self::Answer { .. } | Self::TooShort { .. } => true,
+        }
+    }
 }
 
 /// The size of a tokenizer's vocabulary.
@@ -163,6 +174,15 @@ fn failed(tokenizer: &Path, error: &impl ToString) -> TextError {
         path: tokenizer.to_owned(),
         message: error.to_string(),
     }
+}
+
+/// The hash of tokens: of all that a training or a pass knows of a text.
+pub fn hash(tokens: &[u32]) -> ContentHash {
+    let mut hasher = Hasher::new();
+    for token in tokens {
+        hasher.update(&token.to_le_bytes());
+    }
+    hasher.finish()
 }
 
 /// All tokens of the text in `path`, without special tokens.

@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use lpzero_arch::Architecture;
 use lpzero_nn::{Objective, Visitor};
-use lpzero_proxy::{Evaluator, ExactVisitor, Node, TypeError};
+use lpzero_proxy::{Efforts, Evaluator, ExactVisitor, Node, TypeError};
 use lpzero_trace::{
-    DEFAULT_MEMORY, NetworkScalar, Progress, Resources, Tokens, Trace, TraceCache, TraceSpec,
-    build_traces, visit_networks, visit_passes,
+    DEFAULT_LIMIT, DEFAULT_MEMORY, NetworkScalar, Progress, Resources, Tokens, Trace, TraceCache,
+    TraceSpec, TraceStore, build_traces, visit_networks, visit_passes,
 };
 use rayon::ThreadPool;
 
 use crate::exact::{run_passes, takes_bands};
-use crate::{Error, Networks, PassMoments, Proxy, Repeats, Repetition, Scores, Watch};
+use crate::{Error, Networks, Proxy, Repetition, Watch};
 
 /// Settings of the one pass: what networks see and minimise.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,7 +44,7 @@ impl Default for Pass {
 #[derive(Clone, Debug)]
 pub struct Workbench {
     pool: Arc<ThreadPool>,
-    cache: Option<PathBuf>,
+    cache: Option<TraceStore>,
     seed: u64,
     pass: Pass,
     repetition: Repetition,
@@ -72,9 +72,16 @@ impl Workbench {
         })
     }
 
-    /// Keeps traces in this folder, if any.
+    /// Keeps traces in this folder, if any, up to the default size.
     #[must_use]
     pub fn with_cache(self, cache: Option<PathBuf>) -> Self {
+        let store = |folder| TraceStore::new(folder, DEFAULT_LIMIT);
+        self.with_store(cache.map(store))
+    }
+
+    /// Keeps traces in this store, if any.
+    #[must_use]
+    pub fn with_store(self, cache: Option<TraceStore>) -> Self {
         Self { cache, ..self }
     }
 
@@ -165,8 +172,8 @@ impl Workbench {
     pub fn traces(&self, source: &str, networks: &Networks) -> Result<Vec<Trace>, Error> {
         let spec = self.spec(source);
         let cache = match &self.cache {
-            Some(folder) => {
-                let (cache, warnings) = TraceCache::open(folder, &spec).map_err(Error::Trace)?;
+            Some(store) => {
+                let (cache, warnings) = TraceCache::open_in(store, &spec).map_err(Error::Trace)?;
                 warnings.iter().for_each(|warning| self.watch.warn(warning));
                 Some(cache)
             }
@@ -175,8 +182,10 @@ impl Workbench {
         let task = self.watch.task("tracing");
         let progress = |progress| task.passes(progress);
         let resources = self.resources(cache.as_ref(), networks, &progress);
-        build_traces(networks.architectures(), &spec, resources)
-            .map_err(|error| Error::traced(error, networks.ids()))
+        let traces = build_traces(networks.architectures(), &spec, resources);
+        let not_kept = cache.as_ref().and_then(TraceCache::not_kept);
+        not_kept.iter().for_each(|warning| self.watch.warn(warning));
+        traces.map_err(|error| Error::traced(error, networks.ids()))
     }
 
     /// Exact scores by proxy, then network: formulas are evaluated on the whole
@@ -202,6 +211,20 @@ impl Workbench {
         proxies: &[Proxy],
         progress: &(dyn Fn(Progress) + Sync),
     ) -> Result<Vec<Vec<f64>>, Error> {
+        let columns = self.scores_or_reasons(networks, proxies, progress)?;
+        let or_nan = |score: Result<f64, String>| score.unwrap_or(f64::NAN);
+        let column = |column: Vec<_>| column.into_iter().map(or_nan).collect();
+        Ok(columns.into_iter().map(column).collect())
+    }
+
+    /// Exact scores by proxy, then network, with the reason in place of one that is not
+    /// finite.
+    pub(crate) fn scores_or_reasons(
+        &self,
+        networks: &Networks,
+        proxies: &[Proxy],
+        progress: &(dyn Fn(Progress) + Sync),
+    ) -> Result<Vec<Vec<Result<f64, String>>>, Error> {
         let formulas: Vec<Node> = proxies.iter().map(|proxy| proxy.formula.clone()).collect();
         let not_a_score = |error: TypeError| Error::Formula(error.to_string());
         let visitor = ExactVisitor::new(&formulas).map_err(not_a_score)?;
@@ -209,12 +232,29 @@ impl Workbench {
             let architectures = networks.architectures().iter();
             let free: Vec<Trace> = architectures.map(Trace::data_free).collect();
             let evaluator = Evaluator::new(&free);
-            let columns = formulas.iter().map(|formula| evaluator.all_scores(formula));
-            return columns.collect::<Result<_, _>>().map_err(not_a_score);
+            let column = |formula: &Node| {
+                let prepared = evaluator.prepare(formula).map_err(not_a_score)?;
+                let score = |row| match prepared.score(row) {
+                    score if score.is_finite() => Ok(score),
+                    _ => Err(prepared.why(row).unwrap_or_default()),
+                };
+                Ok((0..free.len()).map(score).collect())
+            };
+            return formulas.iter().map(column).collect();
         }
         let spec = self.spec("exact");
+        let efforts: Vec<Efforts> = formulas.iter().map(Efforts::of).collect();
+        let minibatch = (self.pass.batch, self.pass.positions);
+        self.warn_of(networks, &efforts);
+        let beside = |architecture: &Architecture| {
+            let bytes = efforts
+                .iter()
+                .map(|one| one.on(architecture, minibatch).bytes);
+            u64::try_from(bytes.max().unwrap_or(0)).unwrap_or(u64::MAX)
+        };
         let resources = Resources {
             bands: takes_bands(&visitor),
+            beside: &beside,
             ..self.resources(None, networks, progress)
         };
         let rows = visit_networks(
@@ -226,46 +266,16 @@ impl Workbench {
             |architecture, visitor, loss| {
                 let mut scalars = Trace::data_free(architecture).scalars;
                 scalars[NetworkScalar::Loss as usize] = loss;
-                visitor.finish(&scalars)
+                visitor.finish_telling(&scalars)
             },
         )
         .map_err(|error| Error::traced(error, networks.ids()))?;
-        let column = |index: usize| rows.iter().map(|row| row[index]).collect();
-        Ok((0..proxies.len()).map(column).collect())
-    }
-
-    /// Exact scores by proxy, then network, as means over several passes, with their
-    /// spread where there are several.
-    ///
-    /// # Errors
-    ///
-    /// As [`exact_scores`](Self::exact_scores).
-    pub fn score(
-        &self,
-        networks: &Networks,
-        proxies: &[Proxy],
-        repeats: Repeats,
-    ) -> Result<Scores, Error> {
-        let task = self.watch.task("scoring");
-        let mut moments = PassMoments::default();
-        let mut columns = Vec::new();
-        for (repetition, done) in repeats.passes().zip(0u32..) {
-            let progress = |progress: Progress| {
-                let work = (f64::from(done) + progress.work) / f64::from(repeats.count());
-                task.passes(Progress { work, ..progress });
-            };
-            let workbench = self.clone().with_repetition(repetition);
-            columns = workbench.exact_scores_telling(networks, proxies, &progress)?;
-            moments.add(&columns);
+        let mut columns = vec![Vec::with_capacity(rows.len()); proxies.len()];
+        for row in rows {
+            let cells = columns.iter_mut().zip(row);
+            cells.for_each(|(column, score)| column.push(score));
         }
-        let several = repeats.count() > 1;
-        Ok(Scores {
-            ids: networks.ids().to_vec(),
-            proxies: proxies.iter().map(|proxy| proxy.name.clone()).collect(),
-            columns: if several { moments.mean() } else { columns },
-            spread: several.then(|| moments.spread()),
-            repeats,
-        })
+        Ok(columns)
     }
 
     /// One pass per network under a visitor of the caller's.
@@ -292,6 +302,30 @@ impl Workbench {
         rows.map_err(|error| Error::traced(error, networks.ids()))
     }
 
+    /// Says so where decompositions take minutes: nothing else moves meanwhile.
+    fn warn_of(&self, networks: &Networks, efforts: &[Efforts]) {
+        /// Multiplications per second of a thread, and how long nobody need be told of.
+        const RATE: f64 = 1e10;
+        const SHORT: f64 = 60.0;
+        let minibatch = (self.pass.batch, self.pass.positions);
+        let mut operations = 0.0;
+        let mut side = 0;
+        for architecture in networks.architectures() {
+            for effort in efforts.iter().map(|one| one.on(architecture, minibatch)) {
+                operations += effort.operations;
+                side = side.max(effort.side);
+            }
+        }
+        let seconds = operations / RATE / self.pool.current_num_threads() as f64;
+        if seconds > SHORT {
+            self.watch.warn(format_args!(
+                "decompositions of matrices up to {side} x {side} take about {:.0} minutes; \
+                 fewer tokens (--batch, --positions) or other proxies take less",
+                (seconds / 60.0).ceil()
+            ));
+        }
+    }
+
     fn resources<'a>(
         &'a self,
         cache: Option<&'a TraceCache>,
@@ -305,6 +339,7 @@ impl Workbench {
             weights: networks.weights(),
             progress,
             bands: false,
+            beside: &|_| 0,
             cancel: self.watch.flag(),
         }
     }

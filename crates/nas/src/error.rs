@@ -70,8 +70,11 @@ impl Error {
     /// Whether what the user gave is wrong, as opposed to the machine.
     pub fn is_input(&self) -> bool {
         match self {
+            Self::Space(error) | Self::NoArchitecture { last: error, .. } => error.is_input(),
             Self::Journal(error) => error.is_input(),
-            _ => true,
+            Self::Engine(error) => error.is_input(),
+            Self::Read { source, .. } => !lpzero_run::is_machines_fault(source),
+            Self::Infeasible { .. } | Self::Setting { .. } | Self::Table { .. } => true,
         }
     }
 }

@@ -54,7 +54,7 @@ impl Piece for Record {
 /// The journal of an architecture search, one [`Record`] each.
 pub const JOURNAL_KIND: Kind = Kind {
     format: "lpzero-nas",
-    version: 2,
+    version: 3,
     each: true,
     work: "search",
     inputs: "other inputs, seed or version",

@@ -1,15 +1,17 @@
 //! Weights from and to safetensors files.
 
-use std::collections::HashMap;
+use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 
-use lpzero_run::write_whole;
-use safetensors::Dtype;
-use safetensors::tensor::TensorView;
+use lpzero_run::{Whole, input};
+use serde_json::{Map, Value, json};
 
 use crate::parameters::Tensors;
 use crate::source::Stored;
 use crate::{Error, Real};
+
+/// Key of a header that metadata stand under.
+const METADATA: &str = "__metadata__";
 
 /// Reads every tensor of a safetensors file, converting between precisions where
 /// needed.
@@ -19,6 +21,27 @@ use crate::{Error, Real};
 /// of another element type than real numbers.
 pub fn read_safetensors<F: Real>(path: &Path) -> Result<Tensors<F>, Error> {
     Stored::open(path)?.read_all()
+}
+
+/// One value of the metadata of a safetensors file; `None` where there is none.
+///
+/// # Errors
+/// Where the file cannot be read, or has no header.
+pub fn read_metadata(path: &Path, key: &str) -> Result<Option<String>, Error> {
+    // Whatever is wrong with the header is said there.
+    Stored::open(path)?;
+    let failed = |source| Error::File {
+        path: path.to_owned(),
+        source,
+    };
+    let (mut file, _) = input::open(path).map_err(failed)?;
+    let mut length = [0; 8];
+    file.read_exact(&mut length).map_err(failed)?;
+    let header = file.take(u64::from_le_bytes(length));
+    let header: Value = serde_json::from_reader(io::BufReader::new(header))
+        .map_err(|error| failed(error.into()))?;
+    let value = header.get(METADATA).and_then(|metadata| metadata.get(key));
+    Ok(value.and_then(Value::as_str).map(str::to_owned))
 }
 
 /// Writes tensors in single precision, (name, shape, elements) each, whole or
@@ -33,25 +56,43 @@ pub fn write_safetensors<'a>(
     tensors: impl IntoIterator<Item = (String, &'a [usize], &'a [f32])>,
     metadata: Option<(&str, &str)>,
 ) -> Result<(), Error> {
-    let bytes: Vec<_> = (tensors.into_iter())
-        .map(|(name, shape, data)| {
-            let bytes: Vec<u8> = data.iter().flat_map(|x| x.to_le_bytes()).collect();
-            (name, shape.to_vec(), bytes)
-        })
-        .collect();
-    let malformed = |source| Error::Checkpoint {
+    let mut tensors: Vec<_> = tensors.into_iter().collect();
+    tensors.sort_by(|(a, ..), (b, ..)| a.cmp(b));
+    let written = write(path, &tensors, metadata);
+    written.map_err(|source| Error::Write {
         path: path.to_owned(),
         source,
-    };
-    let views = bytes
-        .iter()
-        .map(|(name, shape, bytes)| Ok((name, TensorView::new(Dtype::F32, shape.clone(), bytes)?)));
-    let views = views.collect::<Result<Vec<_>, _>>().map_err(malformed)?;
-    let metadata = metadata.map(|(key, value)| HashMap::from([(key.into(), value.into())]));
-    let whole = safetensors::serialize(views, metadata).map_err(malformed)?;
-    let file = |source| Error::File {
-        path: path.to_owned(),
-        source,
-    };
-    write_whole(path, &whole).map_err(file)
+    })
+}
+
+/// Writes tensors one after the other, in their order: no second copy of them is in
+/// memory.
+fn write(
+    path: &Path,
+    tensors: &[(String, &[usize], &[f32])],
+    metadata: Option<(&str, &str)>,
+) -> io::Result<()> {
+    let mut header = Map::new();
+    if let Some((key, value)) = metadata {
+        header.insert(METADATA.into(), json!({ key: value }));
+    }
+    let mut end = 0;
+    for (name, shape, data) in tensors {
+        let start = end;
+        end += size_of_val(*data);
+        let place = json!({"dtype": "F32", "shape": shape, "data_offsets": [start, end]});
+        header.insert(name.clone(), place);
+    }
+    let mut header = Value::Object(header).to_string();
+    // Data begin at a multiple of 8 bytes.
+    header.push_str(&" ".repeat((8 - header.len() % 8) % 8));
+    let mut file = Whole::create(path)?;
+    file.write_all(&(header.len() as u64).to_le_bytes())?;
+    file.write_all(header.as_bytes())?;
+    for (_, _, data) in tensors {
+        for number in *data {
+            file.write_all(&number.to_le_bytes())?;
+        }
+    }
+    file.commit()
 }

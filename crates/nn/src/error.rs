@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::Objective;
+use crate::kernels::allocator::is_given;
 
 /// Every error of the engine, one sentence each.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +37,14 @@ pub enum Error {
         name: String,
         /// Number of elements.
         elements: usize,
+    },
+    /// The system would not give the memory that some work takes.
+    #[error("no memory left for {what}, which takes about {} MB", bytes / 1_000_000)]
+    NoRoom {
+        /// Name of the work.
+        what: &'static str,
+        /// Bytes that it takes, on the safe side.
+        bytes: u64,
     },
     /// The objective does not suit the architecture.
     #[error("objective {objective} needs {needs}")]
@@ -115,12 +124,58 @@ pub enum Error {
         /// The type in the file.
         found: String,
     },
+    /// A tensor that a file or folder lacks.
+    #[error("{}: tensor `{name}` of shape {expected:?} is missing", path.display())]
+    NotInFile {
+        /// The file or folder.
+        path: PathBuf,
+        /// Name that it would have there.
+        name: String,
+        /// The shape that it should have.
+        expected: Vec<usize>,
+    },
+    /// A stored number that is NaN, infinite, or beyond single precision.
+    #[error("{}: tensor `{name}` holds a number that is not finite: expected weights without NaN and infinity", path.display())]
+    NotFinite {
+        /// The file.
+        path: PathBuf,
+        /// Checkpoint name.
+        name: String,
+    },
+    /// A number that a precision would make infinite.
+    #[error(
+        "tensor `{name}` holds {value}, which {precision} would make infinite: expected another precision"
+    )]
+    BeyondPrecision {
+        /// Checkpoint name.
+        name: String,
+        /// The number.
+        value: f32,
+        /// Name of the precision.
+        precision: &'static str,
+    },
+    /// Weights that are there, but of a kind that is not read.
+    #[error("{}: {what}: expected model.safetensors, or its shards and their index", path.display())]
+    UnreadWeights {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
+    },
     /// A file that cannot be opened or read.
     #[error("{}: {source}", path.display())]
     File {
         /// The file.
         path: PathBuf,
         /// Why.
+        source: std::io::Error,
+    },
+    /// A file that cannot be written.
+    #[error("{}: cannot be written: {source}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Error of the system.
         source: std::io::Error,
     },
     /// A file whose contents contradict each other, or that is not what it should be.
@@ -134,12 +189,34 @@ pub enum Error {
     /// A value of a header, an index or a description.
     #[error(transparent)]
     Description(#[from] lpzero_arch::Error),
-    /// Tensors that the safetensors library does not write.
-    #[error("{}: cannot be written as safetensors: {source}", path.display())]
-    Checkpoint {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: safetensors::SafeTensorError,
-    },
+    /// The flag of the workspace was raised.
+    #[error("cancelled")]
+    Cancelled,
+}
+
+impl Error {
+    /// Whether what the user gave is wrong, as opposed to the machine.
+    pub fn is_input(&self) -> bool {
+        match self {
+            Error::OutOfMemory { .. }
+            | Error::NoRoom { .. }
+            | Error::Write { .. }
+            | Error::Cancelled => false,
+            Error::File { source, .. } => !lpzero_run::is_machines_fault(source),
+            Error::Description(error) => error.is_input(),
+            _ => true,
+        }
+    }
+}
+
+/// Refuses work that takes so many bytes where the system would not give them now: said
+/// before the work, and not in its midst.
+///
+/// # Errors
+/// [`Error::NoRoom`].
+pub fn room_for(what: &'static str, bytes: u64) -> Result<(), Error> {
+    match is_given(bytes) {
+        true => Ok(()),
+        false => Err(Error::NoRoom { what, bytes }),
+    }
 }

@@ -43,22 +43,24 @@ pub mod profile;
 mod profile;
 mod random;
 mod real;
+mod scale;
 mod site;
 mod source;
 mod visitor;
 mod workspace;
 
 pub use batch::Batch;
-pub use checkpoint::{read_safetensors, write_safetensors};
+pub use checkpoint::{read_metadata, read_safetensors, write_safetensors};
 pub use dual::Dual;
-pub use error::Error;
+pub use error::{Error, room_for};
+pub use kernels::allocator::Allocator;
 pub use kernels::dispatch::InstructionSet;
 pub use kernels::matrix::add_inner_products;
 pub use kernels::memory::return_large_buffers;
 pub use kernels::reduce::{Sums, Wanted};
 pub use network::{
-    Curvature, Engine, MAX_ACTIVATIONS, Network, evaluation_activations, rademacher, streamed_pass,
-    streamed_weights,
+    Curvature, Engine, Flow, MAX_ACTIVATIONS, Network, evaluation_activations, rademacher,
+    streamed_pass, streamed_weights,
 };
 pub use objective::Objective;
 pub use optimiser::{AdamW, Gradients, clip_factor};
@@ -67,8 +69,8 @@ pub use prefix::BlockPrefix;
 pub use real::Real;
 pub use site::{Role, Site, Symbol};
 pub use source::{
-    Adapted, Fill, Initial, Layout, Precision, Prefixes, Request, Resident, Seeded, Source, Stored,
-    export_weights,
+    Adapted, Fill, Initial, Layout, Lost, Precision, Prefixes, Request, Resident, Seeded, Source,
+    Stored, export_weights, head_parameters, missing_head,
 };
 pub use visitor::{NoVisitor, TensorRows, TensorView, Visitor};
 pub use workspace::Workspace;

@@ -12,6 +12,7 @@ pub use engine::Engine;
 pub use evaluate::evaluation_activations;
 pub use hessian::{Curvature, rademacher};
 pub use stream::{streamed_pass, streamed_weights};
+pub use synflow::Flow;
 
 use std::sync::Arc;
 
@@ -327,19 +328,19 @@ impl<F: Real> Network<F> {
 
     /// Every tensor, in no particular order.
     pub fn parameters(&self) -> &[Parameter<F>] {
-        &self.parameters.0
+        &self.parameters.tensors
     }
 
     /// The elements of a tensor, to be changed (training, tests).
     pub fn parameter_mut(&mut self, name: &str) -> Option<&mut [F]> {
-        let mut parameters = self.parameters.0.iter_mut();
+        let mut parameters = self.parameters.tensors.iter_mut();
         let found = parameters.find(|parameter| parameter.name == name)?;
         Some(&mut found.data)
     }
 
     /// Every tensor, for the optimiser.
     pub(crate) fn parameter_slice_mut(&mut self) -> &mut [Parameter<F>] {
-        &mut self.parameters.0
+        &mut self.parameters.tensors
     }
 
     fn forward_and_backward(

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use crate::kernels::allocator::is_given;
 use crate::kernels::threads::Threads;
 use crate::source::{Fill, Request, Source};
 use crate::{Error, Real, Workspace};
@@ -71,8 +72,9 @@ impl Declaration {
         source: &dyn Source<F>,
         workspace: &mut Workspace<F>,
     ) -> Result<Parameter<F>, Error> {
+        workspace.check_cancelled()?;
         let elements = self.shape.iter().product();
-        if Vec::<F>::new().try_reserve_exact(elements).is_err() {
+        if !is_given(elements as u64 * size_of::<F>() as u64) {
             let name = self.name.clone();
             return Err(Error::OutOfMemory { name, elements });
         }
@@ -127,7 +129,7 @@ impl Declarations {
         self.check_source(source)?;
         let tensors = self.0.iter();
         let tensors = tensors.map(|tensor| tensor.filled(threads, source, workspace));
-        Ok(Parameters(tensors.collect::<Result<_, _>>()?))
+        Ok(Parameters::all(tensors.collect::<Result<_, _>>()?))
     }
 
     /// Every tensor without its elements, for a network whose parts are filled one
@@ -141,10 +143,12 @@ impl Declarations {
             self.check_size(part)?;
         }
         self.check_source(source)?;
-        Ok(Parameters(self.0.iter().map(Declaration::empty).collect()))
+        Ok(Parameters::all(
+            self.0.iter().map(Declaration::empty).collect(),
+        ))
     }
 
-    /// The tensors of some parts, filled, and all others without elements.
+    /// The tensors of some parts, filled.
     pub(crate) fn part<F: Real>(
         &self,
         parts: &[Part],
@@ -152,15 +156,12 @@ impl Declarations {
         source: &dyn Source<F>,
         workspace: &mut Workspace<F>,
     ) -> Result<Parameters<F>, Error> {
-        let tensor = |(number, tensor): (usize, &Declaration)| match parts
-            .iter()
-            .any(|part| part.contains(&number))
-        {
-            true => tensor.filled(threads, source, workspace),
-            false => Ok(tensor.empty()),
-        };
-        let tensors = self.0.iter().enumerate().map(tensor);
-        Ok(Parameters(tensors.collect::<Result<_, _>>()?))
+        let tensors = parts.iter().flat_map(|part| &self.0[part.clone()]);
+        let tensors = tensors.map(|tensor| tensor.filled(threads, source, workspace));
+        Ok(Parameters {
+            tensors: tensors.collect::<Result<_, _>>()?,
+            parts: parts.to_vec(),
+        })
     }
 
     /// How many numbers the tensors of some parts are together, and how many the
@@ -199,7 +200,7 @@ impl Declarations {
             Ok(Parameter { name, shape, data })
         };
         let parameters = self.0.into_iter().map(find);
-        Ok(Parameters(parameters.collect::<Result<_, _>>()?))
+        Ok(Parameters::all(parameters.collect::<Result<_, _>>()?))
     }
 
     /// Refuses tensors that would need too much memory together.
@@ -216,20 +217,38 @@ impl Declarations {
     }
 }
 
-/// All tensors of a network.
+/// The tensors of a network, or of some parts of it.
 #[derive(Clone, Debug)]
-pub(crate) struct Parameters<F>(pub(crate) Vec<Parameter<F>>);
+pub(crate) struct Parameters<F> {
+    /// Those of the first part, then those of the next.
+    pub(crate) tensors: Vec<Parameter<F>>,
+    /// Their numbers in the network.
+    parts: Vec<Part>,
+}
 
 impl<F: Real> Parameters<F> {
     /// Gives the memory of the elements to a workspace.
     pub(crate) fn recycle(self, workspace: &mut Workspace<F>) {
-        let tensors = self.0.into_iter();
+        let tensors = self.tensors.into_iter();
         tensors.for_each(|tensor| workspace.give(tensor.data));
     }
 }
 
 impl<F> Parameters<F> {
+    /// All tensors of a network, in the order of their declarations.
+    pub(crate) fn all(tensors: Vec<Parameter<F>>) -> Self {
+        let parts = std::iter::once(0..tensors.len()).collect();
+        Parameters { tensors, parts }
+    }
+
     pub(crate) fn get(&self, id: ParameterId) -> &Parameter<F> {
-        &self.0[id.0]
+        let mut before = 0;
+        for part in &self.parts {
+            if part.contains(&id.0) {
+                return &self.tensors[before + id.0 - part.start];
+            }
+            before += part.len();
+        }
+        unreachable!("a layer reads tensors of the parts that are visited")
     }
 }

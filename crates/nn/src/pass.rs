@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use lpzero_arch::Transform;
 
+use crate::kernels::elementwise::scale;
 use crate::kernels::fourier::Spectrum;
 use crate::kernels::matrix::{Into, Matrix, MatrixMut, product};
 use crate::kernels::threads::Threads;
 use crate::parameters::{Parameter, ParameterId, Parameters};
+use crate::scale::Exponent;
 use crate::{Real, Site, Symbol, TensorRows, TensorView, Visitor, Workspace, profile};
 
 /// Elements of a gradient that is shown in blocks of rows, in one of them: the third-level
@@ -59,6 +61,8 @@ pub(crate) struct Pass<'a, F: Real> {
     unseen: bool,
     /// Whether norms normalise; where not they pass on what they get.
     pub(crate) normalised: bool,
+    /// Scale of activations, which leaves 0 only where norms do not normalise.
+    pub(crate) exponent: Exponent,
 }
 
 impl<'a, F: Real> Pass<'a, F> {
@@ -78,6 +82,7 @@ impl<'a, F: Real> Pass<'a, F> {
             workspace,
             threads: Threads::ONE,
             normalised: true,
+            exponent: Exponent::default(),
             unseen: false,
         }
     }
@@ -92,6 +97,33 @@ impl<'a, F: Real> Pass<'a, F> {
             keep: self.keep,
             unseen: self.unseen,
             normalised: self.normalised,
+            exponent: self.exponent,
+        }
+    }
+
+    /// Divides constants, such as biases, by the scale of the activations that they meet.
+    pub(crate) fn scale_constants(&self, constants: &mut [F]) {
+        if !self.exponent.is_zero() {
+            scale(self.threads, constants, self.exponent.of_constants());
+        }
+    }
+
+    /// Brings activations to the scale that suits them; returns by how much their
+    /// exponent rises.
+    pub(crate) fn settle(&mut self, x: &mut [F]) -> f64 {
+        if self.normalised {
+            return 0.0;
+        }
+        let rise = self.exponent.rise(x);
+        self.lower(x, rise);
+        self.exponent = self.exponent.risen(rise);
+        rise
+    }
+
+    /// Divides by a power of two.
+    pub(crate) fn lower(&self, x: &mut [F], exponent: f64) {
+        if exponent != 0.0 {
+            scale(self.threads, x, F::of((-exponent).exp2()));
         }
     }
 

@@ -64,6 +64,14 @@ impl Symbol {
     /// Symbols that take further passes, in the order of the enum after [`ALL`](Self::ALL).
     pub const LATER: [Symbol; 5] = [Symbol::Hg, Symbol::Gf, Symbol::Lf, Symbol::Gr, Symbol::Jr];
 
+    /// Whether it follows from the loss: a gradient of it, or what is made of one.
+    pub fn needs_loss(self) -> bool {
+        matches!(
+            self,
+            Symbol::G | Symbol::D | Symbol::J | Symbol::Hg | Symbol::Gr
+        )
+    }
+
     /// Whether it takes a further pass.
     pub fn is_later(self) -> bool {
         self as usize >= Self::ALL.len()

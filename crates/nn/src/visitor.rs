@@ -58,6 +58,12 @@ pub trait Visitor<F: Real>: Send {
         true
     }
 
+    /// Tells the unit of the gradients that follow: 2 to this power. Only a pass of
+    /// synaptic flow has another than 1.
+    fn unit(&mut self, exponent: f64) {
+        let _ = exponent;
+    }
+
     /// Whether it takes the tensors of a vocabulary in blocks of rows, by
     /// [`activation_rows`](Self::activation_rows), so that they need not be
     /// whole in memory.

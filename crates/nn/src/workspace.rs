@@ -1,25 +1,23 @@
 //! Buffers that outlive a pass, so that the next one need not ask the system.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use lpzero_arch::Transform;
+use lpzero_run::Cancel;
 use rayon::ThreadPool;
 
-use crate::Real;
 use crate::kernels::fourier::Spectrum;
 use crate::kernels::memory::prefer_large_pages;
+use crate::{Error, Real};
 
 /// Buffers and threads that passes share, one after the other, whatever the architecture.
 ///
 /// A workspace never holds more memory than the largest pass it has served needed, or was said
 /// to need.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Workspace<F> {
-    /// Free buffers, longest unused first.
-    free: VecDeque<Vec<F>>,
-    /// Elements in `free`.
-    held: usize,
+    free: Free<F>,
     /// Elements handed out.
     live: usize,
     /// The most elements ever handed out at once.
@@ -27,6 +25,75 @@ pub struct Workspace<F> {
     spectra: VecDeque<Spectra<F>>,
     pool: Option<Arc<ThreadPool>>,
     frugal: bool,
+    cancel: Cancel,
+}
+
+/// Free buffers. A network of thousands of blocks leaves as many of them, so that none
+/// is looked for one by one.
+#[derive(Debug)]
+struct Free<F> {
+    /// By capacity, then by how long they are unused.
+    buffers: BTreeMap<(usize, u64), Vec<F>>,
+    /// Capacity of each by when it was given back, longest unused first.
+    capacities: BTreeMap<u64, usize>,
+    /// When the next one is given back.
+    now: u64,
+    /// Elements in all of them.
+    held: usize,
+}
+
+impl<F> Default for Free<F> {
+    fn default() -> Self {
+        Free {
+            buffers: BTreeMap::new(),
+            capacities: BTreeMap::new(),
+            now: 0,
+            held: 0,
+        }
+    }
+}
+
+impl<F> Free<F> {
+    fn give(&mut self, buffer: Vec<F>) {
+        let capacity = buffer.capacity();
+        self.held += capacity;
+        self.capacities.insert(self.now, capacity);
+        self.buffers.insert((capacity, self.now), buffer);
+        self.now += 1;
+    }
+
+    /// The smallest buffer that is long enough, and at most twice as long.
+    fn take(&mut self, length: usize) -> Option<Vec<F>> {
+        let fits = (length, 0)..=(length.saturating_mul(2), u64::MAX);
+        let (&key, _) = self.buffers.range(fits).next()?;
+        self.remove(key)
+    }
+
+    /// Frees the buffer that was unused for longest.
+    fn free_oldest(&mut self) -> bool {
+        let oldest = self.capacities.first_key_value();
+        let oldest = oldest.map(|(&since, &capacity)| (capacity, since));
+        oldest.and_then(|key| self.remove(key)).is_some()
+    }
+
+    fn remove(&mut self, (capacity, since): (usize, u64)) -> Option<Vec<F>> {
+        self.held -= self.capacities.remove(&since)?;
+        self.buffers.remove(&(capacity, since))
+    }
+}
+
+impl<F> Default for Workspace<F> {
+    fn default() -> Self {
+        Workspace {
+            free: Free::default(),
+            live: 0,
+            peak: 0,
+            spectra: VecDeque::new(),
+            pool: None,
+            frugal: false,
+            cancel: Cancel::NEVER,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -66,6 +133,31 @@ impl<F: Real> Workspace<F> {
         }
     }
 
+    /// For work that this flag stops, after the block of a network that is under way.
+    #[must_use]
+    pub fn stopped_by(self, cancel: &Cancel) -> Self {
+        let cancel = cancel.clone();
+        Workspace { cancel, ..self }
+    }
+
+    /// From now on for work that this flag stops.
+    pub fn stop_with(&mut self, cancel: &Cancel) {
+        self.cancel = cancel.clone();
+    }
+
+    /// The flag that stops its passes.
+    pub fn flag(&self) -> &Cancel {
+        &self.cancel
+    }
+
+    /// [`Error::Cancelled`] where the flag is raised.
+    pub(crate) fn check_cancelled(&self) -> Result<(), Error> {
+        match self.cancel.is_cancelled() {
+            true => Err(Error::Cancelled),
+            false => Ok(()),
+        }
+    }
+
     /// Whether passes save memory at the cost of time.
     pub(crate) fn is_frugal(&self) -> bool {
         self.frugal
@@ -84,23 +176,10 @@ impl<F: Real> Workspace<F> {
 
     /// A buffer with unspecified contents.
     pub(crate) fn take(&mut self, length: usize) -> Vec<F> {
-        let fits =
-            |buffer: &Vec<F>| (length..=length.saturating_mul(2)).contains(&buffer.capacity());
-        let best = (0..self.free.len())
-            .filter(|&i| fits(&self.free[i]))
-            .min_by_key(|&i| self.free[i].capacity());
-        let recycled = best.and_then(|i| self.free.remove(i));
-        let mut buffer = match recycled {
-            Some(buffer) => {
-                self.held -= buffer.capacity();
-                buffer
-            }
+        let mut buffer = match self.free.take(length) {
+            Some(buffer) => buffer,
             None => {
-                while self.live + self.held + length > self.peak
-                    && let Some(oldest) = self.free.pop_front()
-                {
-                    self.held -= oldest.capacity();
-                }
+                while self.live + self.free.held + length > self.peak && self.free.free_oldest() {}
                 let mut buffer = vec![F::zero(); length];
                 prefer_large_pages(&mut buffer);
                 buffer
@@ -125,8 +204,7 @@ impl<F: Real> Workspace<F> {
             return;
         }
         self.live = self.live.saturating_sub(buffer.capacity());
-        self.held += buffer.capacity();
-        self.free.push_back(buffer);
+        self.free.give(buffer);
     }
 
     /// The tables of a transform.
@@ -162,6 +240,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_buffer_is_found_among_a_hundred_thousand_at_once() {
+        let mut workspace = Workspace::<f32>::new();
+        let buffers: Vec<_> = (0..100_000).map(|i| workspace.take(100 + i % 7)).collect();
+        buffers
+            .into_iter()
+            .for_each(|buffer| workspace.give(buffer));
+        let start = std::time::Instant::now();
+        for i in 0..100_000 {
+            let buffer = workspace.take(100 + i % 7);
+            assert_eq!(buffer.capacity(), 100 + i % 7);
+        }
+        // One after the other takes minutes.
+        assert!(start.elapsed().as_secs() < 5);
+    }
+
+    #[test]
     fn buffers_are_reused_and_memory_stays_within_the_peak() {
         let mut workspace = Workspace::<f32>::new();
         let (a, b) = (workspace.take(1000), workspace.take(600));
@@ -175,7 +269,7 @@ mod tests {
             let x = workspace.zeroed(length);
             assert!(x.len() == length && x.iter().all(|&x| x == 0.0));
             workspace.give(x);
-            assert!(workspace.held <= 1600, "{}", workspace.held);
+            assert!(workspace.free.held <= 1600, "{}", workspace.free.held);
         }
     }
 }

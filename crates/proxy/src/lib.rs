@@ -77,6 +77,7 @@
 #![forbid(unsafe_code)]
 
 mod ast;
+mod effort;
 mod error;
 pub mod evaluate;
 mod identity;
@@ -93,6 +94,7 @@ mod simplify;
 mod types;
 
 pub use ast::{Class, MAX_DEPTH, Node, Type};
+pub use effort::{Effort, Efforts};
 pub use error::{MAX_LENGTH, ParseError, ParseErrorKind};
 pub use evaluate::{
     AddedAggregate, Evaluator, ExactVisitor, Further, NotRestricted, PartialVisitor, Partials,
@@ -103,8 +105,8 @@ pub use latex::to_latex;
 pub use lpzero_trace::{NetworkScalar, Role, Site, Symbol, Trace};
 pub use named::{Named, needs_network};
 pub use operator::{
-    Direction, Domain, Factor, Fixity, Form, Kernel, Kind, OPERATORS, Operator, OperatorId, Parity,
-    Range, Sample, Whole, known,
+    Decomposition, Direction, Domain, Factor, Fixity, Form, Kernel, Kind, OPERATORS, Operator,
+    OperatorId, Parity, Range, Sample, Whole, known,
 };
 pub use parse::{parse, parse_expression};
 pub use reference::reference;

@@ -9,7 +9,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::input::{self, Limit};
-use crate::write_whole;
+use crate::journal::is_empty;
+use crate::{is_machines_fault, open_own, write_whole};
 
 /// The file that says what the run is a function of.
 pub const CONFIGURATION: &str = "configuration.json";
@@ -83,8 +84,20 @@ impl FolderError {
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
+    origin: Origin,
     /// Released by the system when the process ends, however it ends.
     _lock: File,
+}
+
+/// Ways in which a folder becomes that of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin {
+    /// This process made it.
+    Made,
+    /// It was there, with nothing in it, and this process began the run.
+    Begun,
+    /// The run was there.
+    Opened,
 }
 
 impl Folder {
@@ -99,21 +112,31 @@ impl Folder {
         if path.exists() && !is_blank(path) {
             return Err(exists());
         }
+        let origin = match path.exists() {
+            true => Origin::Begun,
+            false => Origin::Made,
+        };
         fs::create_dir_all(path).map_err(unwritable(path))?;
+        let lock = lock(path).inspect_err(|_| {
+            if origin == Origin::Made {
+                let _ = fs::remove_dir(path);
+            }
+        })?;
         let folder = Self {
             path: path.to_owned(),
-            _lock: lock(path)?,
+            origin,
+            _lock: lock,
         };
         // Another process may have been faster.
         if !is_blank(path) {
             return Err(exists());
         }
         match folder.write(CONFIGURATION, configuration) {
-            Err(FolderError::Write { message, .. }) => Err(FolderError::Unwritable {
-                path: path.to_owned(),
-                message,
-            }),
-            other => other.map(|()| folder),
+            Ok(()) => Ok(folder),
+            Err(error) => {
+                folder.discard(&[]);
+                Err(error)
+            }
         }
     }
 
@@ -137,6 +160,7 @@ impl Folder {
         })?;
         let folder = Self {
             path: path.to_owned(),
+            origin: Origin::Opened,
             _lock: lock(path)?,
         };
         Ok((configuration, folder))
@@ -176,20 +200,30 @@ impl Folder {
         &self.path
     }
 
-    /// Removes what the run wrote, by name; the folder itself only if that leaves it
-    /// empty.
-    pub fn discard(self, names: &[&str]) {
-        for name in names.iter().chain(&[CONFIGURATION, LOCK]) {
-            let path = self.path.join(name);
-            let is_folder = fs::symlink_metadata(&path).is_ok_and(|found| found.is_dir());
-            // What cannot be removed stays, and the folder with it.
-            let _ = if is_folder {
-                fs::remove_dir_all(&path)
-            } else {
-                fs::remove_file(&path)
-            };
+    /// Whether this process began the run.
+    pub fn is_new(&self) -> bool {
+        self.origin != Origin::Opened
+    }
+
+    /// Removes the run that this process began, and the folder if it made it, where
+    /// nothing is recorded: journals without a record are all there is of what runs
+    /// write, by `names`. Returns whether the run is gone.
+    pub fn discard(self, names: &[&str]) -> bool {
+        let paths = || names.iter().map(|name| self.path.join(name));
+        if self.origin == Origin::Opened || !paths().all(|path| is_empty(&path)) {
+            return false;
         }
-        let _ = fs::remove_dir(&self.path);
+        for path in paths() {
+            // What cannot be removed stays, and the folder with it.
+            let _ = fs::remove_dir_all(path);
+        }
+        for name in [CONFIGURATION, LOCK] {
+            let _ = fs::remove_file(self.path.join(name));
+        }
+        if self.origin == Origin::Made {
+            let _ = fs::remove_dir(&self.path);
+        }
+        true
     }
 
     /// Writes a JSON document whole or not at all.
@@ -237,16 +271,7 @@ fn is_blank(folder: &Path) -> bool {
 
 /// Makes the folder this process's own.
 fn lock(folder: &Path) -> Result<File, FolderError> {
-    let path = folder.join(LOCK);
-    let open = || {
-        input::check_place(&path)?;
-        File::options()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-    };
-    let file = open().map_err(unwritable(folder))?;
+    let file = open_own(&folder.join(LOCK)).map_err(unwritable(folder))?;
     match file.try_lock() {
         // Some network file systems have no locks.
         Ok(()) | Err(TryLockError::Error(_)) => Ok(file),
@@ -257,9 +282,12 @@ fn lock(folder: &Path) -> Result<File, FolderError> {
 }
 
 fn unwritable(path: &Path) -> impl FnOnce(io::Error) -> FolderError {
-    move |error| FolderError::Unwritable {
-        path: path.to_owned(),
-        message: error.to_string(),
+    move |error| {
+        let (path, message) = (path.to_owned(), error.to_string());
+        match is_machines_fault(&error) {
+            true => FolderError::Write { path, message },
+            false => FolderError::Unwritable { path, message },
+        }
     }
 }
 
@@ -282,8 +310,32 @@ mod tests {
         assert_eq!(configuration, 7);
         fs::create_dir(path.join("journal")).unwrap();
         fs::write(path.join("journal/main"), "").unwrap();
-        folder.discard(&["journal", "report.json"]);
-        assert!(!path.exists());
+        // Who opened a run does not remove it.
+        assert!(!folder.discard(&["journal", "report.json"]));
+        assert!(path.join(CONFIGURATION).exists());
+    }
+
+    #[test]
+    fn only_a_run_without_a_record_is_removed_and_only_a_folder_that_was_made() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("run");
+        let create = || Folder::create(&path, &7).unwrap();
+        let folder = create();
+        fs::create_dir(path.join("journal")).unwrap();
+        fs::write(path.join("journal/main"), "").unwrap();
+        assert!(folder.discard(&["journal", "report.json"]) && !path.exists());
+        // It was there before.
+        fs::create_dir(&path).unwrap();
+        assert!(create().discard(&["journal"]));
+        assert_eq!(fs::read_dir(&path).unwrap().count(), 0);
+        for recorded in ["checkpoint", "journal/main"] {
+            let folder = create();
+            fs::create_dir_all(path.join("journal")).unwrap();
+            fs::write(path.join(recorded), "hours of work").unwrap();
+            assert!(!folder.discard(&["journal", "checkpoint"]), "{recorded}");
+            assert!(path.join(recorded).exists() && path.join(CONFIGURATION).exists());
+            fs::remove_dir_all(&path).unwrap();
+        }
     }
 
     #[test]

@@ -1,9 +1,12 @@
 //! Names of things by what they say.
 
 use std::fmt;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
+use std::path::Path;
 
 use serde::Serialize;
+
+use crate::{Cancel, input};
 
 /// A BLAKE3 hash: what says the same has the same, wherever it stands.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -27,6 +30,25 @@ impl ContentHash {
     /// The hash of bytes.
     pub fn of_bytes(bytes: &[u8]) -> Self {
         Self(*blake3::hash(bytes).as_bytes())
+    }
+
+    /// The hash of what a file holds, read in pieces.
+    ///
+    /// # Errors
+    /// A file that cannot be read; [`io::ErrorKind::Interrupted`] where `cancel` is raised.
+    pub fn of_file(path: &Path, cancel: &Cancel) -> io::Result<Self> {
+        let (mut file, _) = input::open(path)?;
+        let mut hasher = Hasher::new();
+        let mut piece = vec![0; 1 << 20];
+        loop {
+            if cancel.is_cancelled() {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
+            match file.read(&mut piece)? {
+                0 => return Ok(hasher.finish()),
+                read => hasher.update(&piece[..read]),
+            };
+        }
     }
 
     /// A hash that was written as bytes.
@@ -104,6 +126,20 @@ mod tests {
         let mut hasher = Hasher::new();
         hasher.update(b"[1,").update(b"2]");
         assert_eq!(hasher.finish(), ContentHash::of(&[1, 2]));
+    }
+
+    #[test]
+    fn a_file_has_the_hash_of_its_bytes() -> io::Result<()> {
+        let file = tempfile::NamedTempFile::new()?;
+        let bytes = vec![7; (1 << 20) + 3];
+        std::fs::write(file.path(), &bytes)?;
+        let hash = ContentHash::of_file(file.path(), &Cancel::NEVER)?;
+        assert_eq!(hash, ContentHash::of_bytes(&bytes));
+        let cancel = Cancel::new();
+        cancel.cancel();
+        let cancelled = ContentHash::of_file(file.path(), &cancel).map_err(|error| error.kind());
+        assert_eq!(cancelled, Err(io::ErrorKind::Interrupted));
+        Ok(())
     }
 
     #[test]

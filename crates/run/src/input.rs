@@ -88,9 +88,32 @@ pub fn without_hole(bytes: Vec<u8>) -> io::Result<Vec<u8>> {
 /// The text of a file, without a byte-order mark.
 ///
 /// # Errors
-/// As [`read`], and bytes that are not UTF-8.
+/// As [`read`] and [`text`].
 pub fn read_text(path: &Path, limit: Limit) -> io::Result<String> {
-    let text = String::from_utf8(without_hole(read(path, limit)?)?)
+    text(read(path, limit)?)
+}
+
+/// Text of UTF-8, with or without a byte-order mark, or of UTF-16 with one; the mark is
+/// left out.
+///
+/// # Errors
+/// A hole, and bytes that are no text.
+pub fn text(bytes: Vec<u8>) -> io::Result<String> {
+    let unit: fn([u8; 2]) -> u16 = match bytes.get(..2) {
+        Some([0xff, 0xfe]) => u16::from_le_bytes,
+        Some([0xfe, 0xff]) => u16::from_be_bytes,
+        _ => return utf8(without_hole(bytes)?),
+    };
+    let (pairs, rest) = bytes[2..].as_chunks();
+    let units: Vec<u16> = pairs.iter().map(|pair| unit(*pair)).collect();
+    match (String::from_utf16(&units), rest) {
+        (Ok(text), []) => Ok(text),
+        _ => Err(refused("not the UTF-16 text that it begins as".to_owned())),
+    }
+}
+
+fn utf8(bytes: Vec<u8>) -> io::Result<String> {
+    let text = String::from_utf8(bytes)
         .map_err(|error| refused(format!("not UTF-8 text: {}", error.utf8_error())))?;
     match text.strip_prefix('\u{feff}') {
         Some(rest) => Ok(rest.to_owned()),
@@ -203,6 +226,19 @@ mod tests {
         );
         let gone = read(&folder.path().join("none"), NOTE).unwrap_err();
         assert_eq!(gone.kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn marks_are_passed_over_in_every_width() {
+        let text = "{\"a\": \"\u{e9}\"}";
+        let eight = [b"\xef\xbb\xbf", text.as_bytes()].concat();
+        let units = || "\u{feff}".encode_utf16().chain(text.encode_utf16());
+        let little: Vec<u8> = units().flat_map(u16::to_le_bytes).collect();
+        let big: Vec<u8> = units().flat_map(u16::to_be_bytes).collect();
+        for bytes in [text.as_bytes().to_vec(), eight, little, big] {
+            assert_eq!(super::text(bytes).unwrap(), text);
+        }
+        assert!(super::text(vec![0x80, 0x81]).is_err());
     }
 
     #[cfg(unix)]

@@ -9,6 +9,7 @@
 //! - [`seed`]: randomness as a function of names;
 //! - [`ContentHash`]: the name of a thing by what it says;
 //! - [`write_whole`]: a file that is there whole or not at all;
+//! - [`is_machines_fault`]: whether the system or the user is to blame for an error.
 //! - [`input`]: the one door by which files are read.
 //!
 //! ```
@@ -44,6 +45,7 @@ mod hash;
 pub mod input;
 mod journal;
 pub mod seed;
+mod system;
 
 pub use atomic::{Whole, write_whole};
 pub use budget::{Budget, Clock};
@@ -51,3 +53,4 @@ pub use cancel::Cancel;
 pub use folder::{CONFIGURATION, CONFIGURATION_LIMIT, Folder, FolderError};
 pub use hash::{ContentHash, Hasher};
 pub use journal::{Journal, JournalError, Kind, MAIN, Piece, Pieces, Record, Records, Torn};
+pub use system::{is_machines_fault, open_own, read_own};

@@ -410,6 +410,62 @@ fn a_file_full_of_record_markers_is_judged_in_linear_time() {
     }
 }
 
+/// Nor does memory depend on what a file claims: most of these gigabytes are nowhere.
+#[test]
+fn a_file_of_gigabytes_behind_its_last_record_is_refused_at_once() {
+    let place = Place::new();
+    let (whole, offsets) = place.written(MAIN, 1);
+    let claim = [
+        &b"LPZB"[..],
+        &[0; 40],
+        &(60_u64 << 30).to_le_bytes(),
+        &[0; 8],
+    ]
+    .concat();
+    for tail in [&[0; 8][..], &claim] {
+        fs::write(place.of(MAIN), [&whole[..], tail].concat()).unwrap();
+        let file = OpenOptions::new().write(true).open(place.of(MAIN)).unwrap();
+        file.set_len(64 << 30).unwrap();
+        let start = Instant::now();
+        let refused = place.refused();
+        assert!(start.elapsed() < Duration::from_secs(1));
+        let expected = JournalError::Damaged {
+            path: place.of(MAIN),
+            record: 2,
+            offset: offsets[1] as u64,
+        };
+        assert_eq!(refused, expected);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn links_pipes_and_devices_are_no_journals() {
+    let place = Place::new();
+    place.written(MAIN, 2);
+    let (file, moved) = (place.of(MAIN), place.journal.with_file_name("moved"));
+    fs::rename(&file, &moved).unwrap();
+    let bytes = fs::read(&moved).unwrap();
+    for target in [
+        moved.as_path(),
+        Path::new("/dev/zero"),
+        Path::new("nowhere"),
+    ] {
+        std::os::unix::fs::symlink(target, &file).unwrap();
+        let refused = place.refused();
+        assert!(
+            matches!(refused, JournalError::NotAFile { .. }),
+            "{refused}"
+        );
+        fs::remove_file(&file).unwrap();
+    }
+    assert_eq!(fs::read(&moved).unwrap(), bytes);
+    let pipe = std::process::Command::new("mkfifo").arg(&file).status();
+    if pipe.is_ok_and(|status| status.success()) {
+        assert!(matches!(place.refused(), JournalError::NotAFile { .. }));
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Training {
     id: String,

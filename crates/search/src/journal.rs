@@ -20,7 +20,7 @@ use crate::settings::Settings;
 /// A piece is a batch of formulas, or what an enumeration does at one go.
 const KIND: Kind = Kind {
     format: "lpzero-search",
-    version: 1,
+    version: 2,
     each: false,
     work: "search",
     inputs: "another ground truth, other traces or other settings",
@@ -36,6 +36,8 @@ pub struct Journal {
     replayed: usize,
     /// Position of the record that was replayed last.
     last: usize,
+    /// Hash of what traces and truths follow from, where the caller knows.
+    bound: Option<ContentHash>,
 }
 
 impl Journal {
@@ -51,8 +53,15 @@ impl Journal {
             records,
             replayed: 0,
             last: 0,
+            bound: None,
         };
         Ok((journal, torn))
+    }
+
+    /// Binds the search to this hash too, of what its traces and truths follow from. A
+    /// search that begins with formulas of counts alone would not notice other traces.
+    pub fn bind(&mut self, inputs: ContentHash) {
+        self.bound = Some(inputs);
     }
 
     /// Appends to `output` instead of the file: to see what a full disk does.
@@ -81,7 +90,12 @@ impl Journal {
         problem: &Problem<'_>,
         settings: &Settings,
     ) -> Result<(), JournalError> {
-        self.records.begin(inputs(problem, settings))
+        let mut hasher = Hasher::new();
+        hasher.update(inputs(problem, settings).as_bytes());
+        if let Some(bound) = &self.bound {
+            hasher.update(bound.as_bytes());
+        }
+        self.records.begin(hasher.finish())
     }
 
     /// The recorded outcomes of these formulas, each with `ranks` ranks, and

@@ -3,13 +3,16 @@
 //!
 //! The kernel is exp(-sum_k (x_k - x'_k)^2 w_k / 2) over standardised features,
 //! plus noise; weights and noise maximise the marginal likelihood, by coordinate
-//! search over a grid, on a part of the data where there are many.
+//! search over a grid. Where there are many data, they are chosen on a part of them, and
+//! predictions are made from a larger part.
 
 use crate::cholesky::Cholesky;
 use crate::vector::dot;
 
 /// Data on which weights are chosen, at most: a Cholesky factor costs its cube.
 const CHOSEN_ON: usize = 200;
+/// Data that predictions are made from, at most.
+const KNOWN: usize = 2000;
 const WEIGHTS: [f64; 6] = [0.0, 0.01, 0.04, 0.16, 0.64, 2.5];
 const NOISES: [f64; 7] = [1e-4, 1e-3, 1e-2, 0.05, 0.15, 0.4, 1.0];
 const SWEEPS: usize = 2;
@@ -40,12 +43,15 @@ pub fn predict(known: &[Vec<f64>], y: &[f64], asked: &[Vec<f64>]) -> Option<Vec<
     let y: Vec<f64> = y.iter().map(|y| (y - mean) / deviation).collect();
 
     // Every k-th observation, so that no part of an ordered file is left out.
-    let stride = known.len().div_ceil(CHOSEN_ON);
-    let part: Vec<&[f64]> = known.iter().step_by(stride).map(Vec::as_slice).collect();
-    let part_y: Vec<f64> = y.iter().step_by(stride).copied().collect();
-    let (weights, noise) = choose(&part, &part_y);
+    let part = |most: usize| -> (Vec<&[f64]>, Vec<f64>) {
+        let stride = known.len().div_ceil(most);
+        let rows = known.iter().step_by(stride).map(Vec::as_slice);
+        (rows.collect(), y.iter().step_by(stride).copied().collect())
+    };
+    let (chosen_on, of_chosen) = part(CHOSEN_ON);
+    let (weights, noise) = choose(&chosen_on, &of_chosen);
 
-    let rows: Vec<&[f64]> = known.iter().map(Vec::as_slice).collect();
+    let (rows, y) = part(KNOWN);
     let predictions = posterior(&rows, &y, &asked, &weights, noise)?;
     let back = |prediction: &f64| mean + deviation * prediction;
     Some(predictions.iter().map(back).collect())

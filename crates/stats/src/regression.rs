@@ -6,7 +6,7 @@
 //! with redundant columns need no care, and degrees of freedom are right.
 //! Libraries factor whole matrices; none grows a basis and drops columns in order.
 
-use lpzero_run::seed;
+use lpzero_run::{Cancel, seed};
 use rand::seq::SliceRandom;
 use statrs::distribution::{ContinuousCDF, FisherSnedecor};
 use statrs::function::beta::beta_reg;
@@ -110,14 +110,15 @@ pub struct NestedTest {
 /// Tests `added` columns beyond the model `smaller`.
 ///
 /// `None` where they add nothing to its span or leave no residual freedom.
-/// Permutations are drawn from the stream `name` of `seed`.
+/// Permutations are drawn from the stream `name` of `seed`. `None`, too, where the flag
+/// is raised meanwhile.
 pub fn nested_test<'a>(
     smaller: &Basis,
     added: impl IntoIterator<Item = &'a [f64]>,
     y: &[f64],
     permutations: usize,
-    seed: u64,
-    name: &str,
+    (seed, name): (u64, &str),
+    cancel: &Cancel,
 ) -> Option<NestedTest> {
     let mut larger = smaller.clone();
     larger.extend(added);
@@ -153,6 +154,9 @@ pub fn nested_test<'a>(
     let mut permuted = residuals;
     let mut as_large = 0;
     for _ in 0..permutations {
+        if cancel.is_cancelled() {
+            return None;
+        }
         permuted.shuffle(&mut random);
         as_large += usize::from(statistic(&permuted) >= f);
     }

@@ -1,6 +1,7 @@
 //! Nested models against statsmodels and SciPy.
 #![allow(clippy::unwrap_used)]
 
+use lpzero_run::Cancel;
 use lpzero_stats::multiple_testing::{benjamini_hochberg, holm};
 use lpzero_stats::regression::{Basis, NestedTest, nested_test, noncentral_f};
 
@@ -60,8 +61,8 @@ fn test(case: &Nested, permutations: usize, seed: u64) -> NestedTest {
         slices(&case.added),
         &case.y,
         permutations,
-        seed,
-        &case.name,
+        (seed, &case.name),
+        &Cancel::NEVER,
     )
     .unwrap()
 }
@@ -146,8 +147,29 @@ fn the_bound_covers_what_is_there() {
     let (x, noise) = (wave(0.7), wave(1.9));
     let y: Vec<f64> = x.iter().zip(&noise).map(|(a, b)| a + b).collect();
     let smaller = Basis::new([&vec![1.0; 400][..]]);
-    let found = nested_test(&smaller, [&x[..]], &y, 99, 0, "x").unwrap();
+    let found = nested_test(&smaller, [&x[..]], &y, 99, (0, "x"), &Cancel::NEVER).unwrap();
     assert!((found.share - 0.5).abs() < 0.01 && (0.5..0.6).contains(&found.share_bound));
-    let nothing = nested_test(&smaller, [&vec![2.0; 400][..]], &y, 99, 0, "constant");
+    let nothing = nested_test(
+        &smaller,
+        [&vec![2.0; 400][..]],
+        &y,
+        99,
+        (0, "constant"),
+        &Cancel::NEVER,
+    );
     assert_eq!(nothing, None);
+}
+
+#[test]
+fn permutations_that_are_stopped_give_no_test() {
+    let case = &fixture().nested[0];
+    let smaller = Basis::new(slices(&case.smaller));
+    let cancel = Cancel::new();
+    let tested = || {
+        let stream = (0, "stopped");
+        nested_test(&smaller, slices(&case.added), &case.y, 10, stream, &cancel)
+    };
+    assert!(tested().is_some());
+    cancel.cancel();
+    assert_eq!(tested(), None);
 }

@@ -8,7 +8,7 @@ use std::{
 use lpzero_arch::Architecture;
 use lpzero_nn::{
     Batch, Network, Objective, Seeded, Source, Visitor, Workspace, evaluation_activations,
-    streamed_pass, streamed_weights,
+    room_for, streamed_pass, streamed_weights,
 };
 use lpzero_run::Cancel;
 use rayon::ThreadPool;
@@ -50,7 +50,9 @@ pub struct Resources<'a> {
     /// Whether visitors take every large gradient in blocks of rows, so that a streamed
     /// pass takes less.
     pub bands: bool,
-    /// Raise it to stop soon: passes that run are finished, no more are begun.
+    /// Bytes that visitors take beside a pass of an architecture.
+    pub beside: &'a (dyn Fn(&Architecture) -> u64 + Sync),
+    /// Raise it to stop soon: passes that run are stopped, and no more are begun.
     pub cancel: &'a Cancel,
 }
 
@@ -78,8 +80,8 @@ pub struct Progress {
 ///
 /// # Errors
 ///
-/// [`Error::TooLarge`] before anything runs; what the engine or the cache
-/// says; [`Error::Cancelled`]. In every case the traces finished before are in
+/// [`Error::TooLarge`] before anything runs; what the engine says, or the cache where it
+/// cannot be read; [`Error::Cancelled`]. In every case the traces finished before are in
 /// the cache, and a second call continues from there.
 pub fn build_traces(
     architectures: &[Architecture],
@@ -101,7 +103,7 @@ pub fn build_traces(
         |key, architecture, recorder, loss| {
             let trace = recorder.finish(architecture, loss);
             if let Some(cache) = cache {
-                cache.append(*key, &trace)?;
+                cache.append(*key, &trace);
             }
             Ok(trace)
         },
@@ -174,7 +176,7 @@ fn run<V, T: Clone + Send>(
     finish: impl Fn(&ArchitectureKey, &Architecture, V, f64) -> Result<T, Error> + Sync,
 ) -> Result<Vec<T>, Error> {
     let Resources { pool, cancel, .. } = resources;
-    let needs = needs(architectures, spec, (resources.memory, resources.bands))?;
+    let needs = needs(architectures, spec, resources)?;
     let stored = |index: usize| resources.weights.get(index).and_then(Option::as_ref);
     let distinct = Distinct::of(architectures, |index| stored(index).is_some());
     let total = distinct.first.len();
@@ -198,13 +200,14 @@ fn run<V, T: Clone + Send>(
     let meter = Meter::new(total, &jobs, resources.progress);
     let limit = resources.memory;
     let (large, small) = schedule::divide(jobs, pool.current_num_threads(), limit);
-    let execute = |workspace: &mut Workspace<f32>, job: &Job| {
+    let execute = |workspace: &mut Workspace<f32>, job: &Job| -> Result<T, Error> {
         let index = distinct.first[job.index];
         let architecture = &architectures[index];
         let mut visitor = visitor(architecture);
         let with = |network: &Network<f32>, batch: &Batch, workspace: &mut Workspace<f32>| {
             passes(network, batch, &mut visitor, workspace)
         };
+        room_for("a pass", needs[index].bytes).map_err(|source| Error::Engine { index, source })?;
         let how = (stored(index), needs[index].streamed);
         let loss = with_network(architecture, spec, how, workspace, with)
             .map_err(|source| Error::Engine { index, source })?;
@@ -212,16 +215,20 @@ fn run<V, T: Clone + Send>(
         meter.advance(job);
         Ok(result)
     };
-    let mut sharing = Workspace::on(Arc::clone(pool));
+    let mut sharing = Workspace::on(Arc::clone(pool)).stopped_by(cancel);
     for job in large {
-        if cancel.is_cancelled() {
-            break;
+        match execute(&mut sharing, &job) {
+            Ok(result) => results[job.index] = Some(result),
+            Err(error) if error.is_of_engine_cancelled() => break,
+            Err(error) => return Err(error),
         }
-        results[job.index] = Some(execute(&mut sharing, &job)?);
     }
     drop(sharing);
-    let outcome = schedule::run(pool, small, limit, cancel, Workspace::new, execute);
-    if let Some(error) = outcome.failure {
+    let worker = || Workspace::new().stopped_by(cancel);
+    let outcome = schedule::run(pool, small, limit, cancel, worker, execute);
+    if let Some(error) = outcome.failure
+        && !error.is_of_engine_cancelled()
+    {
         return Err(error);
     }
     for (index, result) in outcome.finished {
@@ -238,18 +245,34 @@ fn run<V, T: Clone + Send>(
 fn needs(
     architectures: &[Architecture],
     spec: &TraceSpec,
-    (memory, bands): (u64, bool),
+    resources: Resources<'_>,
 ) -> Result<Vec<Need>, Error> {
+    let Resources {
+        memory,
+        bands,
+        beside,
+        ..
+    } = resources;
     let need = |(index, architecture): (usize, &Architecture)| {
-        let need = Need::of(architecture, spec, memory, bands);
-        if need.bytes <= memory {
-            return Ok(need);
+        let beside = beside(architecture);
+        let need = Need::of(architecture, spec, memory.saturating_sub(beside), bands);
+        let bytes = need.bytes.saturating_add(beside);
+        if bytes <= memory {
+            return Ok(Need { bytes, ..need });
         }
-        Err(Error::TooLarge {
-            index,
-            parameters: architecture.parameters().total(),
-            bytes: need.bytes,
-            limit: memory,
+        Err(match beside > memory / 2 {
+            true => Error::Beside {
+                index,
+                bytes: beside,
+                pass: need.bytes,
+                limit: memory,
+            },
+            false => Error::TooLarge {
+                index,
+                parameters: architecture.parameters().total(),
+                bytes,
+                limit: memory,
+            },
         })
     };
     architectures.iter().enumerate().map(need).collect()

@@ -31,6 +31,21 @@ pub enum Error {
         /// The limit that was given.
         limit: u64,
     },
+    /// What a visitor takes beside a pass would not fit.
+    #[error(
+        "architecture {index}: formulas take about {} MB beside a pass of {} MB, above the limit of {} MB",
+        bytes / 1_000_000, pass / 1_000_000, limit / 1_000_000
+    )]
+    Beside {
+        /// Position in the list of architectures.
+        index: usize,
+        /// Estimated bytes of what visitors take.
+        bytes: u64,
+        /// Estimated bytes of the pass.
+        pass: u64,
+        /// The limit that was given.
+        limit: u64,
+    },
     /// The cancel flag was raised.
     #[error("cancelled after {finished} of {total} architectures")]
     Cancelled {
@@ -52,6 +67,14 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether a pass was stopped.
+    pub(crate) fn is_of_engine_cancelled(&self) -> bool {
+        let Error::Engine { source, .. } = self else {
+            return false;
+        };
+        matches!(source, lpzero_nn::Error::Cancelled)
+    }
+
     /// For `map_err` on an operation on the cache.
     pub(crate) fn cache(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
         let path = path.to_path_buf();
@@ -81,6 +104,22 @@ pub enum CacheWarning {
         /// The cache file.
         path: PathBuf,
     },
+    /// There is something else in the place of the file, which is not touched.
+    Foreign {
+        /// The cache file.
+        path: PathBuf,
+        /// How one can tell.
+        what: String,
+    },
+    /// Traces are not kept.
+    NotKept {
+        /// The cache file.
+        path: PathBuf,
+        /// How many; `None` where it is all.
+        traces: Option<usize>,
+        /// Reason in words.
+        what: String,
+    },
     /// Another process writes to the file: it is read, but not added to.
     InUse {
         /// The cache file.
@@ -101,6 +140,19 @@ impl fmt::Display for CacheWarning {
                 "{}: not a trace cache of this version and these settings; it is made again",
                 path.display()
             ),
+            CacheWarning::Foreign { path, what } => write!(
+                f,
+                "{}: not a trace cache, {what}; it is left as it is, and traces are not kept",
+                path.display()
+            ),
+            CacheWarning::NotKept { path, traces, what } => {
+                write!(f, "{}: ", path.display())?;
+                match traces {
+                    Some(1) => write!(f, "a trace is not kept: {what}"),
+                    Some(traces) => write!(f, "{traces} traces are not kept: {what}"),
+                    None => write!(f, "traces are not kept: {what}"),
+                }
+            }
             CacheWarning::InUse { path } => write!(
                 f,
                 "{}: the trace cache is in use by another process; new traces are not kept",

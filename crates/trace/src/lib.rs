@@ -31,6 +31,7 @@
 //!     weights: &[],
 //!     progress: &|progress| assert!(progress.finished <= progress.total),
 //!     bands: false,
+//!     beside: &|_| 0,
 //!     cancel: &lpzero_run::Cancel::new(),
 //! };
 //! let traces = build_traces(&[encoder], &spec, resources)?;
@@ -52,6 +53,7 @@ mod schedule;
 mod shaped;
 mod sketch;
 mod spec;
+mod store;
 mod trace;
 
 pub use build::{
@@ -66,6 +68,7 @@ pub use scalar::ScalarRow;
 pub use shaped::{ShapedMoment, ShapedSweep};
 pub use sketch::{MOST_FIBRE_ROWS, POINTS, Sketch};
 pub use spec::{Tokens, TraceSpec};
+pub use store::{DEFAULT_LIMIT, Stored, TraceStore};
 pub use trace::{Moments, NetworkScalar, SiteTrace, TensorTrace, Trace};
 
 pub use lpzero_nn::{Role, Site, Symbol};

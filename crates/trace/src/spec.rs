@@ -7,6 +7,7 @@ use lpzero_nn::{Batch, Objective};
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
 use crate::cache::FORMAT;
+use crate::store::ENDING;
 
 /// Everything, beside the architectures themselves, that decides what their
 /// traces are. Two equal specs give equal traces; a cache file belongs to one.
@@ -114,7 +115,7 @@ impl TraceSpec {
                 name.push('-');
             }
         }
-        format!("{name}{}.trace", &hash[..16])
+        format!("{name}{}.{ENDING}", &hash[..16])
     }
 }
 

@@ -88,6 +88,7 @@ fn build(
         weights: &[],
         progress: &progress,
         bands: false,
+        beside: &|_| 0,
         cancel: &cancel,
     };
     let result = build_traces(&architectures(), &spec(), resources);
@@ -184,6 +185,34 @@ fn progress_grows_to_the_end() {
     assert!(events.windows(2).all(|pair| pair[0].work < pair[1].work));
 }
 
+#[test]
+fn what_visitors_take_beside_a_pass_counts() {
+    let architectures = [common::encoder(1, 8)];
+    let build = |bytes: u64| {
+        let resources = Resources {
+            pool: &pool(1),
+            cache: None,
+            memory: DEFAULT_MEMORY,
+            weights: &[],
+            progress: &|_| (),
+            beside: &|_| bytes,
+            bands: false,
+            cancel: &Cancel::new(),
+        };
+        build_traces(&architectures, &spec(), resources)
+    };
+    assert!(build(DEFAULT_MEMORY / 2).is_ok());
+    let error = build(DEFAULT_MEMORY).unwrap_err();
+    assert!(matches!(
+        error,
+        Error::Beside {
+            index: 0,
+            bytes: DEFAULT_MEMORY,
+            ..
+        }
+    ));
+}
+
 fn build_with(
     architectures: &[Architecture],
     spec: &TraceSpec,
@@ -196,6 +225,7 @@ fn build_with(
         weights: &[],
         progress: &|_| (),
         bands: false,
+        beside: &|_| 0,
         cancel: &Cancel::new(),
     };
     build_traces(architectures, spec, resources)

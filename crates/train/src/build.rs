@@ -6,11 +6,11 @@ use std::io;
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::Instant;
 
 use lpzero_arch::{Architecture, Family};
 use lpzero_nn::Workspace;
-use lpzero_run::input;
 use lpzero_run::{Cancel, ContentHash, Hasher, Kind, Piece, Pieces};
 use lpzero_truth::{Entry, GroundTruth, Trained};
 use serde::{Deserialize, Serialize};
@@ -152,15 +152,13 @@ pub fn inherit(
     resources: &Resources<'_>,
 ) -> Result<Vec<Entry>, Error> {
     let evaluate = |architecture: &Architecture, seed: u64, workspace: &mut Workspace<f32>| {
-        if resources.cancel.is_cancelled() {
-            return Err(Error::Cancelled);
-        }
         let recipe = (from.recipe, seed);
         let weights = from.weights;
         weights.loss(architecture, recipe, from.batches, workspace)
     };
     let of = (drawn, &[from.seed][..], from.recipe.positions);
-    let mut entries = measure(of, &evaluate, Workspace::new, journal, resources)?;
+    let workspace = || Workspace::new().stopped_by(resources.cancel);
+    let mut entries = measure(of, &evaluate, workspace, journal, resources)?;
     // They were trained together, not each.
     entries
         .iter_mut()
@@ -264,22 +262,27 @@ fn side_by_side<T>(
 ) -> Result<(), Error> {
     let next = AtomicUsize::new(0);
     let shared = Mutex::new(shared);
-    std::thread::scope(|scope| {
-        for _ in 0..resources.threads.clamp(1, left.len().max(1)) {
-            scope.spawn(|| {
-                let mut own = of_thread();
-                while let Some(wanted) = left.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let trained = measure(wanted.architecture, wanted.seed, &mut own);
-                    let Ok(mut shared) = shared.lock() else {
-                        return;
-                    };
-                    if !shared.take(wanted, trained, resources) {
-                        // The others stop before their next one.
-                        next.store(left.len(), Ordering::Relaxed);
-                    }
-                }
-            });
+    let work = || {
+        let mut own = of_thread();
+        while let Some(wanted) = left.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let trained = measure(wanted.architecture, wanted.seed, &mut own);
+            let Ok(mut shared) = shared.lock() else {
+                return;
+            };
+            if !shared.take(wanted, trained, resources) {
+                // The others stop before their next one.
+                next.store(left.len(), Ordering::Relaxed);
+            }
         }
+    };
+    thread::scope(|scope| {
+        for _ in 1..resources.threads.clamp(1, left.len().max(1)) {
+            // Where the system gives no more threads, those that there are do it all.
+            if thread::Builder::new().spawn_scoped(scope, work).is_err() {
+                break;
+            }
+        }
+        work();
     });
     match shared.into_inner().map_or(None, |shared| shared.failed) {
         Some(error) => Err(error),
@@ -335,18 +338,20 @@ pub fn ground_truth(
 /// the super-network was trained by, `weights` what came of it.
 ///
 /// # Errors
-/// Weights that cannot be read.
+/// Weights that cannot be read, and [`Error::Cancelled`].
 pub fn inherited_inputs(
     training: &str,
     weights: &Path,
     drawn: &[(String, Architecture)],
+    cancel: &Cancel,
 ) -> Result<ContentHash, Error> {
-    let mut hashed = Hasher::new();
-    let read = input::open(weights).and_then(|(mut file, _)| io::copy(&mut file, &mut hashed));
-    read.map_err(Error::read(weights))?;
+    let weights = ContentHash::of_file(weights, cancel).map_err(|error| match error.kind() {
+        io::ErrorKind::Interrupted => Error::Cancelled,
+        _ => Error::read(weights)(error),
+    })?;
     let mut hasher = Hasher::new();
     hasher.update(b"lpzero inherited 1\n");
-    hasher.update(hashed.finish().as_bytes());
+    hasher.update(weights.as_bytes());
     // Plain data with finite numbers: this cannot fail.
     let drawn = serde_json::to_string(drawn).unwrap_or_default();
     for part in [training, &drawn] {
@@ -357,9 +362,11 @@ pub fn inherited_inputs(
 }
 
 /// Cross-entropy of a plan's validation documents under the language itself.
-pub fn floor(plan: &Plan) -> Option<f64> {
-    let batches = Synthetic::new(0);
-    validation_floor(&plan.recipe, &batches as &dyn Batches)
+///
+/// # Errors
+/// [`Error::Cancelled`].
+pub fn floor(plan: &Plan, cancel: &Cancel) -> Result<Option<f64>, Error> {
+    validation_floor(&plan.recipe, &Synthetic::new(0), cancel)
 }
 
 /// A hash of everything that a plan's trainings are a function of.

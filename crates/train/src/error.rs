@@ -76,13 +76,30 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether the caller cancelled.
+    pub fn is_cancelled(&self) -> bool {
+        matches!(
+            self,
+            Self::Cancelled | Self::Engine(lpzero_nn::Error::Cancelled)
+        )
+    }
+
     /// Whether what the user gave is wrong, as opposed to the machine.
     pub fn is_input(&self) -> bool {
         match self {
             Self::Journal(error) => error.is_input(),
+            Self::Engine(error) => error.is_input(),
+            Self::Truth(error) => error.is_input(),
             Self::Cancelled => false,
-            Self::File { action, .. } => *action != "written",
-            _ => true,
+            Self::File { action, source, .. } => {
+                *action != "written" && !lpzero_run::is_machines_fault(source)
+            }
+            Self::Recipe { .. }
+            | Self::Diverged { .. }
+            | Self::Tokens(_)
+            | Self::Checkpoint { .. }
+            | Self::NotWritable(_)
+            | Self::Plan { .. } => true,
         }
     }
 

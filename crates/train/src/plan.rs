@@ -1,12 +1,13 @@
 //! Plans of ground truths: a space of small decoders, how many of them, and how each is trained.
 //! Plans are data, read from a file.
 
+use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::path::Path;
 
 use lpzero_arch::{
     Activation, Architecture, Block, Cursor, Document, Embedding, FeedForward, Head,
-    Initialisation, Kind, NormKind, NormPlacement, PositionWidth, spec,
+    Initialisation, Kind, MAX_BLOCKS, NormKind, NormPlacement, PositionWidth, spec,
 };
 use lpzero_run::seed;
 use rand::Rng;
@@ -60,6 +61,9 @@ pub struct Ranges {
 
 /// Most choices of one list, and most architectures of a plan.
 const MOST: usize = 100_000;
+
+/// Most blocks of all architectures that are drawn together: they are all in memory.
+pub(crate) const MOST_BLOCKS: usize = 4_000_000;
 
 /// One choice per variable, as positions in their lists.
 type Choice = [usize; 4];
@@ -136,14 +140,18 @@ impl Plan {
                 return wrong(&format!("space.{key}"), "expected a list of choices");
             }
         }
+        if let Some(most) = layers.iter().find(|&&blocks| blocks > MAX_BLOCKS) {
+            let what = format!("expected at most {MAX_BLOCKS} blocks, found {most}");
+            return wrong("space.layers", &what);
+        }
         if self.recipe.positions > self.space.positions {
             let what = "expected no more than plan.space.positions";
             return wrong("recipe.positions", what);
         }
         (self.recipe.check()).map_err(|error| ("plan.recipe".to_owned(), error.to_string()))?;
         // Every combination of the extremes must be a network.
-        for choice in self.space.corners() {
-            let architecture = self.space.architecture(choice);
+        for (choice, blocks) in self.space.corners() {
+            let architecture = self.space.architecture(choice, blocks);
             (architecture.validate()).map_err(|invalid| {
                 let id = self.space.id(choice);
                 ("plan.space".to_owned(), format!("{id}: {invalid}"))
@@ -157,6 +165,11 @@ impl Plan {
             .product();
         if possible < self.architectures as u128 {
             return wrong("architectures", "expected no more than the space holds");
+        }
+        let deepest = layers.iter().copied().max().unwrap_or(0);
+        if self.architectures.saturating_mul(deepest) > MOST_BLOCKS {
+            let what = format!("expected at most {MOST_BLOCKS} blocks in all of them");
+            return wrong("architectures", &what);
         }
         Ok(())
     }
@@ -186,7 +199,11 @@ impl Plan {
             while !seen.insert(choice) {
                 choice = sizes.map(|size| generator.random_range(0..size));
             }
-            (self.space.id(choice), self.space.architecture(choice))
+            let blocks = self.space.layers[choice[0]];
+            (
+                self.space.id(choice),
+                self.space.architecture(choice, blocks),
+            )
         };
         (0..count).map(distinct).collect()
     }
@@ -202,14 +219,35 @@ impl Ranges {
         ]
     }
 
-    /// Every choice of blocks and feed-forward at their first, of every width
-    /// with every number of heads, and the largest network.
-    fn corners(&self) -> impl Iterator<Item = Choice> {
-        let [layers, widths, heads, feed_forward] = self.sizes();
-        let pairs = (0..widths).flat_map(move |w| (0..heads).map(move |h| [0, w, h, 0]));
-        let layers = (0..layers).map(|l| [l, 0, 0, 0]);
-        let feed_forward = (0..feed_forward).map(|f| [0, 0, 0, f]);
-        pairs.chain(layers).chain(feed_forward)
+    /// Choices that are all networks exactly if the whole space is, each with a number of
+    /// blocks. With one block: each width, each number of heads, a pair of the two that
+    /// do not divide, and each feed-forward network. With the most: the largest network.
+    fn corners(&self) -> impl Iterator<Item = (Choice, usize)> {
+        let [_, widths, heads, feed_forward] = self.sizes();
+        let (narrow, wide) = extremes(&self.width, usize::cmp);
+        let (_, fat) = extremes(&self.feed_forward, f64::total_cmp);
+        let (few, many) = extremes(&self.layers, usize::cmp);
+        let each_width = (0..widths).map(|w| [0, w, 0, 0]);
+        let each_number = (0..heads).map(|h| [0, 0, h, 0]);
+        let each_hidden = (0..feed_forward).map(move |f| [0, narrow, 0, f]);
+        let shallow = each_width
+            .chain(each_number)
+            .chain(self.uneven())
+            .chain(each_hidden);
+        let deep = [[few, wide, 0, fat], [many, wide, 0, fat]];
+        let deep = deep.map(|choice| (choice, self.layers[choice[0]]));
+        shallow.map(|choice| (choice, 1)).chain(deep)
+    }
+
+    /// A number of heads that does not divide some width, with that width. All numbers
+    /// divide all widths exactly if they divide the greatest common divisor of these.
+    fn uneven(&self) -> Option<Choice> {
+        let common = self.width.iter().copied().fold(0, greatest_common_divisor);
+        let uneven = |heads: &usize| !common.is_multiple_of(*heads);
+        let h = self.heads.iter().position(uneven)?;
+        let undivided = |width: &usize| !width.is_multiple_of(self.heads[h]);
+        let w = self.width.iter().position(undivided)?;
+        Some([0, w, h, 0])
     }
 
     /// Such as `4x32-h4-f128`: blocks, width, heads, hidden width.
@@ -228,8 +266,8 @@ impl Ranges {
         (self.width[w] as f64 * self.feed_forward[f]).round() as usize
     }
 
-    fn architecture(&self, choice: Choice) -> Architecture {
-        let [l, w, h, _] = choice;
+    fn architecture(&self, choice: Choice, blocks: usize) -> Architecture {
+        let [_, w, h, _] = choice;
         let width = self.width[w];
         let dense = FeedForward::dense(vec![self.hidden(choice)], Activation::GeluTanh);
         let block = Block::attention(self.heads[h], dense);
@@ -248,7 +286,7 @@ impl Ranges {
                 position_width: PositionWidth::Model,
                 norm: false,
             },
-            blocks: vec![block; self.layers[l]],
+            blocks: vec![block; blocks],
             norm_placement: NormPlacement::Pre,
             norm_kind: NormKind::Layer,
             norm_epsilon: 1e-5,
@@ -259,6 +297,20 @@ impl Ranges {
                 projection: self.initial_deviation,
             },
         }
+    }
+}
+
+/// Positions of the smallest and the largest of some numbers.
+fn extremes<T>(of: &[T], compare: impl Fn(&T, &T) -> Ordering) -> (usize, usize) {
+    let by = |&a: &usize, &b: &usize| compare(&of[a], &of[b]);
+    let (first, last) = ((0..of.len()).min_by(by), (0..of.len()).max_by(by));
+    (first.unwrap_or(0), last.unwrap_or(0))
+}
+
+fn greatest_common_divisor(a: usize, b: usize) -> usize {
+    match b {
+        0 => a,
+        _ => greatest_common_divisor(b, a % b),
     }
 }
 
@@ -311,6 +363,28 @@ mod tests {
         );
         let (key, what) = complaint(|plan| plan.space.heads = vec![5]);
         assert!(key == "plan.space" && what.contains("h5"), "{what}");
+        let (key, what) = complaint(|plan| plan.space.heads = vec![1, 2, 3]);
+        assert!(key == "plan.space" && what.starts_with("1x16-h3"), "{what}");
+        let (key, what) = complaint(|plan| plan.space.layers.push(1_000_000_000));
+        assert!(
+            key == "plan.space.layers" && what.contains("4096"),
+            "{what}"
+        );
+        let (key, what) = complaint(|plan| {
+            plan.architectures = 90_000;
+            plan.space.layers = (1..=4096).collect();
+        });
+        assert!(
+            key == "plan.architectures" && what.contains("blocks"),
+            "{what}"
+        );
+        // So many pairs of a width and a number of heads are not looked at one by one.
+        let (key, _) = complaint(|plan| {
+            plan.space.width = vec![64; MOST];
+            plan.space.heads = vec![8; MOST - 1];
+            plan.space.heads.push(7);
+        });
+        assert_eq!(key, "plan.space");
         assert!(
             complaint(|plan| plan.architectures = 90_000)
                 .1

@@ -61,6 +61,13 @@ const FINAL_RATE: f64 = 0.1;
 /// Most tokens of one pass.
 const MOST_TOKENS: u128 = 1 << 24;
 
+/// Most passes of a training, its validations included: those of the smallest network
+/// take days.
+const MOST_PASSES: u128 = 10_000_000_000;
+
+/// Most tokens of all these passes: what the largest language models were trained on.
+const MOST_SEEN: u128 = 20_000_000_000_000;
+
 impl Recipe {
     /// Checks every number.
     ///
@@ -91,6 +98,11 @@ impl Recipe {
         if tokens > MOST_TOKENS {
             let expected = "at most 16777216 tokens of batch x positions";
             return wrong("batch", expected, tokens.to_string());
+        }
+        if let Some((key, passes)) = self.endless() {
+            let expected = "at most 10000000000 passes, validations included, and 20 million \
+                            million tokens in them";
+            return wrong(key, expected, format!("{passes} passes"));
         }
         let within = |x: f64, low: f64, high: f64| (low..=high).contains(&x);
         let numbers = [
@@ -127,6 +139,21 @@ impl Recipe {
             }
         }
         Ok(())
+    }
+
+    /// Passes of a training that would never end, with the key that most of them are due
+    /// to.
+    fn endless(&self) -> Option<(&'static str, u128)> {
+        let updates = u128::from(self.steps) * u128::from(self.accumulate);
+        let validations = u128::from(self.steps / self.validate_every) + 1;
+        let validating = validations.saturating_mul(self.validation_batches.into());
+        let passes = updates.saturating_add(validating);
+        let tokens = passes.saturating_mul(self.batch as u128 * self.positions as u128);
+        let key = match updates < validating {
+            true => "validation_batches",
+            false => "steps",
+        };
+        (passes > MOST_PASSES || tokens > MOST_SEEN).then_some((key, passes))
     }
 
     /// The learning rate of an update, counted from 0.
@@ -180,5 +207,11 @@ mod tests {
         assert!(of(|r| r.learning_rate = f64::NAN).starts_with("learning_rate: found NaN"));
         assert!(of(|r| r.betas[1] = 1.0).starts_with("betas"));
         assert!(of(|r| r.batch = usize::MAX).contains("at most"));
+        let endless = of(|r| r.validation_batches = 1_000_000_000_000);
+        assert!(endless.starts_with("validation_batches: found 11000000000000 passes"));
+        assert!(of(|r| r.steps = 1_000_000_000_000).starts_with("steps: found"));
+        assert!(of(|r| r.steps = u64::MAX).starts_with("steps: found"));
+        let all_at_once = of(|r| (r.steps, r.batch, r.positions) = (1 << 32, 256, 1 << 16));
+        assert!(all_at_once.starts_with("steps: found"));
     }
 }

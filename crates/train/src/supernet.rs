@@ -17,6 +17,7 @@ use lpzero_run::seed;
 use lpzero_truth::Trained;
 use rand::Rng;
 
+use crate::plan::MOST_BLOCKS;
 use crate::validation::{evaluate, rounded};
 use crate::{Batches, Error, Recipe};
 
@@ -100,6 +101,13 @@ impl Elastic {
         count: usize,
         seed: u64,
     ) -> Result<Vec<(String, Architecture)>, Error> {
+        if count.saturating_mul(self.largest.blocks.len()) > MOST_BLOCKS {
+            return Err(Error::Recipe {
+                key: "architectures",
+                expected: "at most 4000000 blocks in all of them",
+                found: count.to_string(),
+            });
+        }
         let mut generator = seed::numbered(seed, "drawn sub-networks", 0);
         let (mut seen, mut drawn) = (HashSet::new(), Vec::new());
         let mut misses = 0;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use lpzero_arch::Architecture;
-use lpzero_nn::{AdamW, Gradients, Network, Objective, Workspace, clip_factor};
+use lpzero_nn::{AdamW, Gradients, Network, Objective, Workspace, clip_factor, room_for};
 use lpzero_run::Cancel;
 
 use crate::supernet::{self, Elastic};
@@ -27,7 +27,7 @@ pub struct Training<'a> {
 
 /// Controls of a running training: its reports, its checkpoints, and a way to stop it.
 pub struct Control<'a> {
-    /// Stops before the next update where it is set.
+    /// Stops soon where it is set: an update that is under way is not made.
     pub cancel: &'a Cancel,
     /// Called after every update.
     pub progress: &'a mut dyn FnMut(&Point),
@@ -64,6 +64,7 @@ impl<'a> Training<'a> {
                     .into(),
             ));
         }
+        room_for("the training", bytes(architecture, recipe))?;
         let network = Network::seeded_with(architecture, objective, seed, &mut workspace)?;
         Ok(Self::of(network, recipe, batches, workspace))
     }
@@ -144,26 +145,46 @@ impl<'a> Training<'a> {
     /// written.
     pub fn run(&mut self, control: Control<'_>) -> Result<(), Error> {
         let mut kept = Instant::now();
+        // What a resumed training has read is on the disk, and needs no room again.
+        let mut kept_step = self.step();
+        let is_kept = |kept: u64, step, folder: &Path| {
+            kept == step && folder.join(checkpoint::CHECKPOINT).exists()
+        };
+        self.workspace.stop_with(control.cancel);
         while self.step() < self.recipe.steps {
-            if control.cancel.is_cancelled() {
-                if let Some((folder, _)) = control.checkpoints {
-                    self.checkpoint(folder)?;
+            let point = match self.update() {
+                Err(error) if error.is_cancelled() => {
+                    if let Some((folder, _)) = control.checkpoints
+                        && self.is_between_updates()
+                        && !is_kept(kept_step, self.step(), folder)
+                    {
+                        self.checkpoint(folder)?;
+                    }
+                    return Err(Error::Cancelled);
                 }
-                return Err(Error::Cancelled);
-            }
-            let point = self.update()?;
+                updated => updated?,
+            };
             (control.progress)(&point);
             if let Some((folder, interval)) = control.checkpoints
                 && kept.elapsed() >= interval
             {
                 self.checkpoint(folder)?;
                 kept = Instant::now();
+                kept_step = self.step();
             }
         }
         match control.checkpoints {
-            Some((folder, _)) => self.checkpoint(folder),
-            None => Ok(()),
+            Some((folder, _)) if !is_kept(kept_step, self.step(), folder) => {
+                self.checkpoint(folder)
+            }
+            _ => Ok(()),
         }
+    }
+
+    /// Whether the last update has its point on the curve, which it lacks where its
+    /// validation was stopped: a training that went on from there would lack it too.
+    fn is_between_updates(&self) -> bool {
+        self.curve.0.last().map_or(0, |point| point.step) == self.step()
     }
 
     /// One update.
@@ -231,4 +252,14 @@ impl<'a> Training<'a> {
         let (network, workspace) = (&mut self.network, &mut self.workspace);
         evaluate(network, self.recipe, self.batches, workspace)
     }
+}
+
+/// Estimates the bytes of a training: weights, gradients and two moments, and
+/// activations with their gradients.
+fn bytes(architecture: &Architecture, recipe: &Recipe) -> u64 {
+    let weights = architecture.parameters().total();
+    let weights = weights.saturating_mul(4 * size_of::<f32>() as u128);
+    let activations = architecture.activation_memory(recipe.batch, recipe.positions);
+    let bytes = weights.saturating_add(activations.saturating_mul(2));
+    u64::try_from(bytes).unwrap_or(u64::MAX)
 }

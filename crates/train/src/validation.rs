@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lpzero_nn::{Network, Workspace};
-use lpzero_run::seed;
+use lpzero_run::{Cancel, seed};
 use lpzero_truth::Trained;
 
 use crate::{Batches, Error, Recipe};
@@ -36,10 +36,24 @@ pub(crate) fn rounded(seed: u64, loss: f64, time: Duration) -> Trained {
 
 /// Cross-entropy of the validation batches under the process that drew them: no
 /// decoder can do better but by chance. `None` where it is not known.
-pub fn validation_floor(recipe: &Recipe, batches: &dyn Batches) -> Option<f64> {
+///
+/// # Errors
+/// [`Error::Cancelled`].
+pub fn validation_floor(
+    recipe: &Recipe,
+    batches: &dyn Batches,
+    cancel: &Cancel,
+) -> Result<Option<f64>, Error> {
     let shape = (recipe.batch, recipe.positions);
-    let floor = |number| batches.floor(&batches.validation(number, shape));
-    let floors = (0..recipe.validation_batches).map(floor);
-    let floors: Option<Vec<f64>> = floors.collect();
-    floors.map(|floors| floors.iter().sum::<f64>() / floors.len() as f64)
+    let mut sum = 0.0;
+    for number in 0..recipe.validation_batches {
+        if cancel.is_cancelled() {
+            return Err(Error::Cancelled);
+        }
+        match batches.floor(&batches.validation(number, shape)) {
+            Some(floor) => sum += floor,
+            None => return Ok(None),
+        }
+    }
+    Ok(Some(sum / recipe.validation_batches as f64))
 }

@@ -97,3 +97,14 @@ pub enum Error {
         path: PathBuf,
     },
 }
+
+impl Error {
+    /// Whether what the user gave is wrong, as opposed to the machine.
+    pub fn is_input(&self) -> bool {
+        match self {
+            Self::Input(error) => error.is_input(),
+            Self::Row { source, .. } => source.is_input(),
+            _ => true,
+        }
+    }
+}

@@ -1,14 +1,14 @@
 //! Downloading published ground truths: only the bytes that are pinned, resumed
 //! where a download was cut, and in place all at once when they are complete.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{Read, Write};
+use std::fs::{self, File};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use lpzero_run::Cancel;
+use lpzero_run::{Cancel, open_own};
 
 use crate::known::Known;
 
@@ -290,13 +290,11 @@ impl Job<'_> {
             self.done.fetch_sub(there, Ordering::Relaxed);
             length = 0;
         }
-        let mut output = OpenOptions::new()
-            .create(true)
-            .append(continued)
-            .write(true)
-            .truncate(!continued)
-            .open(path)
-            .map_err(disk(path))?;
+        let mut output = open_own(path).map_err(disk(path))?;
+        if !continued {
+            discard(&output, path)?;
+        }
+        output.seek(SeekFrom::End(0)).map_err(disk(path))?;
         let mut body = response.into_body().into_reader();
         let mut buffer = vec![0; 1 << 16];
         loop {

@@ -192,7 +192,7 @@ fn configs(folder: &Path) -> Result<BTreeMap<String, PathBuf>, Error> {
         }
         if names.len() < DEEPEST {
             for name in folders(&place)? {
-                let below = [&names[..], &[name.clone()]].concat();
+                let below = [&names[..], std::slice::from_ref(&name)].concat();
                 open.push((place.join(name), below));
             }
         }

@@ -214,7 +214,7 @@ fn read_mixer(layer: &Cursor<'_>, heads: usize) -> Result<Mixer, Error> {
                 return Ok((operation.mixer)(heads, 0));
             }
             (Parameter::Name(wanted), _) => expected.push(*wanted),
-            (Parameter::Kernel, Node::Integer(_)) => {
+            (Parameter::Kernel, found) if found.as_whole().is_some() => {
                 return Ok((operation.mixer)(heads, parameter.size()?));
             }
             (Parameter::Kernel, _) => expected.push("an odd kernel length"),

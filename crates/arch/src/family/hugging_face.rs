@@ -35,7 +35,8 @@ pub fn model_type(name: &str) -> Option<&'static ModelType> {
     MODEL_TYPES.into_iter().find(|known| known.name == name)
 }
 
-/// The model type of a `config.json`.
+/// The model type of a `config.json`: as `model_type` says, or the class under
+/// `architectures` in files that are older than that key.
 ///
 /// # Errors
 /// [`Error::Value`] where there is none, or one that is not known.
@@ -45,8 +46,23 @@ pub fn model_type_of(root: &Cursor<'_>) -> Result<&'static ModelType, Error> {
         Some((last, others)) => format!("{} or {last}", others.join(", ")),
         None => String::new(),
     };
+    if let (None, Some(classes)) = (root.given("model_type"), root.given("architectures"))
+        && let Some(class) = classes.items()?.first()
+    {
+        let wanted = stem(class.text()?);
+        let mut known = MODEL_TYPES.into_iter();
+        let found = known.find(|known| stem(known.class).eq_ignore_ascii_case(wanted));
+        return found.ok_or_else(|| class.unexpected(format!("a class of {expected}")));
+    }
     let found = root.get("model_type", &expected)?;
     model_type(found.text()?).ok_or_else(|| found.unexpected(expected))
+}
+
+/// The first part of the name of a class, which classes of one model type share.
+fn stem(class: &str) -> &str {
+    let ends = ["For", "LMHead", "DoubleHeads", "Model"];
+    let end = ends.iter().filter_map(|end| class.find(end)).min();
+    &class[..end.unwrap_or(class.len())]
 }
 
 /// Reads the contents of a `config.json`.

@@ -183,7 +183,7 @@ fn require_fixed(root: &Cursor<'_>, class: Class) -> Result<(), Error> {
     };
     for (key, wanted) in FIXED.iter().chain(fixed) {
         if let Some(found) = root.find(key)
-            && found.node() != wanted
+            && !found.node().is(wanted)
         {
             return Err(found.unexpected(wanted.to_string()));
         }
@@ -242,7 +242,7 @@ fn style(class: Class, root: &Cursor<'_>) -> Result<Style, Error> {
         });
     }
     let memory = match root.find("mem_len") {
-        Some(found) if *found.node() == Node::Integer(0) => 0,
+        Some(found) if found.node().as_whole() == Some(0) => 0,
         Some(found) => found.size()?,
         None => MEMORY,
     };
@@ -263,14 +263,14 @@ fn style(class: Class, root: &Cursor<'_>) -> Result<Style, Error> {
 
 /// A size that is not left to the class, as null and -1 do.
 fn given<'a>(root: &Cursor<'a>, key: &str) -> Option<Cursor<'a>> {
-    let left = [Node::Null, Node::Integer(-1)];
-    root.find(key).filter(|found| !left.contains(found.node()))
+    let left = |node: &Node| *node == Node::Null || node.as_whole() == Some(-1);
+    root.find(key).filter(|found| !left(found.node()))
 }
 
 /// A value of every layer: a list with one entry each, or one number for all.
 fn per_layer(root: &Cursor<'_>, key: &str, layers: usize) -> Result<Vec<usize>, Error> {
     let found = root.get(key, "one positive whole number per layer")?;
-    if matches!(found.node(), Node::Integer(_)) {
+    if found.node().as_whole().is_some() {
         return Ok(vec![found.size()?; layers]);
     }
     let items = found.items()?;

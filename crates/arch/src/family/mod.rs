@@ -5,7 +5,7 @@ pub mod hugging_face;
 pub mod lts;
 mod reading;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +13,7 @@ pub use reading::{Reading, UnknownReading};
 
 use crate::architecture::Architecture;
 use crate::document::{Cursor, Document};
-use crate::error::Error;
+use crate::error::{Error, Problem};
 use crate::spec;
 use crate::variables::{self, Variables};
 
@@ -75,10 +75,11 @@ const DIALECTS: [Dialect; 6] = [
         family: Family::Lts,
         matches: |root| {
             // Hugging Face has models with a d_model too.
-            let width = root.find("d_model").is_some() && root.find("model_type").is_none();
-            root.find("n_token").is_some() || width
+            let theirs = ["model_type", "architectures"];
+            let theirs = theirs.iter().any(|key| root.find(key).is_some());
+            root.find("n_token").is_some() || (root.find("d_model").is_some() && !theirs)
         },
-        read: |root, _| lts::read(root),
+        read: |root, _| read_lts(root),
     },
     Dialect {
         family: Family::General,
@@ -99,8 +100,26 @@ const DIALECTS: [Dialect; 6] = [
     },
 ];
 
+/// Reads a configuration of LiteTransformerSearch; where its width alone makes it one, the
+/// error says what it was taken for.
+fn read_lts(root: &Cursor<'_>) -> Result<Architecture, Error> {
+    let taken = |error| match error {
+        Error::Value { place, problem } if root.find("n_token").is_none() => {
+            place.error(Problem::Malformed(format!(
+                "{problem} (taken for a LiteTransformerSearch configuration, because it has \
+                 `d_model` and no `model_type`)"
+            )))
+        }
+        error => error,
+    };
+    lts::read(root).map_err(taken)
+}
+
 /// Names of the file that holds an architecture, in a folder of one.
 const FOLDER_FILES: [&str; 3] = ["model_config.yaml", "config.json", "architecture.json"];
+
+/// How files of weights end, which are no architectures.
+const WEIGHTS: [&str; 5] = ["safetensors", "bin", "pt", "pth", "gguf"];
 
 /// Reads one architecture: the project's own file, a FlexiBERT config or
 /// record (in the given reading), a LiteTransformerSearch `model_config.yaml` or
@@ -124,7 +143,9 @@ pub fn read_architecture_and_family(
 ) -> Result<(Architecture, Family), Error> {
     if path.is_dir() {
         let mut files = FOLDER_FILES.iter().map(|name| path.join(name));
-        let file = files.find(|file| file.exists()).ok_or(Error::Unsupported {
+        // A link that leads nowhere is there, and reading it says so.
+        let is_there = |file: &PathBuf| file.symlink_metadata().is_ok();
+        let file = files.find(is_there).ok_or(Error::Unsupported {
             path: path.to_owned(),
             what: format!(
                 "a folder without an architecture: expected {} in it",
@@ -132,6 +153,14 @@ pub fn read_architecture_and_family(
             ),
         })?;
         return read_architecture_and_family(&file, reading);
+    }
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    if extension.is_some_and(|extension| WEIGHTS.contains(&extension)) {
+        return Err(Error::Unsupported {
+            path: path.to_owned(),
+            what: "a file of weights: expected the folder that it is in, with its config.json"
+                .to_owned(),
+        });
     }
     let document = Document::read(path)?;
     read_value(&document.root(), reading)

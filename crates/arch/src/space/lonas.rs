@@ -16,6 +16,10 @@ use crate::error::{Error, Problem};
 pub const LONAS: &str = "bootstrapNAS";
 
 const ELASTICITY: [&str; 3] = ["training", "elasticity", "width"];
+/// The class of a block.
+const BLOCK: &str = "LlamaDecoderLayer";
+/// What stands before a path that is a pattern.
+const PATTERN: &str = "{re}";
 
 /// Size that a group of maps lets one choose.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -97,14 +101,8 @@ fn read_group(group: &Cursor<'_>) -> Result<(usize, Choice), Error> {
     let (mut ranks, mut maps) = (Vec::new(), Vec::new());
     let members = group.items()?;
     for member in &members {
-        let path = member.text()?;
-        let layer = between(path, "Layer[").and_then(|number| number.parse().ok());
-        let map = between(path, "/Linear[");
-        let (Some(layer), Some(map)) = (layer, map) else {
-            return Err(member.unexpected("a path with ...Layer[number]/.../Linear[map]"));
-        };
+        let Member { layer, map, rank } = read_member(member)?;
         layers.push(layer);
-        let rank = path.contains("[lora_A]");
         let list = if rank { &mut ranks } else { &mut maps };
         if !list.contains(&map.to_owned()) {
             list.push(map.to_owned());
@@ -128,10 +126,41 @@ fn read_group(group: &Cursor<'_>) -> Result<(usize, Choice), Error> {
     Ok((layer, choice))
 }
 
-/// Text between a mark and the next `]`; `None` where one of them is missing.
-fn between<'a>(path: &'a str, mark: &str) -> Option<&'a str> {
-    let (_, rest) = path.split_once(mark)?;
-    Some(rest.split_once(']')?.0)
+/// A map of a group.
+struct Member<'a> {
+    layer: usize,
+    map: &'a str,
+    /// Whether it is the `lora_A` of an adapter.
+    rank: bool,
+}
+
+/// Reads the path of a map in the PyTorch module, of parts such as `Linear[q_proj]`.
+fn read_member<'a>(member: &Cursor<'a>) -> Result<Member<'a>, Error> {
+    let path = member.text()?;
+    if path.starts_with(PATTERN) {
+        return Err(member.unexpected(format!(
+            "the path of one map (patterns, as Shears writes them with {PATTERN}, are not read)"
+        )));
+    }
+    let mut parts = path.split('/').filter_map(|part| {
+        let (class, name) = part.strip_suffix(']')?.split_once('[')?;
+        Some((class, name))
+    });
+    let block = parts.find_map(|(class, name)| Some((class, name.parse::<usize>().ok()?)));
+    // Adapters have maps of their own inside.
+    let mut of_block = parts.take_while(|(class, _)| *class != "ModuleDict");
+    let map = of_block.find(|(class, _)| class.ends_with("Linear"));
+    match (block, map) {
+        (Some((BLOCK, layer)), Some((_, map))) => Ok(Member {
+            layer,
+            map,
+            rank: path.contains("[lora_A]"),
+        }),
+        (Some((class, _)), _) if class != BLOCK => Err(member.unexpected(format!(
+            "a map of a {BLOCK} (blocks of class {class} are not read)"
+        ))),
+        _ => Err(member.unexpected(format!("a path with {BLOCK}[number]/.../Linear[map]"))),
+    }
 }
 
 /// A file of format `lpzero-space` that says the same.

@@ -329,12 +329,8 @@ fn known_keys(at: &Cursor<'_>, known: &[&str]) -> Result<(), Error> {
 fn read_blocks(at: &Cursor<'_>) -> Result<Vec<usize>, Error> {
     let mut blocks = Vec::new();
     for choice in read_choices(at)? {
-        let size = match choice {
-            Node::Integer(n) => usize::try_from(n)
-                .ok()
-                .filter(|n| (1..=MAX_BLOCKS).contains(n)),
-            _ => None,
-        };
+        let size = choice.as_whole().and_then(|n| usize::try_from(n).ok());
+        let size = size.filter(|n| (1..=MAX_BLOCKS).contains(n));
         blocks.push(size.ok_or_else(|| {
             at.error(Problem::unexpected(
                 format!("whole numbers from 1 to {MAX_BLOCKS}"),

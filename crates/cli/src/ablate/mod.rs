@@ -8,8 +8,8 @@ use lpzero::ablation::{Axis, Outcome, Summary};
 use lpzero::run::{ContentHash, Folder, Kind};
 
 use crate::arguments::Ablate;
-use crate::failure::{Failure, failed};
-use crate::folder;
+use crate::failure::failed;
+use crate::folder::{self, RunKind};
 use crate::output::print_json;
 use crate::plain::stdout;
 use crate::session::Session;
@@ -19,10 +19,16 @@ use tables::{print, write_axis};
 const JOURNAL: &str = "journal";
 const REPORT: &str = "report.json";
 
+const RUN: RunKind = RunKind {
+    command: "ablate",
+    writes: &[JOURNAL],
+    report: REPORT,
+};
+
 /// The journal of an ablation.
 const SEARCHES: Kind = Kind {
     format: "lpzero-ablation",
-    version: 2,
+    version: 3,
     each: true,
     work: "ablation",
     inputs: "other inputs, seed or version",
@@ -41,26 +47,13 @@ pub fn run(session: &Session, arguments: &Ablate) -> Result<()> {
             (settings, folder.transpose()?)
         }
     };
-    let path = folder.as_ref().map(|folder| folder.path().to_owned());
+    if let Some(folder) = &folder {
+        session
+            .stop
+            .resumable(&RUN.next(folder.path(), &session.cache_options));
+    }
     let outcome = ablate(session, &settings, folder.as_ref());
-    let is_new = arguments.resume.is_none();
-    outcome.map_err(|error| match (error.downcast::<Failure>(), path) {
-        (Ok(Failure::Interrupted { message, .. }), Some(path)) => {
-            let next = format!(
-                "`lpzero ablate --resume {}{}` continues",
-                path.display(),
-                session.cache_options
-            );
-            Failure::Interrupted { message, next }.into()
-        }
-        (Ok(failure), _) => {
-            if let Some(folder) = folder.filter(|_| is_new) {
-                folder.discard(&[JOURNAL]);
-            }
-            failure.into()
-        }
-        (Err(error), _) => error,
-    })
+    RUN.ended(outcome, folder, &session.cache_options)
 }
 
 fn ablate(session: &Session, settings: &AblateSettings, folder: Option<&Folder>) -> Result<()> {
@@ -68,7 +61,10 @@ fn ablate(session: &Session, settings: &AblateSettings, folder: Option<&Folder>)
     let options = settings.options()?;
     let mut journal = match folder {
         Some(folder) => {
-            let (place, inputs) = ((folder, JOURNAL), ContentHash::of(settings));
+            let (place, inputs) = (
+                (folder, JOURNAL),
+                ContentHash::of(&(settings, study.inputs().to_string())),
+            );
             let journal = folder::journal(place, SEARCHES, inputs, "searches", session.report);
             Some(journal?)
         }
@@ -86,10 +82,11 @@ fn ablate(session: &Session, settings: &AblateSettings, folder: Option<&Folder>)
         own.cloned().collect()
     };
     if let Some(folder) = folder {
-        folder.write(REPORT, &ablation)?;
         for axis in &options.axes {
-            write_axis(folder.path(), &ablation.truth, axis, &rows(axis))?;
+            write_axis(folder, &ablation.truth, axis, &rows(axis))?;
         }
+        // Last: it says that all is there.
+        folder.write(REPORT, &ablation)?;
         (session.report).note(format_args!(
             "tables and pictures in {}",
             folder.path().display()

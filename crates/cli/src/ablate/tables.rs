@@ -1,11 +1,10 @@
 //! Tables and pictures of an ablation.
 
-use std::fs;
 use std::io::Write;
-use std::path::Path;
 
 use anyhow::Result;
 use lpzero::ablation::{Axis, Summary};
+use lpzero::run::Folder;
 use lpzero_plot::{Axis as PlotAxis, BLACK, BLUE, Chart, Layer, Mark, RED, Scale};
 
 use crate::plain::Table;
@@ -53,9 +52,9 @@ pub fn print(axis: &Axis, rows: &[Summary], out: &mut impl Write) -> Result<()> 
 }
 
 /// The table of an axis as CSV and Markdown, and its picture.
-pub fn write_axis(folder: &Path, truth: &str, axis: &Axis, rows: &[Summary]) -> Result<()> {
-    let path = |ending: &str| folder.join(format!("{}.{ending}", axis.name));
-    let mut writer = csv::Writer::from_path(path("csv"))?;
+pub fn write_axis(folder: &Folder, truth: &str, axis: &Axis, rows: &[Summary]) -> Result<()> {
+    let name = |ending: &str| format!("{}.{ending}", axis.name);
+    let mut writer = csv::Writer::from_writer(Vec::new());
     let headers = "variant,seeds,test_tau,test_tau_low,test_tau_high,difference,difference_low,\
                    difference_high,test_rho,search_tau,evaluated,pruned,seconds";
     writer.write_record(headers.split(','))?;
@@ -79,14 +78,14 @@ pub fn write_axis(folder: &Path, truth: &str, axis: &Axis, rows: &[Summary]) -> 
             row.seconds.to_string(),
         ])?;
     }
-    writer.flush()?;
+    let text = String::from_utf8(writer.into_inner()?)?;
+    folder.write_text(&name("csv"), &text)?;
     let line = |cells: [String; 10]| format!("| {} |\n", cells.join(" | "));
     let mut page = line(HEADER.map(str::to_owned)) + "| ---" + &" | ---:".repeat(9) + " |\n";
     rows.iter().for_each(|row| page += &line(cells(row)));
-    fs::write(path("md"), page)?;
+    folder.write_text(&name("md"), &page)?;
     let title = format!("{truth}: {}", axis.about);
-    fs::write(path("svg"), picture(&title, rows))?;
-    Ok(())
+    Ok(folder.write_text(&name("svg"), &picture(&title, rows))?)
 }
 
 /// Test tau of every variant with its interval, from top to bottom; the first, which

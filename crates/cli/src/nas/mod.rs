@@ -7,11 +7,11 @@ use anyhow::Result;
 use lpzero::Error;
 use lpzero::nas::{JOURNAL_KIND, picture};
 use lpzero::run::Folder;
-use lpzero::shapes::{NasKeeping, NasReport, pairs};
+use lpzero::shapes::{ARCHITECTURES, NasKeeping, NasReport, pairs};
 
 use crate::arguments::Nas;
 use crate::failure::{Failure, failed};
-use crate::folder;
+use crate::folder::{self, RunKind};
 use crate::output::print_json;
 use crate::plain::stdout;
 use crate::session::Session;
@@ -22,6 +22,12 @@ const REPORT: &str = "report.json";
 const FRONT: &str = "front.csv";
 const EVALUATED: &str = "evaluated.csv";
 const PICTURE: &str = "front.svg";
+
+const RUN: RunKind = RunKind {
+    command: "nas",
+    writes: &[JOURNAL, ARCHITECTURES, FRONT, EVALUATED, PICTURE],
+    report: REPORT,
+};
 
 pub fn run(session: &Session, arguments: &Nas) -> Result<()> {
     let (settings, folder) = match &arguments.resume {
@@ -42,34 +48,20 @@ pub fn run(session: &Session, arguments: &Nas) -> Result<()> {
             (settings, folder.transpose()?)
         }
     };
+    if let Some(folder) = &folder {
+        session.stop.resumable(&RUN.next(folder.path(), ""));
+    }
     let outcome = search(session, &settings, folder.as_ref());
-    let Some(folder) = folder else { return outcome };
-    let next = format!(
-        "`lpzero nas --resume {}` continues",
-        folder.path().display()
-    );
-    outcome.map_err(|error| match error.downcast::<Failure>() {
-        Ok(Failure::Interrupted { message, .. }) => Failure::Interrupted { message, next }.into(),
-        Ok(wrong) => {
-            if arguments.resume.is_none() {
-                folder.discard(&[JOURNAL]);
-            }
-            wrong.into()
-        }
-        Err(error) if folder.path().join(REPORT).exists() => error,
-        Err(error) => {
-            let message = format!("{error:#}");
-            Failure::Stopped { message, next }.into()
-        }
-    })
+    RUN.ended(outcome, folder, "")
 }
 
 fn search(session: &Session, settings: &NasSettings, folder: Option<&Folder>) -> Result<()> {
-    let options = settings.options()?;
+    let options = settings.options(session.report)?;
     let workbench = settings.workbench(session, &options.space)?;
     let mut journal = match folder {
         Some(folder) => {
-            let (place, inputs) = ((folder, JOURNAL), settings.inputs(&options));
+            let inputs = settings.inputs(session, &options, &workbench)?;
+            let place = (folder, JOURNAL);
             let what = "recorded architectures";
             let journal = folder::journal(place, JOURNAL_KIND, inputs, what, session.report);
             Some(journal?)

@@ -5,19 +5,20 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use lpzero::arch::space::{BUILT_IN, LONAS};
-use lpzero::arch::{Document, Space};
+use lpzero::arch::{Document, Reading, Space, read_architecture};
 use lpzero::nas::{Bound, Budget, Cost, Table};
 use lpzero::nn::Layout;
 use lpzero::run::ContentHash;
 use lpzero::shapes::{NasMethod, NasOptions};
-use lpzero::{Proxy, SupernetWeights, Workbench};
+use lpzero::{Proxy, SupernetWeights, Workbench, text};
 use serde::{Deserialize, Serialize};
 
 use crate::arguments::{BoundArguments, Nas, NasMethodArgument};
-use crate::failure::{Failure, failed};
+use crate::failure::{Failure, engine, failed};
+use crate::output::Reporter;
 use crate::session::Session;
 use crate::settings::{PassSettings, absolute, proxies};
-use crate::weights::stored;
+use crate::weights::{self, stored};
 
 /// Layout of a search's folder.
 pub const VERSION: u32 = 2;
@@ -137,7 +138,7 @@ impl NasSettings {
     ///
     /// # Errors
     /// Files that cannot be used.
-    pub fn options(&self) -> Result<NasOptions> {
+    pub fn options(&self, report: Reporter) -> Result<NasOptions> {
         let space = self.read_space().map_err(|error| {
             // A misspelt name reads like a missing file.
             let names: Vec<_> = BUILT_IN.iter().map(|(name, _)| *name).collect();
@@ -172,7 +173,7 @@ impl NasSettings {
             population: self.population,
             seed: self.seed,
             supernet: match &self.supernet {
-                Some(path) => Some(weighted(path, self.adapter.as_deref())?),
+                Some(path) => Some(weighted(report, path, self.adapter.as_deref())?),
                 None => None,
             },
             restricted: self.restricted,
@@ -194,11 +195,25 @@ impl NasSettings {
         Space::read(&self.space)
     }
 
-    /// A hash of everything that scores, measurements and their order follow from.
-    pub fn inputs(&self, options: &NasOptions) -> ContentHash {
+    /// A hash of everything that scores, measurements and their order follow from, with
+    /// what the files hold that are named.
+    ///
+    /// # Errors
+    /// Weights that cannot be read, and a command that was interrupted.
+    pub fn inputs(
+        &self,
+        session: &Session,
+        options: &NasOptions,
+        workbench: &Workbench,
+    ) -> Result<ContentHash> {
         let NasOptions { space, table, .. } = options;
-        let text = format!("{self:?}\n{space:?}\n{table:?}");
-        ContentHash::of_bytes(text.as_bytes())
+        let tokens = workbench.pass().text.as_deref().map(text::hash);
+        let folders = [&self.supernet, &self.adapter].into_iter().flatten();
+        let folders = folders.filter(|path| **path != Path::new(SEEDED));
+        let weights = folders.map(|path| weights::hash(path, &session.cancel));
+        let weights = weights.collect::<Result<Vec<_>>>()?;
+        let text = format!("{self:?}\n{space:?}\n{table:?}\n{tokens:?}\n{weights:?}");
+        Ok(ContentHash::of_bytes(text.as_bytes()))
     }
 }
 
@@ -236,7 +251,7 @@ fn bounds(arguments: &BoundArguments) -> Result<Vec<Limits>> {
 }
 
 /// The weights that --supernet names.
-fn weighted(path: &Path, adapter: Option<&Path>) -> Result<SupernetWeights> {
+fn weighted(report: Reporter, path: &Path, adapter: Option<&Path>) -> Result<SupernetWeights> {
     if path == Path::new(SEEDED) {
         return match adapter {
             None => Ok(SupernetWeights::Seeded),
@@ -246,11 +261,13 @@ fn weighted(path: &Path, adapter: Option<&Path>) -> Result<SupernetWeights> {
             ))),
         };
     }
-    match (stored(path)?, adapter) {
+    let architecture = read_architecture(path, Reading::default());
+    let architecture = architecture.map_err(|error| failed(error.into()))?;
+    match (stored(report, path, &architecture)?, adapter) {
         (Some(base), None) => Ok(SupernetWeights::Stored(base)),
         (Some(base), Some(adapter)) => Ok(SupernetWeights::Adapted {
             base,
-            layout: Layout::of_folder(path).map_err(Failure::input)?,
+            layout: Layout::of_folder(path).map_err(engine)?,
             folder: adapter.to_owned(),
         }),
         (None, _) => Err(Failure::input(format_args!(

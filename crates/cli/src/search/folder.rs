@@ -16,10 +16,17 @@ use serde::Serialize;
 
 use super::settings::{SearchSettings, VERSION};
 use crate::failure::{Failure, failed};
-use crate::folder;
+use crate::folder::{self, RunKind};
 use crate::output::Reporter;
 
 const JOURNAL: &str = "journal";
+
+/// Searches, as folders keep them.
+pub const RUN: RunKind = RunKind {
+    command: "search",
+    writes: &[JOURNAL, FRONT],
+    report: REPORT,
+};
 
 /// The folder of one search.
 pub struct RunFolder(Folder);
@@ -69,10 +76,8 @@ impl RunFolder {
         Ok(self.0.write(REPORT, report)?)
     }
 
-    /// Removes the folder again where the input was wrong, so that the corrected
-    /// command can use the same name. Whatever else went wrong, the run can be
-    /// resumed.
-    pub fn discard(self) {
-        self.0.discard(&[JOURNAL, FRONT]);
+    /// The folder without what a search knows of it.
+    pub fn into_inner(self) -> Folder {
+        self.0
     }
 }

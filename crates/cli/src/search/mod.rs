@@ -15,7 +15,7 @@ use crate::failure::{Failure, failed};
 use crate::output::print_json;
 use crate::plain::stdout;
 use crate::session::Session;
-use folder::RunFolder;
+use folder::{RUN, RunFolder};
 use front::Front;
 use print::{print, print_partly};
 use settings::SearchSettings;
@@ -35,27 +35,17 @@ pub fn run(session: &Session, arguments: &Search) -> Result<()> {
             (settings, folder.transpose()?)
         }
     };
+    if let Some(folder) = &folder {
+        session
+            .stop
+            .resumable(&RUN.next(folder.path(), &session.cache_options));
+    }
     let outcome = search(session, &settings, folder.as_ref());
-    let Some(folder) = folder else { return outcome };
-    let next = format!(
-        "`lpzero search --resume {}{}` continues",
-        folder.path().display(),
-        session.cache_options
-    );
-    outcome.map_err(|error| match error.downcast::<Failure>() {
-        Ok(Failure::Interrupted { message, .. }) => Failure::Interrupted { message, next }.into(),
-        Ok(wrong) => {
-            if arguments.resume.is_none() {
-                folder.discard();
-            }
-            wrong.into()
-        }
-        Err(error) if folder.is_finished() => error,
-        Err(error) => {
-            let message = format!("{error:#}");
-            Failure::Stopped { message, next }.into()
-        }
-    })
+    RUN.ended(
+        outcome,
+        folder.map(RunFolder::into_inner),
+        &session.cache_options,
+    )
 }
 
 fn search(session: &Session, settings: &SearchSettings, folder: Option<&RunFolder>) -> Result<()> {

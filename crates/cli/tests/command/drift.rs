@@ -45,6 +45,10 @@ fn the_command_line_reference_follows_from_the_command() {
         &["truth", "audit"],
         &["truth", "build"],
         &["truth", "fetch"],
+        &["cache"],
+        &["cache", "path"],
+        &["cache", "size"],
+        &["cache", "clean"],
     ] {
         let help = crate::support::lpzero(folder.path(), &[command, &["--help"]].concat());
         assert_eq!(help.status, 0, "{}", help.stderr);

@@ -7,8 +7,11 @@ use lpzero::arch::{Architecture, GroupedAttention, Reading, read_architecture, s
 use lpzero::nn::read_safetensors;
 
 fn export(file: &Path, out: &Path, more: &[&str]) -> Run {
-    let supernet = supernet();
-    let [file, out, supernet] = [file, out, &supernet].map(|path| path.to_str().unwrap());
+    export_from(&supernet(), file, out, more)
+}
+
+fn export_from(supernet: &Path, file: &Path, out: &Path, more: &[&str]) -> Run {
+    let [file, out, supernet] = [file, out, supernet].map(|path| path.to_str().unwrap());
     let mut arguments = vec!["export", file, "--supernet", supernet, "--out", out];
     arguments.extend(more);
     lpzero(out.rsplit_once('/').unwrap().0.as_ref(), &arguments)
@@ -117,4 +120,52 @@ fn what_is_no_part_is_refused_before_anything_is_written() {
         run.stderr
     );
     assert!(!out.exists());
+}
+
+/// A copy of the super-network in which the first number of the first down map is another.
+fn supernet_with(number: f32, folder: &Path) -> PathBuf {
+    let copy = folder.join("supernet");
+    fs::create_dir(&copy).unwrap();
+    fs::copy(supernet().join("config.json"), copy.join("config.json")).unwrap();
+    let mut bytes = fs::read(supernet().join("model.safetensors")).unwrap();
+    let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let header: serde_json::Value = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
+    let start = &header["model.layers.0.mlp.down_proj.weight"]["data_offsets"][0];
+    let at = 8 + length + start.as_u64().unwrap() as usize;
+    bytes[at..at + 4].copy_from_slice(&number.to_le_bytes());
+    fs::write(copy.join("model.safetensors"), bytes).unwrap();
+    copy
+}
+
+#[test]
+fn numbers_that_a_precision_cannot_hold_are_told() {
+    for (number, precision) in [(70_000.0, "f16"), (-1e6, "f16"), (f32::MAX, "bf16")] {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("part.json");
+        spec::write(&file, &with_sizes([(1, 7), (1, 7)])).unwrap();
+        let supernet = supernet_with(number, folder.path());
+        let out = folder.path().join("out");
+        let run = export_from(&supernet, &file, &out, &["--precision", precision]);
+        assert_eq!(run.status, 2, "{}", run.stderr);
+        for part in ["block.0.ffn.1.weight", &number.to_string(), "infinite"] {
+            assert!(run.stderr.contains(part), "{}", run.stderr);
+        }
+        // The same folder can be tried again.
+        let run = export_from(&supernet, &file, &out, &[]);
+        assert_eq!(run.status, 0, "{}", run.stderr);
+        assert!(!run.stderr.contains("warning"), "{}", run.stderr);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("part.json");
+    spec::write(&file, &with_sizes([(1, 7), (1, 7)])).unwrap();
+    let supernet = supernet_with(1e-9, folder.path());
+    let out = folder.path().join("out");
+    let run = export_from(&supernet, &file, &out, &["--precision", "f16"]);
+    assert_eq!(run.status, 0, "{}", run.stderr);
+    for part in [
+        "1 numbers are too small for float16",
+        "block.0.ffn.1.weight",
+    ] {
+        assert!(run.stderr.contains(part), "{}", run.stderr);
+    }
 }

@@ -13,13 +13,13 @@ fn fixture(path: &str) -> PathBuf {
 }
 
 /// A model of its own to be damaged, and an adapter.
-struct Folder {
-    folder: TempDir,
+pub struct Folder {
+    pub folder: TempDir,
     adapted: bool,
 }
 
 impl Folder {
-    fn new(checkpoint: &str, adapter: Option<&str>) -> Self {
+    pub fn new(checkpoint: &str, adapter: Option<&str>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let copy = |from: PathBuf, to: PathBuf| {
             fs::create_dir(&to).unwrap();
@@ -42,27 +42,27 @@ impl Folder {
         }
     }
 
-    fn path(&self, file: &str) -> PathBuf {
+    pub fn path(&self, file: &str) -> PathBuf {
         self.folder.path().join(file)
     }
 
-    fn read(&self, file: &str) -> Vec<u8> {
+    pub fn read(&self, file: &str) -> Vec<u8> {
         fs::read(self.path(file)).unwrap()
     }
 
-    fn write(&self, file: &str, bytes: impl AsRef<[u8]>) {
+    pub fn write(&self, file: &str, bytes: impl AsRef<[u8]>) {
         fs::write(self.path(file), bytes).unwrap();
     }
 
     /// Changes a JSON file.
-    fn json(&self, file: &str, change: impl FnOnce(&mut Value)) {
+    pub fn json(&self, file: &str, change: impl FnOnce(&mut Value)) {
         let mut value = serde_json::from_slice(&self.read(file)).unwrap();
         change(&mut value);
         self.write(file, value.to_string());
     }
 
     /// Changes the header of a safetensors file; the data stay.
-    fn header(&self, file: &str, change: impl FnOnce(&mut Value)) {
+    pub fn header(&self, file: &str, change: impl FnOnce(&mut Value)) {
         let bytes = self.read(file);
         let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
         let mut header = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
@@ -109,7 +109,7 @@ fn check(checkpoint: &str, adapter: Option<&str>, cases: &[Case<'_>]) {
     }
 }
 
-const MODEL: &str = "model/model.safetensors";
+pub const MODEL: &str = "model/model.safetensors";
 const INDEX: &str = "model/model.safetensors.index.json";
 const NORM: &str = "model.norm.weight";
 

@@ -222,7 +222,6 @@ fn wrong_input_is_explained_and_leaves_nothing_behind() {
             "--max-params 100".to_owned(),
             "closest has params 4536, more than 100",
         ),
-        ("--max-latency 1us".to_owned(), "more than 0.000001"),
         (
             "--min-params 2M --max-params 1M".to_owned(),
             "expected no more than",
@@ -244,6 +243,15 @@ fn wrong_input_is_explained_and_leaves_nothing_behind() {
         assert!(wrong.stderr.contains(expected), "{line}: {}", wrong.stderr);
         assert!(!run.exists(), "{line}");
     }
+    // What was measured is not thrown away.
+    let line = format!("--max-latency 1us --budget 8 --out {}", run.display());
+    let wrong = nas(folder.path(), &line);
+    assert_eq!(wrong.status, 2, "{}", wrong.stderr);
+    for part in ["more than 0.000001", "what is recorded is kept"] {
+        assert!(wrong.stderr.contains(part), "{}", wrong.stderr);
+    }
+    assert!(run.join("journal/main").exists());
+    fs::remove_dir_all(&run).unwrap();
     // A journal of another search.
     let line = format!("--out {} {QUICK}", run.display());
     assert_eq!(nas(folder.path(), &line).status, 0);

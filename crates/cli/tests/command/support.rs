@@ -28,7 +28,7 @@ pub fn lpzero(folder: &Path, arguments: &[&str]) -> Run {
 /// Runs `lpzero` and sends it SIGTERM as soon as `ready`.
 pub fn interrupted(folder: &Path, line: &str, ready: impl Fn() -> bool) -> Run {
     let mut command = command(folder);
-    command.args(line.split(' '));
+    command.args(line.split_whitespace());
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = command.spawn().unwrap();
     let start = Instant::now();
@@ -82,4 +82,89 @@ pub fn records(file: &Path) -> Vec<usize> {
     let starts = bytes.windows(4).enumerate();
     let starts = starts.filter(|(_, window)| window == b"LPZB");
     starts.map(|(start, _)| start).collect()
+}
+
+/// Whether so many seconds have passed since now: to interrupt what has begun by then.
+pub fn after(seconds: f64) -> impl Fn() -> bool {
+    let start = Instant::now();
+    move || start.elapsed().as_secs_f64() > seconds
+}
+
+/// A run of a line of arguments, separated by spaces.
+pub fn line(folder: &Path, line: &str) -> Run {
+    lpzero(folder, &line.split_whitespace().collect::<Vec<_>>())
+}
+
+/// Runs a line of arguments under a shell that does `before` first, such as `ulimit -f 8`.
+#[cfg(unix)]
+pub fn under(folder: &Path, before: &str, line: &str) -> Run {
+    let program = command(folder);
+    let mut shell = Command::new("bash");
+    let (names, values): (Vec<_>, Vec<_>) = program.get_envs().unzip();
+    for (name, value) in names.into_iter().zip(values) {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    shell.arg("-c").arg(format!("{before}\nexec \"$0\" \"$@\""));
+    shell
+        .arg(program.get_program())
+        .args(line.split_whitespace());
+    finished(&shell.output().unwrap())
+}
+
+/// A small disk of its own, which is taken away in the end.
+pub struct Disk {
+    folder: tempfile::TempDir,
+}
+
+impl Disk {
+    /// A disk of so many bytes, or `None` with a loud remark where none can be mounted.
+    pub fn of(bytes: u64) -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = Self { folder };
+        match disk.mount(&format!("size={bytes}")) {
+            true => Some(disk),
+            false => {
+                println!("SKIPPED: no small disk can be mounted here, which takes root on Linux");
+                None
+            }
+        }
+    }
+
+    /// Makes it so large.
+    pub fn grow(&self, bytes: u64) {
+        assert!(self.mount(&format!("remount,size={bytes}")));
+    }
+
+    fn mount(&self, options: &str) -> bool {
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", options, "tmpfs"]);
+        let output = mount.arg(self.path()).output();
+        output.is_ok_and(|output| output.status.success())
+    }
+
+    /// Folder that it is mounted on.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Fills it up; returns the file that takes the room.
+    pub fn fill(&self) -> PathBuf {
+        let filler = self.path().join("filler");
+        let mut file = std::fs::File::create(&filler).unwrap();
+        let zeros = [0; 4096];
+        while std::io::Write::write_all(&mut file, &zeros).is_ok() {}
+        filler
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let unmounted = Command::new("umount").arg(self.path()).status();
+        let unmounted = unmounted.is_ok_and(|status| status.success());
+        // A second panic would end all tests.
+        assert!(unmounted || std::thread::panicking());
+    }
 }

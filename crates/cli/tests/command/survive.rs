@@ -1,12 +1,12 @@
 //! A run that is stopped, however it is, ends with the report that it would
 //! have ended with.
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::benchmark::{benchmark, write_benchmark};
-use crate::support::{Run, command, finished, lpzero};
+use crate::support::{Disk, Run, command, finished, lpzero};
 
 /// A search of half a second, on small passes.
 fn arguments<'a>(truth: &'a str, out: &'a Path) -> Vec<&'a str> {
@@ -326,23 +326,20 @@ fn a_termination_signal_ends_a_run_as_ctrl_c_does() {
     assert_eq!(report(&run), report(&whole));
 }
 
-/// `/dev/full` answers every write with "no space left on device".
-#[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_is_said_and_survived() {
-    let full = PathBuf::from("/dev/full");
-    if !full.exists() {
+    let Some(disk) = Disk::of(1 << 22) else {
         return;
-    }
+    };
     let (folder, truth) = prepared();
-    let run = folder.path().join("run");
+    let run = disk.path().join("run");
     assert_eq!(lpzero(folder.path(), &arguments(&truth, &run)).status, 0);
     let expected = report(&run);
     let journal = run.join("journal/main");
     for name in ["report.json", "front.json", "journal/main"] {
         fs::remove_file(run.join(name)).unwrap();
     }
-    std::os::unix::fs::symlink(&full, &journal).unwrap();
+    let filler = disk.fill();
     let stopped = resume(folder.path(), &run, &[]);
     assert_eq!(stopped.status, 1, "{}", stopped.stderr);
     for part in [
@@ -354,9 +351,37 @@ fn a_full_disk_is_said_and_survived() {
         assert!(stopped.stderr.contains(part), "{}", stopped.stderr);
     }
     // Room was made.
-    fs::remove_file(&journal).unwrap();
+    fs::remove_file(filler).unwrap();
     assert_eq!(resume(folder.path(), &run, &[]).status, 0);
     assert_eq!(report(&run), expected);
+}
+
+/// Behind a link there is somebody else's file.
+#[cfg(unix)]
+#[test]
+fn a_link_in_the_place_of_a_journal_is_not_followed() {
+    let (folder, truth) = prepared();
+    let run = folder.path().join("run");
+    assert_eq!(lpzero(folder.path(), &arguments(&truth, &run)).status, 0);
+    fs::remove_file(run.join("report.json")).unwrap();
+    let journal = run.join("journal/main");
+    fs::remove_file(&journal).unwrap();
+    let precious = folder.path().join("precious");
+    std::os::unix::fs::symlink(&precious, &journal).unwrap();
+    for contents in [Some("thesis"), Some(""), None] {
+        match contents {
+            Some(text) => fs::write(&precious, text).unwrap(),
+            None => fs::remove_file(&precious).unwrap(),
+        }
+        let refused = resume(folder.path(), &run, &[]);
+        assert_eq!(refused.status, 2, "{}", refused.stderr);
+        assert!(
+            refused.stderr.contains("a link, which is not followed"),
+            "{}",
+            refused.stderr
+        );
+        assert_eq!(fs::read_to_string(&precious).ok().as_deref(), contents);
+    }
 }
 
 #[test]

@@ -31,7 +31,9 @@ fn the_table_holds_every_training_of_its_plan() {
         let mean = losses.sum::<f64>() / plan.seeds as f64;
         assert!((entry.score + mean).abs() < 1e-6, "{id}");
     }
-    let floor = build::floor(&plan).unwrap();
+    let floor = build::floor(&plan, &lpzero::run::Cancel::NEVER)
+        .unwrap()
+        .unwrap();
     assert!((floor - provenance["entropy_floor"].as_f64().unwrap()).abs() < 1e-6);
     assert!(truth.entries.iter().all(|entry| -entry.score > floor));
 }

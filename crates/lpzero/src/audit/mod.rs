@@ -7,6 +7,7 @@ mod design;
 mod response;
 mod suspects;
 
+use lpzero_run::Cancel;
 use lpzero_stats::rank as ranks;
 use lpzero_truth::GroundTruth;
 use rayon::ThreadPool;
@@ -79,12 +80,14 @@ pub struct Audit {
 /// that is not the same.
 ///
 /// # Errors
-/// Too few architectures for their variables, or scores that are all equal.
+/// Too few architectures for their variables, or scores that are all equal;
+/// [`Error::Cancelled`].
 pub fn audit(
     truth: &GroundTruth,
     declared: &GroundTruth,
     settings: AuditSettings,
     pool: &ThreadPool,
+    cancel: &Cancel,
 ) -> Result<Audit, Error> {
     let scores: Vec<f64> = truth.entries.iter().map(|entry| entry.score).collect();
     if scores.iter().all(|score| *score == scores[0]) {
@@ -97,13 +100,16 @@ pub fn audit(
     let design = Design::new(declared)?;
     let rank_scores = ranks(&scores)?;
     let (responses, p_values) = pool.install(|| {
-        let test = |y: &[f64], what: &str| response::tests(&design, y, settings, what);
+        let test = |y: &[f64], what: &str| response::tests(&design, y, settings, what, cancel);
         let (raw, ranked) = rayon::join(|| test(&scores, "scores"), || test(&rank_scores, "ranks"));
         response::judge(raw, ranked)
     });
+    check(cancel)?;
     let baselines = confounding::baselines(truth, &scores, settings.seed, pool)?;
     let correlated = confounding::correlated(truth, &design)?;
+    check(cancel)?;
     let ceiling = ceiling::ceiling(truth, &design, &scores, &kinds, settings.seed, pool)?;
+    check(cancel)?;
     let suspects = suspects::suspects(truth, &design, &scores, &kinds)?;
     let mut different = kinds.clone();
     different.sort_unstable();
@@ -125,4 +131,11 @@ pub fn audit(
         suspects,
         findings,
     })
+}
+
+fn check(cancel: &Cancel) -> Result<(), Error> {
+    match cancel.is_cancelled() {
+        true => Err(Error::Cancelled),
+        false => Ok(()),
+    }
 }

@@ -1,5 +1,6 @@
 //! Which variables the scores respond to.
 
+use lpzero_run::Cancel;
 use lpzero_stats::multiple_testing::{benjamini_hochberg, holm};
 use lpzero_stats::regression::{NestedTest, nested_test};
 use rayon::prelude::*;
@@ -61,13 +62,20 @@ pub struct Inside {
 type Tested = Vec<(Question, Option<NestedTest>)>;
 
 /// All tests on one column; `what` names it for the permutations.
-pub(super) fn tests(design: &Design, y: &[f64], settings: AuditSettings, what: &str) -> Tested {
+pub(super) fn tests(
+    design: &Design,
+    y: &[f64],
+    settings: AuditSettings,
+    what: &str,
+    cancel: &Cancel,
+) -> Tested {
     let questions = design.questions();
     let test = |question: Question| {
         let name = format!("{what} {} {:?}", question.variable, question.inside);
         let added = question.added.iter().map(Vec::as_slice);
         let AuditSettings { permutations, seed } = settings;
-        let found = nested_test(&question.smaller, added, y, permutations, seed, &name);
+        let stream = (seed, &*name);
+        let found = nested_test(&question.smaller, added, y, permutations, stream, cancel);
         (question, found)
     };
     questions.into_par_iter().map(test).collect()

@@ -114,9 +114,10 @@ fn read_plain(record: &Cursor<'_>) -> Result<Item, lpzero_arch::Error> {
     }
     let right = record.get("answer", "the number or the text of the right choice")?;
     let answer = match right.node() {
-        Node::Integer(number) => usize::try_from(*number).ok(),
         Node::Text(text) => choices.iter().position(|choice| choice == text),
-        _ => None,
+        node => node
+            .as_whole()
+            .and_then(|number| usize::try_from(number).ok()),
     };
     let answer = answer.filter(|&answer| answer < choices.len());
     let answer = answer.ok_or_else(|| {

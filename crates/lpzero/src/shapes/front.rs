@@ -114,7 +114,8 @@ pub fn verify(
 ) -> Result<Recount, Error> {
     fits(workbench, id, architecture, streamed)?;
     let pass = workbench.pass();
-    let mut workspace = Workspace::on(Arc::clone(workbench.pool()));
+    let mut workspace =
+        Workspace::on(Arc::clone(workbench.pool())).stopped_by(workbench.watch().flag());
     let minibatch = run.then_some((pass.batch, pass.positions));
     let again = recount(architecture, minibatch, &mut workspace);
     let again = again.map_err(|source| Error::Engine {

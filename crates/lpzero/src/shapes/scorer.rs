@@ -102,7 +102,8 @@ pub fn latency(workbench: &Workbench, id: &str, architecture: &Architecture) -> 
     let pass = workbench.pass();
     let objective = pass.objective;
     let objective = objective.unwrap_or_else(|| Objective::default_for(architecture));
-    let mut workspace = Workspace::on(Arc::clone(workbench.pool()));
+    let mut workspace =
+        Workspace::on(Arc::clone(workbench.pool())).stopped_by(workbench.watch().flag());
     let seed = workbench.seed();
     let network = Network::<f32>::seeded_with(architecture, objective, seed, &mut workspace);
     let network = network.map_err(engine)?;

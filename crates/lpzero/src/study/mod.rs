@@ -9,6 +9,7 @@ mod tests;
 use std::path::Path;
 use std::sync::OnceLock;
 
+use lpzero_run::{ContentHash, Hasher};
 use lpzero_trace::Trace;
 use lpzero_truth::{GroundTruth, TruthSource};
 
@@ -85,6 +86,20 @@ impl Study {
     /// Workbench that runs the networks.
     pub fn workbench(&self) -> &Workbench {
         &self.workbench
+    }
+
+    /// The hash of everything that scores of this study follow from: architectures and
+    /// their trained scores, the pass, the tokens of its text, and the seed.
+    pub fn inputs(&self) -> ContentHash {
+        let mut hasher = Hasher::new();
+        hasher.update(ContentHash::of(&self.workbench.spec("inputs")).as_bytes());
+        for truth in &self.truths {
+            let entries = truth.entries.iter();
+            let entries = entries.map(|entry| (&entry.id, entry.score, &entry.architecture));
+            let said = (&truth.name, entries.collect::<Vec<_>>());
+            hasher.update(ContentHash::of(&said).as_bytes());
+        }
+        hasher.finish()
     }
 
     /// Traces by ground truth, then entry. Made on the first call, out of the cache

@@ -110,8 +110,15 @@ impl Study {
         let task = self.workbench.watch().task("ranking");
         let progress = |done| task.step(done, contestants.len());
         let subjects = Subjects::new(truth, &indices, options.like)?;
-        let passes = (&passes[..], options.repeats);
-        let rows = rank_passes(&contestants, passes, &subjects, options.seed, progress)?;
+        let all = (&passes[..], options.repeats);
+        let mut rows = rank_passes(&contestants, all, &subjects, options.seed, progress)?;
+        for (number, row) in rows.iter_mut().enumerate() {
+            let first = passes.iter().find_map(|pass| pass.first_undefined(number));
+            if let Some(first) = first {
+                let network = networks.subset([indices[first]]);
+                row.undefined_why = Some(self.why(&network, options.proxies.get(number))?);
+            }
+        }
         for remark in nothing_to_rank(truth, &indices, &rows) {
             self.workbench.watch().warn(remark);
         }
@@ -154,6 +161,23 @@ fn nothing_to_rank(truth: &GroundTruth, indices: &[usize], rows: &[RankRow]) -> 
         )
     };
     equal.map(remark).collect()
+}
+
+impl Study {
+    /// Why a proxy is not finite on a network; `None` stands for a product of ranks.
+    fn why(&self, network: &Networks, proxy: Option<&Proxy>) -> Result<String, Error> {
+        let Some(proxy) = proxy else {
+            return Ok("one of its parts is not".to_owned());
+        };
+        let silent = self.workbench.watch().silent();
+        let workbench = self.workbench.clone().with_watch(silent);
+        let scores = workbench.score(network, std::slice::from_ref(proxy), Repeats::ONE)?;
+        let id = network.ids().first().map_or("", |id| &id[..]);
+        Ok(match scores.undefined.first() {
+            Some(undefined) => format!("on {id}, {}", undefined.why),
+            None => format!("on {id} it is on whole tensors, though not on samples (--exact)"),
+        })
+    }
 }
 
 /// Proxies, then products of their ranks, whose columns are added to every pass.

@@ -244,9 +244,12 @@ impl Study {
         let traces = self.traces()?;
         let task = watch.task("searching");
         let Keeping {
-            journal,
+            mut journal,
             mut archive,
         } = keeping;
+        if let Some(journal) = &mut journal {
+            journal.bind(self.inputs());
+        }
         let mut progress = |progress: Snapshot<'_>| {
             if let Some(archive) = &mut archive {
                 archive(progress.archive);

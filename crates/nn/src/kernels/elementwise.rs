@@ -52,6 +52,13 @@ vectorised! {
         }
     }
 
+    /// `sum += factor * x` on the calling thread.
+    fn add_multiple_here<F>(sum: &mut [F], x: &[F], factor: F) {
+        for (sum, &x) in sum.iter_mut().zip(x) {
+            *sum += factor * x;
+        }
+    }
+
     /// `sum += a * b` on the calling thread.
     fn add_product_here<F>(sum: &mut [F], a: &[F], b: &[F]) {
         for ((sum, &a), &b) in sum.iter_mut().zip(a).zip(b) {
@@ -96,6 +103,14 @@ pub(crate) fn add<F: Real>(threads: Threads, sum: &mut [F], x: &[F]) {
     assert_eq!(sum.len(), x.len());
     let tensors = (Write(sum, 1), Read(x, 1));
     threads.for_rows(x.len(), 1, tensors, |(sum, x)| add_here(sum.0, x.0));
+}
+
+/// `sum += factor * x`.
+pub(crate) fn add_multiple<F: Real>(threads: Threads, sum: &mut [F], x: &[F], factor: F) {
+    let tensors = (Write(sum, 1), Read(x, 1));
+    threads.for_rows(x.len(), 1, tensors, |(sum, x)| {
+        add_multiple_here(sum.0, x.0, factor);
+    });
 }
 
 /// `sum += a * b`.

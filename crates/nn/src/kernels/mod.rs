@@ -8,6 +8,7 @@
 pub(crate) mod dispatch;
 
 pub(crate) mod activation;
+pub(crate) mod allocator;
 pub(crate) mod convolution;
 pub(crate) mod elementwise;
 pub(crate) mod fourier;

@@ -8,6 +8,7 @@ use crate::kernels::relative::{add_by_distance, by_distance};
 use crate::kernels::softmax::{causal_softmax_rows, softmax_rows, softmax_rows_backward};
 use crate::kernels::threads::{self, Read, Threads, Write};
 use crate::pass::{Pass, Rows};
+use crate::scale::Exponent;
 use crate::{Real, Role, Site, Symbol};
 
 /// The part without weights: `softmax(q k^T / sqrt(d)) v` per head of width d;
@@ -67,6 +68,17 @@ struct Sequence<'a, F> {
     v: &'a [F],
     /// Queries and keys.
     distances: Option<(&'a [F], &'a [F])>,
+    factors: Factors<F>,
+}
+
+/// Factors of scores, and of the gradients with respect to them.
+#[derive(Clone, Copy)]
+struct Factors<F> {
+    /// Factor of the products of queries and keys.
+    content: F,
+    /// Factor of those of second queries and keys of distances.
+    distance: F,
+    slope: F,
 }
 
 /// Where the gradients of one sequence go, each (positions, its width).
@@ -96,8 +108,15 @@ struct Tile {
 }
 
 impl Heads {
-    fn scale<F: Real>(&self) -> F {
-        F::of(1.0 / (self.head_width() as f64).sqrt())
+    /// Factors of the scores of activations of this scale.
+    fn factors<F: Real>(&self, exponent: Exponent) -> Factors<F> {
+        let scale = F::of(1.0 / (self.head_width() as f64).sqrt());
+        let content = scale * exponent.squared().of_scores();
+        Factors {
+            content,
+            distance: content * exponent.of_constants(),
+            slope: scale * exponent.slope(),
+        }
     }
 
     fn head_width(&self) -> usize {
@@ -193,7 +212,7 @@ impl Heads {
             threads,
             MatrixMut::strided(probabilities, count, keys, positions),
             Into::Fresh,
-            self.scale(),
+            sequence.factors.content,
             self.rows(sequence.q, head, first, count),
             self.read_rows(sequence.k, head, keys).transposed(),
         );
@@ -203,7 +222,7 @@ impl Heads {
                 threads,
                 MatrixMut::new(scores, keys),
                 Into::Fresh,
-                self.scale(),
+                sequence.factors.distance,
                 self.rows(queries, head, first, count),
                 self.rows(distances, head, positions - keys, keys)
                     .transposed(),
@@ -241,6 +260,7 @@ impl Heads {
         inputs: &HeadsInputs<F>,
     ) -> Vec<F> {
         let HeadsInputs { q, k, v, distances } = inputs;
+        let factors = self.factors(pass.exponent);
         let t = rows.positions;
         let (sequence, keys) = (t * self.width, t * self.key_width());
         let block = self.block(t) * t;
@@ -269,6 +289,7 @@ impl Heads {
                     v: &v.0[read.clone()],
                     distances: (queries.zip(distances.as_ref()))
                         .map(|(queries, d)| (&queries.0[own.clone()], &*d.keys)),
+                    factors,
                 };
                 let (p, context) = (&mut p.0[i * kept..][..kept], &mut y.0[own]);
                 let mut scratch = scratch.as_mut().map(|s| &mut s.0[i * block..][..block]);
@@ -316,6 +337,7 @@ impl Heads {
     ) -> HeadsInputs<F> {
         pass.show(self.site, Symbol::D, rows, dcontext);
         let distances = inputs.distances.as_ref();
+        let factors = self.factors(pass.exponent);
         let t = rows.positions;
         let (sequence, keys) = (t * self.width, t * self.key_width());
         let block = self.block(t) * t;
@@ -362,6 +384,7 @@ impl Heads {
                     v: &v.0[read.clone()],
                     distances: (queries.zip(distances))
                         .map(|(queries, d)| (&queries.0[own.clone()], &*d.keys)),
+                    factors,
                 };
                 let gradients = SequenceGradients {
                     q: &mut dq.0[own.clone()],
@@ -434,7 +457,7 @@ impl Heads {
                     dp.chunks_exact_mut(t)
                         .for_each(|row| row[keys..].fill(F::zero()));
                 }
-                softmax_rows_backward(threads, p, dp, t, self.scale());
+                softmax_rows_backward(threads, p, dp, t, inputs.factors.slope);
                 product(
                     threads,
                     self.rows_mut(gradients.q, head, first, count),

@@ -6,7 +6,7 @@ use super::attention::{Heads, HeadsInputs};
 use super::linear::Linear;
 use super::tensors::BlockTensors;
 use crate::kernels::convolution::{Depthwise, Dynamic};
-use crate::kernels::elementwise::{add_product, multiply};
+use crate::kernels::elementwise::{add_product, multiply, scale};
 use crate::kernels::matrix::Into;
 use crate::kernels::softmax::{softmax_rows, softmax_rows_backward};
 use crate::parameters::ParameterId;
@@ -133,7 +133,13 @@ impl DynamicConvolution {
         let span_keys = self.pointwise.forward(pass, rows, &spans);
         let mut span_queries = pass.take(q.len());
         multiply(pass.threads, &mut span_queries, &span_keys, &q);
+        let exponent = pass.exponent;
+        pass.exponent = exponent.squared();
         let mut kernels = self.kernel_map.forward(pass, rows, &span_queries);
+        if !exponent.is_zero() {
+            scale(pass.threads, &mut kernels, pass.exponent.of_scores());
+        }
+        pass.exponent = exponent;
         softmax_rows(pass.threads, &mut kernels, self.kernel);
         let values = self.output.forward(pass, rows, x);
         let mut convolved = pass.take(values.len());
@@ -222,11 +228,14 @@ impl DynamicConvolution {
             &cache.kernels,
             &mut dkernels,
             self.kernel,
-            F::one(),
+            pass.exponent.slope(),
         );
+        let exponent = pass.exponent;
+        pass.exponent = exponent.squared();
         let dspan_queries =
             self.kernel_map
                 .backward_fresh(pass, rows, &cache.span_queries, &dkernels);
+        pass.exponent = exponent;
         let mut dspan_keys = pass.take(dspan_queries.len());
         multiply(
             pass.threads,

@@ -79,7 +79,8 @@ impl FeedForward {
             return dense.forward(pass, rows, x);
         };
         let mut after = pass.take(before.len());
-        activation::forward(pass.threads, self.activation, before, &mut after);
+        let activation = pass.exponent.nonlinearity(self.activation);
+        activation::forward(pass.threads, activation, before, &mut after);
         let y = dense.forward(pass, rows, &after);
         pass.give([after]);
         y
@@ -93,6 +94,7 @@ impl FeedForward {
         cache: FeedForwardCache<F>,
         dy: &[F],
     ) -> Vec<F> {
+        let activation = pass.exponent.nonlinearity(self.activation);
         let mut d: Option<Vec<F>> = None;
         // Each nonlinearity with the dense layer after it, last ones first.
         let after = [&self.last]
@@ -100,7 +102,7 @@ impl FeedForward {
             .chain(self.hidden.iter().skip(1).rev());
         for (mut before, dense) in cache.0.into_iter().rev().zip(after) {
             let mut after = pass.take(before.len());
-            activation::with_slope(pass.threads, self.activation, &mut before, &mut after);
+            activation::with_slope(pass.threads, activation, &mut before, &mut after);
             dense.backward_here(pass, rows, &mut after, d.as_deref().unwrap_or(dy));
             multiply_by(pass.threads, &mut after, &before);
             pass.give([before]);

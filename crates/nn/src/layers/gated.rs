@@ -43,6 +43,7 @@ impl GatedFeedForward {
         }
     }
 
+    /// The output, whose scale is the square of the input's.
     pub(super) fn forward<F: Real>(
         &self,
         pass: &mut Pass<'_, F>,
@@ -52,8 +53,10 @@ impl GatedFeedForward {
         let cache = self.prepare(pass, rows, x);
         let GatedFeedForwardCache { gate, up } = &cache;
         let mut hidden = pass.take(gate.len());
-        activation::forward(pass.threads, self.activation, gate, &mut hidden);
+        let activation = pass.exponent.nonlinearity(self.activation);
+        activation::forward(pass.threads, activation, gate, &mut hidden);
         multiply_by(pass.threads, &mut hidden, up);
+        pass.exponent = pass.exponent.squared();
         let y = self.down.forward(pass, rows, &hidden);
         pass.give([hidden]);
         (y, cache)
@@ -81,10 +84,14 @@ impl GatedFeedForward {
     ) -> Vec<F> {
         let GatedFeedForwardCache { gate, up } = cache;
         let (mut slope, mut opened) = (gate, pass.take(up.len()));
-        activation::with_slope(pass.threads, self.activation, &mut slope, &mut opened);
+        let exponent = pass.exponent;
+        let activation = exponent.nonlinearity(self.activation);
+        activation::with_slope(pass.threads, activation, &mut slope, &mut opened);
         let mut hidden = pass.take(up.len());
         multiply(pass.threads, &mut hidden, &opened, &up);
+        pass.exponent = exponent.squared();
         self.down.backward_here(pass, rows, &mut hidden, dy);
+        pass.exponent = exponent;
         let dhidden = hidden;
         let (mut dup, mut dgate) = (opened, slope);
         multiply_by(pass.threads, &mut dup, &dhidden);

@@ -55,6 +55,7 @@ impl Linear {
         let into = match self.bias {
             Some(bias) => {
                 fill_rows(pass.threads, &mut y, pass.weight(bias));
+                pass.scale_constants(&mut y);
                 Into::Sum
             }
             None => Into::Fresh,
@@ -181,6 +182,7 @@ impl Linear {
         if let Some(bias) = self.bias {
             let mut gradient = pass.zeroed(self.outputs);
             add_column_sums(pass.threads, &mut gradient, dy);
+            pass.scale_constants(&mut gradient);
             pass.show_gradient(bias, None, gradient);
         }
     }

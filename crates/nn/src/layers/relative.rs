@@ -94,6 +94,7 @@ impl RelativeAttention {
         let mut biased = |bias| {
             let mut sum = pass.take(q.len());
             fill_rows(pass.threads, &mut sum, pass.weight(bias));
+            pass.scale_constants(&mut sum);
             add(pass.threads, &mut sum, &q);
             sum
         };
@@ -136,6 +137,7 @@ impl RelativeAttention {
         let bias = |pass: &mut Pass<'_, F>, bias, dq: &[F]| {
             let mut gradient = pass.zero_gradient(bias);
             add_column_sums(pass.threads, &mut gradient, dq);
+            pass.scale_constants(&mut gradient);
             pass.show_gradient(bias, None, gradient);
         };
         bias(pass, self.content_bias, &dq);

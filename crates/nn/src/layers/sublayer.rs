@@ -12,9 +12,10 @@ use super::norm::Norm;
 use super::relative::{RelativeAttention, RelativeAttentionCache};
 use super::tensors::BlockTensors;
 use super::transform::LinearTransform;
-use crate::kernels::elementwise::add;
+use crate::kernels::elementwise::{add, add_multiple};
 use crate::parameters::Declarations;
 use crate::pass::{Pass, Rows};
+use crate::scale::Exponent;
 use crate::{Real, Site};
 
 /// Function f of a sublayer.
@@ -164,6 +165,16 @@ struct Kept<F> {
     /// statistics. A norm before it keeps nothing: the function's input is
     /// normalised again.
     norm: Option<(Vec<F>, Vec<F>)>,
+    scales: Scales,
+}
+
+/// Scales of the input of a sublayer and of the output of its function, and by how much
+/// that of the sublayer's own output is larger.
+#[derive(Clone, Copy, Default)]
+struct Scales {
+    input: Exponent,
+    function: Exponent,
+    rise: f64,
 }
 
 impl Sublayer {
@@ -259,38 +270,52 @@ impl Sublayer {
         let (inner, statistics) = norm.forward(pass, rows, &x);
         let function = self.function.prepare(pass, rows, &inner);
         pass.give([inner, statistics]);
-        let norm = None;
-        let kept = Kept { function, norm };
+        let kept = Kept {
+            function,
+            norm: None,
+            scales: Scales::default(),
+        };
         SublayerCache { x, kept }
     }
 
     fn compute<F: Real>(&self, pass: &mut Pass<'_, F>, rows: Rows, x: &[F]) -> (Vec<F>, Kept<F>) {
-        let (y, function, norm) = match &self.norm {
+        let input = pass.exponent;
+        let (mut y, function, norm) = match &self.norm {
             None => {
                 let (y, function) = self.function.forward(pass, rows, x);
                 (y, function, None)
             }
             Some((norm, NormPlacement::Post)) => {
                 let (mut sum, function) = self.function.forward(pass, rows, x);
-                add(pass.threads, &mut sum, x);
+                add_residual(pass, &mut sum, x, (input, pass.exponent));
                 let (y, statistics) = norm.forward(pass, rows, &sum);
                 (y, function, Some((sum, statistics)))
             }
             Some((norm, NormPlacement::BeforeSum)) => {
                 let (inner, function) = self.function.forward(pass, rows, x);
                 let (mut y, statistics) = norm.forward(pass, rows, &inner);
-                add(pass.threads, &mut y, x);
+                add_residual(pass, &mut y, x, (input, pass.exponent));
                 (y, function, Some((inner, statistics)))
             }
             Some((norm, NormPlacement::Pre | NormPlacement::PreWithoutFinal)) => {
                 let (inner, statistics) = norm.forward(pass, rows, x);
                 let (mut y, function) = self.function.forward(pass, rows, &inner);
-                add(pass.threads, &mut y, x);
+                add_residual(pass, &mut y, x, (input, pass.exponent));
                 pass.give([inner, statistics]);
                 (y, function, None)
             }
         };
-        (y, Kept { function, norm })
+        let scales = Scales {
+            input,
+            function: pass.exponent,
+            rise: pass.settle(&mut y),
+        };
+        let kept = Kept {
+            function,
+            norm,
+            scales,
+        };
+        (y, kept)
     }
 
     /// From the gradient with respect to the output to that with respect to
@@ -300,23 +325,31 @@ impl Sublayer {
         pass: &mut Pass<'_, F>,
         rows: Rows,
         cache: SublayerCache<F>,
-        dy: Vec<F>,
+        mut dy: Vec<F>,
     ) -> Vec<F> {
         let SublayerCache { x, kept } = cache;
-        let Kept { function, norm } = kept;
+        let Kept {
+            function,
+            norm,
+            scales,
+        } = kept;
+        // A gradient has the inverse of the scale of what it is with respect to.
+        pass.lower(&mut dy, scales.rise);
+        pass.exponent = scales.input;
+        let residual = (scales.input, scales.function);
         let dx = match (&self.norm, norm) {
             (Some((layer, NormPlacement::Post)), Some((sum, statistics))) => {
                 let dsum = layer.backward(pass, rows, &sum, statistics, &dy);
                 pass.give([sum]);
                 let mut dx = self.function.backward(pass, rows, &x, function, &dsum);
-                add(pass.threads, &mut dx, &dsum);
+                add_residual(pass, &mut dx, &dsum, residual);
                 pass.give([dsum]);
                 dx
             }
             (Some((layer, NormPlacement::BeforeSum)), Some((inner, statistics))) => {
                 let dinner = layer.backward(pass, rows, &inner, statistics, &dy);
                 let mut dx = self.function.backward(pass, rows, &x, function, &dinner);
-                add(pass.threads, &mut dx, &dy);
+                add_residual(pass, &mut dx, &dy, residual);
                 pass.give([inner, dinner]);
                 dx
             }
@@ -324,7 +357,7 @@ impl Sublayer {
                 let (inner, statistics) = layer.apply(pass, &x);
                 let dinner = self.function.backward(pass, rows, &inner, function, &dy);
                 let mut dx = layer.backward(pass, rows, &x, statistics, &dinner);
-                add(pass.threads, &mut dx, &dy);
+                add_residual(pass, &mut dx, &dy, residual);
                 pass.give([inner, dinner]);
                 dx
             }
@@ -332,5 +365,18 @@ impl Sublayer {
         };
         pass.give([x, dy]);
         dx
+    }
+}
+
+/// `sum += x`, where `x` is brought from one scale to another.
+fn add_residual<F: Real>(
+    pass: &Pass<'_, F>,
+    sum: &mut [F],
+    x: &[F],
+    (from, to): (Exponent, Exponent),
+) {
+    match from == to {
+        true => add(pass.threads, sum, x),
+        false => add_multiple(pass.threads, sum, x, from.factor_to(to)),
     }
 }

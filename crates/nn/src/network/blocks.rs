@@ -54,6 +54,7 @@ impl<F: Real> Network<F> {
             last: None,
         };
         for (layer, [mixer, feed_forward]) in self.layers.blocks.iter().enumerate() {
+            pass.workspace.check_cancelled()?;
             let weights = self.read_block(pass, layer)?;
             let (y, cache) = weights.during(pass, |pass| {
                 if pass.keep == Keep::All {
@@ -89,6 +90,7 @@ impl<F: Real> Network<F> {
     ) -> Result<(), Error> {
         let blocks = self.layers.blocks.iter().zip(caches.blocks).enumerate();
         for (layer, (block, cache)) in blocks.rev() {
+            pass.workspace.check_cancelled()?;
             let weights = match caches.last.take() {
                 Some(weights) => weights,
                 None => self.read_block(pass, layer)?,

@@ -5,7 +5,7 @@
 
 use lpzero_arch::Architecture;
 
-use super::Network;
+use super::{Flow, Network};
 use crate::source::Source;
 use crate::{Batch, Dual, Error, Objective, Real, Site, TensorView, Visitor, Workspace};
 
@@ -57,7 +57,7 @@ pub trait Engine: Real {
         rows: (usize, usize),
         visitor: &mut dyn Visitor<Self>,
         workspace: &mut Workspace<Self>,
-    ) -> Result<f64, Error>;
+    ) -> Result<Flow, Error>;
 
     /// [`Network::sign_jacobians`].
     ///
@@ -107,7 +107,7 @@ macro_rules! compile {
                 (batch, positions): (usize, usize),
                 visitor: &mut dyn Visitor<Self>,
                 workspace: &mut Workspace<Self>,
-            ) -> Result<f64, Error> {
+            ) -> Result<Flow, Error> {
                 network.flow(batch, positions, visitor, workspace)
             }
 

@@ -75,7 +75,7 @@ where
             objective: self.objective,
             seed: self.seed,
             layers: self.layers.clone(),
-            parameters: Parameters(self.parameters.0.iter().map(&mut dual).collect()),
+            parameters: Parameters::all(self.parameters.tensors.iter().map(&mut dual).collect()),
             stream: None,
         };
         let mut halves = Halves {

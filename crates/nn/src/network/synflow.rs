@@ -6,8 +6,31 @@ use super::{Engine, Network, check_activations, on_threads};
 use crate::kernels::elementwise::long_inner_product;
 use crate::layers::outer_site;
 use crate::parameters::{Parameter, Parameters};
-use crate::pass::{Pass, Rows};
+use crate::pass::{Keep, Pass, Rows};
 use crate::{Error, Real, Role, Symbol, Visitor, Workspace};
+
+/// Sum of the last hidden state in a pass of synaptic flow: `value * 2^exponent`.
+///
+/// The exponent is 0 where values fit into floating point.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Flow {
+    /// The sum in units of the power of two.
+    pub value: f64,
+    /// A whole number.
+    pub exponent: f64,
+}
+
+impl Flow {
+    /// The sum itself, which may be infinite.
+    pub fn sum(self) -> f64 {
+        self.value * self.exponent.exp2()
+    }
+
+    /// Its natural logarithm.
+    pub fn ln(self) -> f64 {
+        self.value.ln() + self.exponent * std::f64::consts::LN_2
+    }
+}
 
 impl<F: Engine> Network<F> {
     /// One forward and one backward pass of SynFlow (Tanaka et al. 2020,
@@ -27,9 +50,11 @@ impl<F: Engine> Network<F> {
     /// With equal rows, attention is uniform, so queries and keys have
     /// gradient 0 unless a convolution over positions has told rows apart.
     ///
-    /// Without norms, values grow by orders of magnitude per block: single
-    /// precision overflows in networks of some ten blocks, and then the result
-    /// is infinite or NaN. Networks of `f64` are meant for this pass.
+    /// Without norms, values grow by orders of magnitude per block, and a gate
+    /// squares them: even the logarithm of the loss may have sixty digits. So
+    /// activations carry a scale, and are shown without it. Gradients of
+    /// weights are in units of the power of two of the loss, of which the
+    /// visitor is told before the first of them ([`Visitor::unit`]).
     ///
     /// # Errors
     /// Where there is no position, more than the architecture has, or too many
@@ -40,7 +65,7 @@ impl<F: Engine> Network<F> {
         positions: usize,
         visitor: &mut dyn Visitor<F>,
         workspace: &mut Workspace<F>,
-    ) -> Result<f64, Error> {
+    ) -> Result<Flow, Error> {
         F::synflow(self, (batch, positions), visitor, workspace)
     }
 }
@@ -52,7 +77,7 @@ impl<F: Real> Network<F> {
         positions: usize,
         visitor: &mut dyn Visitor<F>,
         workspace: &mut Workspace<F>,
-    ) -> Result<f64, Error> {
+    ) -> Result<Flow, Error> {
         if batch == 0 || positions == 0 {
             return Err(Error::BatchTooSmall {
                 batch,
@@ -74,19 +99,23 @@ impl<F: Real> Network<F> {
             shape: parameter.shape.clone(),
             data: parameter.data.iter().map(Signed::abs).collect(),
         };
-        let parameters = Parameters(self.parameters.0.iter().map(absolute).collect());
+        let parameters = Parameters::all(self.parameters.tensors.iter().map(absolute).collect());
         let mut pass = Pass::new(&parameters, visitor, workspace);
         pass.normalised = false;
+        // Scales of sublayers are kept with their state.
+        pass.keep = Keep::All;
         on_threads(pass, |pass| self.run_synflow(pass, rows))
     }
 
-    fn run_synflow(&self, pass: &mut Pass<'_, F>, rows: Rows) -> Result<f64, Error> {
+    fn run_synflow(&self, pass: &mut Pass<'_, F>, rows: Rows) -> Result<Flow, Error> {
         let input = outer_site(Role::Input, 0);
         let mut x = pass.take(rows.count() * self.architecture.width);
         x.fill(F::one());
         pass.show(input, Symbol::A, rows, &x);
         let (x, caches) = self.forward_blocks(pass, rows, x)?;
-        let (loss, d) = self.at_end(pass, rows, x, |pass, hidden| {
+        let exponent = pass.exponent.get();
+        pass.visitor.unit(exponent);
+        let (value, d) = self.at_end(pass, rows, x, |pass, hidden| {
             let mut d = pass.take(hidden.len());
             d.fill(F::one());
             let loss = long_inner_product(&hidden, &d);
@@ -98,6 +127,6 @@ impl<F: Real> Network<F> {
             pass.show(input, symbol, rows, &d);
         }
         pass.give([d]);
-        Ok(loss)
+        Ok(Flow { value, exponent })
     }
 }

@@ -41,6 +41,15 @@ impl Precision {
         }
     }
 
+    /// The number that is read where this one was written.
+    fn rounded(self, x: f32) -> f32 {
+        match self {
+            Precision::F32 => x,
+            Precision::F16 => f16::from_f32(x).to_f32(),
+            Precision::Bf16 => bf16::from_f32(x).to_f32(),
+        }
+    }
+
     fn write(self, numbers: &[f32], out: &mut impl io::Write) -> io::Result<()> {
         numbers.iter().try_for_each(|&x| match self {
             Precision::F32 => out.write_all(&x.to_le_bytes()),
@@ -50,13 +59,44 @@ impl Precision {
     }
 }
 
+/// What a precision took from weights that were written in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lost {
+    /// Numbers that are too small for it, and were written as 0.
+    pub vanished: u64,
+    /// The first tensor with such a number.
+    pub first: Option<String>,
+}
+
+impl Lost {
+    /// Enters the numbers of a tensor.
+    fn add(&mut self, name: &str, numbers: &[f32], precision: Precision) -> Result<(), Error> {
+        for &value in numbers {
+            let rounded = precision.rounded(value);
+            if !rounded.is_finite() {
+                return Err(Error::BeyondPrecision {
+                    name: name.to_owned(),
+                    value,
+                    precision: precision.names().1,
+                });
+            }
+            if rounded == 0.0 && value != 0.0 {
+                self.vanished += 1;
+                self.first.get_or_insert_with(|| name.to_owned());
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Writes the weights that a source has of a network as a `model.safetensors` under
 /// the names of a layout, one tensor in memory at a time; what `path` held before
 /// is kept until all is on the disk.
 ///
 /// # Errors
 /// Where the network cannot be built, the layout packs several maps in one tensor or has
-/// no name for one, a tensor cannot be read, or the file not be written.
+/// no name for one, a tensor cannot be read or holds a number that the precision would make
+/// infinite, or the file cannot be written.
 pub fn export_weights(
     path: &Path,
     architecture: &Architecture,
@@ -64,7 +104,7 @@ pub fn export_weights(
     source: &dyn Source<f32>,
     layout: &Layout,
     precision: Precision,
-) -> Result<(), Error> {
+) -> Result<Lost, Error> {
     let malformed = |reason: String| Error::Malformed {
         path: path.to_owned(),
         reason,
@@ -103,7 +143,7 @@ pub fn export_weights(
             }),
         );
     }
-    let failed = |source| Error::File {
+    let failed = |source| Error::Write {
         path: path.to_owned(),
         source,
     };
@@ -117,6 +157,7 @@ pub fn export_weights(
         .and_then(|()| out.write_all(text.as_bytes()));
     begun.map_err(failed)?;
     let mut numbers = Vec::new();
+    let mut lost = Lost::default();
     for (name, shape, initial) in &tensors {
         numbers.clear();
         numbers.resize(shape.iter().product(), 0.0);
@@ -127,7 +168,11 @@ pub fn export_weights(
             initial: *initial,
         };
         source.fill(&request, Fill(Threads::ONE), &mut numbers)?;
+        if precision != Precision::F32 {
+            lost.add(name, &numbers, precision)?;
+        }
         precision.write(&numbers, &mut out).map_err(failed)?;
     }
-    out.commit().map_err(failed)
+    out.commit().map_err(failed)?;
+    Ok(lost)
 }

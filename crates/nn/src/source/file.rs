@@ -10,9 +10,10 @@ use std::fs::File;
 use std::io::{self, Read as _, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use lpzero_arch::{Cursor, Document, Node, Problem};
+use lpzero_arch::{Cursor, Document, Problem, content};
 use lpzero_run::input;
 
 use crate::kernels::threads::{Threads, Write};
@@ -21,6 +22,8 @@ use crate::{Error, Real};
 
 /// Largest header that is read, in bytes, as in the safetensors library.
 const MAX_HEADER: u64 = 100_000_000;
+/// Bytes by which a file of another kind is known.
+const BEGINNING: u64 = 64;
 /// About how many bytes are read at once.
 const CHUNK: usize = 1 << 20;
 
@@ -62,9 +65,23 @@ const OTHERS: [&str; 8] = [
     "C64",
 ];
 
+/// The error for a link to a file that is not there.
+pub(super) fn leads_nowhere(path: &Path) -> Option<Error> {
+    let target = path.read_link().ok()?;
+    (!path.exists()).then(|| Error::Malformed {
+        path: path.to_owned(),
+        reason: format!(
+            "a link to {}, which is not there, as an interrupted download leaves it",
+            target.display()
+        ),
+    })
+}
+
 /// A tensor of a file.
 #[derive(Clone, Debug)]
 pub(super) struct Stored {
+    /// Name in the file.
+    name: String,
     pub(super) shape: Vec<usize>,
     element: Option<Element>,
     /// Name that the file gives the element type.
@@ -118,7 +135,10 @@ impl StoredFile {
             path: path.to_owned(),
             reason,
         };
-        let (mut file, size) = input::open(path).map_err(failed)?;
+        let (mut file, size) = match input::open(path) {
+            Ok(opened) => opened,
+            Err(source) => return Err(leads_nowhere(path).unwrap_or_else(|| failed(source))),
+        };
         let mut length = [0; 8];
         if size < 8 {
             return Err(malformed(format!(
@@ -127,15 +147,18 @@ impl StoredFile {
         }
         file.read_exact(&mut length).map_err(failed)?;
         let length = u64::from_le_bytes(length);
-        if length > size - 8 {
-            return Err(malformed(format!(
-                "a header of {length} bytes is announced, but the file has {size}"
-            )));
-        }
-        if length > MAX_HEADER {
-            return Err(malformed(format!(
-                "a header of {length} bytes, more than the limit of {MAX_HEADER}"
-            )));
+        if length > (size - 8).min(MAX_HEADER) {
+            file.rewind().map_err(failed)?;
+            let mut start = Vec::new();
+            let read = (&file).take(BEGINNING).read_to_end(&mut start);
+            read.map_err(failed)?;
+            return Err(malformed(match content::not_text(&start) {
+                Some(what) => what.to_owned(),
+                None if length > size - 8 => {
+                    format!("a header of {length} bytes is announced, but the file has {size}")
+                }
+                None => format!("a header of {length} bytes, more than the limit of {MAX_HEADER}"),
+            }));
         }
         let mut header = vec![0; length as usize];
         file.read_exact(&mut header).map_err(failed)?;
@@ -185,6 +208,13 @@ impl StoredFile {
         };
         let row_bytes = block.whole_columns * element.size();
         let at_once = (CHUNK / row_bytes.max(1)).clamp(1, block.rows.max(1));
+        let is_finite = AtomicBool::new(true);
+        let decode = |bytes: &[u8], out: &mut [F]| {
+            element.decode(bytes, out);
+            if !all_finite(out) {
+                is_finite.store(false, Ordering::Relaxed);
+            }
+        };
         // The bytes of some rows, of which each thread reads its own.
         let each = |rows: Range<usize>, work: &mut dyn FnMut(usize, &[u8])| -> io::Result<()> {
             let mut bytes = vec![0; at_once.min(rows.len()) * row_bytes];
@@ -202,7 +232,7 @@ impl StoredFile {
         let outcome = if block.transposed {
             let mut decoded = vec![F::zero(); block.columns];
             each(0..block.rows, &mut |row, bytes| {
-                element.decode(bytes, &mut decoded);
+                decode(bytes, &mut decoded);
                 let column = out.iter_mut().skip(row).step_by(block.rows);
                 column.zip(&decoded).for_each(|(x, decoded)| *x = *decoded);
             })
@@ -213,7 +243,7 @@ impl StoredFile {
                 let start = rows.start;
                 let outcome = each(rows, &mut |row, bytes| {
                     let out = &mut out.0[(row - start) * block.columns..][..block.columns];
-                    element.decode(bytes, out);
+                    decode(bytes, out);
                 });
                 if let Err(error) = outcome {
                     *failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
@@ -227,7 +257,14 @@ impl StoredFile {
         outcome.map_err(|source| Error::File {
             path: self.path.clone(),
             source,
-        })
+        })?;
+        match is_finite.into_inner() {
+            true => Ok(()),
+            false => Err(Error::NotFinite {
+                path: self.path.clone(),
+                name: tensor.name.clone(),
+            }),
+        }
     }
 
     fn read_at(&self, start: u64, bytes: &mut [u8]) -> io::Result<()> {
@@ -235,6 +272,13 @@ impl StoredFile {
         file.seek(SeekFrom::Start(start))?;
         file.read_exact(bytes)
     }
+}
+
+/// Whether all numbers are finite, some at a time without a branch.
+fn all_finite<F: Real>(numbers: &[F]) -> bool {
+    let mut chunks = numbers.chunks(256);
+    let zero = F::zero();
+    chunks.all(|chunk| chunk.iter().fold(true, |all, &x| all & (x * zero == zero)))
 }
 
 impl Element {
@@ -316,6 +360,7 @@ fn read_header(
         }
         ranges.push((start, end, offsets));
         let stored = Stored {
+            name: name.to_owned(),
             shape: sizes.iter().map(|&size| size as usize).collect(),
             element: known.and_then(|(_, _, element)| *element),
             type_name: type_name.to_owned(),
@@ -340,9 +385,8 @@ fn read_header(
 
 /// A whole number that is not negative.
 fn count(at: &Cursor<'_>) -> Result<u64, lpzero_arch::Error> {
-    match at.node() {
-        Node::Integer(number) => u64::try_from(*number).ok(),
-        _ => None,
-    }
-    .ok_or_else(|| at.unexpected("a whole number that is not negative"))
+    let whole = at.node().as_whole();
+    whole
+        .and_then(|number| u64::try_from(number).ok())
+        .ok_or_else(|| at.unexpected("a whole number that is not negative"))
 }

@@ -44,7 +44,14 @@ impl Layout {
     /// # Errors
     /// Where it cannot be read, or is of a model type that is not known.
     pub fn of_folder(folder: &Path) -> Result<&'static Layout, Error> {
-        let config = Document::read(&folder.join(CONFIG))?;
+        Self::of_config(&Document::read(&folder.join(CONFIG))?)
+    }
+
+    /// The layout of a `config.json`.
+    ///
+    /// # Errors
+    /// Where it is of a model type that is not known.
+    pub fn of_config(config: &Document) -> Result<&'static Layout, Error> {
         let model_type = hugging_face::model_type_of(&config.root())?;
         Ok(Layout::of(model_type.name).unwrap_or(&OWN))
     }
@@ -64,12 +71,23 @@ impl Layout {
         self.0.map_or(&[""], |known| known.tensors.prefixes())
     }
 
-    /// Which prefix a set of names has, told by the table of tokens.
-    pub(crate) fn prefix(&self, has: impl Fn(&str) -> bool) -> &'static str {
-        let table = self.0.map_or("", |known| known.tensors.table());
-        let mut prefixes = self.prefixes().iter().copied();
-        let found = prefixes.find(|prefix| has(&format!("{prefix}{table}")));
-        found.unwrap_or(self.body())
+    /// Whether the names are the project's own.
+    pub(crate) fn is_own(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// Their names of what stands outside of blocks, the table of tokens first.
+    pub(crate) fn markers(&self) -> impl Iterator<Item = &'static str> {
+        self.0.into_iter().flat_map(|known| known.tensors.outer())
+    }
+
+    /// Other names that one of our tensors may have where the head is tied to the table of
+    /// tokens.
+    pub(crate) fn tied(&self, ours: &str) -> impl Iterator<Item = &'static str> {
+        let all = self.0.map_or(&[][..], |known| known.tensors.tied());
+        all.iter()
+            .filter(move |(name, _)| *name == ours)
+            .map(|(_, theirs)| *theirs)
     }
 
     /// Tensors of ours, (name, shape, elements) each, under their names and as they lay
@@ -143,8 +161,8 @@ mod tests {
         let (name, piece) = gpt2.theirs("", "block.0.value.bias").unwrap();
         let third = Piece::Transposed { index: 2, of: 3 };
         assert_eq!((name.as_str(), piece), ("h.0.attn.c_attn.bias", third));
-        assert_eq!(gpt2.prefix(|name| name == "wte.weight"), "");
-        assert_eq!(gpt2.prefix(|_| false), "transformer.");
+        assert_eq!(gpt2.markers().next(), Some("wte.weight"));
+        assert!(gpt2.tied("embedding.0.table").eq(["lm_head.weight"]));
         assert!(Layout::of("t5").is_none());
     }
 }

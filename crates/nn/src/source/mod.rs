@@ -6,10 +6,13 @@
 //! ([`Network::streamed`](crate::Network::streamed)).
 
 mod adapter;
+mod body;
 mod export;
 mod file;
+mod folder;
 mod layout;
 mod leading;
+mod naming;
 mod slice;
 mod stored;
 
@@ -19,7 +22,8 @@ use crate::kernels::threads::Threads;
 use crate::{Error, Real, random};
 
 pub use adapter::Adapted;
-pub use export::{Precision, export_weights};
+pub use body::{head_parameters, missing_head};
+pub use export::{Lost, Precision, export_weights};
 pub use layout::Layout;
 pub(crate) use leading::{copy_prefix, is_leading, run_length, runs};
 pub use slice::{Prefixes, Resident};

@@ -1,24 +1,25 @@
 //! Weights in safetensors files: one, or a folder as transformers writes it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
-use lpzero_arch::{Document, Problem};
+use lpzero_arch::{Architecture, Document, Head, Problem, hugging_face};
 
-use super::file::{Stored as StoredTensor, StoredFile, Window};
+use super::file::{Stored as StoredTensor, StoredFile, Window, leads_nowhere};
+use super::folder::{self, Found};
 use super::layout::{CONFIG, Layout, OWN, Piece};
+use super::naming::{self, Prefix};
 use super::{Fill, Request, Source};
 use crate::kernels::threads::Threads;
+use crate::network::requests;
 use crate::parameters::Tensors;
-use crate::{Error, Real};
+use crate::{Error, Objective, Real};
 
-/// The file of a folder with all weights.
-const WHOLE: &str = "model.safetensors";
-/// The file that says which of several files has which tensor.
-const INDEX: &str = "model.safetensors.index.json";
 /// The file of a folder that says of what architecture its weights are, under our
 /// own names.
 const ARCHITECTURE: &str = "architecture.json";
+/// Keys of a `config.json` under which quantisation is described.
+const QUANTISATION: [&str; 2] = ["quantization_config", "compression_config"];
 
 /// Stored weights, read tensor by tensor. Half precision becomes what the network
 /// computes in.
@@ -26,10 +27,20 @@ const ARCHITECTURE: &str = "architecture.json";
 pub struct Stored {
     path: PathBuf,
     files: Vec<StoredFile>,
-    /// Which file has a tensor.
-    owners: HashMap<String, usize>,
+    /// Tensors by the names that their class gives them.
+    owners: BTreeMap<String, Owner>,
     layout: &'static Layout,
-    prefix: &'static str,
+    prefix: Prefix,
+    /// Whether the head is the table of tokens.
+    tied: bool,
+}
+
+/// Where a tensor is.
+#[derive(Debug)]
+struct Owner {
+    file: usize,
+    /// Name in that file.
+    name: String,
 }
 
 impl Stored {
@@ -38,7 +49,7 @@ impl Stored {
     /// # Errors
     /// Where it cannot be read, or its header contradicts it.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        Self::of(path, vec![StoredFile::open(path)?], &OWN)
+        Self::of(path, vec![StoredFile::open(path)?], &OWN, false)
     }
 
     /// A folder with a `config.json` of transformers, and `model.safetensors` or its
@@ -46,70 +57,125 @@ impl Stored {
     /// where there are no weights in it.
     ///
     /// # Errors
-    /// As [`open`](Self::open); where the model type is not known, or the index names
-    /// a file that is missing or outside the folder, or that lacks a tensor.
+    /// As [`open`](Self::open); where the model type is not known, weights are quantised or
+    /// of a kind that is not read, or the index names a file that is missing or outside the
+    /// folder, or that lacks a tensor.
     pub fn open_folder(folder: &Path) -> Result<Option<Self>, Error> {
-        let (whole, index) = (folder.join(WHOLE), folder.join(INDEX));
-        if !whole.exists() && !index.exists() {
-            let pickled = folder.join("pytorch_model.bin");
-            return match pickled.exists() {
-                true => Err(Error::Malformed {
-                    path: pickled,
-                    reason: format!("pickled weights are not read: expected {WHOLE}"),
-                }),
-                false => Ok(None),
-            };
-        }
+        let Some(found) = folder::find(folder)? else {
+            return Ok(None);
+        };
         let own = !folder.join(CONFIG).exists() && folder.join(ARCHITECTURE).exists();
-        let layout = match own {
-            true => &OWN,
-            false => Layout::of_folder(folder)?,
+        let (layout, tied) = match own {
+            true => (&OWN, false),
+            false => {
+                let config = Document::read(&folder.join(CONFIG))?;
+                refuse_quantised(&config)?;
+                let head = hugging_face::read(&config.root())?.head;
+                (Layout::of_config(&config)?, head != Head::Free)
+            }
         };
-        let files = match whole.exists() {
-            true => vec![StoredFile::open(&whole)?],
-            false => open_shards(folder, &index)?,
+        let files = match &found {
+            Found::Whole(path) => vec![StoredFile::open(path)?],
+            Found::Index(path) => open_shards(folder, path)?,
         };
-        Ok(Some(Self::of(folder, files, layout)?))
+        Ok(Some(Self::of(folder, files, layout, tied)?))
     }
 
-    fn of(path: &Path, files: Vec<StoredFile>, layout: &'static Layout) -> Result<Self, Error> {
-        let mut owners = HashMap::new();
+    fn of(
+        path: &Path,
+        files: Vec<StoredFile>,
+        layout: &'static Layout,
+        tied: bool,
+    ) -> Result<Self, Error> {
+        let mut owners: BTreeMap<String, Owner> = BTreeMap::new();
         for (number, file) in files.iter().enumerate() {
+            let malformed = |reason: String| Error::Malformed {
+                path: file.path.clone(),
+                reason,
+            };
             for name in file.names() {
-                if let Some(other) = owners.insert(name.to_owned(), number) {
-                    return Err(Error::Malformed {
-                        path: file.path.clone(),
-                        reason: format!(
-                            "tensor `{name}` is in {} too",
-                            files[other].path.display()
-                        ),
-                    });
-                }
+                let plain = match layout.is_own() {
+                    true => name.to_owned(),
+                    false => naming::plain(name),
+                };
+                let owner = Owner {
+                    file: number,
+                    name: name.to_owned(),
+                };
+                let Some(other) = owners.insert(plain.clone(), owner) else {
+                    continue;
+                };
+                return Err(malformed(match other.file == number {
+                    true => format!("tensors `{}` and `{name}` are both `{plain}`", other.name),
+                    false => {
+                        let path = files[other.file].path.display();
+                        format!("tensor `{name}` is in {path} too")
+                    }
+                }));
             }
         }
-        let prefix = layout.prefix(|name| owners.contains_key(name));
+        let quantised = owners.iter().find(|(name, _)| naming::is_quantised(name));
+        if let (Some((_, owner)), false) = (quantised, layout.is_own()) {
+            return Err(Error::Malformed {
+                path: files[owner.file].path.clone(),
+                reason: format!(
+                    "tensor `{}` is of quantised weights, which are not read: expected those \
+                     before quantisation",
+                    owner.name
+                ),
+            });
+        }
+        let names: BTreeSet<&str> = owners.keys().map(String::as_str).collect();
+        let prefix = naming::prefix(layout, &names).map_err(|[one, other]| Error::Malformed {
+            path: path.to_owned(),
+            reason: format!("two models, whose names begin with `{one}` and with `{other}`"),
+        })?;
         Ok(Stored {
             path: path.to_owned(),
             files,
             owners,
             layout,
             prefix,
+            tied,
         })
     }
 
-    /// Every tensor's name and shape, in no particular order.
+    /// Every tensor's name in its file, and its shape.
     pub fn shapes(&self) -> impl Iterator<Item = (&str, &[usize])> {
-        self.owners.iter().filter_map(|(name, &owner)| {
-            let tensor = self.files[owner].find(name)?;
-            Some((name.as_str(), &tensor.shape[..]))
+        self.owners.values().filter_map(|owner| {
+            let tensor = self.files[owner.file].find(&owner.name)?;
+            Some((owner.name.as_str(), &tensor.shape[..]))
         })
+    }
+
+    /// The files that are read.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.files.iter().map(|file| file.path.as_path())
+    }
+
+    /// Names in the files of tensors that a network of this architecture has no place for,
+    /// such as further blocks, biases, or the head of another task.
+    ///
+    /// # Errors
+    /// Where the network cannot be built.
+    pub fn unplaced(&self, architecture: &Architecture) -> Result<Vec<&str>, Error> {
+        let objective = Objective::default_for(architecture);
+        let mut placed: BTreeSet<String> = BTreeSet::new();
+        for (ours, _) in requests(architecture, objective)? {
+            placed.extend(self.candidates(&ours).map(|(name, _)| name));
+        }
+        let rest = self.owners.iter().filter(|(name, _)| {
+            let is_buffer = !self.layout.is_own() && naming::is_buffer(name);
+            !placed.contains(*name) && !is_buffer
+        });
+        Ok(rest.map(|(_, owner)| &owner.name[..]).collect())
     }
 
     /// Every tensor, whole, under the name that it has in the file.
     pub(crate) fn read_all<F: Real>(&self) -> Result<Tensors<F>, Error> {
         let mut tensors = Tensors::new();
-        for (name, &owner) in &self.owners {
-            let file = &self.files[owner];
+        for owner in self.owners.values() {
+            let (name, file) = (&owner.name, &self.files[owner.file]);
             let Some(tensor) = file.find(name) else {
                 continue;
             };
@@ -122,50 +188,86 @@ impl Stored {
         Ok(tensors)
     }
 
+    /// Names that one of our tensors may have, and how it stands in theirs; the first is
+    /// that of its class.
+    fn candidates<'a>(&'a self, ours: &'a str) -> impl Iterator<Item = (String, Piece)> + 'a {
+        let Prefix { foreign, class } = &self.prefix;
+        let of_class = self.layout.theirs(class, ours).into_iter();
+        let tied = self.layout.tied(ours).filter(|_| self.tied);
+        let tied = tied.map(|name| (name.to_owned(), Piece::Whole));
+        of_class.chain(tied).flat_map(move |(name, piece)| {
+            // A head may stand beside the model that has a name.
+            let bare = (!foreign.is_empty()).then(|| (name.clone(), piece));
+            [(format!("{foreign}{name}"), piece)]
+                .into_iter()
+                .chain(bare)
+        })
+    }
+
     /// Where a tensor of ours stands, and how.
-    fn find(
-        &self,
-        request: &Request<'_>,
-    ) -> Result<(&StoredFile, &StoredTensor, Piece, String), Error> {
-        let (name, piece) = self
-            .layout
-            .theirs(self.prefix, request.name)
-            .ok_or_else(|| Error::Malformed {
-                path: self.path.clone(),
-                reason: format!("a model of this type has no tensor for `{}`", request.name),
-            })?;
-        let expected = theirs(request.within, piece);
-        let owner = self.owners.get(&name).map(|&owner| &self.files[owner]);
-        let found = owner.and_then(|file| Some((file, file.find(&name)?)));
-        let Some((file, tensor)) = found else {
-            return Err(Error::Malformed {
-                path: self.path.clone(),
-                reason: format!("tensor `{name}` of shape {expected:?} is missing"),
-            });
-        };
-        if tensor.shape != expected {
-            let found = &tensor.shape;
-            return Err(Error::Malformed {
-                path: file.path.clone(),
-                reason: format!(
-                    "tensor `{name}` has shape {found:?}, but the architecture asks for {expected:?}"
-                ),
+    fn find(&self, request: &Request<'_>) -> Result<Place<'_>, Error> {
+        let mut first = None;
+        for (name, piece) in self.candidates(request.name) {
+            let Some(owner) = self.owners.get(&name) else {
+                first.get_or_insert((name, piece));
+                continue;
+            };
+            let file = &self.files[owner.file];
+            let Some(tensor) = file.find(&owner.name) else {
+                continue;
+            };
+            let expected = theirs(request.within, piece);
+            if tensor.shape != expected {
+                let (name, found) = (&owner.name, &tensor.shape);
+                return Err(Error::Malformed {
+                    path: file.path.clone(),
+                    reason: format!(
+                        "tensor `{name}` has shape {found:?}, but the architecture asks for \
+                         {expected:?}"
+                    ),
+                });
+            }
+            return Ok(Place {
+                file,
+                tensor,
+                piece,
+                name: &owner.name,
             });
         }
-        Ok((file, tensor, piece, name))
+        let path = self.path.clone();
+        Err(match first {
+            Some((name, piece)) => Error::NotInFile {
+                path,
+                name,
+                expected: theirs(request.within, piece),
+            },
+            None => Error::Malformed {
+                path,
+                reason: format!("a model of this type has no tensor for `{}`", request.name),
+            },
+        })
     }
+}
+
+/// Where a tensor of ours stands.
+struct Place<'a> {
+    file: &'a StoredFile,
+    tensor: &'a StoredTensor,
+    piece: Piece,
+    /// Name in the file.
+    name: &'a str,
 }
 
 impl<F: Real> Source<F> for Stored {
     fn check(&self, request: &Request<'_>) -> Result<(), Error> {
-        let (file, tensor, _, name) = self.find(request)?;
-        file.check_element(&name, tensor)
+        let place = self.find(request)?;
+        place.file.check_element(place.name, place.tensor)
     }
 
     fn fill(&self, request: &Request<'_>, threads: Fill, out: &mut [F]) -> Result<(), Error> {
-        let (file, tensor, piece, _) = self.find(request)?;
-        let block = block(request.within, request.shape, piece);
-        file.read(tensor, block, threads.0, out)
+        let place = self.find(request)?;
+        let block = block(request.within, request.shape, place.piece);
+        place.file.read(place.tensor, block, threads.0, out)
     }
 }
 
@@ -213,8 +315,29 @@ fn block(within: &[usize], shape: &[usize], piece: Piece) -> Window {
     }
 }
 
+/// Refuses a model whose weights are quantised.
+fn refuse_quantised(config: &Document) -> Result<(), Error> {
+    let root = config.root();
+    let found = QUANTISATION.iter().find_map(|key| root.given(key));
+    let Some(found) = found else { return Ok(()) };
+    let off = |key: &str| matches!(found.given(key).map(|at| at.flag()), Some(Ok(false)));
+    if off("load_in_8bit") && off("load_in_4bit") {
+        return Ok(());
+    }
+    let method = found.given("quant_method");
+    let method = method.map_or("an unnamed method", |at| at.text().unwrap_or("another"));
+    Err(found
+        .error(Problem::Malformed(format!(
+            "weights quantised by {method} are not read: expected those before quantisation"
+        )))
+        .into())
+}
+
 /// Opens the files that an index names.
 fn open_shards(folder: &Path, index: &Path) -> Result<Vec<StoredFile>, Error> {
+    if let Some(error) = leads_nowhere(index) {
+        return Err(error);
+    }
     let document = Document::read(index)?;
     let map = document.root();
     let map = map.get("weight_map", "a mapping from tensors to files")?;

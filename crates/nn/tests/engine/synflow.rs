@@ -6,15 +6,27 @@ use crate::common::{
     Seen, decoder, encoder, large_zoo, llama, mixers, perturbed, qwen, transformer_xl,
 };
 use lpzero_arch::{Activation, Architecture, AttentionBiases, Mixer, NormPlacement, Transform};
-use lpzero_nn::{Error, Network, NoVisitor, Objective, Role, Site, Symbol, Workspace};
+use lpzero_nn::{Error, Flow, Network, NoVisitor, Objective, Role, Site, Symbol, Workspace};
 
 fn synflow<F: lpzero_nn::Engine>(
     network: &Network<F>,
     (batch, positions): (usize, usize),
 ) -> (f64, Seen<F>) {
     let mut seen = Seen::default();
-    let loss = network.synflow_pass(batch, positions, &mut seen, &mut Workspace::new());
-    (loss.unwrap(), seen)
+    let flow = network.synflow_pass(batch, positions, &mut seen, &mut Workspace::new());
+    let flow = flow.unwrap();
+    assert_eq!(flow.exponent, 0.0);
+    (flow.value, seen)
+}
+
+/// A pass whose activations may be scaled.
+fn scaled<F: lpzero_nn::Engine>(
+    network: &Network<F>,
+    (batch, positions): (usize, usize),
+) -> (Flow, Seen<F>) {
+    let mut seen = Seen::default();
+    let flow = network.synflow_pass(batch, positions, &mut seen, &mut Workspace::new());
+    (flow.unwrap(), seen)
 }
 
 /// Causal attention and ReLU; both norm placements give one network without
@@ -111,7 +123,7 @@ fn every_mixer_has_the_gradients_of_its_own_loss() {
                     let mut workspace = Workspace::new();
                     let loss = network.synflow_pass(1, 4, &mut NoVisitor, &mut workspace);
                     network.parameter_mut(name).unwrap()[i] = before;
-                    loss.unwrap()
+                    loss.unwrap().sum()
                 };
                 let mut difference = |step: f64| (at(step) - at(-step)) / (2.0 * step);
                 let numeric = (4.0 * difference(3e-5) - difference(6e-5)) / 3.0;
@@ -194,22 +206,115 @@ fn flow_is_conserved_from_layer_to_layer() {
     }
 }
 
+/// A network whose activations are too large to be kept as they are.
+fn deep(mut architecture: Architecture, blocks: usize) -> Network<f64> {
+    let block = architecture.blocks[0].clone();
+    architecture.blocks = vec![block; blocks];
+    let objective = Objective::default_for(&architecture);
+    let mut network = perturbed(&architecture, objective);
+    let names = network.parameters().iter().map(|p| p.name.clone());
+    for name in names.collect::<Vec<_>>() {
+        let weights = network.parameter_mut(&name).unwrap();
+        weights.iter_mut().for_each(|weight| *weight *= 8.0);
+    }
+    network
+}
+
 #[test]
-fn double_precision_holds_what_overflows_single_precision() {
-    let mut architecture = relu_decoder(NormPlacement::Pre);
-    architecture.blocks = vec![architecture.blocks[0].clone(); 40];
-    let double = perturbed(&architecture, Objective::NextToken);
-    let tensors = double.parameters().iter().map(|p| {
+fn scaled_activations_have_the_loss_of_plain_ones() {
+    let network = deep(relu_decoder(NormPlacement::Pre), 40);
+    let (flow, seen) = scaled(&network, (1, 1));
+    let expected = one_row(&network);
+    assert!(flow.exponent > 100.0 && expected.is_finite());
+    assert!((flow.sum() - expected).abs() < 1e-11 * expected);
+    assert!((flow.ln() - expected.ln()).abs() < 1e-11);
+
+    // The loss is homogeneous of degree 1 in the weights of a map, but for biases and
+    // what goes around it: no share of the flow is larger than all of it.
+    for (name, (_, gradient)) in &seen.gradients {
+        let weights = &network.parameters().iter().find(|p| p.name == *name);
+        let weights = weights.unwrap().data.iter().map(|w| w.abs());
+        let flow_here: f64 = weights.zip(gradient).map(|(w, g)| w * g).sum();
+        assert!(
+            (0.0..=flow.value * (1.0 + 1e-9)).contains(&flow_here),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn single_precision_does_not_overflow_either() {
+    let network = deep(relu_decoder(NormPlacement::Pre), 40);
+    let tensors = network.parameters().iter().map(|p| {
         let data = p.data.iter().map(|&w| w as f32).collect();
         (p.name.clone(), (p.shape.clone(), data))
     });
+    let architecture = network.architecture();
     let single =
-        Network::<f32>::from_tensors(&architecture, Objective::NextToken, tensors.collect());
-    assert!(!synflow(&single.unwrap(), (1, 2)).0.is_finite());
-    let (loss, seen) = synflow(&double, (1, 2));
-    assert!(loss.is_finite() && loss > f64::from(f32::MAX));
+        Network::<f32>::from_tensors(architecture, Objective::NextToken, tensors.collect());
+    let (flow, seen) = scaled(&single.unwrap(), (1, 2));
+    assert!(flow.sum() > f64::from(f32::MAX));
+    assert!((flow.ln() - scaled(&network, (1, 2)).0.ln()).abs() < 1e-4);
     let mut gradients = seen.gradients.values().flat_map(|(_, data)| data);
     assert!(gradients.all(|g| g.is_finite()));
+}
+
+/// A gate squares its input, so that the logarithm of the loss doubles with every
+/// block.
+#[test]
+fn two_hundred_gated_blocks_have_a_flow() {
+    let logarithm = |blocks| {
+        let (flow, seen) = scaled(&deep(llama(), blocks), (1, 1));
+        let mut gradients = seen.gradients.values().flat_map(|(_, data)| data);
+        assert!(gradients.all(|g| g.is_finite()));
+        flow.ln()
+    };
+    let logarithms = [100, 199, 200].map(logarithm);
+    assert!(logarithms[0] > 2f64.powi(100) && logarithms[2] > 2f64.powi(200));
+    assert!((logarithms[2] / logarithms[1] - 2.0).abs() < 1e-9);
+}
+
+#[test]
+fn gradients_of_scaled_activations_are_those_of_the_logarithm() {
+    let encoders = mixers().map(|mixer| {
+        let mut architecture = encoder();
+        architecture.blocks[0].mixer = mixer;
+        architecture
+    });
+    let relative = transformer_xl(NormPlacement::Post);
+    let grouped = [llama(), qwen(AttentionBiases::All, 2)];
+    let architectures = encoders.into_iter().chain([relative]).chain(grouped);
+    for architecture in architectures {
+        let mixer = architecture.blocks[0].mixer;
+        let rows = (1, if mixer.only_attends() { 1 } else { 4 });
+        let blocks = if architecture.blocks[0].feed_forward.gated {
+            8
+        } else {
+            16
+        };
+        let mut network = deep(architecture, blocks);
+        let (flow, seen) = scaled(&network, rows);
+        assert!(flow.exponent > 0.0, "{mixer:?}");
+        for (name, (_, gradient)) in &seen.gradients {
+            let i = gradient.len() / 2;
+            let mut at = |factor: f64| {
+                let weights = network.parameter_mut(name).unwrap();
+                let before = weights[i];
+                weights[i] *= factor;
+                let (flow, _) = scaled(&network, rows);
+                network.parameter_mut(name).unwrap()[i] = before;
+                flow.ln()
+            };
+            let mut difference = |step: f64| (at(1.0 + step) - at(1.0 - step)) / (2.0 * step);
+            let numeric = (4.0 * difference(1e-4) - difference(2e-4)) / 3.0;
+            let weights = &network.parameters().iter().find(|p| p.name == *name);
+            let exact = weights.unwrap().data[i].abs() * gradient[i] / flow.value;
+            assert!(
+                (exact - numeric).abs() < 1e-8 * (1.0 + exact.abs()),
+                "{mixer:?}: {name}[{i}]: {exact} by backward, {numeric} by differences"
+            );
+        }
+    }
 }
 
 #[test]
@@ -221,7 +326,7 @@ fn a_pass_is_the_same_to_the_bit_on_any_number_of_threads() {
         let (loss, alone) = synflow(&network, (2, 150));
         let mut shared = Seen::default();
         let again = network.synflow_pass(2, 150, &mut shared, &mut workspace);
-        assert_eq!(loss, again.unwrap());
+        assert_eq!(loss, again.unwrap().sum());
         assert!(alone == shared, "{:?}", architecture.blocks[0].mixer);
     }
 }

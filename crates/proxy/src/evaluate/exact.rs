@@ -6,10 +6,10 @@ use std::sync::Arc;
 use lpzero_nn::{TensorRows, TensorView, Visitor, Wanted};
 use lpzero_trace::{Moments, NetworkScalar, PairSums, ShapedMoment, ShapedSweep, Site, Symbol};
 
-use super::finite;
 use super::moments::Tensor;
 use super::plan::{Compiler, Need, Plan};
 use super::site::{Layout, Machine, Sampling, Source};
+use super::unit::Answer;
 use crate::{Interner, Node, RoleSet, TypeError, check_score};
 
 /// A visitor that gives one exact score per formula after one pass. Compiling
@@ -49,10 +49,14 @@ use crate::{Interner, Node, RoleSet, TypeError, check_score};
 #[derive(Clone)]
 pub struct ExactVisitor {
     pub(super) plans: Arc<[Plan]>,
+    /// How each formula answers to the unit of synaptic flow.
+    answers: Arc<[Option<Answer>]>,
     pub(super) jobs: Arc<[Job]>,
     stores: BTreeMap<Site, Store>,
     /// Per job, its values at the sites that are done.
     pub(super) values: Vec<Vec<(Site, f64)>>,
+    /// Gradients of synaptic flow are in units of 2 to this power.
+    unit: f64,
 }
 
 /// A site-level expression, and where some aggregate wants it.
@@ -119,6 +123,8 @@ impl ExactVisitor {
         }
         Ok(ExactVisitor {
             plans: plans.into(),
+            answers: formulas.iter().map(Answer::of).collect(),
+            unit: 0.0,
             values: vec![Vec::new(); slots],
             // Every slot was handed out to an aggregate of some plan.
             jobs: jobs.into_iter().flatten().collect(),
@@ -131,7 +137,14 @@ impl ExactVisitor {
     /// `scalars` are those of the network in the order of
     /// [`NetworkScalar::ALL`]; [`Trace::data_free`](lpzero_trace::Trace::data_free)
     /// has all of them but the loss, which the pass returned.
-    pub fn finish(mut self, scalars: &[f64]) -> Vec<f64> {
+    pub fn finish(self, scalars: &[f64]) -> Vec<f64> {
+        let scores = self.finish_telling(scalars).into_iter();
+        scores.map(|score| score.unwrap_or(f64::NAN)).collect()
+    }
+
+    /// [`finish`](Self::finish), with the reason in place of a score that is not finite, as
+    /// the end of a sentence.
+    pub fn finish_telling(mut self, scalars: &[f64]) -> Vec<Result<f64, String>> {
         for values in &mut self.values {
             values.sort_by_key(|(site, _)| *site);
         }
@@ -142,8 +155,20 @@ impl ExactVisitor {
             jobs: &self.jobs,
         };
         let mut machine = Machine::new(&source);
-        let scores = self.plans.iter().map(|plan| finite(machine.network(plan)));
-        scores.collect()
+        let unit = self.unit;
+        let score = |(plan, answer): (&Plan, &Option<Answer>)| {
+            let score = machine.network(plan);
+            let score = match answer {
+                _ if unit == 0.0 => score,
+                Some(answer) => answer.in_units_of_one(score, unit),
+                None => f64::NAN,
+            };
+            match score.is_finite() {
+                true => Ok(score),
+                false => Err(machine.why(plan).unwrap_or_default()),
+            }
+        };
+        self.plans.iter().zip(&*self.answers).map(score).collect()
     }
 
     /// The further passes that some formula needs.
@@ -152,6 +177,7 @@ impl ExactVisitor {
         for need in self.jobs.iter().flat_map(|job| &job.needs) {
             let symbol = match need {
                 Need::Moments(Tensor::Flow) => Some(Symbol::Gf),
+                Need::Moments(Tensor::LogFlow) => Some(Symbol::Lf),
                 need => need.symbol(),
             };
             match symbol {
@@ -172,17 +198,37 @@ impl ExactVisitor {
         self.run(site);
     }
 
+    /// Gradients of synaptic flow are in units of 2 to this power.
+    pub fn flow_unit(&mut self, exponent: f64) {
+        self.unit = exponent;
+    }
+
     /// |W| and the gradient with respect to it, of the pass of synaptic flow.
     pub fn flow(&mut self, site: Site, weight: &[f64], gradient: &[f64], shape: &[usize]) {
+        let unit = self.unit;
+        let log = |g: f64| match unit {
+            0.0 => g.abs().ln_1p(),
+            // Beside numbers as large as this unit, 1 is nothing.
+            _ if g == 0.0 => 0.0,
+            _ => (g.abs().ln() + unit * std::f64::consts::LN_2).max(0.0),
+        };
         let wanted = self.wanted(site);
-        if wanted.contains(&Need::Moments(Tensor::Flow)) {
-            let products = weight.iter().zip(gradient).map(|(w, g)| w * g);
-            let store = self.stores.entry(site).or_default();
-            store.moments.push((Tensor::Flow, exact_moments(products)));
+        for (tensor, of_gradient) in [
+            (Tensor::Flow, &(|g| g) as &dyn Fn(f64) -> f64),
+            (Tensor::LogFlow, &log),
+        ] {
+            if wanted.contains(&Need::Moments(tensor)) {
+                let products = weight
+                    .iter()
+                    .zip(gradient)
+                    .map(|(w, g)| w * of_gradient(*g));
+                let store = self.stores.entry(site).or_default();
+                store.moments.push((tensor, exact_moments(products)));
+            }
         }
         for symbol in [Symbol::Gf, Symbol::Lf] {
             let map = |g: &f64| match symbol {
-                Symbol::Lf => g.abs().ln_1p() as f32,
+                Symbol::Lf => log(*g) as f32,
                 _ => *g as f32,
             };
             if wanted.iter().any(|need| need.symbol() == Some(symbol)) {

@@ -27,6 +27,8 @@ mod partial;
 mod plan;
 mod site;
 mod sites;
+mod unit;
+mod why;
 
 pub use exact::{ExactVisitor, Further};
 use lpzero_trace::{Moments, NetworkScalar, ShapedMoment, Site, Symbol, Trace};
@@ -169,6 +171,15 @@ impl Prepared<'_> {
     }
 }
 
+impl Prepared<'_> {
+    /// Why the score of one architecture is not finite, as the end of a sentence; `None`
+    /// where it is.
+    pub fn why(&self, architecture: usize) -> Option<String> {
+        let source = self.evaluator.source(architecture)?;
+        Machine::new(&source).why(&self.plan)
+    }
+}
+
 fn finite(score: f64) -> f64 {
     if score.is_finite() { score } else { f64::NAN }
 }
@@ -197,7 +208,7 @@ impl Source for TraceSource<'_> {
     fn moments(&self, index: usize, tensor: Tensor) -> Option<&Moments> {
         match tensor {
             Tensor::Saliency => self.trace.sites[index].saliency.as_ref(),
-            Tensor::Flow => None,
+            Tensor::Flow | Tensor::LogFlow => None,
             Tensor::Symbol(symbol) => Some(&self.tensor(index, symbol)?.moments),
         }
     }

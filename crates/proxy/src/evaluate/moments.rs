@@ -15,6 +15,8 @@ pub(crate) enum Tensor {
     Saliency,
     /// |W| * Gf, in double precision.
     Flow,
+    /// |W| * Lf, in double precision.
+    LogFlow,
 }
 
 /// A reduction as a multiple of a reduction of a form of a tensor.
@@ -111,6 +113,12 @@ impl View {
                 }
                 [Node::Symbol(Symbol::W), Node::Symbol(Symbol::Gf)] if *operator == known::MUL => {
                     Some(View::plain(Tensor::Flow))
+                }
+                [Node::Apply(known::ABS, inner), Node::Symbol(Symbol::Lf)]
+                    if *operator == known::MUL
+                        && matches!(inner[..], [Node::Symbol(Symbol::W)]) =>
+                {
+                    Some(View::plain(Tensor::LogFlow))
                 }
                 [Node::Number(factor), argument] | [argument, Node::Number(factor)]
                     if *operator == known::MUL =>

@@ -51,7 +51,9 @@ impl PartialVisitor {
         for need in visitor.jobs.iter().flat_map(|job| &job.needs) {
             match need {
                 Need::Network => return Err(NotRestricted::WholeNetwork),
-                Need::Moments(Tensor::Flow) => return Err(NotRestricted::FurtherPass),
+                Need::Moments(Tensor::Flow | Tensor::LogFlow) => {
+                    return Err(NotRestricted::FurtherPass);
+                }
                 need if need.symbol().is_some_and(Symbol::is_later) => {
                     return Err(NotRestricted::FurtherPass);
                 }

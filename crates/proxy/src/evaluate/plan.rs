@@ -196,7 +196,9 @@ impl Need {
             Need::Elements(symbol)
             | Need::Shaped(symbol, _)
             | Need::Moments(Tensor::Symbol(symbol)) => Some(symbol),
-            Need::Moments(Tensor::Saliency | Tensor::Flow) | Need::Network => None,
+            Need::Moments(Tensor::Saliency | Tensor::Flow | Tensor::LogFlow) | Need::Network => {
+                None
+            }
         }
     }
 }

@@ -101,7 +101,7 @@ struct Elements {
 }
 
 /// One number per architecture, or per layer in order.
-enum LayerValue {
+pub(super) enum LayerValue {
     Scalar(f64),
     Layers(Vec<(u16, f64)>),
 }
@@ -123,7 +123,7 @@ impl<'s, S: Source> Machine<'s, S> {
     }
 
     /// A plan that is one number per architecture or per layer.
-    fn layers(&mut self, plan: &Plan) -> LayerValue {
+    pub(super) fn layers(&mut self, plan: &Plan) -> LayerValue {
         match plan {
             Plan::Number(value) => LayerValue::Scalar(*value),
             Plan::Scalar(scalar) => LayerValue::Scalar(self.source.scalar(*scalar)),
@@ -190,7 +190,7 @@ impl<'s, S: Source> Machine<'s, S> {
     }
 
     /// The values at all sites that take part and have what is needed.
-    fn values(&mut self, plan: &SitesPlan) -> Vec<(Site, f64)> {
+    pub(super) fn values(&mut self, plan: &SitesPlan) -> Vec<(Site, f64)> {
         if let Some(known) = self.source.site_values(plan.slot) {
             let takes_part = |(site, _): &&(Site, f64)| plan.roles.contains(site.role);
             return known.iter().filter(takes_part).copied().collect();

@@ -95,6 +95,7 @@ pub mod known {
         SQUARE = "square" Elementwise;
         SQRT = "sqrt" Elementwise;
         EXP = "exp" Elementwise;
+        LOG = "log" Elementwise;
         RELU = "relu" Elementwise;
         NEG = "neg" Elementwise;
         RECIPROCAL = "reciprocal" Elementwise;

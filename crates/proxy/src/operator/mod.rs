@@ -5,6 +5,7 @@
 //! rules, evaluator and the reference ([`crate::reference`]) read it there.
 
 mod decompositions;
+mod gram;
 mod id;
 mod kernels;
 mod row;
@@ -12,8 +13,8 @@ mod table;
 
 pub use id::{OperatorId, known};
 pub use row::{
-    Direction, Domain, Factor, Fixity, Form, Kernel, Kind, Operator, PREFIX_PRECEDENCE, Parity,
-    ProductKernel, Range, Sample, Whole,
+    Decomposition, Direction, Domain, Factor, Fixity, Form, Kernel, Kind, Operator,
+    PREFIX_PRECEDENCE, Parity, ProductKernel, Range, Sample, Whole,
 };
 pub use table::OPERATORS;
 

@@ -50,8 +50,24 @@ pub struct Operator {
     pub latex: &'static str,
     /// One line on what it computes.
     pub doc: &'static str,
+    /// Work on a whole tensor that is more than a look at every element; `None` where
+    /// there is none.
+    pub decomposition: Option<Decomposition>,
     /// Functions that compute it.
     pub kernel: Kernel,
+}
+
+/// Work on a whole tensor, as a matrix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decomposition {
+    /// Eigenvalues of the product of the matrix with its transpose, the smaller one.
+    Eigenvalues,
+    /// The determinant of that product, with one more column.
+    Determinant,
+    /// The determinant of the product of its rows, where they are no more than columns.
+    RowDeterminant,
+    /// Products of all pairs of rows, none of which is kept.
+    Pairs,
 }
 
 /// Types of the argument and the result of an operator.

@@ -5,7 +5,8 @@ use lpzero_trace::{Moments, ShapedMoment, Symbol};
 use super::decompositions::*;
 use super::kernels::*;
 use super::row::{
-    Direction, Domain, Factor, Fixity, Form, Kernel, Kind, Operator, Parity, Range, Sample, Whole,
+    Decomposition, Direction, Domain, Factor, Fixity, Form, Kernel, Kind, Operator, Parity, Range,
+    Sample, Whole,
 };
 
 use Direction::{Decreasing, Increasing};
@@ -84,26 +85,35 @@ pub static OPERATORS: &[Operator] = &[
 
     // Reductions of whole tensors, rows being all dimensions but the last: exact scoring only.
     whole(280, "nuclear", nuclear, r"\left\lVert #1\right\rVert_*", "Nuclear norm: the sum of the singular values.")
+        .takes(Decomposition::Eigenvalues)
         .homogeneous().even().range(Range::NonNegative),
     whole(290, "spectral_norm", spectral_norm, r"\left\lVert #1\right\rVert_{\sigma}", "Spectral norm: the largest singular value.")
+        .takes(Decomposition::Eigenvalues)
         .homogeneous().even().range(Range::NonNegative),
-    whole(300, "logdet_agreement", logdet_agreement, r"\log\left|K\left(#1\right)+I\right|", "Log of det(K + 1), K(i, j) being the number of columns (units) with equal sign in rows (tokens) i and j, 1 the identity, without which equal rows make it infinite (after Mellor et al. 2021)."),
+    whole(300, "logdet_agreement", logdet_agreement, r"\log\left|K\left(#1\right)+I\right|", "Log of det(K + 1), K(i, j) being the number of columns (units) with equal sign in rows (tokens) i and j, 1 the identity, without which equal rows make it infinite (after Mellor et al. 2021).")
+        .takes(Decomposition::Determinant),
     whole(310, "distinct_codes", distinct_codes, r"\operatorname{codes}\left(#1\right)", "Number of different sign patterns over rows (tokens) that columns (units) have (Peng et al. 2024).")
         .range(Range::NonNegative),
-    whole(320, "least_correlation", least_correlation, r"\lambda_{\min}\left(#1\right)", "Smallest eigenvalue of the correlation matrix of the columns, or of the rows where they are fewer (Jiang et al. 2023)."),
+    whole(320, "least_correlation", least_correlation, r"\lambda_{\min}\left(#1\right)", "Smallest eigenvalue of the correlation matrix of the columns, or of the rows where they are fewer (Jiang et al. 2023).")
+        .takes(Decomposition::Eigenvalues),
     whole(330, "pca_dimension", pca_dimension, r"\operatorname{dim}_{.99}\left(#1\right)", "Fewest principal components with 99 % of the variance of the rows (tokens).")
+        .takes(Decomposition::Eigenvalues)
         .even().range(Range::NonNegative),
     whole(340, "pca_entropy", pca_entropy, r"\operatorname{H}\left(\lambda\left(#1\right)\right)", "Entropy in nats of the normalised variances of the principal components of the rows (tokens).")
+        .takes(Decomposition::Eigenvalues)
         .even().range(Range::NonNegative),
-    whole(350, "row_cosine", row_cosine, r"\operatorname{cosine}\left(#1\right)", "1 - mean over pairs of rows that are not zero of |cosine|^(1/20) (Celotti et al. 2020)."),
-    whole(360, "row_covariance", row_covariance, r"\operatorname{covariance}\left(#1\right)", "-sum of log(v + k) + 1 / (v + k) over the eigenvalues v of the correlation matrix of the rows that are not zero, k = 1e-5 (Mellor et al. 2021, version 1)."),
+    whole(350, "row_cosine", row_cosine, r"\operatorname{cosine}\left(#1\right)", "1 - mean over pairs of rows that are not zero of |cosine|^(1/20) (Celotti et al. 2020).")
+        .takes(Decomposition::Pairs),
+    whole(360, "row_covariance", row_covariance, r"\operatorname{covariance}\left(#1\right)", "-sum of log(v + k) + 1 / (v + k) over the eigenvalues v of the correlation matrix of the rows that are not zero, k = 1e-5 (Mellor et al. 2021, version 1).")
+        .takes(Decomposition::Eigenvalues),
     whole(370, "channel_square", channel_square, r"\operatorname{channels}\left(#1\right)", "Of a tensor (batch, positions, channels): sum over channels of the mean over the batch of the squared sum over positions.")
         .even().range(Range::NonNegative),
     whole(380, "spectral_capacity", spectral_capacity, r"\psi\left(#1\right)", "log det(1 + Wᵀ W) that random elements with variance 2 / (rows + columns) would have in expectation; the shape alone counts (Zhu et al. 2026).")
         .even().range(Range::NonNegative),
     whole(390, "spectral_mean", spectral_mean, r"\operatorname{mean}\left(\sigma^2\left(#1\right)\right)", "Mean of the squared singular values: the squared norm divided by the smaller of rows and columns.")
         .even().range(Range::NonNegative),
-    whole(400, "sign_logdet", sign_logdet, r"\log\left|S S^\top\right|_{S=\operatorname{sign}\left(#1\right)}", "Log of det(S Sᵀ), S being the signs of the elements; minus infinity where that is singular."),
+    whole(400, "sign_logdet", sign_logdet, r"\log\left|S S^\top\right|_{S=\operatorname{sign}\left(#1\right)}", "Log of det(S Sᵀ), S being the signs of the elements; minus infinity where that is singular.")
+        .takes(Decomposition::RowDeterminant),
 
     // Aggregators: one number per site or layer -> one per layer or architecture.
     aggregator(410, "sum", sum_all, r"\sum#0 #1", "Sum; 0 over no sites at all.").homogeneous().odd().range(Range::Argument).weight(0.4).factor(Factor::OverFunctions),
@@ -154,6 +164,7 @@ const PLAIN: Operator = Operator {
     factor: Factor::Plain,
     latex: "",
     doc: "",
+    decomposition: None,
     kernel: Kernel::None,
 };
 
@@ -278,6 +289,11 @@ impl Operator {
 
     const fn odd(mut self) -> Self {
         self.parity = Parity::Odd;
+        self
+    }
+
+    const fn takes(mut self, decomposition: Decomposition) -> Self {
+        self.decomposition = Some(decomposition);
         self
     }
 

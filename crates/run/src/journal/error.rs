@@ -32,6 +32,14 @@ pub enum JournalError {
         /// Reason that the system gives.
         message: String,
     },
+    /// There is no regular file where one is read or written.
+    #[error("{}: {message}", path.display())]
+    NotAFile {
+        /// The path.
+        path: PathBuf,
+        /// What there is, and what was expected.
+        message: String,
+    },
     /// Another process appends to the file.
     #[error(
         "{}: another process works on this run; wait for it or stop it first",
@@ -164,6 +172,17 @@ impl JournalError {
     /// Whether the files are wrong, as opposed to the machine.
     pub fn is_input(&self) -> bool {
         !matches!(self, Self::File { .. })
+    }
+
+    /// For `map_err` where a file is opened.
+    pub(super) fn opened(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |error| match error.kind() {
+            io::ErrorKind::InvalidInput => Self::NotAFile {
+                path: path.to_owned(),
+                message: error.to_string(),
+            },
+            _ => Self::file("opened", path)(error),
+        }
     }
 
     pub(super) fn file(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {

@@ -33,6 +33,10 @@ pub(super) const CHECKSUM: usize = 16;
 /// Shortest record.
 const LEAST: u64 = (FRAME + CHECKSUM) as u64;
 
+/// Longest record. What claims to be longer is none, and no more than that is looked at
+/// behind the last intact record. So memory does not depend on the file.
+const MOST: u64 = 256 << 20;
+
 type Checksum = [u8; CHECKSUM];
 
 /// Beginning of a file.
@@ -135,6 +139,17 @@ fn declared(kind: Kind) -> Vec<u8> {
     declared
 }
 
+/// Whether a file holds no more than the head of a journal, of whatever kind.
+pub(super) fn holds_no_record(file: &File) -> io::Result<bool> {
+    let fixed = MAGIC.len() + 9;
+    let mut found = Vec::new();
+    file.take(fixed as u64).read_to_end(&mut found)?;
+    let magic = &MAGIC[..found.len().min(MAGIC.len())];
+    let format = found.get(fixed - 1).map_or(0, |&length| length.into());
+    let head = (fixed + format + ContentHash::LENGTH + CHECKSUM) as u64;
+    Ok(found.starts_with(magic) && file.metadata()?.len() <= head)
+}
+
 /// The head of a file, as bytes too.
 pub(super) fn head(kind: Kind, inputs: ContentHash) -> (Vec<u8>, Head) {
     let mut bytes = declared(kind);
@@ -222,7 +237,7 @@ fn claimed(bytes: &[u8], left: u64) -> Option<u64> {
     let value = u64::from_le_bytes(take(&mut lengths)?);
     let note = u64::from_le_bytes(take(&mut lengths)?);
     let whole = value.checked_add(note)?.checked_add(LEAST)?;
-    (whole <= left).then_some(whole)
+    (whole <= left.min(MOST)).then_some(whole)
 }
 
 /// The record that starts here, if it is intact and ends within `left` bytes.
@@ -279,6 +294,9 @@ pub(super) fn scan<E>(
             reader.seek(SeekFrom::Start(end + 1))?;
             // No further than the file was when reading began: another writer may go on.
             let rest_of = length - end - 1;
+            if rest_of > MOST {
+                return Ok(Ok(Scan::Damaged(end)));
+            }
             reader.by_ref().take(rest_of).read_to_end(&mut rest)?;
             return Ok(Ok(match any_intact(&rest, seal) {
                 true => Scan::Damaged(end),

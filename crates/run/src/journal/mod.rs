@@ -22,5 +22,6 @@ mod writer;
 pub use error::{JournalError, Torn};
 pub use kind::Kind;
 pub use pieces::{Piece, Pieces};
+pub(crate) use records::is_empty;
 pub use records::{Record, Records};
 pub use writer::{Journal, MAIN};

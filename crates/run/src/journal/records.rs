@@ -9,7 +9,22 @@ use std::sync::{Mutex, PoisonError};
 use super::error::JournalError;
 use super::file::{self, Beginning, Head, Place, Scan};
 use super::kind::Kind;
-use crate::{ContentHash, input};
+use crate::{ContentHash, read_own};
+
+/// Whether a path holds no record: there is nothing, or a journal whose files have no
+/// more than a head.
+pub(crate) fn is_empty(path: &Path) -> bool {
+    if fs::symlink_metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+        return true;
+    }
+    let no_record = |entry: io::Result<fs::DirEntry>| {
+        let file = read_own(&entry?.path())?;
+        file::holds_no_record(&file)
+    };
+    let entries =
+        fs::read_dir(path).map(|mut all| all.all(|entry| no_record(entry).unwrap_or(false)));
+    !path.is_symlink() && entries.unwrap_or(false)
+}
 
 /// One finished piece of work.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,9 +110,10 @@ impl Records {
     /// Reads one file; returns how many bytes behind its last intact record there are.
     pub(super) fn add(&mut self, path: &Path) -> Result<u64, JournalError> {
         let failed = || JournalError::file("read", path);
-        let open = || input::open(path).map_err(JournalError::file("opened", path));
+        let open = || read_own(path).map_err(JournalError::opened(path));
         // One to read from its beginning to its end, one to read single records again.
-        let ((file, length), (again, _)) = (open()?, open()?);
+        let (file, again) = (open()?, open()?);
+        let length = file.metadata().map_err(failed())?.len();
         let head = self.head(path, &file, length)?;
         let index = self.files.len();
         self.files.push(Written {

@@ -1,7 +1,7 @@
 //! The one who appends.
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use super::error::{JournalError, Torn};
 use super::file::{self, Place};
 use super::kind::Kind;
 use super::records::Records;
-use crate::{ContentHash, input};
+use crate::{ContentHash, open_own};
 
 /// The writer of a run that is one process.
 pub const MAIN: &str = "main";
@@ -30,6 +30,8 @@ pub struct Journal {
     /// Position in `records.files` of the own file.
     own: usize,
     output: Box<dyn Write + Send>,
+    /// The own file once more, to cut off what was written by half.
+    file: Option<File>,
     /// Why nothing can be appended any more.
     failed: Option<JournalError>,
 }
@@ -82,10 +84,12 @@ impl Journal {
             path: path.clone(),
             bytes,
         });
+        let again = output.file.try_clone();
         let journal = Self {
-            path,
             records,
             own,
+            file: Some(again.map_err(JournalError::file("opened", &path))?),
+            path,
             output: Box::new(output),
             failed: None,
         };
@@ -97,6 +101,7 @@ impl Journal {
     pub fn writing_to(self, output: impl Write + Send + 'static) -> Self {
         Self {
             output: Box::new(output),
+            file: None,
             ..self
         }
     }
@@ -125,8 +130,8 @@ impl Journal {
     }
 
     /// Records what came of a piece. What was appended survives the process when this
-    /// returns. After a failure nothing more is appended: behind a torn record it would
-    /// be lost.
+    /// returns. After a failure nothing more is appended, and what was written by half
+    /// is cut off: behind a torn record, others would be lost.
     ///
     /// # Errors
     /// A file that cannot be written, or a piece that is known to come to something
@@ -175,6 +180,10 @@ impl Journal {
         let written = self.output.write_all(bytes);
         let written = written.and_then(|()| self.output.flush());
         written.map_err(|error| {
+            if let Some(file) = &self.file {
+                // Best effort: whoever opens the file next would cut it off, too.
+                let _ = file.set_len(self.records.files[self.own].end);
+            }
             let error = JournalError::file("written", &self.path)(error);
             self.failed = Some(error.clone());
             error
@@ -202,16 +211,7 @@ impl fmt::Debug for Journal {
 
 /// The file that this process appends to, and no other.
 fn own_file(path: &Path, kind: Kind) -> Result<Durable, JournalError> {
-    let open = || {
-        input::check_place(path)?;
-        OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)
-    };
-    let file = open().map_err(JournalError::file("opened", path))?;
+    let file = open_own(path).map_err(JournalError::opened(path))?;
     match file.try_lock() {
         // Some network file systems have no locks.
         Ok(()) | Err(TryLockError::Error(_)) => Ok(Durable {

@@ -2,7 +2,7 @@
 //! networks of like size on every ground truth at once.
 //!
 //! What fits one benchmark best says nothing about the next. So there is little to fit:
-//! few kinds of factors ([`grammar`]), two of them at most, low exponents, a price for the
+//! few kinds of factors (`grammar`), two of them at most, low exponents, a price for the
 //! second. A formula is worth what it is worth on average over ground truths, and over
 //! several traces of each (other initial weights), so that what depends on chance loses.
 //!

@@ -31,7 +31,7 @@ pub(super) struct Config<'a>(pub(super) &'a Cursor<'a>);
 impl<'a> Config<'a> {
     /// The value of a key, where there is one and it is not `null`.
     pub(super) fn find(&self, key: &str) -> Option<Cursor<'a>> {
-        self.0.find(key).filter(|found| *found.node() != Node::Null)
+        self.0.given(key)
     }
 
     pub(super) fn size(&self, key: &str) -> Result<usize, Error> {
@@ -43,7 +43,7 @@ impl<'a> Config<'a> {
     }
 
     pub(super) fn number_or(&self, key: &str, default: f64) -> Result<f64, Error> {
-        self.0.find(key).map_or(Ok(default), |found| found.number())
+        self.find(key).map_or(Ok(default), |found| found.number())
     }
 
     pub(super) fn flag_or(&self, key: &str, default: bool) -> Result<bool, Error> {
@@ -69,7 +69,7 @@ impl<'a> Config<'a> {
         key: &str,
         default: Activation,
     ) -> Result<Activation, Error> {
-        let Some(found) = self.0.find(key) else {
+        let Some(found) = self.find(key) else {
             return Ok(default);
         };
         let name = found.text()?;
@@ -81,8 +81,8 @@ impl<'a> Config<'a> {
     /// Refuses other values of these keys than the given ones.
     pub(super) fn require(&self, fixed: &[(&str, Node)]) -> Result<(), Error> {
         for (key, wanted) in fixed {
-            if let Some(found) = self.0.find(key)
-                && found.node() != wanted
+            if let Some(found) = self.find(key)
+                && !found.node().is(wanted)
             {
                 return Err(found.unexpected(wanted.to_string()));
             }
@@ -92,7 +92,7 @@ impl<'a> Config<'a> {
 
     /// Refuses positions that are no table.
     pub(super) fn require_absolute_positions(&self) -> Result<(), Error> {
-        match self.0.find("position_embedding_type") {
+        match self.find("position_embedding_type") {
             Some(found) if found.text()? != "absolute" => Err(found.unexpected("\"absolute\"")),
             _ => Ok(()),
         }

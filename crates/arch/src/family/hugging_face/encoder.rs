@@ -41,6 +41,10 @@ pub(super) const BERT: ModelType = ModelType {
             ),
             ("objective.bias", "cls.predictions.bias", WHOLE),
         ],
+        tied: &[
+            ("embedding.0.table", "cls.predictions.decoder.weight"),
+            ("objective.bias", "cls.predictions.decoder.bias"),
+        ],
     },
     read: |root| read(root, |_, width| Ok(width)),
     write: |architecture| write(architecture, false),
@@ -68,6 +72,7 @@ pub(super) const ELECTRA: ModelType = ModelType {
             ),
             ("objective.bias", "generator_lm_head.bias", WHOLE),
         ],
+        tied: &[("embedding.0.table", "generator_lm_head.weight")],
     },
     read: |root| read(root, |config, _| config.size(EMBEDDING_WIDTH)),
     write: |architecture| write(architecture, true),
@@ -134,7 +139,7 @@ fn read(
     let architecture = Architecture {
         kind: Kind::Encoder,
         vocabulary,
-        positions: config.size("max_position_embeddings")?,
+        positions: config.size_or("max_position_embeddings", 512)?,
         token_types: config.size_or("type_vocab_size", 2)?,
         width,
         embedding: Embedding {

@@ -39,6 +39,7 @@ pub(super) const GPT2: ModelType = ModelType {
             ("ffn.1.", "mlp.c_proj.", TRANSPOSED),
         ],
         head: &[],
+        tied: &[("embedding.0.table", "lm_head.weight")],
     },
     read,
     write,
@@ -67,7 +68,7 @@ fn read(root: &Cursor<'_>) -> Result<Architecture, Error> {
     let architecture = Architecture {
         kind: Kind::Decoder,
         vocabulary,
-        positions: config.size("n_positions")?,
+        positions: config.size_or("n_positions", 1024)?,
         token_types: 0,
         width,
         embedding: Embedding::plain(vocabulary, width, PositionWidth::Model),

@@ -20,6 +20,7 @@ const OF_MISTRAL: Class = Class {
     key_value_heads: Some(8),
     biases: Some(AttentionBiases::None),
     feed_forward_bias: false,
+    positions: 131_072,
     window: Window::Always,
     ..PLAIN
 };
@@ -28,6 +29,7 @@ const OF_QWEN2: Class = Class {
     key_value_heads: Some(32),
     biases: Some(AttentionBiases::QueryKeyValue),
     feed_forward_bias: false,
+    positions: 32_768,
     window: Window::Flagged,
     ..PLAIN
 };
@@ -37,6 +39,7 @@ const OF_QWEN3: Class = Class {
     head_width: Some(128),
     feed_forward_bias: false,
     normed: HeadNorms::Each,
+    positions: 32_768,
     window: Window::Flagged,
     ..PLAIN
 };
@@ -52,6 +55,7 @@ pub(super) const fn tensors(inner: &'static [Rule]) -> TensorNames {
         block: "layers.",
         inner,
         head: &[("head.weight", "lm_head.weight", WHOLE)],
+        tied: &[("embedding.0.table", "lm_head.weight")],
     }
 }
 

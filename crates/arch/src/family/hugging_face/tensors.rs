@@ -44,6 +44,9 @@ pub struct TensorNames {
     pub(super) inner: &'static [Rule],
     /// Names that never have a prefix.
     pub(super) head: &'static [Rule],
+    /// Names without a prefix under which files may have a tensor twice, or instead, where
+    /// the head is tied to the table of tokens.
+    pub(super) tied: &'static [(&'static str, &'static str)],
 }
 
 impl TensorNames {
@@ -52,9 +55,15 @@ impl TensorNames {
         self.prefixes
     }
 
-    /// Their name of the table of tokens, without a prefix.
-    pub fn table(&self) -> &'static str {
-        self.outer.first().map_or("", |(_, theirs, _)| theirs)
+    /// Their names of what stands outside of blocks, without a prefix, the table of tokens
+    /// first.
+    pub fn outer(&self) -> impl Iterator<Item = &'static str> {
+        self.outer.iter().map(|(_, theirs, _)| *theirs)
+    }
+
+    /// Other names of the tensors that a tied head shares: ours, and theirs without a prefix.
+    pub fn tied(&self) -> &'static [(&'static str, &'static str)] {
+        self.tied
     }
 
     /// Their name of one of our tensors, and how ours stands in it; `None` where

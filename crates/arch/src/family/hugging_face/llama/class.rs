@@ -17,6 +17,8 @@ pub(in super::super) struct Class {
     pub(in super::super) normed: HeadNorms,
     pub(in super::super) norm_placement: NormPlacement,
     pub(in super::super) norm_epsilon: f64,
+    /// Positions where no key says: files of 2023 leave them out.
+    pub(in super::super) positions: usize,
     pub(in super::super) window: Window,
 }
 
@@ -38,6 +40,7 @@ pub(in super::super) const PLAIN: Class = Class {
     normed: HeadNorms::None,
     norm_placement: NormPlacement::Pre,
     norm_epsilon: 1e-6,
+    positions: 2048,
     window: Window::Never,
 };
 

@@ -23,7 +23,7 @@ pub(in super::super) fn read(root: &Cursor<'_>, class: &Class) -> Result<Archite
         None => AttentionBiases::None,
     };
     let (rotary, original) = read_rotary(&config)?;
-    let positions = config.size("max_position_embeddings")?;
+    let positions = config.size_or("max_position_embeddings", class.positions)?;
     // Within a window, attention is what it is without one: so the window, and
     // the length up to which a dynamic scaling does nothing, are what the network
     // is read as being meant for.

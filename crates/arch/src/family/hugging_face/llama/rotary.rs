@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::config::{Config, SIZE};
-use crate::document::Cursor;
+use crate::document::{Cursor, Node};
 use crate::error::Error;
 use crate::rotary::{Rotary, RotaryScaling};
 
@@ -11,10 +11,13 @@ use crate::rotary::{Rotary, RotaryScaling};
 /// it and the base in one mapping.
 const SCALINGS: [&str; 2] = ["rope_parameters", "rope_scaling"];
 
+/// Keys of such a mapping that scale nothing.
+const UNSCALED: [&str; 4] = ["rope_theta", "partial_rotary_factor", "rope_type", "type"];
+
 /// The rotary embedding, and the length up to which it is this one, where a
 /// scaling depends on the length of a sequence.
 pub(super) fn read_rotary(config: &Config<'_>) -> Result<(Rotary, Option<usize>), Error> {
-    let whole = |cursor: &Cursor<'_>| match cursor.find("partial_rotary_factor") {
+    let whole = |cursor: &Cursor<'_>| match cursor.given("partial_rotary_factor") {
         Some(share) if share.number()? != 1.0 => {
             Err(share.unexpected("1 (positions turn whole heads)"))
         }
@@ -26,19 +29,20 @@ pub(super) fn read_rotary(config: &Config<'_>) -> Result<(Rotary, Option<usize>)
         base,
         scaling: RotaryScaling::None,
     };
-    let Some(found) = SCALINGS.iter().find_map(|key| config.find(key)) else {
+    let mut scalings = SCALINGS.iter().filter_map(|key| config.find(key));
+    let Some(found) = scalings.find(|found| !is_empty(found)) else {
         return Ok((plain, None));
     };
     whole(&found)?;
     let number = |key: &str| found.get(key, "a number")?.number();
-    let base = match found.find("rope_theta") {
+    let base = match found.given("rope_theta") {
         Some(found) => found.number()?,
         None => base,
     };
     let mut original = None;
-    let kind = match found.find("rope_type") {
-        Some(kind) => kind,
-        None => found.get("type", "the kind of scaling, as `rope_type` or `type`")?,
+    let Some(kind) = kind(&found)? else {
+        let scaling = RotaryScaling::None;
+        return Ok((Rotary { base, scaling }, None));
     };
     let scaling = match kind.text()? {
         "default" => RotaryScaling::None,
@@ -65,9 +69,28 @@ pub(super) fn read_rotary(config: &Config<'_>) -> Result<(Rotary, Option<usize>)
     Ok((Rotary { base, scaling }, original))
 }
 
+/// Whether a scaling is a mapping without keys: nothing is scaled.
+fn is_empty(scaling: &Cursor<'_>) -> bool {
+    matches!(scaling.node(), Node::Map(entries) if entries.is_empty())
+}
+
+/// The kind of scaling; `None` where nothing is scaled, as in a mapping that has the base
+/// alone.
+fn kind<'a>(scaling: &Cursor<'a>) -> Result<Option<Cursor<'a>>, Error> {
+    if let Some(kind) = scaling.given("rope_type").or_else(|| scaling.given("type")) {
+        return Ok(Some(kind));
+    }
+    let mut entries = scaling.entries()?.into_iter();
+    match entries.all(|(key, _)| UNSCALED.contains(&key)) {
+        true => Ok(None),
+        false => (scaling.get("type", "the kind of scaling, as `rope_type` or `type`")).map(Some),
+    }
+}
+
 /// Where a number of the scaling stands.
 pub(super) fn scaling_key(config: &Config<'_>, name: &str) -> String {
-    let found = SCALINGS.iter().find(|key| config.find(key).is_some());
+    let is_full = |key: &str| config.find(key).is_some_and(|found| !is_empty(&found));
+    let found = SCALINGS.iter().find(|key| is_full(key));
     let name = match name {
         "low" => "low_freq_factor",
         "high" => "high_freq_factor",
