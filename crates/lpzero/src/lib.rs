@@ -26,6 +26,7 @@
 
 pub mod ablation;
 pub mod audit;
+pub mod compare;
 mod error;
 mod exact;
 mod finding;
@@ -36,6 +37,7 @@ mod ranking;
 mod repeats;
 mod saved;
 mod scores;
+pub mod sees;
 mod sensitivity;
 pub mod shapes;
 mod study;

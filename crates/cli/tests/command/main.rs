@@ -7,6 +7,7 @@ mod audit;
 #[path = "../../../lpzero/tests/support/benchmark.rs"]
 mod benchmark;
 mod command;
+mod compare;
 mod drift;
 mod eval;
 mod export;
