@@ -53,7 +53,8 @@ impl Document {
             source,
         })?;
         let extension = path.extension().and_then(|extension| extension.to_str());
-        let is_json = match extension {
+        let extension = extension.map(str::to_ascii_lowercase);
+        let is_json = match extension.as_deref() {
             Some("json") => true,
             Some("yaml" | "yml") => false,
             _ => text.trim_start().starts_with(['{', '[']),

@@ -106,11 +106,11 @@ pub struct Common {
 /// A ground truth and how to read it.
 #[derive(Clone, Debug, PartialEq, Args, Serialize, Deserialize)]
 pub struct TruthArguments {
-    /// Ground truth: BERT_benchmark.json, a LiteTransformerSearch folder with
-    /// ppl_summary.yaml, a file in lpzero's own format, or a table of your own
-    /// (.csv, .tsv, .jsonl, or a list in .json): a column `architecture` (JSON, or the path of a file
-    /// relative to the table), a column of scores, and perhaps `id` [default: tiny,
-    /// which is built in].
+    /// Ground truth: openlm, gemstones (perhaps @10B for a budget of tokens) or tiny, which
+    /// are built in; the path of a published one, of a file in lpzero's own format, or of a
+    /// table of your own (.csv, .tsv, .jsonl, or a list in .json): a column `architecture`
+    /// (JSON, or the path of a file relative to the table), a column of scores, and perhaps
+    /// `id` [default: openlm].
     #[arg(long, value_name = "T")]
     pub truth: Option<PathBuf>,
 
@@ -142,17 +142,51 @@ pub struct LayoutArguments {
 /// One or several ground truths and how to read them.
 #[derive(Clone, Debug, PartialEq, Args, Serialize, Deserialize)]
 pub struct TruthsArguments {
-    /// Ground truth: BERT_benchmark.json, a LiteTransformerSearch folder with
-    /// ppl_summary.yaml, a file in lpzero's own format, or a table of your own
-    /// (.csv, .tsv, .jsonl, or a list in .json): a column `architecture` (JSON, or the path of a file
-    /// relative to the table), a column of scores, and perhaps `id`. Given
-    /// several times, the formula is wanted that carries over: that does best on
-    /// the ground truth on which it does worst [default: tiny, which is built in].
+    /// Ground truth: openlm, gemstones (perhaps @10B for a budget of tokens) or tiny, which
+    /// are built in; the path of a published one, of a file in lpzero's own format, or of a
+    /// table of your own (.csv, .tsv, .jsonl, or a list in .json): a column `architecture`
+    /// (JSON, or the path of a file relative to the table), a column of scores, and perhaps
+    /// `id`. Given several times, the formula is wanted that carries over
+    /// [default: openlm, up to a size].
     #[arg(long = "truth", value_name = "T")]
     pub truths: Vec<PathBuf>,
 
     #[command(flatten)]
     pub layout: LayoutArguments,
+}
+
+/// Which networks are alike, of which only one can be afforded.
+#[derive(Clone, Copy, Debug, PartialEq, Args)]
+pub struct LikeArguments {
+    /// Networks are of like size whose sizes differ by less than this share: 5% or 0.05.
+    #[arg(long = "same-size", value_name = "SHARE", default_value = "5%", value_parser = parse_share)]
+    pub tolerance: f64,
+
+    /// Size that networks of like size share.
+    #[arg(long, value_enum, default_value_t = SizeArgument::Params)]
+    pub size: SizeArgument,
+}
+
+/// Sizes of a network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SizeArgument {
+    /// All parameters.
+    Params,
+    /// Parameters of token mixers and feed-forward networks.
+    DecoderParams,
+    /// Floating-point operations of one forward pass over one token.
+    Flops,
+}
+
+fn parse_share(text: &str) -> Result<f64, String> {
+    let (number, scale) = match text.trim().strip_suffix('%') {
+        Some(number) => (number, 100.0),
+        None => (text, 1.0),
+    };
+    let share = number.trim().parse::<f64>().ok().map(|share| share / scale);
+    share
+        .filter(|share| *share > 0.0 && *share <= 10.0)
+        .ok_or_else(|| "expected a share above 0, such as 5% or 0.05".to_owned())
 }
 
 /// The three readings of a FlexiBERT record.
@@ -252,6 +286,9 @@ pub struct Rank {
     /// Score on whole tensors, as `score` does, where traces hold samples.
     #[arg(long)]
     pub exact: bool,
+
+    #[command(flatten)]
+    pub like: LikeArguments,
 
     /// How to print the table.
     #[arg(long, value_enum, default_value_t = RankFormatArgument::Table, conflicts_with = "json")]

@@ -5,13 +5,16 @@ use std::collections::HashMap;
 use lpzero_proxy::named::NAMED;
 use lpzero_proxy::{Evaluator, Node, known};
 use lpzero_search::score::Score;
-use lpzero_search::select;
-use lpzero_search::{Baseline, Benchmark, Control, Method, Problem, Report, Settings, Vocabulary};
+use lpzero_search::select::{self, Correlations};
+use lpzero_search::{
+    Baseline, Benchmark, Control, LeftOutReport, Method, OfCounts, Problem, Report, Settings, Test,
+    Vocabulary,
+};
 use lpzero_stats::Split;
 use lpzero_trace::{ArchitectureKey, Symbol, Trace};
 use lpzero_truth::{Entry, GroundTruth};
 
-use crate::{Error, Proxy};
+use crate::{Error, Proxy, Size};
 
 /// Baselines that any proxy must justify itself against: a label, and a named proxy. The proxies
 /// need no network, or are a scalar of the language.
@@ -92,6 +95,8 @@ pub(crate) struct Finder<'a> {
     pub seeds: &'a [Node],
     /// How to search.
     pub settings: &'a Settings,
+    /// Size by which networks are alike.
+    pub size: Size,
     /// Inputs that formulas are not made of, although traces have them.
     pub withheld: &'a Withheld,
 }
@@ -112,6 +117,8 @@ pub(crate) struct TracedTruth<'a> {
     pub truth: &'a GroundTruth,
     /// One trace per entry of the ground truth.
     pub traces: &'a [Trace],
+    /// Traces of other initial weights.
+    pub further: &'a [&'a [Trace]],
     /// Entries to search on, select with and test on.
     pub split: &'a Split,
 }
@@ -119,26 +126,50 @@ pub(crate) struct TracedTruth<'a> {
 /// Owned columns that a [`Benchmark`] borrows.
 struct Columns<'a> {
     evaluator: Evaluator<'a>,
+    further: Vec<Evaluator<'a>>,
+    sizes: Vec<f64>,
     scores: Vec<f64>,
     groups: Vec<String>,
     baselines: Vec<Baseline>,
 }
 
 impl<'a> Columns<'a> {
-    fn of(traced: &TracedTruth<'a>) -> Result<Self, Error> {
+    fn of(traced: &TracedTruth<'a>, size: Size) -> Result<Self, Error> {
         let entries = traced.truth.entries.iter();
         Ok(Self {
             evaluator: Evaluator::new(traced.traces),
+            further: traced
+                .further
+                .iter()
+                .map(|traces| Evaluator::new(traces))
+                .collect(),
+            sizes: entries
+                .clone()
+                .map(|entry| size.of(&entry.architecture))
+                .collect(),
             scores: entries.clone().map(|entry| entry.score).collect(),
             groups: entries.map(|entry| entry.group().to_string()).collect(),
             baselines: baselines(traced.truth)?,
         })
     }
 
-    fn benchmark<'b>(&'b self, traced: &TracedTruth<'b>, scorer: &'b dyn Score) -> Benchmark<'b> {
+    /// Scorers of further traces.
+    fn further(&self) -> Vec<&dyn Score> {
+        let further = self.further.iter();
+        further.map(|evaluator| evaluator as &dyn Score).collect()
+    }
+
+    fn benchmark<'b>(
+        &'b self,
+        traced: &TracedTruth<'b>,
+        scorer: &'b dyn Score,
+        further: &'b [&'b dyn Score],
+    ) -> Benchmark<'b> {
         Benchmark {
             name: &traced.truth.name,
             scorer,
+            further,
+            sizes: &self.sizes,
             truth: &self.scores,
             split: traced.split,
             groups: &self.groups,
@@ -170,7 +201,10 @@ impl Finder<'_> {
         control: &mut Control<'_>,
         exact: &mut ExactScores<'_>,
     ) -> Result<Report, Error> {
-        let columns = self.truths.iter().map(Columns::of);
+        let columns = self
+            .truths
+            .iter()
+            .map(|traced| Columns::of(traced, self.size));
         let columns = columns.collect::<Result<Vec<_>, _>>()?;
         let vocabularies = self.truths.iter().map(|traced| {
             let searched = traced.split.search.iter();
@@ -178,8 +212,12 @@ impl Finder<'_> {
         });
         let vocabularies: Vec<Vocabulary> = vocabularies.collect();
         let truths = || self.truths.iter().zip(&columns);
+        let further: Vec<Vec<&dyn Score>> = columns.iter().map(Columns::further).collect();
         let benchmarks: Vec<Benchmark<'_>> = truths()
-            .map(|(traced, columns)| columns.benchmark(traced, &columns.evaluator))
+            .zip(&further)
+            .map(|((traced, columns), further)| {
+                columns.benchmark(traced, &columns.evaluator, further)
+            })
             .collect();
         let Withheld { symbols, scalars } = self.withheld;
         let vocabulary = Vocabulary::shared(&vocabularies).without(symbols, *scalars);
@@ -221,8 +259,10 @@ impl Finder<'_> {
             return Ok(Report::conclude(method, &problem, self.settings, &found)?);
         }
         let benchmarks: Vec<Benchmark<'_>> = truths()
-            .zip(&scorers)
-            .map(|((traced, columns), scorer)| columns.benchmark(traced, scorer))
+            .zip(scorers.iter().zip(&further))
+            .map(|((traced, columns), (scorer, further))| {
+                columns.benchmark(traced, scorer, further)
+            })
             .collect();
         let problem = Problem {
             benchmarks: &benchmarks,
@@ -231,6 +271,46 @@ impl Finder<'_> {
         let found = found.remeasured(&problem, self.settings, &shortlist)?;
         Ok(Report::conclude(method, &problem, self.settings, &found)?)
     }
+}
+
+/// A formula, and perhaps one of counts, on all of a ground truth that took no part.
+pub(crate) fn judge(
+    truth: &GroundTruth,
+    traces: &[Trace],
+    (formula, counts): (&Node, Option<&Node>),
+    (settings, size): (&Settings, Size),
+) -> Result<LeftOutReport, Error> {
+    let all: Vec<usize> = (0..truth.entries.len()).collect();
+    let split = Split {
+        search: Vec::new(),
+        validation: Vec::new(),
+        test: all.clone(),
+    };
+    let traced = TracedTruth {
+        truth,
+        traces,
+        further: &[],
+        split: &split,
+    };
+    let columns = Columns::of(&traced, size)?;
+    let benchmark = columns.benchmark(&traced, &columns.evaluator, &[]);
+    let scores = |formula: &Node| {
+        let scores = columns.evaluator.all_scores(formula);
+        scores.map_err(|error| Error::Formula(error.to_string()))
+    };
+    let sizes = (&columns.sizes[..], settings.tolerance);
+    let counts = counts.map(|formula| {
+        Ok::<_, Error>(OfCounts {
+            formula: formula.to_string(),
+            on: Correlations::of(&scores(formula)?, &columns.scores, sizes)?,
+        })
+    });
+    Ok(LeftOutReport {
+        truth: truth.name.clone(),
+        formula: formula.to_string(),
+        test: Test::of(&benchmark, &all, settings, &scores(formula)?)?,
+        counts: counts.transpose()?,
+    })
 }
 
 /// Exact scores where traces hold a sample only.

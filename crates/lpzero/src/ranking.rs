@@ -7,14 +7,14 @@ use lpzero_proxy::Evaluator;
 use lpzero_proxy::named::{self, RankProduct};
 use lpzero_search::MINIMUM_GROUP;
 use lpzero_stats::{
-    Bootstrap, Correlation, Resamples, Workspace, partial_tau, precision_at_top, rank as ranks,
-    tau_among_top, tau_within_groups, ties,
+    Bootstrap, Correlation, Resamples, SameSize, Workspace, partial_tau, precision_at_top,
+    rank as ranks, tau_among_top, tau_within_groups, ties,
 };
 use lpzero_trace::Trace;
 use lpzero_truth::GroundTruth;
 use serde::Serialize;
 
-use crate::{Error, PassMoments, Proxy, Repeats};
+use crate::{Error, Like, PassMoments, Proxy, Repeats};
 
 /// One proxy against the trained scores. Correlations are `None` where they
 /// are undefined: the proxy is constant, or not finite somewhere.
@@ -32,6 +32,12 @@ pub struct RankRow {
     pub rho: Option<f64>,
     /// 95 % bootstrap interval of `rho`: low, high.
     pub rho_ci: Option<[f64; 2]>,
+    /// Equal-size accuracy: share of pairs of like size that are ordered right.
+    pub same_size: Option<f64>,
+    /// 95 % bootstrap interval of `same_size`, over architectures: low, high.
+    pub same_size_ci: Option<[f64; 2]>,
+    /// Number of pairs of like size.
+    pub same_size_pairs: usize,
     /// Gain in tau over the number of parameters.
     pub over_params: Option<Difference>,
     /// Gain in tau over depth² x width.
@@ -152,11 +158,17 @@ pub(crate) struct Subjects {
     groups: Vec<String>,
     params: Vec<f64>,
     depth2_width: Vec<f64>,
+    /// Pairs of like size.
+    same: SameSize,
 }
 
 impl Subjects {
     /// The entries of a ground truth in `indices`.
-    pub fn new(truth: &GroundTruth, indices: &[usize]) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// Fewer than two architectures.
+    pub fn new(truth: &GroundTruth, indices: &[usize], like: Like) -> Result<Self, Error> {
         let entries = || indices.iter().map(|&i| &truth.entries[i]);
         let traces: Vec<Trace> = entries()
             .map(|entry| Trace::data_free(&entry.architecture))
@@ -167,12 +179,15 @@ impl Subjects {
             let scores = evaluator.all_scores(&proxy.node());
             scores.expect("a named formula is a score")
         };
-        Self {
-            scores: entries().map(|entry| entry.score).collect(),
+        let scores: Vec<f64> = entries().map(|entry| entry.score).collect();
+        let sizes = entries().map(|entry| like.size.of(&entry.architecture));
+        Ok(Self {
+            same: SameSize::new(&sizes.collect::<Vec<_>>(), &scores, like.tolerance)?,
+            scores,
             groups: entries().map(|entry| entry.group().to_string()).collect(),
             params: count("params"),
             depth2_width: count("depth2_width"),
-        }
+        })
     }
 }
 
@@ -304,6 +319,9 @@ pub(crate) fn rank_passes(
             tau_ci: None,
             rho: None,
             rho_ci: None,
+            same_size: None,
+            same_size_ci: None,
+            same_size_pairs: subjects.same.count(),
             over_params: None,
             over_depth2_width: None,
             partial_tau_params: None,
@@ -327,6 +345,9 @@ pub(crate) fn rank_passes(
             row.tau_ci = interval(tau.resamples.as_ref());
             row.rho = Workspace::new().rho(scores, truth)?;
             row.rho_ci = rho.map(|interval| [interval.low, interval.high]);
+            row.same_size = subjects.same.accuracy(scores)?;
+            let same = subjects.same.interval(&bootstrap, scores)?;
+            row.same_size_ci = same.map(|interval| [interval.low, interval.high]);
             row.over_params = tau.minus(&params);
             row.over_depth2_width = tau.minus(&depth2_width);
             row.partial_tau_params = partial_tau(scores, truth, &subjects.params)?;

@@ -565,27 +565,6 @@ fn activations(architecture: &Architecture, rows: Rows) -> u128 {
     tokens.saturating_mul(blocks + 2 * architecture.vocabulary as u128)
 }
 
-/// How many activations a pass keeps at once, from above: versions of outputs that blocks
-/// leave for their backward half, inputs of their halves and norms, all that one block has, and
-/// twice the largest logits. Inputs of maps are computed again.
-fn kept(architecture: &Architecture, rows: Rows) -> u128 {
-    let width = architecture.width;
-    let block = |block: &lpzero_arch::Block| {
-        let maps = block.maps(width);
-        let outputs = maps
-            .iter()
-            .map(|map| map.kept.1 as u128 * map.outputs.size as u128);
-        let norms = block.norms(width);
-        let normed = norms.iter().map(|norm| norm.over.size as u128 + 2);
-        outputs.sum::<u128>() + normed.sum::<u128>() + 2 * width as u128
-    };
-    let blocks: u128 = architecture.blocks.iter().map(block).sum();
-    let largest = block_activations(architecture, rows.positions).max();
-    let tokens = rows.batch as u128 * rows.positions as u128;
-    let ends = largest.unwrap_or(0) + 2 * architecture.vocabulary as u128;
-    tokens.saturating_mul(blocks.saturating_add(ends))
-}
-
 /// Number of activations, roughly, that each block has at once for a token.
 fn block_activations(
     architecture: &Architecture,

@@ -143,6 +143,7 @@ impl Found {
             space: self.space.clone(),
             attainable: self.attainable.clone(),
             preferred: self.preferred.clone(),
+            carried: self.carried.clone(),
         })
     }
 }

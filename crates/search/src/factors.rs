@@ -69,7 +69,7 @@ impl Factors {
 }
 
 /// Every factor, simplest first.
-fn formulas(vocabulary: &Vocabulary) -> Vec<Node> {
+pub(crate) fn formulas(vocabulary: &Vocabulary) -> Vec<Node> {
     let scalars = vocabulary.scalars().iter().copied().map(Node::Scalar);
     let mut formulas: Vec<Node> = scalars.collect();
     let mut tensors: Vec<(Node, Symbol)> = Vec::new();

@@ -5,6 +5,7 @@ use lpzero_proxy::Node;
 use crate::archive::Archive;
 use crate::exhaustive::space::Census;
 use crate::pruning::Counts;
+use crate::transfer::Carried;
 
 /// Results of a search, before anything is selected.
 #[derive(Clone, Debug)]
@@ -17,6 +18,8 @@ pub struct Found {
     pub interrupted: bool,
     /// Report on the whole space, if all of it was searched.
     pub space: Option<Census>,
+    /// What carries over, where that was asked for.
+    pub(crate) carried: Option<Carried>,
     /// By ground truth, the correlation that the search took for attainable there;
     /// 1 where there is nothing to weigh it against.
     pub(crate) attainable: Vec<f64>,

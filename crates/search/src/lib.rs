@@ -28,6 +28,7 @@ pub mod select;
 mod settings;
 mod space;
 pub mod template;
+pub mod transfer;
 mod tree;
 pub mod vary;
 mod vocabulary;
@@ -39,7 +40,8 @@ pub use journal::Journal;
 pub use lpzero_run::{Budget, JournalError, Torn, seed};
 pub use problem::{Baseline, Benchmark, Problem};
 pub use report::{
-    Best, Comparison, FrontEntry, MINIMUM_GROUP, Method, Optimism, Report, Test, Verdict,
+    Best, Comparison, FrontEntry, LeftOutReport, MINIMUM_GROUP, Method, OfCounts, Optimism, Report,
+    Tally, Test, Verdict,
 };
 pub use settings::Settings;
 pub use vocabulary::Vocabulary;

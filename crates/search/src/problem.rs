@@ -25,6 +25,11 @@ pub struct Benchmark<'a> {
     pub name: &'a str,
     /// Scores formulas on the architectures of the ground truth.
     pub scorer: &'a dyn Score,
+    /// Scorers of further traces, such as of other initial weights. Only a search for
+    /// what carries over asks them.
+    pub further: &'a [&'a dyn Score],
+    /// Size of every architecture: of two that are alike in it, which is better?
+    pub sizes: &'a [f64],
     /// Trained score of every architecture, larger is better.
     pub truth: &'a [f64],
     /// Which architectures are for what.
@@ -86,7 +91,10 @@ impl Benchmark<'_> {
         let n = self.truth.len();
         let groups = Some(self.groups.len()).filter(|length| *length > 0);
         let baselines = self.baselines.iter().map(|baseline| baseline.scores.len());
-        let mut lengths = groups.into_iter().chain(baselines);
+        let mut lengths = groups
+            .into_iter()
+            .chain(baselines)
+            .chain([self.sizes.len()]);
         if let Some(right) = lengths.find(|length| *length != n) {
             return Err(lpzero_stats::Error::Lengths { left: n, right }.into());
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lpzero_stats::{Bootstrap, Correlation, compare, tau_within_groups, ties};
+use lpzero_stats::{Bootstrap, Correlation, Interval, SameSize, compare, tau_within_groups, ties};
 use serde::{Deserialize, Serialize};
 
 use crate::control::Control;
@@ -11,7 +11,8 @@ use crate::found::Found;
 use crate::pruning::Counts;
 use crate::select::{self, Candidate, Correlations, Performance};
 use crate::settings::Settings;
-use crate::{Baseline, Benchmark, Error, Problem, genetic, language, powers, random};
+use crate::transfer::LeftOut;
+use crate::{Baseline, Benchmark, Error, Problem, genetic, language, powers, random, transfer};
 
 /// A way to search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -29,15 +30,19 @@ pub enum Method {
     /// [`powers::search`].
     #[serde(rename = "powers")]
     Powers,
+    /// [`transfer::search`].
+    #[serde(rename = "transfer")]
+    Transfer,
 }
 
 impl Method {
     /// Every method with the name that commands and reports use.
-    pub const ALL: [(Method, &'static str); 4] = [
+    pub const ALL: [(Method, &'static str); 5] = [
         (Method::Genetic, "gp"),
         (Method::Random, "random"),
         (Method::Exhaustive, "exhaustive"),
         (Method::Powers, "powers"),
+        (Method::Transfer, "transfer"),
     ];
 
     /// The method's name.
@@ -61,6 +66,7 @@ impl Method {
             Method::Random => random::search(problem, settings, control),
             Method::Exhaustive => exhaustive::search(problem, settings, control),
             Method::Powers => powers::search(problem, settings, control),
+            Method::Transfer => transfer::search(problem, settings, control),
         }
     }
 
@@ -106,11 +112,59 @@ pub struct Report {
     /// The best formula on each ground truth, where there are several.
     #[serde(rename = "truths", skip_serializing_if = "Vec::is_empty")]
     pub verdicts: Vec<Named>,
-    /// Counts of formulas generated, pruned and evaluated.
-    pub counts: Counts,
+    /// What the method finds without one ground truth after the other.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub leave_one_out: Vec<LeftOutReport>,
+    /// Counts of formulas generated, pruned and evaluated, and the best formula that looks
+    /// at no network.
+    pub counts: Tally,
     /// The whole space, where all of it was searched.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub space: Option<Census>,
+}
+
+/// Counts of a search, and the best formula of counts that its method finds.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Tally {
+    /// Formulas generated, pruned and evaluated.
+    #[serde(flatten)]
+    pub formulas: Counts,
+    /// The best formula of counts that the same method finds, where it was asked for.
+    #[serde(rename = "formula", skip_serializing_if = "Option::is_none")]
+    pub best: Option<String>,
+}
+
+impl std::ops::Deref for Tally {
+    type Target = Counts;
+
+    fn deref(&self) -> &Counts {
+        &self.formulas
+    }
+}
+
+/// The formula of a search that did not see a ground truth, on that ground truth.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct LeftOutReport {
+    /// The ground truth that took no part.
+    pub truth: String,
+    /// Formula that the others gave.
+    pub formula: String,
+    /// How it does, on all architectures whose truth is known.
+    #[serde(flatten)]
+    pub test: Test,
+    /// The best formula of counts by the same procedure, where it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub counts: Option<OfCounts>,
+}
+
+/// A formula that looks at no network.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct OfCounts {
+    /// Formula, of counts alone.
+    pub formula: String,
+    /// How it does.
+    #[serde(flatten)]
+    pub on: Correlations,
 }
 
 /// A formula on the three splits of a ground truth.
@@ -186,6 +240,12 @@ pub struct Test {
     pub rho: Option<f64>,
     /// Confidence interval of rho.
     pub rho_ci: Option<[f64; 2]>,
+    /// Equal-size accuracy: share of pairs of like size that are ordered right.
+    pub same_size: Option<f64>,
+    /// Confidence interval of it, over architectures.
+    pub same_size_ci: Option<[f64; 2]>,
+    /// Number of such pairs.
+    pub same_size_pairs: usize,
     /// Share of pairs that the formula leaves tied.
     pub ties: f64,
     /// Kendall's tau inside groups of at least [`MINIMUM_GROUP`] architectures.
@@ -205,6 +265,8 @@ pub struct Comparison {
     pub tau: Option<f64>,
     /// Spearman's rho of the baseline.
     pub rho: Option<f64>,
+    /// Equal-size accuracy of the baseline.
+    pub same_size: Option<f64>,
     /// Tau of the winner minus tau of the baseline.
     pub difference: Option<f64>,
     /// Paired 95 % bootstrap interval of the difference.
@@ -251,7 +313,10 @@ impl Report {
                 Ok(Named {
                     truth: benchmark.name.to_owned(),
                     n: benchmark.truth.len(),
-                    verdict: Verdict::of(performance, test(benchmark, settings, scores)?),
+                    verdict: Verdict::of(
+                        performance,
+                        Test::of(benchmark, &benchmark.split.test, settings, scores)?,
+                    ),
                 })
             };
         let verdicts = benchmarks.zip(&scores).map(verdict);
@@ -276,7 +341,14 @@ impl Report {
             front,
             verdict,
             verdicts,
-            counts: found.counts.clone(),
+            leave_one_out: left_out(problem, settings, found)?,
+            counts: Tally {
+                formulas: found.counts.clone(),
+                best: found
+                    .carried
+                    .as_ref()
+                    .map(|carried| carried.counts.to_string()),
+            },
             space: found.space.clone(),
         })
     }
@@ -321,53 +393,100 @@ impl Verdict {
     }
 }
 
-fn test(benchmark: &Benchmark<'_>, settings: &Settings, scores: &[f64]) -> Result<Test, Error> {
-    let indices = &benchmark.split.test;
-    let on_test = |column: &[f64]| indices.iter().map(|&i| column[i]).collect::<Vec<f64>>();
-    let (scores, truth) = (on_test(scores), on_test(benchmark.truth));
-    let correlations = Correlations::of(&scores, &truth)?;
-    let bootstrap = Bootstrap {
-        seed: settings.seed,
-        ..Bootstrap::default()
-    };
-    let interval = |correlation| {
-        let interval = bootstrap.interval(correlation, &scores, &truth)?;
-        Ok::<_, Error>(interval.map(|interval| [interval.low, interval.high]))
-    };
-    let within = if benchmark.groups.is_empty() {
-        Vec::new()
-    } else {
-        let groups = indices.iter().map(|&i| benchmark.groups[i].clone());
-        tau_within_groups(&scores, &truth, &groups.collect::<Vec<_>>())?
-    };
-    let compare = |baseline: &Baseline| {
-        let theirs = on_test(&baseline.scores);
-        let alone = Correlations::of(&theirs, &truth)?;
-        let difference = bootstrap.difference(Correlation::Kendall, &scores, &theirs, &truth)?;
-        Ok(Comparison {
-            name: baseline.name.clone(),
-            tau: alone.tau,
-            rho: alone.rho,
-            difference: correlations.tau.zip(alone.tau).map(|(a, b)| a - b),
-            difference_ci: difference.map(|interval| [interval.low, interval.high]),
+/// Every ground truth under the formula that was found without it.
+fn left_out(
+    problem: &Problem<'_>,
+    settings: &Settings,
+    found: &Found,
+) -> Result<Vec<LeftOutReport>, Error> {
+    let left_out = found.carried.iter().flat_map(|carried| &carried.left_out);
+    let report = |left: &LeftOut| {
+        let benchmark = &problem.benchmarks[left.truth];
+        let all: Vec<usize> = (0..benchmark.truth.len()).collect();
+        let scores = |formula| {
+            let scores = benchmark.finite_scores(formula, &all);
+            scores.ok_or(Error::NothingFound { generated: 0 })
+        };
+        let counts = scores(&left.counts)?;
+        let sizes = (benchmark.sizes, settings.tolerance);
+        Ok(LeftOutReport {
+            truth: benchmark.name.to_owned(),
+            formula: left.formula.to_string(),
+            test: Test::of(benchmark, &all, settings, &scores(&left.formula)?)?,
+            counts: Some(OfCounts {
+                formula: left.counts.to_string(),
+                on: Correlations::of(&counts, benchmark.truth, sizes)?,
+            }),
         })
     };
-    Ok(Test {
-        n: correlations.n,
-        tau: correlations.tau,
-        tau_ci: interval(Correlation::Kendall)?,
-        rho: correlations.rho,
-        rho_ci: interval(Correlation::Spearman)?,
-        ties: ties(&scores)?,
-        tau_within_group: within
-            .into_iter()
-            .filter(|group| group.n >= MINIMUM_GROUP)
-            .map(|group| (group.group, group.tau))
-            .collect(),
-        baselines: benchmark
-            .baselines
-            .iter()
-            .map(compare)
-            .collect::<Result<_, Error>>()?,
-    })
+    left_out.map(report).collect()
+}
+
+impl Test {
+    /// A formula on some architectures of a ground truth, given its scores on all.
+    ///
+    /// # Errors
+    /// NaN among scores or truths.
+    pub fn of(
+        benchmark: &Benchmark<'_>,
+        indices: &[usize],
+        settings: &Settings,
+        scores: &[f64],
+    ) -> Result<Self, Error> {
+        let on = |column: &[f64]| indices.iter().map(|&i| column[i]).collect::<Vec<f64>>();
+        let (scores, truth) = (on(scores), on(benchmark.truth));
+        let sizes = on(benchmark.sizes);
+        let of = |scores: &[f64]| Correlations::of(scores, &truth, (&sizes, settings.tolerance));
+        let correlations = of(&scores)?;
+        let mut test = Self {
+            n: correlations.n,
+            tau: correlations.tau,
+            tau_ci: None,
+            rho: correlations.rho,
+            rho_ci: None,
+            same_size: correlations.same_size,
+            same_size_ci: None,
+            same_size_pairs: correlations.same_size_pairs,
+            ties: 0.0,
+            tau_within_group: BTreeMap::new(),
+            baselines: Vec::new(),
+        };
+        if indices.len() < 2 {
+            return Ok(test);
+        }
+        let bootstrap = Bootstrap {
+            seed: settings.seed,
+            ..Bootstrap::default()
+        };
+        let ends = |interval: Option<Interval>| interval.map(|found| [found.low, found.high]);
+        let interval = |kind| bootstrap.interval(kind, &scores, &truth);
+        test.tau_ci = ends(interval(Correlation::Kendall)?);
+        test.rho_ci = ends(interval(Correlation::Spearman)?);
+        let same = SameSize::new(&sizes, &truth, settings.tolerance)?;
+        test.same_size_ci = ends(same.interval(&bootstrap, &scores)?);
+        test.ties = ties(&scores)?;
+        if !benchmark.groups.is_empty() {
+            let groups = indices.iter().map(|&i| benchmark.groups[i].clone());
+            let within = tau_within_groups(&scores, &truth, &groups.collect::<Vec<_>>())?;
+            let large = within.into_iter().filter(|group| group.n >= MINIMUM_GROUP);
+            test.tau_within_group = large.map(|group| (group.group, group.tau)).collect();
+        }
+        let compare = |baseline: &Baseline| {
+            let theirs = on(&baseline.scores);
+            let alone = of(&theirs)?;
+            let difference =
+                bootstrap.difference(Correlation::Kendall, &scores, &theirs, &truth)?;
+            Ok(Comparison {
+                name: baseline.name.clone(),
+                tau: alone.tau,
+                rho: alone.rho,
+                same_size: alone.same_size,
+                difference: correlations.tau.zip(alone.tau).map(|(a, b)| a - b),
+                difference_ci: ends(difference),
+            })
+        };
+        let baselines = benchmark.baselines.iter().map(compare);
+        test.baselines = baselines.collect::<Result<_, Error>>()?;
+        Ok(test)
+    }
 }

@@ -254,6 +254,7 @@ impl<'a, 'c> Run<'a, 'c> {
             space: self.space,
             attainable: self.fitness.attainable(),
             preferred: self.preferred,
+            carried: None,
         })
     }
 }

@@ -6,8 +6,10 @@
 //! and complexity has a price. Where there are several ground truths, the one
 //! on which a formula does worst decides.
 
+use std::ops::Range;
+
 use lpzero_proxy::Node;
-use lpzero_stats::{Bootstrap, Correlation, Workspace, compare};
+use lpzero_stats::{Bootstrap, SameSize, Workspace, compare};
 use serde::Serialize;
 
 use crate::archive::Individual;
@@ -24,19 +26,40 @@ pub struct Correlations {
     pub tau: Option<f64>,
     /// Spearman's rho.
     pub rho: Option<f64>,
+    /// Equal-size accuracy: share of pairs of like size that are ordered right.
+    pub same_size: Option<f64>,
+    /// Number of such pairs.
+    pub same_size_pairs: usize,
 }
 
 impl Correlations {
-    /// Correlates scores with truths of the same architectures.
+    /// Correlates scores with truths of the same architectures, of which it also knows
+    /// which are alike in size. Of fewer than two, nothing is defined.
     ///
     /// # Errors
-    /// NaN, different lengths, fewer than two values.
-    pub fn of(scores: &[f64], truth: &[f64]) -> Result<Self, Error> {
+    /// NaN, different lengths.
+    pub fn of(
+        scores: &[f64],
+        truth: &[f64],
+        (sizes, tolerance): (&[f64], f64),
+    ) -> Result<Self, Error> {
+        if scores.len() < 2 {
+            return Ok(Self {
+                n: scores.len(),
+                tau: None,
+                rho: None,
+                same_size: None,
+                same_size_pairs: 0,
+            });
+        }
         let mut workspace = Workspace::new();
+        let same = SameSize::new(sizes, truth, tolerance)?;
         Ok(Self {
             n: scores.len(),
             tau: workspace.tau(scores, truth)?,
             rho: workspace.rho(scores, truth)?,
+            same_size: same.accuracy(scores)?,
+            same_size_pairs: same.count(),
         })
     }
 }
@@ -111,14 +134,13 @@ pub fn candidates(
     found: &Found,
 ) -> Result<Vec<Candidate>, Error> {
     let ranked = found.archive.ranked().into_iter();
-    let candidates =
-        ranked.map(|individual| candidate(problem, settings.fitness, found, individual));
+    let candidates = ranked.map(|individual| candidate(problem, settings, found, individual));
     candidates.filter_map(Result::transpose).collect()
 }
 
 fn candidate(
     problem: &Problem<'_>,
-    fitness: Correlation,
+    settings: &Settings,
     found: &Found,
     individual: &Individual,
 ) -> Result<Option<Candidate>, Error> {
@@ -132,11 +154,16 @@ fn candidate(
         let scores: Vec<f64> = scores.into_iter().map(|score| sign * score).collect();
         let truth = benchmark.truths(&seen);
         let searched = benchmark.split.search.len();
+        let sizes: Vec<f64> = seen.iter().map(|&index| benchmark.sizes[index]).collect();
+        let on = |part: Range<usize>| {
+            let sizes = (&sizes[part.clone()], settings.tolerance);
+            Correlations::of(&scores[part.clone()], &truth[part], sizes)
+        };
         performances.push(Performance {
-            search: Correlations::of(&scores[..searched], &truth[..searched])?,
-            validation: Correlations::of(&scores[searched..], &truth[searched..])?,
+            search: on(0..searched)?,
+            validation: on(searched..scores.len())?,
             merit: Workspace::new()
-                .correlate(fitness, &scores, &truth)?
+                .correlate(settings.fitness, &scores, &truth)?
                 .map(|correlation| correlation / attainable),
             scores,
         });

@@ -1,7 +1,7 @@
 //! How to search.
 
 use lpzero_run::Budget;
-use lpzero_stats::Correlation;
+use lpzero_stats::{Correlation, TOLERANCE};
 
 use crate::Error;
 use crate::exhaustive::aggregate::Aggregate;
@@ -19,6 +19,8 @@ pub struct Settings {
     /// pairs that a formula leaves tied, and so likes formulas that only tell groups of equal depth
     /// and width apart; Somers' d does not forgive them at all.
     pub fitness: Correlation,
+    /// Share by which networks of like size may differ in size.
+    pub tolerance: f64,
     /// Which formulas are drawn.
     pub grammar: Grammar,
     /// Aggregates that make one number of all sites in the paper's formulas. Only enumeration knows
@@ -61,6 +63,7 @@ impl Default for Settings {
         Self {
             seed: 0,
             fitness: Correlation::Spearman,
+            tolerance: TOLERANCE,
             grammar: Grammar::default(),
             aggregates: vec![Aggregate::PAPER],
             template: None,
@@ -106,6 +109,13 @@ impl Settings {
                     expected: "at least 1",
                 });
             }
+        }
+        if !(self.tolerance > 0.0 && self.tolerance.is_finite()) {
+            return Err(Error::Setting {
+                name: "tolerance",
+                value: self.tolerance.to_string(),
+                expected: "a positive share such as 0.05",
+            });
         }
         for (name, value) in [("crossover", self.crossover), ("mutation", self.mutation)] {
             if !(0.0..=1.0).contains(&value) {

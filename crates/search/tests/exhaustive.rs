@@ -50,6 +50,8 @@ impl Planted {
         let benchmark = Benchmark {
             name: "planted",
             scorer: &Evaluator::new(&self.traces),
+            further: &[],
+            sizes: &vec![1.0; self.truth.len()],
             truth: &self.truth,
             split: &Split::draw(&ids, 40, 30, 0)?,
             groups: &[],

@@ -86,6 +86,8 @@ impl Planted {
         let benchmark = Benchmark {
             name: "planted",
             scorer: &Counting(Evaluator::new(&self.traces), &self.scored),
+            further: &[],
+            sizes: &vec![1.0; self.truth.len()],
             truth: &self.truth,
             split: &Split::draw(&kinds, 40, 20, 0)?,
             groups: &[],

@@ -79,6 +79,8 @@ impl Planted {
         Benchmark {
             name: "planted",
             scorer: evaluator,
+            further: &[],
+            sizes: &vec![1.0; self.truth.len()],
             truth: &self.truth,
             split,
             groups: &self.groups,

@@ -67,9 +67,16 @@ pub(crate) fn is_table(path: &Path) -> bool {
     parser(path).is_some()
 }
 
-/// Whether a list is one of rows, by its first record.
+/// Whether a list is one of rows: some record has an architecture, and none is FlexiBERT's.
 pub(crate) fn is_list_of_rows(items: &[Cursor<'_>]) -> bool {
-    let has = |key: &str| items.first().is_some_and(|first| first.find(key).is_some());
+    let has = |wanted: &str| {
+        let keys = items
+            .iter()
+            .filter_map(|item| item.entries().ok())
+            .flatten();
+        keys.into_iter()
+            .any(|(key, _)| key.eq_ignore_ascii_case(wanted))
+    };
     ARCHITECTURE.iter().any(|key| has(key)) && !has(FLEXIBERT)
 }
 
@@ -234,6 +241,8 @@ fn id(cell: &Node) -> Option<String> {
     match cell {
         Node::Text(text) if !text.is_empty() => Some(text.clone()),
         Node::Integer(number) => Some(number.to_string()),
+        // What had a gap somewhere is written 2.0 by pandas.
+        Node::Real(number) if number.fract() == 0.0 => Some(number.to_string()),
         _ => None,
     }
 }

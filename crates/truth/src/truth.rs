@@ -127,6 +127,20 @@ impl GroundTruth {
         }
     }
 
+    /// Keeps networks of at most so many parameters; says how many are left out.
+    pub fn keep_up_to(&mut self, parameters: f64) -> usize {
+        let all = self.entries.len();
+        let fits = |entry: &Entry| entry.architecture.parameters().total() as f64 <= parameters;
+        self.entries.retain(fits);
+        let left_out = all - self.entries.len();
+        if left_out > 0 {
+            self.remarks.push(format!(
+                "{left_out} of {all} networks have more than {parameters} parameters and are left out"
+            ));
+        }
+        left_out
+    }
+
     /// A hash (hexadecimal, BLAKE3) of everything that determines the
     /// networks: the architectures in their order. Ids and scores do not
     /// take part, so that what was computed from the networks alone stays

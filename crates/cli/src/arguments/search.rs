@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
-use super::{PassArguments, TruthsArguments, parse_seconds};
+use super::{LikeArguments, PassArguments, TruthsArguments, parse_seconds};
 
 /// Two sizes, `S/V`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,13 +30,33 @@ pub struct Search {
     #[command(flatten)]
     pub pass: PassArguments,
 
-    /// How formulas are found.
-    #[arg(long, value_enum, default_value_t = MethodArgument::Gp)]
-    pub method: MethodArgument,
+    /// How formulas are found [default: transfer for several ground truths or none, gp
+    /// where one of its options is given, else powers].
+    #[arg(long, value_enum)]
+    pub method: Option<MethodArgument>,
 
-    /// Which formulas there are; an exhaustive search is always of the paper's.
-    #[arg(long, value_enum, default_value_t, value_name = "G")]
-    pub grammar: GrammarArgument,
+    /// Which formulas there are; an exhaustive search is always of the paper's, a search
+    /// for what carries over always of transfer [default: aggregates].
+    #[arg(long, value_enum, value_name = "G")]
+    pub grammar: Option<GrammarArgument>,
+
+    /// Keep this ground truth out of the search, and report how the formula does there;
+    /// may be repeated.
+    #[arg(long = "hold-out", value_name = "T")]
+    pub hold_out: Vec<PathBuf>,
+
+    /// Without --truth: search on all of openlm and test on all of gemstones, which takes
+    /// minutes, in place of their smaller networks.
+    #[arg(long, conflicts_with = "truths")]
+    pub full: bool,
+
+    /// Draw weights and minibatches by this seed, so that searches with other seeds need
+    /// no other traces [default: --seed].
+    #[arg(long, value_name = "N")]
+    pub init_seed: Option<u64>,
+
+    #[command(flatten)]
+    pub like: LikeArguments,
 
     /// Unary operations per branch of the paper's formulas, 1 to 3 [default: 2].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=3))]
@@ -95,7 +115,7 @@ pub struct Search {
 
     /// Continue the run in this folder with the configuration it was started with.
     #[arg(long, value_name = "DIR", conflicts_with_all = [
-        "out", "truths", "score_column", "lower_is_better", "skip_missing", "reading", "method", "grammar",
+        "out", "truths", "hold_out", "full", "init_seed", "tolerance", "size", "score_column", "lower_is_better", "skip_missing", "reading", "method", "grammar",
         "n_unary", "aggregates", "from", "template", "no_rules", "no_prediction", "powers",
         "fitness", "splits", "budget", "batch", "positions", "objective", "text", "tokenizer", "memory",
     ])]
@@ -116,18 +136,23 @@ pub enum MethodArgument {
     /// The product of powers of aggregates that says most of what all aggregates
     /// together say, fitted on the search and validation splits; there is no budget.
     Powers,
+    /// The product of at most two sums over blocks that orders networks of like size best
+    /// on every ground truth. Reports how it does on each that is left out; there is no
+    /// budget.
+    Transfer,
 }
 
 /// Spaces of formulas.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum GrammarArgument {
     /// Arithmetic over aggregates and scalars of the network.
-    #[default]
     Aggregates,
     /// LPZero's: two symbols under chains of unary operations, one binary
     /// operation, the mean over all sites.
     Paper,
+    /// Sums and means over blocks of low moments, two at most with low exponents.
+    Transfer,
 }
 
 /// Rank correlations with the trained scores.
@@ -143,12 +168,33 @@ pub enum FitnessArgument {
 }
 
 impl Search {
+    /// The method that was asked for, or the one that suits the other options.
+    pub fn method(&self) -> MethodArgument {
+        let of_gp = self.budget.is_some()
+            || !self.from.is_empty()
+            || self.template.is_some()
+            || self.no_prediction
+            || self.powers
+            || self.n_unary.is_some()
+            || self.grammar == Some(GrammarArgument::Paper);
+        match self.method {
+            Some(method) => method,
+            None if self.grammar == Some(GrammarArgument::Transfer) => MethodArgument::Transfer,
+            None if of_gp => MethodArgument::Gp,
+            None if self.truth.truths.len() == 1 => MethodArgument::Powers,
+            None => MethodArgument::Transfer,
+        }
+    }
+
     /// The first option that would do nothing beside the others, and why.
     pub fn idle_option(&self) -> Option<(&'static str, &'static str)> {
-        let exhaustive = self.method == MethodArgument::Exhaustive;
-        let paper = exhaustive || self.grammar == GrammarArgument::Paper;
-        let fitted = !paper && self.template.is_none() && self.method == MethodArgument::Gp;
-        let powers = self.method == MethodArgument::Powers;
+        let method = self.method();
+        let exhaustive = method == MethodArgument::Exhaustive;
+        let transfer = method == MethodArgument::Transfer;
+        let paper = exhaustive || self.grammar == Some(GrammarArgument::Paper);
+        let gp = method == MethodArgument::Gp;
+        let fitted = !paper && self.template.is_none() && gp;
+        let powers = method == MethodArgument::Powers;
         let every = "an exhaustive search evaluates every formula";
         let fit = "fitted products are all evaluated";
         [
@@ -163,7 +209,7 @@ impl Search {
                 "only an exhaustive search enumerates aggregates; add --method exhaustive",
             ),
             (
-                !self.from.is_empty() && (paper || self.method != MethodArgument::Gp),
+                !self.from.is_empty() && (paper || !gp),
                 "--from",
                 "only genetic programming over aggregates starts from formulas",
             ),
@@ -177,6 +223,14 @@ impl Search {
                 "--from",
                 "with --template, a search starts from formulas of that shape",
             ),
+            (
+                transfer != (self.grammar == Some(GrammarArgument::Transfer))
+                    && self.grammar.is_some(),
+                "--grammar",
+                "the grammar of transfer and the method of this name go together",
+            ),
+            (transfer && self.budget.is_some(), "--budget", fit),
+            (transfer && self.no_prediction, "--no-prediction", fit),
             (exhaustive && self.budget.is_some(), "--budget", every),
             (exhaustive && self.no_rules, "--no-rules", every),
             (exhaustive && self.no_prediction, "--no-prediction", every),

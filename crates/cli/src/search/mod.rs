@@ -61,6 +61,7 @@ pub fn run(session: &Session, arguments: &Search) -> Result<()> {
 fn search(session: &Session, settings: &SearchSettings, folder: Option<&RunFolder>) -> Result<()> {
     let study = settings.study(session)?;
     let options = settings.options()?;
+    let held_out = settings.held_out(session)?;
     // A split that cannot be drawn is said before the networks are run.
     study.splits(&options).map_err(|error| match error {
         error @ Error::Splits { .. } => Failure::input(format_args!("--split: {error}")),
@@ -92,6 +93,12 @@ fn search(session: &Session, settings: &SearchSettings, folder: Option<&RunFolde
         }
         found => found.map_err(failed)?,
     };
+    let mut found = found;
+    if let Some(held_out) = held_out {
+        let judged = held_out.hold_out(&found.report, &options);
+        found.held_out = judged.map_err(failed)?;
+    }
+    let found = found;
     if let Some(folder) = folder {
         front?;
         // Before anything is printed: whoever reads may have gone.

@@ -5,7 +5,7 @@ use std::io::Write;
 use anyhow::Result;
 use lpzero::SearchReport;
 use lpzero::search::exhaustive::Census;
-use lpzero::search::{Optimism, Report, Verdict};
+use lpzero::search::{LeftOutReport, Optimism, Report, Verdict};
 
 use crate::output::print_json;
 use crate::plain::{Table, line, stdout};
@@ -28,6 +28,15 @@ pub fn print(document: &SearchReport, out: &mut impl Write) -> Result<()> {
         writeln!(out)?;
     }
 
+    print_left_out(
+        "found without it, on the ground truth left out",
+        &report.leave_one_out,
+        out,
+    )?;
+    print_left_out("on ground truths held out", &document.held_out, out)?;
+    if let Some(counts) = &report.counts.best {
+        writeln!(out, "\nbest of counts  {counts}")?;
+    }
     print_front(report, out)?;
 
     if let Some(space) = &report.space {
@@ -56,6 +65,42 @@ pub fn print(document: &SearchReport, out: &mut impl Write) -> Result<()> {
     Ok(())
 }
 
+/// Formulas on ground truths that had no part in finding them, beside formulas of counts.
+fn print_left_out(title: &str, rows: &[LeftOutReport], out: &mut impl Write) -> Result<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\n{title}")?;
+    let mut table = Table::new();
+    table.set_header([
+        "truth",
+        "n",
+        "same size",
+        "95 % interval",
+        "pairs",
+        "counts",
+        "tau",
+        "counts",
+        "formula",
+    ]);
+    for row in rows {
+        let counts = row.counts.as_ref().map(|counts| counts.on);
+        table.add_row([
+            line(&row.truth).to_string(),
+            row.test.n.to_string(),
+            number(row.test.same_size),
+            interval(row.test.same_size_ci),
+            row.test.same_size_pairs.to_string(),
+            number(counts.and_then(|counts| counts.same_size)),
+            number(row.test.tau),
+            number(counts.and_then(|counts| counts.tau)),
+            row.formula.clone(),
+        ]);
+    }
+    writeln!(out, "{table}")?;
+    Ok(())
+}
+
 fn print_front(report: &Report, out: &mut impl Write) -> Result<()> {
     writeln!(
         out,
@@ -78,7 +123,16 @@ fn print_front(report: &Report, out: &mut impl Write) -> Result<()> {
 /// One formula on the three splits of a ground truth.
 fn print_verdict(verdict: &Verdict, out: &mut impl Write) -> Result<()> {
     let mut splits = Table::new();
-    splits.set_header(["split", "n", "tau", "95 % interval", "rho", "95 % interval"]);
+    splits.set_header([
+        "split",
+        "n",
+        "same size",
+        "95 % interval",
+        "tau",
+        "95 % interval",
+        "rho",
+        "95 % interval",
+    ]);
     for (name, on) in [
         ("search", &verdict.search),
         ("validation", &verdict.validation),
@@ -87,6 +141,8 @@ fn print_verdict(verdict: &Verdict, out: &mut impl Write) -> Result<()> {
         splits.add_row([
             name.to_owned(),
             on.n.to_string(),
+            number(on.same_size),
+            dash(),
             number(on.tau),
             dash(),
             number(on.rho),
@@ -97,6 +153,8 @@ fn print_verdict(verdict: &Verdict, out: &mut impl Write) -> Result<()> {
     splits.add_row([
         "test".to_owned(),
         test.n.to_string(),
+        number(test.same_size),
+        interval(test.same_size_ci),
         number(test.tau),
         interval(test.tau_ci),
         number(test.rho),
@@ -117,6 +175,7 @@ fn print_verdict(verdict: &Verdict, out: &mut impl Write) -> Result<()> {
         let mut baselines = Table::new();
         baselines.set_header([
             "baseline",
+            "same size",
             "tau",
             "rho",
             "tau of best - tau",
@@ -125,6 +184,7 @@ fn print_verdict(verdict: &Verdict, out: &mut impl Write) -> Result<()> {
         for row in &test.baselines {
             baselines.add_row([
                 row.name.clone(),
+                number(row.same_size),
                 number(row.tau),
                 number(row.rho),
                 number(row.difference),

@@ -9,16 +9,23 @@ use lpzero::search::template::Template;
 use lpzero::search::{Budget, Method, Settings};
 use lpzero::stats::Correlation;
 use lpzero::truth::{GroundTruth, TruthSource};
-use lpzero::{Proxy, SearchOptions, SplitSizes, Splits, Study, front_of};
+use lpzero::{Like, Proxy, SearchOptions, SplitSizes, Splits, Study, front_of};
 use serde::{Deserialize, Serialize};
 
 use crate::arguments::{GrammarArgument, MethodArgument, Search};
 use crate::failure::{Failure, failed};
 use crate::session::Session;
-use crate::settings::{PassSettings, absolute_source, read_truth, truth_sources};
+use crate::settings::{PassSettings, absolute_source, named_source, read_truth, truth_sources};
 
 /// Layout of a search's folder.
-pub const VERSION: u32 = 5;
+pub const VERSION: u32 = 6;
+
+/// Sizes, in parameters, up to which networks take part where no ground truth is named:
+/// searched, tested, held out. So a search takes a minute.
+const UP_TO: [f64; 3] = [60e6, 110e6, 110e6];
+
+/// The ground truth that is held out where none is named.
+const HELD_OUT: &str = "gemstones";
 
 /// Unary operations per branch, as in the paper.
 const DEFAULT_UNARY: u8 = 2;
@@ -29,7 +36,13 @@ const DEFAULT_UNARY: u8 = 2;
 pub struct SearchSettings {
     pub version: u32,
     pub seed: u64,
+    /// Seed of weights and minibatches.
+    pub init_seed: u64,
     truths: Vec<TruthSource>,
+    hold_out: Vec<TruthSource>,
+    /// Sizes up to which networks are searched on, tested on and held out; none for all.
+    up_to: Option<[f64; 3]>,
+    like: Like,
     pass: PassSettings,
     method: Method,
     fitness: Correlation,
@@ -57,16 +70,29 @@ impl SearchSettings {
         if let Some((option, reason)) = arguments.idle_option() {
             return Err(Failure::input(format_args!("{option}: {reason}")));
         }
-        let paper = arguments.grammar == GrammarArgument::Paper
-            || arguments.method == MethodArgument::Exhaustive;
+        let method = arguments.method();
+        let paper = arguments.grammar == Some(GrammarArgument::Paper)
+            || method == MethodArgument::Exhaustive;
+        // The method and the ground truths that suit whoever asks for nothing.
+        let of_default = arguments.truth.truths.is_empty() && method == MethodArgument::Transfer;
+        let mut held_out = arguments.hold_out.clone();
+        if of_default && held_out.is_empty() {
+            held_out.push(HELD_OUT.into());
+        }
         Ok(Self {
             version: VERSION,
             seed,
+            init_seed: arguments.init_seed.unwrap_or(seed),
+            hold_out: (held_out.iter())
+                .map(|path| absolute_source(named_source(path, &arguments.truth.layout)))
+                .collect(),
+            up_to: (of_default && !arguments.full).then_some(UP_TO),
+            like: arguments.like.into(),
             truths: (truth_sources(&arguments.truth).into_iter())
                 .map(absolute_source)
                 .collect(),
             pass: PassSettings::new(&arguments.pass)?,
-            method: arguments.method.into(),
+            method: method.into(),
             fitness: arguments.fitness.into(),
             splits: arguments
                 .splits
@@ -91,11 +117,36 @@ impl SearchSettings {
 
     /// Reads the ground truths.
     pub fn study(&self, session: &Session) -> Result<Study> {
-        let read = |truth| read_truth(truth, session.report);
-        let truths: Vec<GroundTruth> = self.truths.iter().map(read).collect::<Result<_>>()?;
+        let [_, tested, _] = self.up_to.unwrap_or([f64::INFINITY; 3]);
+        self.study_of(session, &self.truths, tested)
+    }
+
+    /// The ground truths that are held out, ready to be run; none where there are none.
+    pub fn held_out(&self, session: &Session) -> Result<Option<Study>> {
+        let [_, _, up_to] = self.up_to.unwrap_or([f64::INFINITY; 3]);
+        let study = || self.study_of(session, &self.hold_out, up_to);
+        (!self.hold_out.is_empty()).then(study).transpose()
+    }
+
+    /// Reads ground truths, up to a size.
+    fn study_of(&self, session: &Session, sources: &[TruthSource], up_to: f64) -> Result<Study> {
+        let read = |source| {
+            let mut truth = read_truth(source, session.report)?;
+            let left_out = truth.keep_up_to(up_to);
+            if left_out > 0 {
+                session.report.note(format_args!(
+                    "{}: {left_out} networks of more than {:.0}M parameters are left out; \
+                     --full takes all",
+                    truth.name,
+                    up_to / 1e6
+                ));
+            }
+            Ok(truth)
+        };
+        let truths: Vec<GroundTruth> = sources.iter().map(read).collect::<Result<_>>()?;
         let networks = truths.iter().flat_map(|truth| &truth.entries);
         let networks = networks.map(|entry| &entry.architecture);
-        let workbench = session.workbench_seeded(&self.pass, self.seed, networks)?;
+        let workbench = session.workbench_seeded(&self.pass, self.init_seed, networks)?;
         Ok(Study::new(truths, workbench))
     }
 
@@ -114,6 +165,7 @@ impl SearchSettings {
                 seed: self.seed,
                 budget: self.budget.unwrap_or(Settings::default().budget),
                 fitness: self.fitness,
+                tolerance: self.like.tolerance,
                 grammar: self.grammar,
                 aggregates: self.aggregates.clone(),
                 template,
@@ -122,7 +174,13 @@ impl SearchSettings {
                 powers: self.powers,
                 ..Settings::default()
             },
+            further_inits: (self.method == Method::Transfer).into(),
+            size: self.like.size,
             splits: match &self.splits[..] {
+                [] if self.up_to.is_some() => Splits::UpTo(
+                    self.up_to
+                        .map_or(f64::INFINITY, |[searched, _, _]| searched),
+                ),
                 [] => Splits::Sensible,
                 sizes => Splits::Sizes(sizes.to_vec()),
             },

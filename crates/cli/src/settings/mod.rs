@@ -13,7 +13,7 @@ use lpzero::Proxy;
 pub use pass::PassSettings;
 pub use paths::absolute;
 pub use space::no_space;
-pub use truth::{absolute_source, read_truth, truth_source, truth_sources};
+pub use truth::{absolute_source, named_source, read_truth, truth_source, truth_sources};
 
 use super::failure::{Failure, failed};
 

@@ -9,11 +9,12 @@ use lpzero::run::Budget;
 use lpzero::search::Method;
 use lpzero::shapes::NasMethod;
 use lpzero::stats::Correlation;
-use lpzero::{Repeats, SplitSizes};
+use lpzero::{Like, Repeats, Size, SplitSizes};
 
 use crate::arguments::{
-    BudgetArgument, CostArgument, FitnessArgument, MethodArgument, NasMethodArgument,
-    ObjectiveArgument, ReadingArgument, RepeatArguments, SplitArgument,
+    BudgetArgument, CostArgument, FitnessArgument, LikeArguments, MethodArgument,
+    NasMethodArgument, ObjectiveArgument, ReadingArgument, RepeatArguments, SizeArgument,
+    SplitArgument,
 };
 
 impl From<ReadingArgument> for Reading {
@@ -50,6 +51,7 @@ impl From<MethodArgument> for Method {
             MethodArgument::Random => Method::Random,
             MethodArgument::Exhaustive => Method::Exhaustive,
             MethodArgument::Powers => Method::Powers,
+            MethodArgument::Transfer => Method::Transfer,
         }
     }
 }
@@ -101,6 +103,19 @@ impl From<CostArgument> for Cost {
             CostArgument::Memory => Cost::Memory,
             CostArgument::Latency => Cost::Latency,
             CostArgument::Table => Cost::Table,
+        }
+    }
+}
+
+impl From<LikeArguments> for Like {
+    fn from(LikeArguments { tolerance, size }: LikeArguments) -> Self {
+        Like {
+            tolerance,
+            size: match size {
+                SizeArgument::Params => Size::Params,
+                SizeArgument::DecoderParams => Size::DecoderParams,
+                SizeArgument::Flops => Size::Flops,
+            },
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::output::Reporter;
 use crate::places::data_folders;
 
 /// The ground truth that commands use where none is named.
-pub const DEFAULT_TRUTH: &str = "tiny";
+pub const DEFAULT_TRUTH: &str = "openlm";
 
 /// The ground truth that options name, or the one that is built in.
 pub fn truth_source(arguments: &TruthArguments) -> TruthSource {
@@ -29,6 +29,11 @@ pub fn truth_sources(arguments: &TruthsArguments) -> Vec<TruthSource> {
             .map(|path| source(Some(path), layout))
             .collect(),
     }
+}
+
+/// The ground truth of this name or path.
+pub fn named_source(path: &Path, layout: &LayoutArguments) -> TruthSource {
+    source(Some(path), layout)
 }
 
 fn source(path: Option<&Path>, layout: &LayoutArguments) -> TruthSource {

@@ -1,5 +1,5 @@
-//! The built-in ground truth: it is what its plan makes, and commands use it where
-//! none is named.
+//! The ground truth `tiny` is what its plan makes; commands use real decoders where none
+//! is named.
 use std::collections::HashSet;
 
 use crate::support::lpzero;
@@ -57,15 +57,24 @@ fn one_entry_trained_again_has_its_loss() {
 }
 
 #[test]
-fn commands_use_it_where_no_ground_truth_is_named() {
+fn commands_use_real_decoders_where_no_ground_truth_is_named() {
     let folder = tempfile::tempdir().unwrap();
-    let rank = lpzero(folder.path(), &["rank", "--proxy", "params", "--json"]).json();
-    assert_eq!((&rank["truth"], &rank["n"]), (&"tiny".into(), &200.into()));
-    let named = ["rank", "--truth", "tiny", "--proxy", "params", "--json"];
+    let rank = |arguments: &[&str]| {
+        let arguments = [&["rank", "--proxy", "params", "--json"], arguments].concat();
+        lpzero(folder.path(), &arguments).json()
+    };
+    let (openlm, tiny) = (rank(&[]), rank(&["--truth", "tiny"]));
     assert_eq!(
-        lpzero(folder.path(), &named).json()["rows"][0]["tau"],
-        rank["rows"][0]["tau"]
+        (&openlm["truth"], &openlm["n"]),
+        (&"openlm".into(), &130.into())
     );
-    let search = ["search", "--split", "20/10", "--budget", "50", "--json"];
+    assert_eq!((&tiny["truth"], &tiny["n"]), (&"tiny".into(), &200.into()));
+    // As the independent oracle of equal-size accuracy has it.
+    assert_eq!(openlm["rows"][0]["same_size_pairs"], 294);
+    let same_size = openlm["rows"][0]["same_size"].as_f64().unwrap();
+    assert!((same_size - 0.5408).abs() < 1e-4, "{same_size}");
+    let search = [
+        "search", "--truth", "tiny", "--split", "20/10", "--budget", "50", "--json",
+    ];
     assert_eq!(lpzero(folder.path(), &search).json()["truth"], "tiny");
 }

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 pub use calibration::{CalibratedOn, Calibration, Learning, LeftOut, Probability, SHIPPED};
 
-use crate::{Error, Networks, Proxy, Workbench};
+use crate::{Error, Networks, Proxy, Size, Workbench};
 
 /// Architectures that are drawn from a space, unless somebody says otherwise.
 pub const DRAWN: u64 = 50;
@@ -154,7 +154,7 @@ impl Workbench {
         let architecture = &networks.architectures()[index];
         let pass = self.pass();
         let positions = pass.positions;
-        let params = size(architecture);
+        let params = Size::Params.of(architecture);
         let activation_memory = architecture.activation_memory(pass.batch, positions) as f64;
         Compared {
             rank,
@@ -200,7 +200,7 @@ fn judged(
     [high, low]: [f64; 2],
     calibration: Option<&Calibration>,
 ) -> Next {
-    let size_ratio = size(first) / size(second);
+    let size_ratio = Size::Params.of(first) / Size::Params.of(second);
     let next = |verdict, probability: Option<Probability>| Next {
         id: String::new(),
         size_ratio,
@@ -224,11 +224,6 @@ fn judged(
         true => next(Verdict::Better, Some(probability)),
         false => next(Verdict::CannotTell, Some(probability)),
     }
-}
-
-/// #Params.
-fn size(architecture: &Architecture) -> f64 {
-    architecture.parameters().total() as f64
 }
 
 /// Takes architectures as they come.

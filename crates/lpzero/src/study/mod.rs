@@ -16,7 +16,7 @@ pub use ablate::{Ablation, AblationOptions};
 pub use rank::{RankOptions, Ranking};
 pub use search::{Keeping, SearchOptions, SearchReport, SearchSeconds, SplitSizes, Splits};
 
-use crate::{Error, Networks, Proxy, Repeats, Scores, Workbench};
+use crate::{Error, Networks, Pass, Proxy, Repeats, Repetition, Scores, Workbench};
 
 /// Ground truths with the workbench that runs their networks: search them for a proxy,
 /// rank proxies on them, score their architectures.
@@ -43,6 +43,8 @@ pub struct Study {
     workbench: Workbench,
     /// By ground truth, then entry.
     traces: OnceLock<Vec<Vec<Trace>>>,
+    /// By ground truth, then further initialisation, then entry.
+    further: OnceLock<Vec<Vec<Vec<Trace>>>>,
 }
 
 impl Study {
@@ -65,6 +67,7 @@ impl Study {
             truths,
             workbench,
             traces: OnceLock::new(),
+            further: OnceLock::new(),
         }
     }
 
@@ -101,6 +104,38 @@ impl Study {
         let traces = self.truths.iter().map(trace);
         let traces = traces.collect::<Result<Vec<_>, _>>()?;
         Ok(self.traces.get_or_init(|| traces))
+    }
+
+    /// Traces of further initialisations: by ground truth, then initialisation, then entry.
+    /// The first call decides how many there are.
+    pub(crate) fn further(&self, inits: u32) -> Result<Vec<Vec<&[Trace]>>, Error> {
+        if self.further.get().is_none() {
+            let trace = |truth: &GroundTruth| {
+                let networks = Networks::from(truth);
+                let init = |init: u32| {
+                    let repetition = Repetition {
+                        init,
+                        ..Repetition::default()
+                    };
+                    // Half as many sequences: what depends on that, too, does not carry over.
+                    let pass = Pass {
+                        batch: self.workbench.pass().batch.div_ceil(2),
+                        ..self.workbench.pass().clone()
+                    };
+                    let workbench = self.workbench.clone().with_pass(pass);
+                    let workbench = workbench.with_repetition(repetition);
+                    workbench.traces(&source(truth), &networks)
+                };
+                (1..=inits).map(init).collect::<Result<Vec<_>, _>>()
+            };
+            let further = self.truths.iter().map(trace);
+            let further = further.collect::<Result<Vec<_>, _>>()?;
+            self.further.get_or_init(|| further);
+        }
+        let further = self.further.get().into_iter().flatten();
+        Ok(further
+            .map(|truth| truth.iter().map(Vec::as_slice).collect())
+            .collect())
     }
 
     /// Exact scores of all architectures, by ground truth.

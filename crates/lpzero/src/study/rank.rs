@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::{SplitSizes, Study, source};
 use crate::ranking::{Contestant, PassScores, RankRow, Seconds, Subjects, rank_passes};
-use crate::{Error, Networks, Proxy, Repeats, Workbench};
+use crate::{Error, Like, Networks, Proxy, Repeats, Workbench};
 
 /// Options of a ranking.
 #[derive(Clone, Debug)]
@@ -27,6 +27,8 @@ pub struct RankOptions {
     pub split: Option<SplitSizes>,
     /// Passes whose scores are averaged.
     pub repeats: Repeats,
+    /// Networks whose order at like size is asked for.
+    pub like: Like,
     /// Seed of the split and of resamples.
     pub seed: u64,
 }
@@ -40,6 +42,7 @@ impl RankOptions {
             exact: false,
             split: None,
             repeats: Repeats::ONE,
+            like: Like::default(),
             seed: 0,
         }
     }
@@ -106,7 +109,7 @@ impl Study {
 
         let task = self.workbench.watch().task("ranking");
         let progress = |done| task.step(done, contestants.len());
-        let subjects = Subjects::new(truth, &indices);
+        let subjects = Subjects::new(truth, &indices, options.like)?;
         let passes = (&passes[..], options.repeats);
         let rows = rank_passes(&contestants, passes, &subjects, options.seed, progress)?;
         for remark in nothing_to_rank(truth, &indices, &rows) {

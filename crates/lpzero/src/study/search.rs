@@ -5,14 +5,14 @@ use std::time::Instant;
 use lpzero_proxy::Node;
 use lpzero_search::archive::Archive;
 use lpzero_search::{Control, Snapshot};
-use lpzero_search::{Journal, Method, Report, Settings};
+use lpzero_search::{Journal, LeftOutReport, Method, Report, Settings};
 use lpzero_stats::Split;
 use lpzero_truth::GroundTruth;
 use serde::{Deserialize, Serialize};
 
 use super::Study;
-use crate::finding::{Finder, TracedTruth};
-use crate::{Error, Networks, Proxy, Watch, Withheld, split, unfitted_proxies};
+use crate::finding::{Finder, TracedTruth, judge};
+use crate::{Error, Networks, Proxy, Size, Watch, Withheld, split, unfitted_proxies};
 
 /// How to search. The default is genetic programming with LPZero's settings, from the
 /// named proxies, on splits of sensible size.
@@ -29,14 +29,25 @@ pub struct SearchOptions {
     pub start: Option<Vec<Node>>,
     /// Inputs that formulas are not made of.
     pub withheld: Withheld,
+    /// Further initialisations of every network, which a search for what carries over
+    /// judges by, too.
+    pub further_inits: u32,
+    /// Size by which networks are alike; [`Settings::tolerance`] says how like.
+    pub size: Size,
 }
 
 /// The splits of the ground truths of a study.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Splits {
-    /// [`SplitSizes::sensible`] of every ground truth.
+    /// [`SplitSizes::sensible`] of every ground truth; [`Whole`](Self::Whole) where a
+    /// search is for what carries over.
     #[default]
     Sensible,
+    /// All architectures are searched on, none is left for a test.
+    Whole,
+    /// Architectures of at most so many parameters are searched on, larger ones are the
+    /// test.
+    UpTo(f64),
     /// Drawn by the seed: one size for all ground truths, or one for each.
     Sizes(Vec<SplitSizes>),
     /// Drawn already, one for each.
@@ -95,6 +106,9 @@ pub struct SearchReport {
     /// The formula, and how good it is on each split.
     #[serde(flatten)]
     pub report: Report,
+    /// The formula on ground truths that took no part in anything else.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub held_out: Vec<LeftOutReport>,
     /// Where the time went.
     pub seconds: SearchSeconds,
 }
@@ -123,7 +137,7 @@ impl Study {
     pub fn splits(&self, options: &SearchOptions) -> Result<Vec<Split>, Error> {
         let expected = self.truths.len();
         let given = match &options.splits {
-            Splits::Sensible => 1,
+            Splits::Sensible | Splits::Whole | Splits::UpTo(_) => 1,
             Splits::Sizes(sizes) => sizes.len(),
             Splits::Drawn(splits) => splits.len(),
         };
@@ -132,6 +146,11 @@ impl Study {
             return Err(Error::Splits { given, expected });
         }
         let split = |(i, truth): (usize, &GroundTruth)| match &options.splits {
+            Splits::Whole => Ok(up_to(truth, f64::INFINITY)),
+            Splits::Sensible if options.method == Method::Transfer => {
+                Ok(up_to(truth, f64::INFINITY))
+            }
+            Splits::UpTo(parameters) => Ok(up_to(truth, *parameters)),
             Splits::Sensible => {
                 let sizes = SplitSizes::sensible(truth.entries.len());
                 sizes.draw(truth, options.settings.seed)
@@ -170,6 +189,7 @@ impl Study {
         let start = Instant::now();
         let splits = self.splits(options)?;
         self.traces()?;
+        self.further(options.further_inits)?;
         let traced = start.elapsed();
         let report = self.find(options, &splits, keeping, self.workbench.watch())?;
         let total = start.elapsed();
@@ -188,7 +208,29 @@ impl Study {
                 formulas_per_second: space.map(|space| (space.measured as f64 / searched).round()),
             },
             report,
+            held_out: Vec::new(),
         })
+    }
+
+    /// How the formula of a search does on the ground truths of this study, none of which
+    /// took part in it.
+    ///
+    /// # Errors
+    ///
+    /// Networks that cannot be run, and a formula that is not finite on one.
+    pub fn hold_out(
+        &self,
+        found: &Report,
+        options: &SearchOptions,
+    ) -> Result<Vec<LeftOutReport>, Error> {
+        let with = (&options.settings, options.size);
+        let formula = Proxy::parse(&found.best.formula)?.formula;
+        let counts = found.counts.best.as_deref().map(Proxy::parse).transpose()?;
+        let counts = counts.map(|proxy| proxy.formula);
+        let truths = self.truths.iter().zip(self.traces()?);
+        let judged =
+            truths.map(|(truth, traces)| judge(truth, traces, (&formula, counts.as_ref()), with));
+        judged.collect()
     }
 
     /// Searches on splits that are drawn, before `watch`.
@@ -217,16 +259,19 @@ impl Study {
             progress: &mut progress,
             journal,
         };
-        let truths = self.truths.iter().zip(traces).zip(splits);
-        let truths = truths.map(|((truth, traces), split)| TracedTruth {
+        let further = self.further(options.further_inits)?;
+        let truths = self.truths.iter().zip(traces).zip(splits).zip(&further);
+        let truths = truths.map(|(((truth, traces), split), further)| TracedTruth {
             truth,
             traces,
+            further,
             split,
         });
         let finder = Finder {
             truths: &truths.collect::<Vec<_>>(),
             seeds: &options.start.clone().unwrap_or_else(unfitted_proxies),
             settings: &options.settings,
+            size: options.size,
             withheld: &options.withheld,
         };
         let mut exact = |truth: usize, formulas: &[Node]| {
@@ -244,6 +289,17 @@ impl Study {
             });
         }
         report
+    }
+}
+
+/// Architectures of at most so many parameters to search on, the others to test on.
+fn up_to(truth: &GroundTruth, parameters: f64) -> Split {
+    let fits = |&index: &usize| Size::Params.of(&truth.entries[index].architecture) <= parameters;
+    let (search, test) = (0..truth.entries.len()).partition(fits);
+    Split {
+        search,
+        validation: Vec::new(),
+        test,
     }
 }
 

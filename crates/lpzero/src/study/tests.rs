@@ -36,6 +36,7 @@ fn find(exact: &mut ExactScores<'_>) -> Result<Report, Error> {
     assert!(!evaluator.prepare(&seed).unwrap().is_exact());
     let truth = TracedTruth {
         truth,
+        further: &[],
         traces,
         split: &split,
     };
@@ -46,6 +47,7 @@ fn find(exact: &mut ExactScores<'_>) -> Result<Report, Error> {
             budget: Budget::Evaluations(40),
             ..Settings::default()
         },
+        size: crate::Size::Params,
         withheld: &Withheld::default(),
     };
     let mut control = Control {

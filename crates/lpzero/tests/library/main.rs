@@ -4,3 +4,4 @@
 mod likelihood;
 mod oracle;
 mod sub_networks;
+mod transfer;

@@ -156,6 +156,8 @@ fn a_run_with_what_is_no_file_is_refused() {
                 folder.path(),
                 &[
                     "search",
+                    "--truth",
+                    "tiny",
                     "--budget",
                     "20",
                     "--out",
