@@ -263,7 +263,10 @@ def scores(path):
         spread = deviation > torch.finfo(torch.float32).tiny
         return (mean[spread] / deviation[spread]).sum().log().item()
 
+    queries = [a for n, a in p.outputs.items() if n.startswith("block.") and n.endswith(".query")]
+
     result = {
+        "lpzero": sum(a.grad.abs().sum().sqrt().item() for a in queries),
         "grad_norm": sum(G[n].norm().item() for n in maps),
         "snip": sum(saliency.values()),
         "synaptic_saliency": sum(saliency[n] for n in ffn),

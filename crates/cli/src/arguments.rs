@@ -1,6 +1,7 @@
 //! The command line as typed: names, defaults and help, nothing resolved yet.
 
 mod ablate;
+mod compare;
 mod eval;
 mod nas;
 mod search;
@@ -9,9 +10,11 @@ mod train;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use lpzero::compare::SHIPPED;
 use serde::{Deserialize, Serialize};
 
 pub use ablate::*;
+pub use compare::*;
 pub use eval::*;
 pub use nas::*;
 pub use search::*;
@@ -32,7 +35,8 @@ pub use train::*;
         lpzero search                                   find a proxy on the built-in ground truth\n  \
         lpzero proxies                                  what formulas look like\n  \
         lpzero rank   --truth BERT_benchmark.json       how well the known proxies rank\n  \
-        lpzero search --truth BERT_benchmark.json       find a better one\n\n\
+        lpzero search --truth BERT_benchmark.json       find a better one\n  \
+        lpzero compare one/config.json two/config.json  which shape is better, and how sure that is\n\n\
         Exit status: 0 done, 2 the input is wrong, 1 anything else, 130 interrupted."
 )]
 pub struct Arguments {
@@ -54,6 +58,8 @@ pub enum Command {
     Rank(Rank),
     /// Score architectures, one row each.
     Score(Score),
+    /// Rank shapes, and say how probable it is that one is better than the next.
+    Compare(Compare),
     /// How well a trained decoder predicts: perplexity of a text, multiple choice.
     Eval(Eval),
     /// Search a space for the best architectures by a proxy, under constraints.
@@ -343,7 +349,7 @@ pub struct Score {
     #[arg(
         long = "proxy",
         value_name = "P",
-        required = true,
+        default_value = SHIPPED,
         allow_hyphen_values = true
     )]
     pub proxies: Vec<String>,
@@ -454,8 +460,13 @@ pub struct Proxies {
     #[arg(value_name = "NAME", allow_hyphen_values = true)]
     pub name: Option<String>,
 
+    /// How the score answers when one dimension of a small decoder changes: depth, width,
+    /// heads and so on. A search gives away what is invisible.
+    #[arg(long, requires = "name")]
+    pub sees: bool,
+
     /// Print the reference of the language: every operator, symbol and role.
-    #[arg(long, conflicts_with_all = ["name", "json"])]
+    #[arg(long, conflicts_with_all = ["name", "json", "sees"])]
     pub reference: bool,
 }
 

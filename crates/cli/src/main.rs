@@ -8,6 +8,7 @@ mod audit;
 mod bars;
 mod build;
 mod cache;
+mod compare;
 mod eval;
 mod export;
 mod failure;
@@ -23,6 +24,7 @@ mod rank_table;
 mod score;
 mod score_table;
 mod search;
+mod sees;
 mod session;
 mod settings;
 mod signals;
@@ -112,6 +114,7 @@ fn dispatch(session: &Session, command: Command) -> Result<()> {
         Command::Ablate(arguments) => ablate::run(session, &arguments),
         Command::Rank(arguments) => rank::run(session, &arguments),
         Command::Score(arguments) => score::run(session, &arguments),
+        Command::Compare(arguments) => compare::run(session, &arguments),
         Command::Eval(arguments) => eval::run(session, &arguments),
         Command::Nas(arguments) => nas::run(session, &arguments),
         Command::Train(arguments) => train::run(session, arguments),

@@ -30,6 +30,11 @@ impl Reporter {
         Self { quiet }
     }
 
+    /// Whether remarks are wanted by nobody.
+    pub fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
     /// A remark on what is going on.
     pub fn note(&self, message: impl std::fmt::Display) {
         if !self.quiet {

@@ -13,6 +13,7 @@ use super::arguments::Proxies;
 use super::failure::failed;
 use super::output::print_json;
 use super::plain::{Table, stdout};
+use super::sees;
 use super::session::Session;
 
 pub fn run(session: &Session, arguments: &Proxies) -> Result<()> {
@@ -21,6 +22,7 @@ pub fn run(session: &Session, arguments: &Proxies) -> Result<()> {
         return Ok(());
     }
     match &arguments.name {
+        Some(name) if arguments.sees => sees::run(session, name),
         Some(name) => match named::find_product(name) {
             Some(product) => explain_product(session, product),
             None => explain(session, name),

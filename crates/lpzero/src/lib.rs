@@ -26,6 +26,7 @@
 
 pub mod ablation;
 pub mod audit;
+pub mod compare;
 mod error;
 mod exact;
 mod finding;
@@ -38,6 +39,7 @@ mod repeats;
 mod saved;
 mod scores;
 mod scoring;
+pub mod sees;
 mod sensitivity;
 pub mod shapes;
 mod study;

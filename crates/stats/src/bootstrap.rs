@@ -122,12 +122,16 @@ impl Bootstrap {
             indices.fill_with(|| random.random_range(0..n));
             values.push(statistic(&indices)?);
         }
-        let level = self.level;
-        Ok(Resamples { values, level })
+        Ok(Resamples::new(values, self.level))
     }
 }
 
 impl Resamples {
+    /// Values of resamples, in the order in which they were drawn.
+    pub(crate) fn new(values: Vec<Option<f64>>, level: f64) -> Self {
+        Self { values, level }
+    }
+
     /// The difference on every resample. Both must come from the same bootstrap
     /// and the same architectures, or the pairs mean nothing.
     pub fn minus(&self, other: &Self) -> Self {

@@ -10,6 +10,12 @@ pub enum Error {
         /// Position of the first NaN.
         index: usize,
     },
+    /// A ratio needs positive numbers.
+    #[error("value {index} is not positive; a ratio of scores needs positive ones")]
+    NotPositive {
+        /// Position of the first such value.
+        index: usize,
+    },
     /// Two columns that should describe the same architectures do not.
     #[error("the columns have different lengths, {left} and {right}")]
     Lengths {

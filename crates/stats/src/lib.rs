@@ -17,6 +17,7 @@
 #![forbid(unsafe_code)]
 
 mod bootstrap;
+pub mod calibration;
 mod cholesky;
 mod column;
 mod correlation;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use lpzero::compare::SHIPPED;
 use serde::{Deserialize, Serialize};
 
 use super::{BudgetArgument, PassArguments, parse_budget, parse_seconds};
@@ -22,16 +23,9 @@ pub struct Nas {
     pub space: PathBuf,
 
     /// What architectures are scored by: a named proxy, a formula, or @ before the
-    /// folder of a search, its report, or a file with one formula. The default sees
-    /// every size of the spaces that are built in, ranks their decoders well and was
-    /// chosen on none; what a proxy does not see, a search gives away. A formula
-    /// that `lpzero search` found on networks like yours is the better choice.
-    #[arg(
-        long,
-        default_value = "synaptic_saliency",
-        value_name = "P",
-        allow_hyphen_values = true
-    )]
+    /// folder of a search, its report, or a file with one formula. What a proxy does not
+    /// see, a search gives away: `lpzero proxies NAME --sees` tells.
+    #[arg(long, default_value = SHIPPED, value_name = "P", allow_hyphen_values = true)]
     pub proxy: String,
 
     #[command(flatten)]
@@ -168,7 +162,7 @@ pub enum CostArgument {
 }
 
 /// `40M`, `1.5e8`, `250000`.
-fn parse_quantity(text: &str) -> Result<f64, String> {
+pub(super) fn parse_quantity(text: &str) -> Result<f64, String> {
     let text = text.trim();
     let units = [
         ("k", 1e3),

@@ -14,6 +14,7 @@ use crate::failure::{Failure, failed};
 use crate::folder::{self, RunKind};
 use crate::output::print_json;
 use crate::plain::stdout;
+use crate::sees;
 use crate::session::Session;
 use settings::{NasSettings, VERSION};
 
@@ -58,6 +59,17 @@ pub fn run(session: &Session, arguments: &Nas) -> Result<()> {
 fn search(session: &Session, settings: &NasSettings, folder: Option<&Folder>) -> Result<()> {
     let options = settings.options(session.report)?;
     let workbench = settings.workbench(session, &options.space)?;
+    // Parts of a super-network may be too large for a look around.
+    if options.supernet.is_none() {
+        let bounded = options.bounds.iter().map(|bound| bound.cost);
+        let limited: Vec<_> = bounded.chain([options.cost]).collect();
+        sees::warn(
+            session,
+            &workbench,
+            (&options.space, &options.proxy),
+            &limited,
+        );
+    }
     let mut journal = match folder {
         Some(folder) => {
             let inputs = settings.inputs(session, &options, &workbench)?;

@@ -17,7 +17,7 @@ use crate::arguments::{BoundArguments, Nas, NasMethodArgument};
 use crate::failure::{Failure, engine, failed};
 use crate::output::Reporter;
 use crate::session::Session;
-use crate::settings::{PassSettings, absolute, proxies};
+use crate::settings::{PassSettings, absolute, no_space, one_proxy};
 use crate::weights::{self, stored};
 
 /// Layout of a search's folder.
@@ -74,13 +74,7 @@ impl NasSettings {
     /// # Errors
     /// A proxy that is none, several, and options that contradict each other.
     pub fn new(seed: u64, arguments: &Nas) -> Result<Self> {
-        let mut named = proxies(std::slice::from_ref(&arguments.proxy))?.into_iter();
-        let (Some(proxy), None) = (named.next(), named.next()) else {
-            return Err(Failure::input(format_args!(
-                "--proxy {}: holds several formulas; expected one",
-                arguments.proxy
-            )));
-        };
+        let proxy = one_proxy(&arguments.proxy)?;
         if !POPULATIONS.contains(&arguments.population) {
             return Err(Failure::input(format_args!(
                 "--population {}: expected between 4 and 10000",
@@ -139,18 +133,8 @@ impl NasSettings {
     /// # Errors
     /// Files that cannot be used.
     pub fn options(&self, report: Reporter) -> Result<NasOptions> {
-        let space = self.read_space().map_err(|error| {
-            // A misspelt name reads like a missing file.
-            let names: Vec<_> = BUILT_IN.iter().map(|(name, _)| *name).collect();
-            match self.space.exists() {
-                true => failed(error.into()),
-                false => Failure::input(format_args!(
-                    "--space {}: expected {}, or a file of format lpzero-space",
-                    self.space.display(),
-                    names.join(", ")
-                )),
-            }
-        })?;
+        let space = self.read_space();
+        let space = space.map_err(|error| no_space(&self.space, error))?;
         let table = self.table.as_deref();
         let table = table.map(|path| Table::read(path, &space)).transpose();
         let parsed = Proxy::parse(&self.proxy.formula).map_err(failed)?;

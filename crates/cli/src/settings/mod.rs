@@ -4,6 +4,7 @@
 mod names;
 mod pass;
 mod paths;
+mod space;
 mod truth;
 
 use anyhow::Result;
@@ -11,6 +12,7 @@ use lpzero::Proxy;
 
 pub use pass::PassSettings;
 pub use paths::absolute;
+pub use space::no_space;
 pub use truth::{absolute_source, named_source, read_truth, truth_source, truth_sources};
 
 use super::failure::{Failure, failed};
@@ -23,4 +25,15 @@ pub fn proxies(texts: &[String]) -> Result<Vec<Proxy>> {
         }
         error => failed(error),
     })
+}
+
+/// The one proxy that `--proxy` names.
+pub fn one_proxy(text: &str) -> Result<Proxy> {
+    let mut named = proxies(&[text.to_owned()])?.into_iter();
+    match (named.next(), named.next()) {
+        (Some(proxy), None) => Ok(proxy),
+        _ => Err(Failure::input(format_args!(
+            "--proxy {text}: holds several formulas; expected one"
+        ))),
+    }
 }

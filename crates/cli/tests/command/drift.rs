@@ -34,6 +34,7 @@ fn the_command_line_reference_follows_from_the_command() {
         &["ablate"],
         &["rank"],
         &["score"],
+        &["compare"],
         &["eval"],
         &["nas"],
         &["export"],

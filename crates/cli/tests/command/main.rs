@@ -11,6 +11,7 @@ mod bounds;
 mod cache;
 mod carry_over;
 mod command;
+mod compare;
 mod drift;
 mod eval;
 mod export;

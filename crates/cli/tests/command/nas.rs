@@ -54,10 +54,7 @@ fn the_front_is_written_and_keeps_to_the_bounds() {
     }
     // What `score` says of a file is what the search said.
     let file = run.join(front[0]["file"].as_str().unwrap());
-    let line = format!(
-        "score {} --proxy synaptic_saliency --batch 2 --positions 16 --json",
-        file.display()
-    );
+    let line = format!("score {} --batch 2 --positions 16 --json", file.display());
     let scored = lpzero(folder.path(), &line.split(' ').collect::<Vec<_>>());
     assert!(
         scored.stdout.contains(&front[0]["score"].to_string()),
