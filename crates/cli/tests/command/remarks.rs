@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use crate::support::{command, line, under};
 
-const SEARCH: &str = "search --split 10/6 --budget 300 --batch 2 --positions 16 --no-cache";
+const SEARCH: &str =
+    "search --truth tiny --split 10/6 --budget 300 --batch 2 --positions 16 --no-cache";
 
 fn full() -> bool {
     let full = Path::new("/dev/full").exists();
