@@ -181,7 +181,7 @@ fn answer(row: &Compared) -> String {
         Verdict::Better => probability(next),
         Verdict::CannotTell => format!("cannot tell: {}", probability(next)),
         Verdict::SizeDecides => format!(
-            "cannot tell: {:.2} x its size, and size decides",
+            "cannot tell: {:.2} x the size, and size decides",
             next.size_ratio
         ),
         Verdict::NotCalibrated => "-".to_owned(),
