@@ -9,7 +9,7 @@ use lpzero::nas::{Bound, Cost};
 use lpzero::{Networks, Proxy, Workbench};
 
 use super::arguments::{Compare, CompareFormatArgument};
-use super::failure::{Failure, failed};
+use super::failure::{Failure, failed, system};
 use super::output::print_json;
 use super::plain::{Table, stdout};
 use super::sees;
@@ -58,12 +58,8 @@ fn drawn(session: &Session, arguments: &Compare, space: &Space) -> Result<Networ
         )));
     }
     if let Some(folder) = &arguments.out {
-        std::fs::create_dir(folder).map_err(|error| {
-            let folder = folder.display();
-            Failure::input(format_args!(
-                "--out {folder}: expected a new folder: {error}"
-            ))
-        })?;
+        let place = format!("--out {}: expected a new folder", folder.display());
+        std::fs::create_dir(folder).map_err(|error| system(&place, error))?;
     }
     let bound = Bound {
         cost: Cost::Params,
@@ -185,7 +181,7 @@ fn answer(row: &Compared) -> String {
         Verdict::Better => probability(next),
         Verdict::CannotTell => format!("cannot tell: {}", probability(next)),
         Verdict::SizeDecides => format!(
-            "cannot tell: {:.2} x its size, and size decides",
+            "cannot tell: {:.2} x the size, and size decides",
             next.size_ratio
         ),
         Verdict::NotCalibrated => "-".to_owned(),

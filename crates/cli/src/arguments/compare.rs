@@ -33,20 +33,20 @@ pub struct Compare {
     pub space: Option<PathBuf>,
 
     /// How many to draw, 2 to 10000, or as many as there are.
-    #[arg(long, value_name = "N", default_value_t = DRAWN, requires = "space",
+    #[arg(long, value_name = "N", default_value_t = DRAWN, conflicts_with = "architectures",
         value_parser = clap::value_parser!(u64).range(2..=10_000))]
     pub draw: u64,
 
     /// No more parameters than this: 40M, 1.5e8, 250000.
-    #[arg(long, value_name = "N", requires = "space", value_parser = parse_quantity)]
+    #[arg(long, value_name = "N", conflicts_with = "architectures", value_parser = parse_quantity)]
     pub max_params: Option<f64>,
 
     /// No fewer parameters than this.
-    #[arg(long, value_name = "N", requires = "space", value_parser = parse_quantity)]
+    #[arg(long, value_name = "N", conflicts_with = "architectures", value_parser = parse_quantity)]
     pub min_params: Option<f64>,
 
     /// Write the architectures that were drawn to this new folder, as ID.json.
-    #[arg(long, value_name = "DIR", requires = "space")]
+    #[arg(long, value_name = "DIR", conflicts_with = "architectures")]
     pub out: Option<PathBuf>,
 
     /// What networks are ranked by: a named proxy, a formula, or @ before the folder of a

@@ -194,7 +194,8 @@ fn what_compare_cannot_use_is_an_error() {
         (vec![], "ARCH"),
         (vec!["--space", "no-such"], "expected tiny"),
         (vec![&*one, "--space", "tiny"], "cannot be used with"),
-        (vec![&*one, "--max-params", "1M"], "--space"),
+        (vec![&*one, "--max-params", "1M"], "cannot be used with"),
+        (vec!["--max-params", "1M"], "ARCH"),
         (vec!["no-such.json"], "no-such.json"),
         (
             vec!["--space", "tiny", "--max-params", "10"],
