@@ -342,7 +342,10 @@ impl<'a> Cursor<'a> {
     /// # Errors
     /// [`Problem::Malformed`] at the exact key.
     pub fn deserialize<T: de::DeserializeOwned>(&self) -> Result<T, Error> {
-        serde_path_to_error::deserialize(self.node.to_json()).map_err(|error| {
+        let read = |whole| serde_path_to_error::deserialize(self.node.to_json(whole));
+        // A size may be written `2.0`; what can stay as it is written does.
+        let read = read(Whole::AsWritten).or_else(|_| read(Whole::AsInteger));
+        read.map_err(|error| {
             let mut place = self.place();
             let inner = error.path().to_string();
             if inner != "." {
@@ -351,6 +354,15 @@ impl<'a> Cursor<'a> {
             place.error(Problem::Malformed(error.into_inner().to_string()))
         })
     }
+}
+
+/// Form in JSON of a real number that is whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Whole {
+    /// `2.0`.
+    AsWritten,
+    /// `2`.
+    AsInteger,
 }
 
 impl Node {
@@ -383,7 +395,7 @@ impl Node {
         }
     }
 
-    fn to_json(&self) -> serde_json::Value {
+    fn to_json(&self, reals: Whole) -> serde_json::Value {
         use serde_json::{Number, Value};
         let whole = |value: i128| match (u64::try_from(value), i64::try_from(value)) {
             (Ok(value), _) => value.into(),
@@ -394,16 +406,15 @@ impl Node {
             Node::Null => Value::Null,
             Node::Bool(flag) => Value::Bool(*flag),
             Node::Integer(value) => whole(*value),
-            // A whole number that is read as a real one stays the same number.
             Node::Real(value) => match self.as_whole() {
-                Some(value) => whole(value),
-                None => Number::from_f64(*value).map_or(Value::Null, Value::Number),
+                Some(value) if reals == Whole::AsInteger => whole(value),
+                _ => Number::from_f64(*value).map_or(Value::Null, Value::Number),
             },
             Node::Text(text) => text.as_str().into(),
-            Node::List(nodes) => nodes.iter().map(Node::to_json).collect(),
+            Node::List(nodes) => nodes.iter().map(|node| node.to_json(reals)).collect(),
             Node::Map(entries) => entries
                 .iter()
-                .map(|(key, node)| (key.clone(), node.to_json()))
+                .map(|(key, node)| (key.clone(), node.to_json(reals)))
                 .collect(),
         }
     }
