@@ -12,12 +12,12 @@ use lpzero::likelihood::{
 };
 use lpzero::nn::Seeded;
 use lpzero::run::input::{self, Limit};
-use lpzero::text::{self, Tokenizer};
+use lpzero::text::{self, TextError, Tokenizer};
 use lpzero::trace::{DEFAULT_MEMORY, Weights};
 use serde::Serialize;
 
 use super::arguments::{Eval, WeightsArgument};
-use super::failure::{Failure, failed};
+use super::failure::{Failure, failed, system};
 use super::output::print_json;
 use super::plain::{Table, stdout};
 use super::session::Session;
@@ -293,7 +293,10 @@ fn read_all_items(arguments: &Eval) -> Result<Vec<Vec<Item>>> {
 /// The tokens of a text, and its bytes.
 fn read_text(path: &Path, tokenizer: &Tokenizer) -> Result<(Vec<u32>, usize)> {
     let wrong = |what: String| Failure::input(format_args!("--text {}: {what}", path.display()));
-    let bytes = text::read(path).map_err(|error| failed(error.into()))?;
+    let bytes = text::read(path).map_err(|error| match error {
+        TextError::Read { source, .. } => system(&format!("--text {}", path.display()), source),
+        error => failed(error.into()),
+    })?;
     let tokens = tokenizer.tokens(&String::from_utf8_lossy(&bytes));
     let tokens = tokens.map_err(|error| failed(error.into()))?;
     match tokens.len() >= 2 {

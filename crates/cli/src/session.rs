@@ -46,14 +46,19 @@ impl Session {
             )));
         }
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        if let Some((needed, left)) = threads::too_many(common.threads.unwrap_or(cores), cores) {
-            return Err(Failure::input(format_args!(
-                "--threads {}: they take about {} MB of address space, and {} MB are left of its \
-                 limit (ulimit -v); ask for fewer",
-                common.threads.unwrap_or(cores),
+        let asked = common.threads.unwrap_or(cores);
+        if let Some((needed, left)) = threads::too_many(asked, cores) {
+            let message = format!(
+                "--threads {asked}: they take about {} MB of address space, and {} MB are left \
+                 of its limit (ulimit -v)",
                 needed / 1_000_000,
                 left / 1_000_000
-            )));
+            );
+            return Err(match threads::too_many(1, cores) {
+                None => Failure::input(format_args!("{message}; ask for fewer")),
+                // The user can ask for no less.
+                Some(_) => anyhow::Error::msg(message),
+            });
         }
         let report = Reporter::new(common.quiet);
         let watch = bars::watch(report);

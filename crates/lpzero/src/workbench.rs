@@ -1,7 +1,7 @@
 //! From architectures to traces and scores: what every command does first.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use lpzero_arch::Architecture;
 use lpzero_nn::{Objective, Visitor};
@@ -245,7 +245,8 @@ impl Workbench {
         let spec = self.spec("exact");
         let efforts: Vec<Efforts> = formulas.iter().map(Efforts::of).collect();
         let minibatch = (self.pass.batch, self.pass.positions);
-        self.warn_of(networks, &efforts);
+        // Not before it is known whether the work is refused.
+        let warned = Once::new();
         let beside = |architecture: &Architecture| {
             let bytes = efforts
                 .iter()
@@ -261,7 +262,10 @@ impl Workbench {
             networks.architectures(),
             &spec,
             resources,
-            |_| visitor.clone(),
+            |_| {
+                warned.call_once(|| self.warn_of(networks, &efforts));
+                visitor.clone()
+            },
             run_passes,
             |architecture, visitor, loss| {
                 let mut scalars = Trace::data_free(architecture).scalars;

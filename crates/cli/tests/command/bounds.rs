@@ -86,9 +86,9 @@ fn whatever_is_at_work_ends_soon_after_ctrl_c() {
         llama(folder.path(), 2, 2048),
     );
     let lines = [
-        "truth audit --permutations 4000000000".to_owned(),
+        "truth audit --permutations 1000000".to_owned(),
         format!("score {wide} --proxy synaptic_diversity --batch 1 --positions 8"),
-        format!("score {deep} --proxy zico --batch 64 --positions 64"),
+        format!("score {deep} --proxy zico --batch 8 --positions 64"),
         "train --validation-batches 1000000 --steps 1".to_owned(),
         format!(
             "train --validation-batches 1000000 --steps 1 --out {}",

@@ -7,7 +7,7 @@ use crate::support::{Run, line};
 
 /// Traces of the built-in ground truth, under so many megabytes.
 fn traced(folder: &Path, options: &str) -> Run {
-    let rank = "rank --proxy snip --json --batch 1 --positions 8";
+    let rank = "rank --truth tiny --proxy snip --json --batch 1 --positions 8";
     let run = line(
         folder,
         &format!("{rank} --cache {} {options}", traces(folder).display()),

@@ -429,8 +429,6 @@ fn a_table_of_ones_own_is_a_ground_truth() {
     ];
     let proxies = [
         "rank",
-        "--truth",
-        "tiny",
         "--proxy",
         "layers",
         "--proxy",
@@ -442,6 +440,6 @@ fn a_table_of_ones_own_is_a_ground_truth() {
         (&json["n"], &json["rows"][0]["tau"]),
         (&8.into(), &1.0.into())
     );
-    let show = [&["truth", "show", "--truth", "tiny", "--json"][..], &chosen].concat();
+    let show = [&["truth", "show", "--json"][..], &chosen].concat();
     assert_eq!(lpzero(folder.path(), &show).json()["metric"], "loss");
 }

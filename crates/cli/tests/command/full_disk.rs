@@ -89,7 +89,10 @@ fn a_ranking_that_cannot_be_saved_leaves_the_old_file_and_is_printed() {
     let save = disk.path().join("ranking.json");
     fs::write(&save, "last week's").unwrap();
     disk.fill();
-    let rank = format!("rank --proxy params --no-cache --save {}", save.display());
+    let rank = format!(
+        "rank --truth tiny --proxy params --no-cache --save {}",
+        save.display()
+    );
     let run = line(folder.path(), &rank);
     assert_full(&run, "--save", "ranking.json");
     assert!(run.stdout.contains("params"), "{}", run.stdout);
@@ -192,7 +195,9 @@ fn a_cache_without_room_stops_no_work() {
         return;
     };
     let cache = disk.path().join("traces").display().to_string();
-    let rank = ["rank", "--proxy", "snip", "--json", "--cache", &cache];
+    let rank = [
+        "rank", "--truth", "tiny", "--proxy", "snip", "--json", "--cache", &cache,
+    ];
     let rank = [&rank[..], &["--batch", "1", "--positions", "8"]].concat();
     let run = lpzero(folder.path(), &rank);
     assert_eq!(run.status, 0, "{}", run.stderr);
@@ -206,7 +211,7 @@ fn a_cache_without_room_stops_no_work() {
 #[test]
 fn a_limit_of_file_sizes_is_like_a_full_disk() {
     let folder = tempfile::tempdir().unwrap();
-    let search = "search --split 10/6 --seed 5 --budget 1200 --json --batch 2 --positions 16 --out";
+    let search = "search --truth tiny --split 10/6 --seed 5 --budget 1200 --json --batch 2 --positions 16 --out";
     let [whole, run] = ["whole", "run"].map(|name| folder.path().join(name));
     // Traces are there: the limit is about the run.
     assert_eq!(

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use crate::support::{command, line, under};
 
-const SEARCH: &str = "search --split 10/6 --budget 300 --batch 2 --positions 16 --no-cache";
+const SEARCH: &str =
+    "search --truth tiny --split 10/6 --budget 300 --batch 2 --positions 16 --no-cache";
 
 fn full() -> bool {
     let full = Path::new("/dev/full").exists();
@@ -24,7 +25,11 @@ fn remarks_on_a_full_disk_are_ignored() {
     }
     let folder = tempfile::tempdir().unwrap();
     let quiet = "exec 2> /dev/full";
-    let ranked = under(folder.path(), quiet, "rank --proxy params --no-cache");
+    let ranked = under(
+        folder.path(),
+        quiet,
+        "rank --truth tiny --proxy params --no-cache",
+    );
     assert_eq!(ranked.status, 0);
     assert!(ranked.stdout.contains("params"));
     let out = folder.path().join("run");
@@ -40,7 +45,11 @@ fn remarks_on_a_full_disk_are_ignored() {
     assert!(out.join("report.json").exists());
     // Also where there is no standard error, and where it is a pipe that nobody reads.
     for quiet in ["exec 2>&-", "exec 2> >(true); sleep 0.2"] {
-        let ranked = under(folder.path(), quiet, "rank --proxy params --no-cache");
+        let ranked = under(
+            folder.path(),
+            quiet,
+            "rank --truth tiny --proxy params --no-cache",
+        );
         assert_eq!(ranked.status, 0, "{quiet}");
     }
     let wrong = under(folder.path(), quiet, "rank --proxy nothing");
@@ -54,7 +63,7 @@ fn output_that_cannot_be_printed_is_no_success() {
     }
     let folder = tempfile::tempdir().unwrap();
     for arguments in [
-        "rank --proxy params --no-cache",
+        "rank --truth tiny --proxy params --no-cache",
         "score --truth tiny --proxy params --format csv",
         "proxies",
         "proxies --reference",

@@ -10,7 +10,8 @@ use crate::support::{Disk, Run, command, finished, lpzero};
 
 /// A search of half a second, on small passes.
 fn arguments<'a>(truth: &'a str, out: &'a Path) -> Vec<&'a str> {
-    let arguments = "search --split 10/6 --seed 5 --budget 1200 --json --batch 2 --positions 16";
+    let arguments =
+        "search --truth tiny --split 10/6 --seed 5 --budget 1200 --json --batch 2 --positions 16";
     let mut arguments: Vec<&str> = arguments.split(' ').collect();
     arguments.extend(["--truth", truth, "--out", out.to_str().unwrap()]);
     arguments
@@ -223,7 +224,7 @@ fn a_journal_of_an_earlier_version_is_refused_in_one_sentence() {
 fn an_exhaustive_search_goes_on_where_its_journal_ends() {
     let (folder, truth) = prepared();
     let run = folder.path().join("run");
-    let started = "search --split 10/6 --method exhaustive --n-unary 1 --aggregate mean \
+    let started = "search --truth tiny --split 10/6 --method exhaustive --n-unary 1 --aggregate mean \
                    --aggregate sum[ffn] --batch 2 --positions 16";
     let started: Vec<&str> = started.split(' ').collect();
     let places = ["--truth", &truth, "--out", run.to_str().unwrap()];

@@ -58,7 +58,7 @@ fn a_missing_file_is_named() {
     refused(
         &folder,
         &["rank", "--score-column", "loss"],
-        &["tiny", "not a table"],
+        &["openlm", "not a table"],
     );
     refused(&folder, &["truth", "fetch", "tiny"], &["built in"]);
     refused(
