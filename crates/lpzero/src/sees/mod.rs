@@ -382,6 +382,6 @@ mod tests {
         let sight = workbench.sees(&proxy).unwrap().remove(0);
         let depth = &sight.dimensions[0];
         assert_eq!((depth.elasticity, depth.effect), (None, None));
-        assert_eq!(depth.scores, [Some(-4.0), Some(-16.0)]);
+        assert_eq!(depth.scores, [Some(-2.0), Some(-8.0)]);
     }
 }
