@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn pairs_are_of_like_size_and_ties_count_one_half() {
-        let sizes = [100.0, 104.9, 105.0, 200.0];
+        let sizes = [100.0, 104.9, 105.2, 200.0];
         let truth = [1.0, 2.0, 3.0, 4.0];
         let same = SameSize::new(&sizes, &truth, 0.05).unwrap();
         assert_eq!(same.pairs(), [[1, 0], [2, 1]]);
