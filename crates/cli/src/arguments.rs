@@ -233,7 +233,7 @@ pub struct PassArguments {
     #[arg(long, value_name = "FILE", requires = "text")]
     pub tokenizer: Option<PathBuf>,
 
-    /// Most memory that networks may take together: 4GB, 500MB [default: 4GB]. The
+    /// Most memory that networks may take together: 4GB, 500MB [default: 4GiB]. The
     /// weights of one that would take more are read, or drawn, block by block whenever
     /// a pass visits them: the same scores, at about twice the time.
     #[arg(long, value_name = "SIZE", value_parser = parse_memory)]

@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// Default of [`Resources::memory`], in bytes.
-pub const DEFAULT_MEMORY: u64 = 4_000_000_000;
+pub const DEFAULT_MEMORY: u64 = 4 << 30;
 
 /// With what traces are made.
 #[derive(Clone, Copy)]

@@ -53,7 +53,7 @@ pub struct Eval {
     #[arg(long, value_name = "DIR")]
     pub adapter: Option<PathBuf>,
 
-    /// Most memory to take: 4GB, 500MB [default: 4GB]. Weights that would take more are
+    /// Most memory to take: 4GB, 500MB [default: 4GiB]. Weights that would take more are
     /// read, or drawn, block by block, once for as many sequences as fit.
     #[arg(long, value_name = "SIZE", value_parser = parse_memory)]
     pub memory: Option<u64>,

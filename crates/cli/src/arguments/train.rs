@@ -153,7 +153,7 @@ pub struct Build {
     pub steps: Option<u64>,
 
     /// Most memory that trainings side by side may take together: 4GB, 500MB [default:
-    /// 4GB]. Fewer run at once where they would take more.
+    /// 4GiB]. Fewer run at once where they would take more.
     #[arg(long, value_name = "SIZE", value_parser = parse_memory)]
     pub memory: Option<u64>,
 
