@@ -70,7 +70,7 @@ fn search(session: &Session, settings: &SearchSettings, folder: Option<&RunFolde
         return Err(failed(error));
     }
     let front = front.write();
-    let found = match found {
+    let mut found = match found {
         Err(Error::SearchInterrupted { report }) => {
             // Said here and not as a report: the test split is looked at once, for the
             // formula of a search that ran to its end.
@@ -83,12 +83,10 @@ fn search(session: &Session, settings: &SearchSettings, folder: Option<&RunFolde
         }
         found => found.map_err(failed)?,
     };
-    let mut found = found;
     if let Some(held_out) = held_out {
         let judged = held_out.hold_out(&found.report, &options);
         found.held_out = judged.map_err(failed)?;
     }
-    let found = found;
     if let Some(folder) = folder {
         front?;
         // Before anything is printed: whoever reads may have gone.
