@@ -4,6 +4,8 @@
 //! `grid.json` maps `d=WIDTH_l=BLOCKS_h=HEADS-...` to a loss in nats. A training that
 //! diverged shows there, so the lowest loss of a shape's warm-ups is its score.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry::{Occupied, Vacant};
 use std::path::Path;
 
 use lpzero_arch::{Activation, Cursor, Family, Problem};
@@ -18,7 +20,7 @@ const KEY: &str = "d=";
 const EXPECTED: &str = "a key that begins as d=1024_l=12_h=16-";
 
 /// Sizes by which a network is named.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Shape {
     width: usize,
     blocks: usize,
@@ -77,14 +79,21 @@ pub(crate) fn is_grid(root: &Cursor<'_>) -> bool {
 /// Reads `grid.json`.
 pub(crate) fn read(root: &Cursor<'_>) -> Result<GroundTruth, Error> {
     let mut losses: Vec<(Shape, f64)> = Vec::new();
+    let mut places: HashMap<Shape, usize> = HashMap::new();
     for (key, value) in root.entries()? {
         let Some(shape) = Shape::of_key(key) else {
             return Err(root.error(Problem::unexpected(EXPECTED, key)).into());
         };
         let loss = value.number()?;
-        match losses.iter_mut().find(|(other, _)| *other == shape) {
-            Some((_, lowest)) => *lowest = lowest.min(loss),
-            None => losses.push((shape, loss)),
+        match places.entry(shape) {
+            Occupied(place) => {
+                let lowest = &mut losses[*place.get()].1;
+                *lowest = lowest.min(loss);
+            }
+            Vacant(place) => {
+                place.insert(losses.len());
+                losses.push((shape, loss));
+            }
         }
     }
     truth(&root.place().file, &losses)

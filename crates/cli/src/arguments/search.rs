@@ -229,6 +229,12 @@ impl Search {
                 "--grammar",
                 "the grammar of transfer and the method of this name go together",
             ),
+            (
+                transfer && self.template.is_some(),
+                "--template",
+                "products have a shape of their own",
+            ),
+            (transfer && self.no_rules, "--no-rules", fit),
             (transfer && self.budget.is_some(), "--budget", fit),
             (transfer && self.no_prediction, "--no-prediction", fit),
             (exhaustive && self.budget.is_some(), "--budget", every),

@@ -90,6 +90,10 @@ fn options_of_like_size_and_of_transfer_are_checked() {
             &["search", "--method", "transfer", "--budget", "5"],
             "--budget",
         ),
+        (
+            &["search", "--method", "transfer", "--template", "sum(?(D))"],
+            "--template",
+        ),
         (&["search", "--full", "--truth", "tiny"], "--full"),
         (
             &["search", "--truth", "openlm", "--hold-out", "nothing"],
