@@ -51,13 +51,16 @@ pub enum Role {
     /// map of a masked-token objective.
     Head,
     /// The gate of a feed-forward network: a second map of its input, which
-    /// multiplies what `FfnIn` gives. Last, because traces know roles by number.
+    /// multiplies what `FfnIn` gives.
     FfnGate,
+    /// A map of somebody's own module that nobody gave a role; no engine of ours has one.
+    /// Last, because traces know roles by number.
+    Other,
 }
 
 impl Role {
     /// Every role with its name in the proxy language.
-    pub const ALL: [(Role, &'static str); 21] = [
+    pub const ALL: [(Role, &'static str); 22] = [
         (Role::Embedding, "embedding"),
         (Role::Position, "position"),
         (Role::Segment, "segment"),
@@ -79,6 +82,7 @@ impl Role {
         (Role::HeadProjection, "head-projection"),
         (Role::Head, "head"),
         (Role::FfnGate, "ffn-gate"),
+        (Role::Other, "other"),
     ];
 
     /// Whether the map's output is also called H, the head output.

@@ -1,0 +1,27 @@
+//! The Python module `lpzero._lpzero`: the library behind the Python package.
+//!
+//! One file a subject: formulas ([`proxy`]), what a pass over somebody's module leaves
+//! ([`trace`]), whole tensors of one ([`whole`]), and work that shows its progress and stops
+//! when asked to ([`progress`]). What Python people call stands in `lpzero/*.py`.
+#![forbid(unsafe_code)]
+
+mod errors;
+mod proxy;
+mod site;
+mod trace;
+mod whole;
+
+/// The declared module.
+#[pyo3::pymodule]
+mod _lpzero {
+    #[pymodule_export]
+    use crate::errors::LpzeroError;
+    #[pymodule_export]
+    use crate::proxy::{Proxy, named_proxies};
+    #[pymodule_export]
+    use crate::site::{roles, scalars, sketch, symbols};
+    #[pymodule_export]
+    use crate::trace::{Recording, Trace};
+    #[pymodule_export]
+    use crate::whole::Whole;
+}
