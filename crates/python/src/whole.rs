@@ -20,7 +20,9 @@ pub struct Whole(Mutex<Option<ExactVisitor>>);
 impl Whole {
     fn with<T>(&self, work: impl FnOnce(&mut ExactVisitor) -> T) -> PyResult<T> {
         let mut visitor = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let visitor = visitor.as_mut().ok_or_else(|| refused("finished already"))?;
+        let visitor = visitor
+            .as_mut()
+            .ok_or_else(|| refused("finished already"))?;
         Ok(work(visitor))
     }
 }

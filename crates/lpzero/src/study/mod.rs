@@ -5,6 +5,7 @@ mod rank;
 mod search;
 #[cfg(test)]
 mod tests;
+mod traced;
 
 use std::path::Path;
 use std::sync::OnceLock;
@@ -16,6 +17,7 @@ use lpzero_truth::{GroundTruth, TruthSource};
 pub use ablate::{Ablation, AblationOptions};
 pub use rank::{RankOptions, Ranking};
 pub use search::{Keeping, SearchOptions, SearchReport, SearchSeconds, SplitSizes, Splits};
+pub use traced::TracedNetworks;
 
 use crate::{Error, Networks, Pass, Proxy, Repeats, Repetition, Scores, Workbench};
 
