@@ -70,8 +70,8 @@ pub use repeats::{PassMoments, Repeats, Repetition};
 pub use saved::{FRONT, REPORT, front_of};
 pub use scores::{Scores, Undefined};
 pub use study::{
-    Ablation, AblationOptions, Keeping, RankOptions, Ranking, SearchOptions, SearchReport,
-    SearchSeconds, SplitSizes, Splits, Study, TracedNetworks,
+    Ablation, AblationOptions, DEFAULT_SEARCH, DefaultSearch, Keeping, RankOptions, Ranking,
+    SearchOptions, SearchReport, SearchSeconds, SplitSizes, Splits, Study, TracedNetworks,
 };
 pub use subjects::{baselines, kinds};
 pub use supernet::{Restricted, SubNetworkScorer, Supernet, SupernetWeights, one_budget};

@@ -6,9 +6,13 @@
 #![forbid(unsafe_code)]
 
 mod errors;
+mod progress;
 mod proxy;
 mod site;
+mod study;
+mod table;
 mod trace;
+mod truth;
 mod whole;
 
 /// The declared module.
@@ -21,7 +25,13 @@ mod _lpzero {
     #[pymodule_export]
     use crate::site::{roles, scalars, sketch, symbols};
     #[pymodule_export]
+    use crate::study::{compare, default_search, nas, rank, score, search, traces};
+    #[pymodule_export]
+    use crate::table::arrow_stream;
+    #[pymodule_export]
     use crate::trace::{Recording, Trace};
+    #[pymodule_export]
+    use crate::truth::Truth;
     #[pymodule_export]
     use crate::whole::Whole;
 }

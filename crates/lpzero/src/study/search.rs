@@ -15,6 +15,25 @@ use crate::finding::{Finder, TracedTruth, judge};
 use crate::subjects::Subjects;
 use crate::{Error, Networks, Proxy, Size, Watch, Withheld, split, unfitted_proxies};
 
+/// What is searched where no ground truth is named: real decoders, of sizes that take a
+/// minute.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct DefaultSearch {
+    /// The ground truth.
+    pub truth: &'static str,
+    /// The ground truth that is held out.
+    pub held_out: &'static str,
+    /// Parameters up to which networks take part: searched, tested, held out.
+    pub up_to: [f64; 3],
+}
+
+/// The search of whoever asks for nothing.
+pub const DEFAULT_SEARCH: DefaultSearch = DefaultSearch {
+    truth: "openlm",
+    held_out: "gemstones",
+    up_to: [50e6, 80e6, 107e6],
+};
+
 /// How to search. The default is genetic programming with LPZero's settings, from the
 /// named proxies, on splits of sensible size.
 #[derive(Clone, Debug, Default)]
