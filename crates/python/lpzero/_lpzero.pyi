@@ -4,7 +4,11 @@ from typing import Any, final
 
 from typing_extensions import Buffer
 
-__all__: list[str]
+__all__ = [
+    "LpzeroError", "Proxy", "Recording", "Trace", "Truth", "Whole", "arrow_stream", "compare",
+    "default_search", "named_proxies", "nas", "rank", "roles", "scalars", "score", "search",
+    "sketch", "symbols", "traces",
+]
 
 class LpzeroError(ValueError): ...
 
