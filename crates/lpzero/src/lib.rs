@@ -45,6 +45,7 @@ pub mod shapes;
 mod study;
 mod supernet;
 pub mod text;
+pub mod variation;
 mod watch;
 mod workbench;
 

@@ -6,8 +6,7 @@ use anyhow::Result;
 use lpzero::search::exhaustive::Aggregate;
 use lpzero::search::generate::Grammar;
 use lpzero::search::template::Template;
-use lpzero::search::{Budget, Method, Settings};
-use lpzero::stats::Correlation;
+use lpzero::search::{Budget, Criterion, Method, Settings};
 use lpzero::truth::{GroundTruth, TruthSource};
 use lpzero::{Like, Proxy, SearchOptions, SplitSizes, Splits, Study, front_of};
 use serde::{Deserialize, Serialize};
@@ -18,7 +17,7 @@ use crate::session::Session;
 use crate::settings::{PassSettings, absolute_source, named_source, read_truth, truth_sources};
 
 /// Layout of a search's folder.
-pub const VERSION: u32 = 6;
+pub const VERSION: u32 = 7;
 
 /// Sizes, in parameters, up to which networks take part where no ground truth is named:
 /// searched, tested, held out. So a search takes a minute.
@@ -45,7 +44,7 @@ pub struct SearchSettings {
     like: Like,
     pass: PassSettings,
     method: Method,
-    fitness: Correlation,
+    fitness: Criterion,
     /// One for all ground truths or one for each; none where the default is meant.
     splits: Vec<SplitSizes>,
     budget: Option<Budget>,
@@ -93,7 +92,7 @@ impl SearchSettings {
                 .collect(),
             pass: PassSettings::new(&arguments.pass)?,
             method: method.into(),
-            fitness: arguments.fitness.into(),
+            fitness: arguments.fitness().into(),
             splits: arguments
                 .splits
                 .iter()
@@ -175,6 +174,7 @@ impl SearchSettings {
                 ..Settings::default()
             },
             further_inits: (self.method == Method::Transfer).into(),
+            vary: self.method == Method::Transfer,
             size: self.like.size,
             splits: match &self.splits[..] {
                 [] if self.up_to.is_some() => Splits::UpTo(

@@ -17,6 +17,7 @@ pub use ablate::{Ablation, AblationOptions};
 pub use rank::{RankOptions, Ranking};
 pub use search::{Keeping, SearchOptions, SearchReport, SearchSeconds, SplitSizes, Splits};
 
+use crate::variation::VariedTraces;
 use crate::{Error, Networks, Pass, Proxy, Repeats, Repetition, Scores, Workbench};
 
 /// Ground truths with the workbench that runs their networks: search them for a proxy,
@@ -46,6 +47,8 @@ pub struct Study {
     traces: OnceLock<Vec<Vec<Trace>>>,
     /// By ground truth, then further initialisation, then entry.
     further: OnceLock<Vec<Vec<Vec<Trace>>>>,
+    /// By ground truth.
+    varied: OnceLock<Vec<VariedTraces>>,
 }
 
 impl Study {
@@ -69,6 +72,7 @@ impl Study {
             workbench,
             traces: OnceLock::new(),
             further: OnceLock::new(),
+            varied: OnceLock::new(),
         }
     }
 
@@ -151,6 +155,20 @@ impl Study {
         Ok(further
             .map(|truth| truth.iter().map(Vec::as_slice).collect())
             .collect())
+    }
+
+    /// Traces of the smallest networks with what must not matter changed, by ground truth.
+    pub(crate) fn varied(&self) -> Result<&[VariedTraces], Error> {
+        if let Some(varied) = self.varied.get() {
+            return Ok(varied);
+        }
+        let trace = |truth: &GroundTruth| {
+            let networks = Networks::from(truth);
+            self.workbench.varied_traces(&source(truth), &networks)
+        };
+        let varied = self.truths.iter().map(trace);
+        let varied = varied.collect::<Result<Vec<_>, _>>()?;
+        Ok(self.varied.get_or_init(|| varied))
     }
 
     /// Exact scores of all architectures, by ground truth.

@@ -37,6 +37,7 @@ fn find(exact: &mut ExactScores<'_>) -> Result<Report, Error> {
     let truth = TracedTruth {
         truth,
         further: &[],
+        varied: None,
         traces,
         split: &split,
     };
