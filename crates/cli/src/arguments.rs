@@ -294,6 +294,12 @@ pub struct Rank {
     #[arg(long)]
     pub exact: bool,
 
+    /// Run the smallest networks, 20 at most, again with what must not matter changed: other
+    /// initial weights, another minibatch, words in place of draws by Zipf's law, 1,024 tokens
+    /// of vocabulary. Tells what share of their pairs changes order.
+    #[arg(long)]
+    pub vary: bool,
+
     #[command(flatten)]
     pub like: LikeArguments,
 

@@ -25,6 +25,7 @@ pub fn run(session: &Session, arguments: &Rank) -> Result<()> {
         exact: arguments.exact,
         split: arguments.split.map(Into::into),
         repeats: arguments.repeats.into(),
+        vary: arguments.vary,
         like: arguments.like.into(),
         seed: session.seed,
         ..RankOptions::new(proxies)
