@@ -58,7 +58,10 @@ pub fn scalars() -> Vec<&'static str> {
 /// Flat positions at which a tensor of this shape is sampled: points, fibres (both as bytes of
 /// little-endian 64-bit integers), and the number of fibres.
 #[pyfunction]
-pub fn sketch(py: Python<'_>, shape: Vec<usize>) -> (Bound<'_, PyBytes>, Bound<'_, PyBytes>, usize) {
+pub fn sketch(
+    py: Python<'_>,
+    shape: Vec<usize>,
+) -> (Bound<'_, PyBytes>, Bound<'_, PyBytes>, usize) {
     let sketch = Sketch::of_shape(&shape);
     let bytes = |positions: &[usize]| {
         let each = positions.iter().map(|&position| position as u64);
