@@ -187,6 +187,14 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// Networks that somebody else ran cannot be searched or ranked on.
+    #[error("{name}: {reason}")]
+    Traces {
+        /// Name of the ground truth.
+        name: String,
+        /// Reason, as the end of a sentence.
+        reason: String,
+    },
     /// The ground truth cannot be audited; the sentence says why.
     #[error("{0}")]
     Audit(String),
@@ -266,6 +274,7 @@ impl Error {
             | Self::GivenTwice { .. }
             | Self::Restricted { .. }
             | Self::Audit(_)
+            | Self::Traces { .. }
             | Self::NoHead { .. }
             | Self::Beside { .. }
             | Self::NothingBefore { .. } => true,

@@ -11,53 +11,11 @@ use lpzero_search::{
     Vocabulary,
 };
 use lpzero_stats::Split;
-use lpzero_trace::{ArchitectureKey, Symbol, Trace};
-use lpzero_truth::{Entry, GroundTruth};
+use lpzero_trace::{Symbol, Trace};
+use lpzero_truth::GroundTruth;
 
-use crate::{Error, Proxy, Size};
-
-/// Baselines that any proxy must justify itself against: a label, and a named proxy. The proxies
-/// need no network, or are a scalar of the language.
-const BASELINES: [(&str, &str); 5] = [
-    ("#Params", "params"),
-    ("decoder params", "decoder_params"),
-    ("attention params", "attention_params"),
-    ("depth", "layers"),
-    ("depth^2 x width", "depth2_width"),
-];
-
-/// The baselines that need no network, on every architecture of a ground truth.
-///
-/// # Errors
-///
-/// None but a baseline that is no formula.
-pub fn baselines(truth: &GroundTruth) -> Result<Vec<Baseline>, Error> {
-    let architectures = truth.entries.iter().map(|entry| &entry.architecture);
-    let free: Vec<Trace> = architectures.map(Trace::data_free).collect();
-    let evaluator = Evaluator::new(&free);
-    BASELINES
-        .iter()
-        .map(|(name, proxy)| {
-            let scores = evaluator.all_scores(&Proxy::parse(proxy)?.formula);
-            Ok(Baseline {
-                name: (*name).to_owned(),
-                scores: scores.map_err(|error| Error::Formula(error.to_string()))?,
-            })
-        })
-        .collect()
-}
-
-/// One number per entry of a ground truth, the same for equal networks.
-pub fn kinds(truth: &GroundTruth) -> Vec<usize> {
-    let mut known = HashMap::new();
-    let kind = |entry: &Entry| {
-        let next = known.len();
-        *known
-            .entry(ArchitectureKey::of(&entry.architecture))
-            .or_insert(next)
-    };
-    truth.entries.iter().map(kind).collect()
-}
+use crate::subjects::{Subjects, kinds};
+use crate::{Error, Size};
 
 /// Draws a split of a ground truth by the seed, equal networks in one part.
 ///
@@ -113,13 +71,13 @@ pub struct Withheld {
 /// A ground truth, ready to be searched on.
 #[derive(Clone, Copy)]
 pub(crate) struct TracedTruth<'a> {
-    /// Architectures and their trained scores.
-    pub truth: &'a GroundTruth,
-    /// One trace per entry of the ground truth.
+    /// The networks and their trained scores.
+    pub subjects: &'a Subjects,
+    /// One trace per network.
     pub traces: &'a [Trace],
     /// Traces of other initial weights.
     pub further: &'a [&'a [Trace]],
-    /// Entries to search on, select with and test on.
+    /// Networks to search on, select with and test on.
     pub split: &'a Split,
 }
 
@@ -128,14 +86,11 @@ struct Columns<'a> {
     evaluator: Evaluator<'a>,
     further: Vec<Evaluator<'a>>,
     sizes: Vec<f64>,
-    scores: Vec<f64>,
-    groups: Vec<String>,
     baselines: Vec<Baseline>,
 }
 
 impl<'a> Columns<'a> {
     fn of(traced: &TracedTruth<'a>, size: Size) -> Result<Self, Error> {
-        let entries = traced.truth.entries.iter();
         Ok(Self {
             evaluator: Evaluator::new(traced.traces),
             further: traced
@@ -143,13 +98,8 @@ impl<'a> Columns<'a> {
                 .iter()
                 .map(|traces| Evaluator::new(traces))
                 .collect(),
-            sizes: entries
-                .clone()
-                .map(|entry| size.of(&entry.architecture))
-                .collect(),
-            scores: entries.clone().map(|entry| entry.score).collect(),
-            groups: entries.map(|entry| entry.group().to_string()).collect(),
-            baselines: baselines(traced.truth)?,
+            sizes: traced.subjects.sizes(size),
+            baselines: traced.subjects.baselines()?,
         })
     }
 
@@ -166,20 +116,20 @@ impl<'a> Columns<'a> {
         further: &'b [&'b dyn Score],
     ) -> Benchmark<'b> {
         Benchmark {
-            name: &traced.truth.name,
+            name: &traced.subjects.name,
             scorer,
             further,
             sizes: &self.sizes,
-            truth: &self.scores,
+            truth: &traced.subjects.scores,
             split: traced.split,
-            groups: &self.groups,
+            groups: &traced.subjects.groups,
             baselines: &self.baselines,
         }
     }
 }
 
 /// Scores formulas on whole tensors: given the number of a ground truth, by
-/// formula, then entry of the ground truth.
+/// formula, then network of the ground truth.
 pub(crate) type ExactScores<'a> = dyn FnMut(usize, &[Node]) -> Result<Vec<Vec<f64>>, Error> + 'a;
 
 impl Finder<'_> {
@@ -189,7 +139,7 @@ impl Finder<'_> {
     /// The search reads traces, where some formulas are computed on a sample of
     /// each tensor. Those that the report may be about are scored once more by
     /// `exact` before anything is selected. A search that was cancelled does
-    /// without.
+    /// without, and so does one of networks that cannot be run again.
     ///
     /// # Errors
     ///
@@ -199,7 +149,7 @@ impl Finder<'_> {
         &self,
         method: Method,
         control: &mut Control<'_>,
-        exact: &mut ExactScores<'_>,
+        exact: Option<&mut ExactScores<'_>>,
     ) -> Result<Report, Error> {
         let columns = self
             .truths
@@ -233,9 +183,10 @@ impl Finder<'_> {
             seeds: &seeds,
         };
         let found = method.search(problem, self.settings, control)?;
-        if found.interrupted {
+        let exact = exact.filter(|_| !found.interrupted);
+        let Some(exact) = exact else {
             return Ok(Report::conclude(method, &problem, self.settings, &found)?);
-        }
+        };
         let shortlist = select::shortlist(&problem, self.settings, &found, SHORTLIST)?;
         let mut scorers = Vec::with_capacity(columns.len());
         for (index, columns) in columns.iter().enumerate() {
@@ -275,19 +226,19 @@ impl Finder<'_> {
 
 /// A formula, and perhaps one of counts, on all of a ground truth that took no part.
 pub(crate) fn judge(
-    truth: &GroundTruth,
+    subjects: &Subjects,
     traces: &[Trace],
     (formula, counts): (&Node, Option<&Node>),
     (settings, size): (&Settings, Size),
 ) -> Result<LeftOutReport, Error> {
-    let all: Vec<usize> = (0..truth.entries.len()).collect();
+    let all: Vec<usize> = (0..subjects.len()).collect();
     let split = Split {
         search: Vec::new(),
         validation: Vec::new(),
         test: all.clone(),
     };
     let traced = TracedTruth {
-        truth,
+        subjects,
         traces,
         further: &[],
         split: &split,
@@ -304,14 +255,14 @@ pub(crate) fn judge(
             formula: formula.to_string(),
             on: Correlations::with_interval(
                 &scores(formula)?,
-                &columns.scores,
+                &subjects.scores,
                 sizes,
                 settings.seed,
             )?,
         })
     });
     Ok(LeftOutReport {
-        truth: truth.name.clone(),
+        truth: subjects.name.clone(),
         formula: formula.to_string(),
         test: Test::of(&benchmark, &all, settings, &scores(formula)?)?,
         counts: counts.transpose()?,

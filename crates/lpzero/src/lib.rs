@@ -43,6 +43,7 @@ pub mod sees;
 mod sensitivity;
 pub mod shapes;
 mod study;
+mod subjects;
 mod supernet;
 pub mod text;
 mod watch;
@@ -50,7 +51,7 @@ mod workbench;
 
 pub use error::Error;
 pub use exact::run_passes;
-pub use finding::{Withheld, baselines, kinds, split, unfitted_proxies};
+pub use finding::{Withheld, split, unfitted_proxies};
 pub use like::{Like, Size};
 pub use lpzero_arch as arch;
 pub use lpzero_nas as nas;
@@ -69,9 +70,10 @@ pub use repeats::{PassMoments, Repeats, Repetition};
 pub use saved::{FRONT, REPORT, front_of};
 pub use scores::{Scores, Undefined};
 pub use study::{
-    Ablation, AblationOptions, Keeping, RankOptions, Ranking, SearchOptions, SearchReport,
-    SearchSeconds, SplitSizes, Splits, Study,
+    Ablation, AblationOptions, DEFAULT_SEARCH, DefaultSearch, Keeping, RankOptions, Ranking,
+    SearchOptions, SearchReport, SearchSeconds, SplitSizes, Splits, Study, TracedNetworks,
 };
+pub use subjects::{baselines, kinds};
 pub use supernet::{Restricted, SubNetworkScorer, Supernet, SupernetWeights, one_budget};
 pub use watch::{Event, Task, Watch};
 pub use workbench::{Pass, Workbench};

@@ -2,6 +2,7 @@
 
 use lpzero_arch::Architecture;
 use lpzero_stats::TOLERANCE;
+use lpzero_trace::NetworkScalar;
 use serde::{Deserialize, Serialize};
 
 /// A size of a network.
@@ -20,13 +21,15 @@ pub enum Size {
 impl Size {
     /// The size of a network.
     pub fn of(self, architecture: &Architecture) -> f64 {
+        self.scalar().of(architecture).unwrap_or(f64::NAN)
+    }
+
+    /// The scalar of the proxy language that it is.
+    pub fn scalar(self) -> NetworkScalar {
         match self {
-            Size::Params => architecture.parameters().total() as f64,
-            Size::DecoderParams => architecture.parameters().decoder() as f64,
-            Size::Flops => {
-                let positions = architecture.positions.max(1);
-                architecture.flops(positions) as f64 / positions as f64
-            }
+            Size::Params => NetworkScalar::Params,
+            Size::DecoderParams => NetworkScalar::DecoderParams,
+            Size::Flops => NetworkScalar::Flops,
         }
     }
 }

@@ -4,16 +4,15 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use lpzero_proxy::Evaluator;
-use lpzero_proxy::named::{self, RankProduct};
+use lpzero_proxy::named::RankProduct;
 use lpzero_search::MINIMUM_GROUP;
 use lpzero_stats::{
     Bootstrap, Correlation, Resamples, SameSize, Workspace, partial_tau, precision_at_top,
     rank as ranks, tau_among_top, tau_within_groups, ties,
 };
-use lpzero_trace::Trace;
-use lpzero_truth::GroundTruth;
 use serde::Serialize;
 
+use crate::subjects::Subjects;
 use crate::{Error, Like, PassMoments, Proxy, Repeats};
 
 /// One proxy against the trained scores. Correlations are `None` where they
@@ -151,10 +150,9 @@ impl Contestant {
     }
 }
 
-/// The architectures that proxies are ranked on, and what is known of them
-/// without a network.
+/// The networks that proxies are ranked on, and what is known of them without a pass.
 #[derive(Clone, Debug)]
-pub(crate) struct Subjects {
+pub(crate) struct Ranked {
     /// Trained scores, larger is better.
     scores: Vec<f64>,
     /// Depth and width, as text.
@@ -165,31 +163,25 @@ pub(crate) struct Subjects {
     same: SameSize,
 }
 
-impl Subjects {
-    /// The entries of a ground truth in `indices`.
+impl Ranked {
+    /// The networks in `indices`.
     ///
     /// # Errors
     ///
-    /// Fewer than two architectures.
-    pub fn new(truth: &GroundTruth, indices: &[usize], like: Like) -> Result<Self, Error> {
-        let entries = || indices.iter().map(|&i| &truth.entries[i]);
-        let traces: Vec<Trace> = entries()
-            .map(|entry| Trace::data_free(&entry.architecture))
-            .collect();
-        let evaluator = Evaluator::new(&traces);
-        let count = |name: &str| {
-            let proxy = named::find(name).expect("a count with a name");
-            let scores = evaluator.all_scores(&proxy.node());
-            scores.expect("a named formula is a score")
-        };
-        let scores: Vec<f64> = entries().map(|entry| entry.score).collect();
-        let sizes = entries().map(|entry| like.size.of(&entry.architecture));
+    /// Fewer than two networks.
+    pub fn new(subjects: &Subjects, indices: &[usize], like: Like) -> Result<Self, Error> {
+        let pick = |column: &[f64]| indices.iter().map(|&i| column[i]).collect::<Vec<_>>();
+        let scores = pick(&subjects.scores);
+        let sizes = pick(&subjects.sizes(like.size));
         Ok(Self {
-            same: SameSize::new(&sizes.collect::<Vec<_>>(), &scores, like.tolerance)?,
+            same: SameSize::new(&sizes, &scores, like.tolerance)?,
             scores,
-            groups: entries().map(|entry| entry.group().to_string()).collect(),
-            params: count("params"),
-            depth2_width: count("depth2_width"),
+            groups: indices
+                .iter()
+                .map(|&i| subjects.groups[i].clone())
+                .collect(),
+            params: pick(&subjects.count("params")?),
+            depth2_width: pick(&subjects.count("depth2_width")?),
         })
     }
 }
@@ -295,7 +287,7 @@ impl PassScores {
 pub(crate) fn rank_passes(
     contestants: &[Contestant],
     (passes, repeats): (&[PassScores], Repeats),
-    subjects: &Subjects,
+    subjects: &Ranked,
     seed: u64,
     mut progress: impl FnMut(usize),
 ) -> Result<Vec<RankRow>, Error> {

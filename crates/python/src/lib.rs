@@ -7,10 +7,14 @@
 
 mod engine;
 mod errors;
+mod progress;
 mod proxy;
 mod reduce;
 mod site;
+mod study;
+mod table;
 mod trace;
+mod truth;
 mod whole;
 
 /// The declared module.
@@ -27,7 +31,13 @@ mod _lpzero {
     #[pymodule_export]
     use crate::site::{roles, scalars, sketch, symbols};
     #[pymodule_export]
+    use crate::study::{compare, default_search, nas, rank, score, search, traces};
+    #[pymodule_export]
+    use crate::table::arrow_stream;
+    #[pymodule_export]
     use crate::trace::{Recording, Trace};
+    #[pymodule_export]
+    use crate::truth::Truth;
     #[pymodule_export]
     use crate::whole::Whole;
 }

@@ -60,6 +60,22 @@ impl GroundTruth {
         Ok(truth)
     }
 
+    /// Reads a table that is not a file: its text as JSON Lines, one object per row. `name`
+    /// stands in errors where a path would.
+    ///
+    /// # Errors
+    /// As [`read_with`](Self::read_with).
+    pub fn read_rows(
+        name: &str,
+        lines: &str,
+        reading: Reading,
+        options: &TableOptions,
+    ) -> Result<Self, Error> {
+        let truth = table::read(Path::new(&format!("{name}.jsonl")), lines, reading, options)?;
+        truth.check()?;
+        Ok(truth)
+    }
+
     fn read_document(path: &Path, reading: Reading, options: &TableOptions) -> Result<Self, Error> {
         let document = Document::read(path)?;
         let root = document.root();

@@ -5,6 +5,7 @@ mod rank;
 mod search;
 #[cfg(test)]
 mod tests;
+mod traced;
 
 use std::path::Path;
 use std::sync::OnceLock;
@@ -15,7 +16,11 @@ use lpzero_truth::{GroundTruth, TruthSource};
 
 pub use ablate::{Ablation, AblationOptions};
 pub use rank::{RankOptions, Ranking};
-pub use search::{Keeping, SearchOptions, SearchReport, SearchSeconds, SplitSizes, Splits};
+pub use search::{
+    DEFAULT_SEARCH, DefaultSearch, Keeping, SearchOptions, SearchReport, SearchSeconds, SplitSizes,
+    Splits,
+};
+pub use traced::TracedNetworks;
 
 use crate::{Error, Networks, Pass, Proxy, Repeats, Repetition, Scores, Workbench};
 

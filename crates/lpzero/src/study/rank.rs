@@ -11,7 +11,8 @@ use lpzero_truth::GroundTruth;
 use serde::Serialize;
 
 use super::{SplitSizes, Study, source};
-use crate::ranking::{Contestant, PassScores, RankRow, Seconds, Subjects, rank_passes};
+use crate::ranking::{Contestant, PassScores, RankRow, Ranked, Seconds, rank_passes};
+use crate::subjects::Subjects;
 use crate::{Error, Like, Networks, Proxy, Repeats, Workbench};
 
 /// Options of a ranking.
@@ -109,7 +110,7 @@ impl Study {
 
         let task = self.workbench.watch().task("ranking");
         let progress = |done| task.step(done, contestants.len());
-        let subjects = Subjects::new(truth, &indices, options.like)?;
+        let subjects = Ranked::new(&Subjects::from(truth), &indices, options.like)?;
         let all = (&passes[..], options.repeats);
         let mut rows = rank_passes(&contestants, all, &subjects, options.seed, progress)?;
         for (number, row) in rows.iter_mut().enumerate() {
@@ -181,7 +182,7 @@ impl Study {
 }
 
 /// Proxies, then products of their ranks, whose columns are added to every pass.
-fn contestants(
+pub(super) fn contestants(
     options: &RankOptions,
     data_free: &[bool],
     passes: &mut [PassScores],

@@ -12,7 +12,27 @@ use serde::{Deserialize, Serialize};
 
 use super::Study;
 use crate::finding::{Finder, TracedTruth, judge};
+use crate::subjects::Subjects;
 use crate::{Error, Networks, Proxy, Size, Watch, Withheld, split, unfitted_proxies};
+
+/// What is searched where no ground truth is named: real decoders, of sizes that take a
+/// minute.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct DefaultSearch {
+    /// The ground truth.
+    pub truth: &'static str,
+    /// The ground truth that is held out.
+    pub held_out: &'static str,
+    /// Parameters up to which networks take part: searched, tested, held out.
+    pub up_to: [f64; 3],
+}
+
+/// The search of whoever asks for nothing.
+pub const DEFAULT_SEARCH: DefaultSearch = DefaultSearch {
+    truth: "openlm",
+    held_out: "gemstones",
+    up_to: [50e6, 80e6, 107e6],
+};
 
 /// How to search. The default is genetic programming with LPZero's settings, from the
 /// named proxies, on splits of sensible size.
@@ -228,8 +248,8 @@ impl Study {
         let counts = found.counts.best.as_deref().map(Proxy::parse).transpose()?;
         let counts = counts.map(|proxy| proxy.formula);
         let truths = self.truths.iter().zip(self.traces()?);
-        let judged =
-            truths.map(|(truth, traces)| judge(truth, traces, (&formula, counts.as_ref()), with));
+        let judged = truths
+            .map(|(truth, traces)| judge(&truth.into(), traces, (&formula, counts.as_ref()), with));
         judged.collect()
     }
 
@@ -263,9 +283,10 @@ impl Study {
             journal,
         };
         let further = self.further(options.further_inits)?;
-        let truths = self.truths.iter().zip(traces).zip(splits).zip(&further);
-        let truths = truths.map(|(((truth, traces), split), further)| TracedTruth {
-            truth,
+        let subjects: Vec<Subjects> = self.truths.iter().map(Subjects::from).collect();
+        let truths = subjects.iter().zip(traces).zip(splits).zip(&further);
+        let truths = truths.map(|(((subjects, traces), split), further)| TracedTruth {
+            subjects,
             traces,
             further,
             split,
@@ -284,7 +305,7 @@ impl Study {
             let progress = |progress| task.passes(progress);
             (self.workbench).exact_scores_telling(&networks, &proxies, &progress)
         };
-        let report = finder.find(options.method, &mut control, &mut exact);
+        let report = finder.find(options.method, &mut control, Some(&mut exact));
         // A journal that fails is said, also where the search was stopped.
         if watch.is_cancelled() && !matches!(&report, Err(error) if error.is_journal()) {
             return Err(Error::SearchInterrupted {
@@ -307,7 +328,7 @@ fn up_to(truth: &GroundTruth, parameters: f64) -> Split {
 }
 
 /// How far a search is, for people.
-fn detail(progress: &Snapshot<'_>) -> String {
+pub(super) fn detail(progress: &Snapshot<'_>) -> String {
     let formula = progress.formula.map(ToString::to_string);
     let formula: String = formula.unwrap_or_default().chars().take(60).collect();
     format!(

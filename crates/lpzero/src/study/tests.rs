@@ -10,6 +10,7 @@ use lpzero_truth::GroundTruth;
 
 use super::{SplitSizes, Study};
 use crate::finding::{ExactScores, Finder, TracedTruth};
+use crate::subjects::Subjects;
 use crate::{Error, Withheld, Workbench};
 
 #[path = "../../tests/support/benchmark.rs"]
@@ -34,8 +35,9 @@ fn find(exact: &mut ExactScores<'_>) -> Result<Report, Error> {
     let seed = parse(SAMPLED).unwrap();
     let evaluator = Evaluator::new(traces);
     assert!(!evaluator.prepare(&seed).unwrap().is_exact());
+    let subjects = Subjects::from(truth);
     let truth = TracedTruth {
-        truth,
+        subjects: &subjects,
         further: &[],
         traces,
         split: &split,
@@ -56,12 +58,13 @@ fn find(exact: &mut ExactScores<'_>) -> Result<Report, Error> {
         progress: &mut |_: Snapshot<'_>| {},
         journal: None,
     };
-    finder.find(Method::Genetic, &mut control, &mut |index, formulas| {
+    let mut checked = |index, formulas: &[Node]| {
         for formula in formulas {
             assert!(!evaluator.prepare(formula).unwrap().is_exact(), "{formula}");
         }
         exact(index, formulas)
-    })
+    };
+    finder.find(Method::Genetic, &mut control, Some(&mut checked))
 }
 
 #[test]
