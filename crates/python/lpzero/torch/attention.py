@@ -122,25 +122,57 @@ class AttentionMode(TorchFunctionMode):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         kwargs = kwargs or {}
-        if func is functional.multi_head_attention_forward:
-            # What it calls is seen too.
-            with self:
-                return func(*args, **kwargs)
         result = func(*args, **kwargs)
-        if func is functional.scaled_dot_product_attention:
-            query, key = self._argument(args, kwargs, 0, "query"), self._argument(args, kwargs, 1, "key")
-            mask = self._argument(args, kwargs, 3, "attn_mask")
-            causal = bool(self._argument(args, kwargs, 5, "is_causal"))
+        if func is functional.multi_head_attention_forward:
+            # What it calls is not seen by a mode.
+            given = _of_multi_head(args, kwargs)
+            if given is not None:
+                self.seen(None, given)
+        elif func is functional.scaled_dot_product_attention:
+            query, key = _argument(args, kwargs, 0, "query"), _argument(args, kwargs, 1, "key")
+            mask = _argument(args, kwargs, 3, "attn_mask")
+            causal = bool(_argument(args, kwargs, 5, "is_causal"))
             self.seen(None, (query, key, mask, causal, kwargs.get("scale")))
         elif func in _SOFTMAX and isinstance(result, Tensor) and result.dim() == 4:
-            dimension = self._argument(args, kwargs, 1, "dim")
-            if dimension in (-1, 3):
+            if _argument(args, kwargs, 1, "dim") in (-1, 3):
                 self.seen(result, ())
         return result
 
-    @staticmethod
-    def _argument(args: tuple[Any, ...], kwargs: dict[str, Any], at: int, name: str) -> Any:
-        return args[at] if len(args) > at else kwargs.get(name)
+
+def _argument(args: tuple[Any, ...], kwargs: dict[str, Any], at: int, name: str) -> Any:
+    return args[at] if len(args) > at else kwargs.get(name)
+
+
+def _of_multi_head(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...] | None:
+    """Queries, keys and mask of PyTorch's own attention, whose inputs are (positions, batch,
+    width); `None` where it adds keys of its own or has separate maps."""
+    query, key = args[0], args[1]
+    heads, weight, bias = args[4], args[5], args[6]
+    if weight is None or args[7] is not None or args[9] or query.dim() != 3:
+        return None
+    width = query.shape[-1]
+
+    def split(x: Tensor, part: int) -> Tensor:
+        rows = slice(part * width, (part + 1) * width)
+        y = functional.linear(x, weight[rows], None if bias is None else bias[rows])
+        return y.unflatten(-1, (heads, width // heads)).permute(1, 2, 0, 3)
+
+    with torch.no_grad():
+        queries, keys = split(query, 0), split(key, 1)
+    mask = kwargs.get("attn_mask")
+    if mask is not None and mask.dim() == 3:
+        mask = mask.unflatten(0, (query.shape[1], heads))
+    padding = kwargs.get("key_padding_mask")
+    # Here a true element says that a key is hidden, in fused attention that it is seen.
+    if mask is not None and mask.dtype == torch.bool:
+        mask = torch.zeros_like(mask, dtype=queries.dtype).masked_fill(mask, -math.inf)
+    if padding is not None:
+        if padding.dtype == torch.bool:
+            padding = torch.zeros_like(padding, dtype=queries.dtype).masked_fill(padding, -math.inf)
+        padding = padding[:, None, None, :]
+        mask = padding if mask is None else mask + padding
+    causal = bool(kwargs.get("is_causal")) and mask is None
+    return queries, keys, mask, causal, None
 
 
 def blocks(query: Tensor, heads: int, keys: int) -> list[tuple[int, int, int, int]]:

@@ -7,7 +7,7 @@ at once, before a later operation can write over it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Any, Protocol
 
@@ -181,7 +181,7 @@ class Capture:
                 self._show(place, symbol, share(gradient))
 
         # A leaf that requires a gradient outlives the pass: its hook has to go too.
-        self.handles.append(x.register_hook(hook))
+        self.handles.append(x.register_hook(hook))  # type: ignore[no-untyped-call]
 
     def _hook(self, entry: Entry) -> Callable[..., None]:
         def hook(module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
@@ -308,7 +308,8 @@ class Capture:
             query, key = given[0], given[1]
             if query.dim() != 4:
                 return
-            batch, heads, queries, keys = *query.shape[:3], key.shape[2]
+            batch, heads, queries = query.shape[:3]
+            keys = key.shape[2]
         else:
             batch, heads, queries, keys = whole.shape
         self.heads.append(heads)
@@ -328,25 +329,24 @@ class Capture:
             for b, i, block in each_block(given):
                 parts[b : b + block.shape[0], :, i : i + block.shape[2]] = block
             whole = parts
-        for sink in reductions if whole is not None else []:
-            sink.tensor(place, "S", whole)  # type: ignore[arg-type]
-        for sink in others:
-            sink.tensor(place, "S", whole)  # type: ignore[arg-type]
-        if whole is None:
+        if whole is not None:
+            for sink in sinks:
+                sink.tensor(place, "S", whole)
+        else:
             moments = BlockMoments((batch, heads, queries, keys), given[0].device)
             for b, i, block in each_block(given):
                 if block.shape[0] == batch and block.shape[2] == queries:
                     # All at once: as any other tensor.
-                    for sink in reductions:
-                        sink.tensor(place, "S", block)
+                    for reduction in reductions:
+                        reduction.tensor(place, "S", block)
                     return
                 moments.push(b, i, block)
-            for sink in reductions:
-                sink.probabilities(place, moments.shape, moments.finish(), moments.sample)
+            for reduction in reductions:
+                reduction.probabilities(place, moments.shape, moments.finish(), moments.sample)
 
     # Weights.
 
-    def _weights(self, gradients: dict[int, Tensor | None]) -> None:
+    def _weights(self, gradients: Mapping[int, Tensor | None]) -> None:
         frozen = 0
         shown: set[tuple[int, int]] = set()
         # A table that a head shares is the table's.

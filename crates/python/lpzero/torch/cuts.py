@@ -22,7 +22,8 @@ class Cut:
         dimension %= tensor.dim()
         if self.groups == 1:
             return tensor.narrow(dimension, self.start, self.stop - self.start)
-        grouped = tensor.unflatten(dimension, (self.groups, -1))
+        shape = [*tensor.shape[:dimension], self.groups, -1, *tensor.shape[dimension + 1 :]]
+        grouped = tensor.reshape(shape)
         part = grouped.narrow(dimension + 1, self.start, self.stop - self.start)
         return part.flatten(dimension, dimension + 1)
 

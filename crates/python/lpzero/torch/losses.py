@@ -93,7 +93,8 @@ def prepare(model: nn.Module, batch: Batch, loss: Loss, device: torch.device) ->
         return Prepared(args, kwargs, lambda output: function(output, batch), Rows(), shape)
     labels = kwargs.get("labels")
     own = _OF_TRANSFORMERS.get(str(getattr(model, "loss_type", None)))
-    own = own or next((_OF_TRANSFORMERS[e] for e in _OF_TRANSFORMERS if type(model).__name__.endswith(e)), None)
+    ends = (what for end, what in _OF_TRANSFORMERS.items() if type(model).__name__.endswith(end))
+    own = own or next(ends, None)
     if type(model).__name__.endswith("LMHeadModel"):
         own = own or "next-token"
     if loss is None and isinstance(labels, Tensor):
@@ -104,20 +105,18 @@ def prepare(model: nn.Module, batch: Batch, loss: Loss, device: torch.device) ->
             return Prepared(args, kwargs, _own_loss, Rows(), shape)
         raise LpzeroError("loss 'classification': the batch has no labels")
     if name == "classification":
-        del kwargs["labels"]
-        return Prepared(args, kwargs, lambda output: _cross_entropy(output, labels), Rows(), shape)
+        classes = kwargs.pop("labels")
+        return Prepared(args, kwargs, lambda o: _cross_entropy(o, classes), Rows(), shape)
     if not is_tokens:
         raise LpzeroError(f"loss {name!r}: the batch has no token ids (batch, positions)")
     kwargs.pop("labels", None)
     assert isinstance(tokens, Tensor)
     if name == "masked-token":
-        targets = labels
-        if targets is None:
-            tokens, targets = _masked(model, tokens)
-        args, kwargs = _with_tokens(args, kwargs, tokens)
-        rows = _label_rows(name, targets)
-        return Prepared(args, kwargs, lambda output: _cross_entropy(output, targets), rows, shape)
-    targets = tokens if labels is None else labels
+        shown, masked = (tokens, labels) if labels is not None else _masked(model, tokens)
+        args, kwargs = _with_tokens(args, kwargs, shown)
+        rows = _label_rows(name, masked)
+        return Prepared(args, kwargs, lambda o: _cross_entropy(o, masked), rows, shape)
+    targets: Tensor = tokens if labels is None else labels
     if tokens.shape[1] < 2:
         raise LpzeroError("loss 'next-token': needs sequences of at least two tokens")
 

@@ -143,7 +143,7 @@ class Reductions:
         flat, _ = Positions.of(shape)
         if _on_host(x) and self.use_host_kernel:
             array = x.contiguous().numpy()
-            row = _Row(place, symbol, shape, host_moments(array, list(shape)), None)
+            row = _Row(place, symbol, shape, host_moments(array.data, list(shape)), None)
             row.sample = array.reshape(-1)[flat]
             self._rows.append(row)
             return row
@@ -191,7 +191,7 @@ class Reductions:
             shape = tuple(weight.shape)
             flat, _ = Positions.of(shape)
             arrays = [t.contiguous().numpy() for t in (weight, gradient)]
-            nines = host_pair_moments(arrays[0], arrays[1], list(shape))
+            nines = host_pair_moments(arrays[0].data, arrays[1].data, list(shape))
             for symbol, array, nine in zip("WG", arrays, nines):
                 sample = array.reshape(-1)[flat]
                 self._rows.append(_Row(place, symbol, shape, nine, sample))
@@ -217,6 +217,8 @@ class Reductions:
             nine, sample = row.moments, row.sample
             if row.device is not None:
                 nine = tuple(moments[row.device][row.slot])  # type: ignore[assignment]
+            if nine is None:
+                continue
             if row.symbol == "W*G":
                 recording.saliency(*place, nine)
                 continue
@@ -225,7 +227,6 @@ class Reductions:
                 device = row.device or torch.device("cpu")
                 sample = samples[device][row.offset : row.offset + len(flat)]
             sample = np.ascontiguousarray(sample, dtype=np.float32)
-            recording.tensor(
-                *place, row.symbol, list(row.shape), nine, sample[:points], sample[points:]
-            )
+            halves = sample[:points].data, sample[points:].data
+            recording.tensor(*place, row.symbol, list(row.shape), nine, *halves)
         return recording.finish(scalars)

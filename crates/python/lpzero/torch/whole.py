@@ -48,7 +48,7 @@ class WholeTensors:
         """Takes an activation or a gradient with respect to one."""
         x = x.flatten(3) if x.dim() > 4 else x
         self.whole.tensor(
-            place.layer, place.role, place.index, symbol, list(x.shape), host(x)
+            place.layer, place.role, place.index, symbol, list(x.shape), host(x).data
         )
 
     def weight(self, place: Place, weight: Tensor, gradient: Tensor | None) -> None:
@@ -57,20 +57,22 @@ class WholeTensors:
             return
         weight = weight.flatten(3) if weight.dim() > 4 else weight
         where = (place.layer, place.role, place.index)
-        self.whole.parameter(*where, list(weight.shape), host(weight), host(gradient))
+        arrays = host(weight), host(gradient)
+        self.whole.parameter(*where, list(weight.shape), arrays[0].data, arrays[1].data)
 
 
 def _shares(plan: Plan, of: Mapping[int, Tensor]) -> list[tuple[Part, Tensor, Tensor]]:
     """Every part of a weight with its share of a tensor that is known by parameter."""
-    found, shown = [], set()
+    found: list[tuple[Part, Tensor, Tensor]] = []
+    shown: set[tuple[int, int]] = set()
     for entry in sorted(plan, key=lambda e: e.kind != "table"):
         weight = entry.weight
-        if weight is None or id(weight) not in of or entry.name in shown:
+        if weight is None or id(weight) not in of:
             continue
         number = int(entry.name.rpartition(".")[2]) if entry.stacked else -1
         if (id(weight), number) in shown:
             continue
-        shown.add((id(weight), number))  # type: ignore[arg-type]
+        shown.add((id(weight), number))
         whole, values = weight.detach(), of[id(weight)]
         if entry.stacked:
             whole, values = whole[number], values[number]
@@ -213,11 +215,11 @@ def _flow(
             parameter.abs_()
     ones = torch.ones(1, 1, int(plan.config.hidden_size), dtype=torch.float64)
     ones = ones.to(device_of(double))
-    handles: list[Any] = []
     last: list[Tensor] = []
+    # Hooks of the copy need not be removed.
     for entry in plan:
         if entry.kind == "norm":
-            handles.append(names[entry.name].register_forward_hook(_identity))
+            names[entry.name].register_forward_hook(_identity)
 
     def enter(module: nn.Module, args: Any, kwargs: Any) -> Any:
         if args:
@@ -231,26 +233,19 @@ def _flow(
     blocks[0].register_forward_pre_hook(enter, with_kwargs=True)
     blocks[-1].register_forward_hook(leave)
     token = torch.zeros(1, 1, dtype=torch.long, device=ones.device)
+    entries = [e for e in plan if e.parts[0].place.layer is not None and e.kind == "map"]
+    weights = [getattr(names[e.name], e.parameter) for e in entries]
+    for weight in weights:
+        weight.requires_grad_(True)
     with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
         double(token)
         flow = last[0].sum()
         if not bool(torch.isfinite(flow)):
             raise LpzeroError("synaptic flow leaves double precision in this module")
-        entries = [e for e in plan if e.parts[0].place.layer is not None and e.kind == "map"]
-        weights = [getattr(names[e.name], e.parameter) for e in entries]
-        for weight in weights:
-            weight.requires_grad_(True)
-        flow = _again(double, token, last)
         gradients = torch.autograd.grad(flow, weights, allow_unused=True)
     for entry, weight, gradient in zip(entries, weights, gradients):
         gradient = torch.zeros_like(weight) if gradient is None else gradient * times
         _show_flow(sink, entry, weight.detach(), gradient)
-
-
-def _again(double: nn.Module, token: Tensor, last: list[Tensor]) -> Tensor:
-    last.clear()
-    double(token)
-    return last[0].sum()
 
 
 def _identity(module: nn.Module, args: tuple[Any, ...], output: Any) -> Any:
@@ -263,4 +258,4 @@ def _show_flow(sink: WholeTensors, entry: Entry, weight: Tensor, gradient: Tenso
         w = part.of(weight, 0).contiguous().cpu().numpy()
         g = part.of(gradient, 0).contiguous().cpu().numpy()
         place = part.place
-        sink.whole.flow(place.layer, place.role, place.index, list(w.shape), w, g)
+        sink.whole.flow(place.layer, place.role, place.index, list(w.shape), w.data, g.data)

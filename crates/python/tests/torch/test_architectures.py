@@ -32,7 +32,7 @@ EXPECTED: dict[str, tuple[set[str], int]] = {
     "mamba2": ({"other", "convolution", "out"}, 2),
     "t5": (ATTENTION | PLAIN | {"position"}, 2),
     "roberta": (ATTENTION | PLAIN, 2),
-    "deberta_v2": (ATTENTION | PLAIN, 2),
+    "deberta_v2": (ATTENTION | PLAIN | {"relative-key", "other"}, 2),
     "vit": (ATTENTION | PLAIN, 2),
     "modernbert": (ATTENTION | GATED, 1),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import pathlib
 import warnings
@@ -50,24 +51,35 @@ def close(a: float, b: float, tolerance: float, scale: float) -> bool:
     return abs(a - b) <= tolerance * max(abs(a), abs(b), scale)
 
 
-@pytest.mark.parametrize("kernel", [True, False], ids=["host", "device"])
+@pytest.mark.parametrize("way", ["host", "device", "double"])
 @pytest.mark.parametrize("name", OF_THE_ENGINE)
 def test_every_moment_of_every_tensor_is_that_of_the_engine(
-    folders: dict[str, Any], name: str, kernel: bool, monkeypatch: pytest.MonkeyPatch
+    folders: dict[str, Any], name: str, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Reductions, "use_host_kernel", kernel)
-    engine, ours, _ = pair(folders, name)
+    """By the kernel of the engine, by PyTorch's, and by PyTorch's in double precision."""
+    monkeypatch.setattr(Reductions, "use_host_kernel", way == "host")
+    engine, ours, model = pair(folders, name)
+    if way == "double":
+        ours = lpzero.torch.trace(copy.deepcopy(model).double(), tokens())
     expected, found = rows(engine), rows(ours)
     assert found.keys() == expected.keys()
     for key, row in expected.items():
         assert found[key].get("shape") == row.get("shape"), key
         theirs, mine = row["moments"], found[key]["moments"]
-        # A sum of both signs, and an extreme, is as exact as its terms are large. Gradients of
-        # keys cancel to rounding noise where a constant is added to all of them.
+        # A sum of both signs, and an extreme, is as exact as its terms are large.
         terms = {"sum": theirs[2], "min": theirs[2] / theirs[0], "max": theirs[2] / theirs[0]}
         for number, moment in enumerate(NAMES):
             scale = terms.get(moment, 0.0)
-            agrees = close(theirs[number], mine[number], MOMENTS, scale)
+            tolerance = MOMENTS
+            if key[1::2] == ("query", "D"):
+                # The first query of a sequence sees one key, so that its gradient vanishes. The
+                # square root of rounding noise is not small, and its sign is any. In double
+                # precision only the sign is left.
+                noise = {"code_agreement": 0.05}
+                if way != "double":
+                    noise["sum_sqrt_abs"] = SCORES
+                tolerance = noise.get(moment, MOMENTS)
+            agrees = close(theirs[number], mine[number], tolerance, scale)
             assert agrees, (key, moment, theirs[number], mine[number])
 
 
@@ -80,7 +92,7 @@ def test_scalars_and_samples_are_those_of_the_engine(folders: dict[str, Any], na
         if row["symbol"] == "W*G":
             continue
         place = (row["layer"], row["role"], row["index"], row["symbol"])
-        size = row["moments"][2] / row["moments"][0]
+        size = max(abs(row["moments"][5]), abs(row["moments"][6]))
         for expected, found in zip(engine.sample(*place), ours.sample(*place), strict=True):
             assert len(expected) == len(found), place
             differences = (abs(a - b) for a, b in zip(expected, found))
