@@ -40,6 +40,7 @@ def main() -> None:
         config = GPT2Config(
             n_layer=layers, n_embd=width, n_head=width // 64, vocab_size=vocabulary
         )
+        config.bos_token_id = config.eos_token_id = 0
         model = GPT2LMHeadModel(config).eval()
         times: dict[str, list[float]] = {"pass": [], "trace": []}
         for _ in range(RUNS):

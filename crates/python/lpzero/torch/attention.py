@@ -155,7 +155,7 @@ def _of_multi_head(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, 
     def split(x: Tensor, part: int) -> Tensor:
         rows = slice(part * width, (part + 1) * width)
         y = functional.linear(x, weight[rows], None if bias is None else bias[rows])
-        return y.unflatten(-1, (heads, width // heads)).permute(1, 2, 0, 3)
+        return y.view(*y.shape[:2], heads, width // heads).permute(1, 2, 0, 3)
 
     with torch.no_grad():
         queries, keys = split(query, 0), split(key, 1)

@@ -103,7 +103,8 @@ def network(name: str) -> Any:
     model = (OF_THE_ENGINE | FOREIGN)[name]()
     with torch.no_grad():
         for parameter in model.parameters():
-            scale = 0.05 if parameter.dim() > 1 else 0.2
+            # Large enough for attention to be far from uniform.
+            scale = 0.3 if parameter.dim() > 1 else 0.2
             parameter.add_(scale * torch.randn(parameter.shape))
     return model
 
