@@ -6,7 +6,8 @@ from typing_extensions import Buffer
 
 __all__ = [
     "LpzeroError", "Proxy", "Recording", "Trace", "Truth", "Whole", "arrow_stream", "compare",
-    "default_search", "named_proxies", "nas", "rank", "roles", "scalars", "score", "search",
+    "default_search", "engine_scores", "engine_trace", "masked_positions", "moments",
+    "named_proxies", "nas", "pair_moments", "rank", "roles", "scalars", "score", "search",
     "sketch", "symbols", "traces",
 ]
 
@@ -95,6 +96,15 @@ class Whole:
         data: Buffer,
     ) -> None: ...
     def parameter(
+        self,
+        layer: int | None,
+        role: str,
+        index: int,
+        shape: Sequence[int],
+        weight: Buffer,
+        gradient: Buffer,
+    ) -> None: ...
+    def flow(
         self,
         layer: int | None,
         role: str,
@@ -200,3 +210,20 @@ def nas(
     progress: _Progress | None,
     warn: Callable[[str], object] | None,
 ) -> str: ...
+
+_Nine = tuple[float, float, float, float, float, float, float, float, float]
+
+def moments(data: Buffer, shape: Sequence[int]) -> _Nine: ...
+def pair_moments(
+    left: Buffer, right: Buffer, shape: Sequence[int]
+) -> tuple[_Nine, _Nine, _Nine]: ...
+def masked_positions(batch: int, positions: int, seed: int) -> list[int]: ...
+def engine_trace(
+    folder: str | Path, tokens: Sequence[Sequence[int]], objective: str | None = None
+) -> Trace: ...
+def engine_scores(
+    folder: str | Path,
+    tokens: Sequence[Sequence[int]],
+    proxies: Sequence[Proxy],
+    objective: str | None = None,
+) -> list[tuple[float, str | None]]: ...

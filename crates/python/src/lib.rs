@@ -5,9 +5,11 @@
 //! when asked to ([`progress`]). What Python people call stands in `lpzero/*.py`.
 #![forbid(unsafe_code)]
 
+mod engine;
 mod errors;
 mod progress;
 mod proxy;
+mod reduce;
 mod site;
 mod study;
 mod table;
@@ -19,9 +21,13 @@ mod whole;
 #[pyo3::pymodule]
 mod _lpzero {
     #[pymodule_export]
+    use crate::engine::{engine_scores, engine_trace, masked_positions};
+    #[pymodule_export]
     use crate::errors::LpzeroError;
     #[pymodule_export]
     use crate::proxy::{Proxy, named_proxies};
+    #[pymodule_export]
+    use crate::reduce::{moments, pair_moments};
     #[pymodule_export]
     use crate::site::{roles, scalars, sketch, symbols};
     #[pymodule_export]

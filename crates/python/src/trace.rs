@@ -15,7 +15,7 @@ use crate::site::{site, symbol};
 
 /// Nine numbers of a tensor: count, sum, sum of |x|, of x^2, of sqrt |x|, minimum, maximum,
 /// confidence, code agreement.
-type NineNumbers = [f64; 9];
+pub type NineNumbers = [f64; 9];
 
 fn moments(numbers: NineNumbers) -> Moments {
     let [
@@ -42,7 +42,8 @@ fn moments(numbers: NineNumbers) -> Moments {
     }
 }
 
-fn numbers(moments: &Moments) -> NineNumbers {
+/// The nine numbers of a tensor.
+pub fn numbers(moments: &Moments) -> NineNumbers {
     [
         moments.count as f64,
         moments.sum,

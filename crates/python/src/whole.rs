@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use lpzero::language::ExactVisitor;
 use lpzero::nn::{TensorView, Visitor};
-use pyo3::buffer::PyBuffer;
+use pyo3::buffer::{Element, PyBuffer};
 use pyo3::prelude::*;
 
 use crate::errors::refused;
@@ -94,6 +94,25 @@ impl Whole {
         })
     }
 
+    /// Shows |W| and the gradient with respect to it, in the pass of synaptic flow: buffers of
+    /// 64-bit floats.
+    #[pyo3(signature = (layer, role, index, shape, weight, gradient))]
+    #[allow(clippy::too_many_arguments)]
+    fn flow(
+        &self,
+        py: Python<'_>,
+        layer: Option<u16>,
+        role: &str,
+        index: u16,
+        shape: Vec<usize>,
+        weight: PyBuffer<f64>,
+        gradient: PyBuffer<f64>,
+    ) -> PyResult<()> {
+        let site = site(layer, role, index)?;
+        let (weight, gradient) = (whole(py, &weight, &shape)?, whole(py, &gradient, &shape)?);
+        py.detach(|| self.with(|visitor| visitor.flow(site, &weight, &gradient, &shape)))
+    }
+
     /// Scores in the order of the proxies, NaN with a reason where one is not finite.
     fn finish(
         &self,
@@ -113,7 +132,11 @@ impl Whole {
 }
 
 /// All elements of a buffer, as many as the shape has.
-fn whole(py: Python<'_>, data: &PyBuffer<f32>, shape: &[usize]) -> PyResult<Vec<f32>> {
+fn whole<T: Element + Copy>(
+    py: Python<'_>,
+    data: &PyBuffer<T>,
+    shape: &[usize],
+) -> PyResult<Vec<T>> {
     let expected: usize = shape.iter().product();
     match data.item_count() == expected {
         true => data.to_vec(py),
