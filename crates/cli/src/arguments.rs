@@ -306,9 +306,9 @@ pub struct Rank {
     #[arg(long)]
     pub exact: bool,
 
-    /// Run the smallest networks, 20 at most, again with what must not matter changed: other
-    /// initial weights, another minibatch, words in place of draws by Zipf's law, 1,024 tokens
-    /// of vocabulary. Tells what share of their pairs changes order.
+    /// Run the smallest networks, 20 at most, again with what must not matter changed, and tell
+    /// what share of their pairs changes order. Changed are initial weights, the minibatch, text
+    /// for draws by Zipf's law, and the vocabulary (1,024 tokens).
     #[arg(long)]
     pub vary: bool,
 
