@@ -377,3 +377,34 @@ fn a_head_of_its_own_that_the_configuration_calls_tied_is_told() {
     assert_eq!(run.status, 0, "{}", run.stderr);
     assert!(!run.stderr.contains("not used"), "{}", run.stderr);
 }
+
+#[test]
+fn a_text_or_a_tokenizer_that_is_a_pointer_says_so() {
+    let folder = Folder::new("llama", None);
+    let fixtures = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../lpzero/tests/fixtures/likelihood"
+    );
+    let [text, tokenizer] = ["text.txt", "tokenizer.json"].map(|name| format!("{fixtures}/{name}"));
+    let pointer = folder.path("pointer").to_str().unwrap().to_owned();
+    folder.write(
+        "pointer",
+        "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 134\n",
+    );
+    let model = folder.path("model").to_str().unwrap().to_owned();
+    for (text, tokenizer) in [(&pointer, &tokenizer), (&text, &pointer)] {
+        for command in ["score", "eval"] {
+            let line = [
+                command,
+                &model,
+                "--quiet",
+                "--text",
+                text,
+                "--tokenizer",
+                tokenizer,
+            ];
+            let run = lpzero(folder.folder.path(), &line);
+            refused(&run, &["pointer", "git lfs pull"]);
+        }
+    }
+}
