@@ -43,16 +43,16 @@ def probability_block(
     if key.shape[1] != query.shape[1]:
         key = key.repeat_interleave(query.shape[1] // key.shape[1], dim=1)
     factor = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
-    scores = query @ key.transpose(-1, -2) * factor
+    scores = (query * factor) @ key.transpose(-1, -2)
     if causal:
         rows = torch.arange(first, first + query.shape[2], device=query.device)
         columns = torch.arange(key.shape[2], device=query.device)
-        scores = scores.masked_fill(columns > rows[:, None], -math.inf)
+        scores.masked_fill_(columns > rows[:, None], -math.inf)
     if mask is not None:
         if mask.dtype == torch.bool:
-            scores = scores.masked_fill(~mask, -math.inf)
+            scores.masked_fill_(~mask, -math.inf)
         else:
-            scores = scores + mask.float()
+            scores += mask
     return scores.softmax(-1)
 
 

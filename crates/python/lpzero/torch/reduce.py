@@ -143,7 +143,7 @@ class Reductions:
         flat, _ = Positions.of(shape)
         if _on_host(x) and self.use_host_kernel:
             array = x.contiguous().numpy()
-            row = _Row(place, symbol, shape, host_moments(array.data, list(shape)), None)
+            row = _Row(place, symbol, shape, host_moments(array, list(shape), torch.get_num_threads()), None)
             row.sample = array.reshape(-1)[flat]
             self._rows.append(row)
             return row
@@ -191,7 +191,8 @@ class Reductions:
             shape = tuple(weight.shape)
             flat, _ = Positions.of(shape)
             arrays = [t.contiguous().numpy() for t in (weight, gradient)]
-            nines = host_pair_moments(arrays[0].data, arrays[1].data, list(shape))
+            threads = torch.get_num_threads()
+            nines = host_pair_moments(arrays[0], arrays[1], list(shape), threads)
             for symbol, array, nine in zip("WG", arrays, nines):
                 sample = array.reshape(-1)[flat]
                 self._rows.append(_Row(place, symbol, shape, nine, sample))
