@@ -99,6 +99,7 @@ class Capture:
         try:
             self._attach()
             with ExitStack() as stack:
+                stack.enter_context(torch.inference_mode(False))
                 stack.enter_context(torch.enable_grad())
                 wanted = self._wants_attention()
                 stack.enter_context(AttentionMode(self._attended) if wanted else nullcontext())
@@ -128,8 +129,8 @@ class Capture:
                 hook = self._hook(entry)
                 self.handles.append(entry.module.register_forward_hook(hook, with_kwargs=True))
             else:
-                hook = self._mark(entry)
-                self.handles.append(entry.module.register_forward_hook(hook, with_kwargs=True))
+                hook, user = self._mark(entry), entry.user or entry.module
+                self.handles.append(user.register_forward_hook(hook, with_kwargs=True))
 
     def _entering(self, number: int) -> Callable[..., None]:
         def enter(module: nn.Module, args: Any, kwargs: Any) -> None:
@@ -370,6 +371,8 @@ class Capture:
                 if gradient is None or not bool(gradient.any()):
                     # No token reached this expert.
                     continue
+            if gradient is not None and gradient.is_sparse:
+                gradient = gradient.to_dense()
             detached = entry.laid_out(detached)
             gradient = None if gradient is None else entry.laid_out(gradient)
             for part in entry.parts:

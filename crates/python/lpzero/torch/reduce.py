@@ -41,13 +41,18 @@ class Positions:
         return found
 
 
+def wide_type(device: torch.device) -> torch.dtype:
+    """The widest floats of a device."""
+    return torch.float32 if device.type == "mps" else torch.float64
+
+
 def device_moments(x: Tensor) -> Tensor:
     """Nine moments of a tensor as 64-bit floats on its device, without a copy to the host."""
     x = x if x.dtype in (torch.float32, torch.float64) else x.float()
     if x.dim() == 0:
         x = x.reshape(1)
     rows = x.reshape(-1, x.shape[-1]) if x.dim() > 1 else x.reshape(1, -1)
-    wide = torch.float64
+    wide = wide_type(x.device)
     size = rows.abs()
     smallest, largest = torch.aminmax(rows)
     sums = [
@@ -143,8 +148,8 @@ class Reductions:
         flat, _ = Positions.of(shape)
         if _on_host(x) and self.use_host_kernel:
             array = x.contiguous().numpy()
-            row = _Row(place, symbol, shape, host_moments(array, list(shape), torch.get_num_threads()), None)
-            row.sample = array.reshape(-1)[flat]
+            nine = host_moments(array, list(shape), torch.get_num_threads())
+            row = _Row(place, symbol, shape, nine, array.reshape(-1)[flat])
             self._rows.append(row)
             return row
         x = x.contiguous()

@@ -375,3 +375,4 @@ def test_attention_of_pytorch_shows_its_weights_and_probabilities() -> None:
     assert trace[0, "attention", 0, "S"]["shape"] == [3, 2, 9, 9]
     assert trace[0, "attention", 0, "S"]["moments"][1] == pytest.approx(3 * 2 * 9, rel=1e-5)
     assert trace[0, "query", 0, "W"]["shape"] == [8, 8]
+    assert trace[0, "out", 0, "G"]["shape"] == [8, 8]
