@@ -6,6 +6,7 @@ use std::thread;
 use lpzero::nn::{Sums, Wanted};
 use lpzero::trace::{Moments, ShapedMoment, ShapedSweep};
 use numpy::PyReadonlyArrayDyn;
+use numpy::ndarray::{ArrayViewD, Axis};
 use pyo3::prelude::*;
 
 use crate::errors::refused;
@@ -17,33 +18,78 @@ const PART: usize = 1 << 14;
 /// Elements of the bands that threads share: fewer are not worth a thread.
 const BAND: usize = 1 << 17;
 
+/// The moments that look at the shape, of rows that went by.
+enum Shaped {
+    /// Rows of the tensor.
+    Plain {
+        confidence: ShapedSweep,
+        /// Positive elements of each column of the last dimension.
+        positive: Vec<u32>,
+    },
+    /// Columns of a matrix that is kept turned.
+    Turned {
+        /// The largest element of each row of the matrix.
+        largest: Vec<f32>,
+        agreement: f64,
+    },
+}
+
 /// What is known of the rows of a tensor that went by.
 struct Tally {
     sums: Sums,
-    confidence: ShapedSweep,
-    /// Positive elements of each column of the last dimension.
-    positive: Vec<u64>,
-    /// Elements that it stands for.
-    elements: usize,
+    shaped: Shaped,
+}
+
+/// Agreement of the signs of so many rows in a column with so many positive elements.
+fn agreement(rows: usize, positive: u64) -> f64 {
+    (positive as f64).powi(2) + (rows as f64 - positive as f64).powi(2)
 }
 
 impl Tally {
-    fn new(shape: &[usize], elements: usize) -> Self {
-        Self {
-            sums: Sums::EMPTY,
-            confidence: ShapedSweep::new(ShapedMoment::Confidence, shape),
-            positive: vec![0; units(shape)],
-            elements,
-        }
+    /// Of nothing yet, for an array of this shape, which may hold a matrix turned.
+    fn new(shape: &[usize], turned: bool) -> Self {
+        let units = units(shape);
+        let shaped = match turned {
+            true => Shaped::Turned {
+                largest: vec![f32::NEG_INFINITY; units],
+                agreement: 0.0,
+            },
+            false => Shaped::Plain {
+                confidence: ShapedSweep::new(ShapedMoment::Confidence, shape),
+                positive: vec![0; units],
+            },
+        };
+        let sums = Sums::EMPTY;
+        Self { sums, shaped }
     }
 
     /// The next elements: whole rows of the last dimension.
     fn push(&mut self, part: &[f32]) {
         self.sums.push(part, Wanted::ALL);
-        self.confidence.push(part);
-        for row in part.chunks_exact(self.positive.len()) {
-            for (count, &x) in self.positive.iter_mut().zip(row) {
-                *count += u64::from(x > 0.0);
+        match &mut self.shaped {
+            Shaped::Plain {
+                confidence,
+                positive,
+            } => {
+                confidence.push(part);
+                for row in part.chunks_exact(positive.len()) {
+                    for (count, &x) in positive.iter_mut().zip(row) {
+                        *count += u32::from(x > 0.0);
+                    }
+                }
+            }
+            Shaped::Turned {
+                largest,
+                agreement: sum,
+            } => {
+                for row in part.chunks_exact(largest.len()) {
+                    let mut positive = 0_u32;
+                    for (largest, &x) in largest.iter_mut().zip(row) {
+                        *largest = if x > *largest { x } else { *largest };
+                        positive += u32::from(x > 0.0);
+                    }
+                    *sum += agreement(row.len(), positive.into());
+                }
             }
         }
     }
@@ -57,17 +103,43 @@ fn units(shape: &[usize]) -> usize {
 /// The moments of a tensor from those of its bands, which are in order.
 fn together(shape: &[usize], bands: impl Iterator<Item = Tally>) -> NineNumbers {
     let mut sums = Sums::EMPTY;
-    let mut positive = vec![0_u64; units(shape)];
-    let mut confidence = 0.0;
+    let mut columns = vec![0_u64; units(shape)];
+    let mut maxima: Vec<f32> = Vec::new();
+    let (mut means, mut turned) = (0.0, 0.0);
     for band in bands {
         sums.merge(&band.sums);
-        // A mean over as many planes as the band has of them.
-        confidence += band.confidence.finish() * band.elements as f64;
-        let counts = positive.iter_mut().zip(band.positive);
-        counts.for_each(|(count, more)| *count += more);
+        match band.shaped {
+            Shaped::Plain {
+                confidence,
+                positive,
+            } => {
+                // A mean over as many planes as the band has of them.
+                means += confidence.finish() * band.sums.count as f64;
+                let counts = columns.iter_mut().zip(positive);
+                counts.for_each(|(count, more)| *count += u64::from(more));
+            }
+            Shaped::Turned { largest, agreement } => {
+                maxima.resize(largest.len(), f32::NEG_INFINITY);
+                let pairs = maxima.iter_mut().zip(largest);
+                pairs.for_each(|(max, x)| *max = max.max(x));
+                turned += agreement;
+            }
+        }
     }
-    let lines = sums.count as f64 / positive.len() as f64;
-    let agreement = |positive: u64| (positive as f64).powi(2) + (lines - positive as f64).powi(2);
+    let rows = sums.count as usize / columns.len();
+    let (confidence, code_agreement) = match maxima.is_empty() {
+        true => (
+            means / sums.count as f64,
+            columns
+                .into_iter()
+                .map(|count| agreement(rows, count))
+                .sum(),
+        ),
+        false => {
+            let sum: f64 = maxima.iter().map(|&max| f64::from(max)).sum();
+            (sum / maxima.len() as f64, turned)
+        }
+    };
     numbers(&Moments {
         count: sums.count,
         sum: sums.sum,
@@ -76,23 +148,21 @@ fn together(shape: &[usize], bands: impl Iterator<Item = Tally>) -> NineNumbers 
         sum_sqrt_abs: sums.sum_sqrt_abs,
         min: sums.min,
         max: sums.max,
-        confidence: confidence / sums.count as f64,
-        code_agreement: positive.into_iter().map(agreement).sum(),
+        confidence,
+        code_agreement,
     })
 }
 
-/// Elements of bands of rows of the first dimension. They do not depend on the number of
-/// threads, and neither does any bit of a sum.
-fn band_length(shape: &[usize]) -> usize {
-    let elements: usize = shape.iter().product();
-    let rows = match shape {
-        [rows, _, ..] => *rows,
-        _ => 1,
+/// Rows of the first dimension in a band. They do not depend on the number of threads, and
+/// neither does any bit of a sum.
+fn band_height(shape: &[usize]) -> usize {
+    let [rows, _, ..] = shape else {
+        return usize::MAX;
     };
-    let row = (elements / rows.max(1)).max(1);
+    let elements: usize = shape.iter().product();
     // A band has counts for every unit: they should be few beside its elements.
     let wanted = BAND.max(8 * units(shape));
-    row * (wanted / row).clamp(1, rows.max(1))
+    (wanted / (elements / rows).max(1)).clamp(1, *rows)
 }
 
 /// Works on every band, in their order, divided among threads.
@@ -119,63 +189,82 @@ fn on_bands<T: Sync, R: Send>(
     })
 }
 
-/// Elements of parts of whole rows of the last dimension.
-fn part_length(shape: &[usize]) -> usize {
-    let units = units(shape);
-    units * (PART / units).max(1)
+/// Bands of rows of an array.
+fn bands<'a>(array: &'a ArrayViewD<'_, f32>) -> Vec<ArrayViewD<'a, f32>> {
+    let height = band_height(array.shape()).min(array.len_of(Axis(0)));
+    array.axis_chunks_iter(Axis(0), height).collect()
 }
 
-/// The elements of an array, as many as the shape has and at least one.
-fn elements<'a>(array: &'a PyReadonlyArrayDyn<'_, f32>, shape: &[usize]) -> PyResult<&'a [f32]> {
-    let elements = array.as_slice().map_err(refused)?;
-    let expected: usize = shape.iter().product();
-    match elements.len() == expected && expected > 0 {
-        true => Ok(elements),
-        false => Err(refused(format_args!(
-            "{} elements, expected {expected} for shape {shape:?}",
-            elements.len()
-        ))),
+/// Parts of a band, in order: whole rows of the last dimension.
+fn parts<'a>(band: &'a ArrayViewD<'_, f32>) -> Vec<&'a [f32]> {
+    let units = units(band.shape());
+    match band.as_slice() {
+        Some(elements) => elements.chunks(units * (PART / units).max(1)).collect(),
+        None => {
+            let rows = band.rows().into_iter();
+            rows.filter_map(|row| row.to_slice()).collect()
+        }
     }
 }
 
-/// The nine moments of a contiguous array of 32-bit floats.
+/// Refuses what has no elements, or a last dimension with gaps.
+fn check(array: &ArrayViewD<'_, f32>, turned: bool) -> PyResult<()> {
+    let has_gaps = array.strides().last().is_none_or(|stride| *stride != 1);
+    if array.is_empty() || (has_gaps && units(array.shape()) > 1) {
+        return Err(refused(
+            "an array without elements, or whose rows have gaps",
+        ));
+    }
+    match turned && array.ndim() != 2 {
+        true => Err(refused("only a matrix can be turned")),
+        false => Ok(()),
+    }
+}
+
+/// The nine moments of an array of 32-bit floats whose rows are contiguous; of the transposed
+/// matrix if `turned`.
 #[pyfunction]
 pub fn moments(
     py: Python<'_>,
     data: PyReadonlyArrayDyn<'_, f32>,
-    shape: Vec<usize>,
+    turned: bool,
     threads: usize,
 ) -> PyResult<NineNumbers> {
-    let data = elements(&data, &shape)?;
-    let (band, part) = (band_length(&shape), part_length(&shape));
+    let data = data.as_array();
+    check(&data, turned)?;
     Ok(py.detach(|| {
-        let bands: Vec<&[f32]> = data.chunks(band).collect();
-        let found = on_bands(&bands, threads, |band| {
-            let mut tally = Tally::new(&shape, band.len());
-            band.chunks(part).for_each(|part| tally.push(part));
+        let found = on_bands(&bands(&data), threads, |band| {
+            let mut tally = Tally::new(data.shape(), turned);
+            parts(band).into_iter().for_each(|part| tally.push(part));
             tally
         });
-        together(&shape, found.into_iter())
+        together(data.shape(), found.into_iter())
     }))
 }
 
-/// The nine moments of two contiguous arrays of one shape, and of their elementwise product.
+/// The nine moments of two arrays of one shape, and of their elementwise product; as
+/// [`moments`].
 #[pyfunction]
 pub fn pair_moments(
     py: Python<'_>,
     left: PyReadonlyArrayDyn<'_, f32>,
     right: PyReadonlyArrayDyn<'_, f32>,
-    shape: Vec<usize>,
+    turned: bool,
     threads: usize,
 ) -> PyResult<[NineNumbers; 3]> {
-    let (left, right) = (elements(&left, &shape)?, elements(&right, &shape)?);
-    let (band, part) = (band_length(&shape), part_length(&shape));
+    let (left, right) = (left.as_array(), right.as_array());
+    check(&left, turned)?;
+    check(&right, turned)?;
+    let is_whole = |array: &ArrayViewD<'_, f32>| array.as_slice().is_some();
+    if left.shape() != right.shape() || is_whole(&left) != is_whole(&right) {
+        return Err(refused("two arrays of different shape or layout"));
+    }
     Ok(py.detach(|| {
-        let bands: Vec<_> = left.chunks(band).zip(right.chunks(band)).collect();
-        let found = on_bands(&bands, threads, |(left, right)| {
-            let mut tallies = [(); 3].map(|()| Tally::new(&shape, left.len()));
+        let both: Vec<_> = bands(&left).into_iter().zip(bands(&right)).collect();
+        let found = on_bands(&both, threads, |(of_left, of_right)| {
+            let mut tallies = [(); 3].map(|()| Tally::new(left.shape(), turned));
             let mut product = Vec::new();
-            for (a, b) in left.chunks(part).zip(right.chunks(part)) {
+            for (a, b) in parts(of_left).into_iter().zip(parts(of_right)) {
                 product.clear();
                 product.extend(a.iter().zip(b).map(|(x, y)| x * y));
                 for (tally, part) in tallies.iter_mut().zip([a, b, &product]) {
@@ -190,6 +279,6 @@ pub fn pair_moments(
                 column.push(tally);
             }
         }
-        columns.map(|tallies| together(&shape, tallies.into_iter()))
+        columns.map(|tallies| together(left.shape(), tallies.into_iter()))
     }))
 }
