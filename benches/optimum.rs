@@ -79,6 +79,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         name: &truth.name,
         scorer: &evaluator,
         further: &[],
+        variations: &[],
         sizes: &sizes,
         truth: &scores,
         split: &split,

@@ -137,6 +137,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         name: "flexibert",
         scorer: &Evaluator::new(&traces),
         further: &[],
+        variations: &[],
         sizes: &sizes,
         truth: &truth,
         split: &split,

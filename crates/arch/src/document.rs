@@ -7,10 +7,10 @@ use std::collections::HashSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use lpzero_run::content;
 use lpzero_run::input::{self, Limit};
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use crate::content;
 use crate::error::{Error, Place, Problem, join};
 
 /// Size of the largest file that is read.
@@ -132,7 +132,11 @@ impl Document {
                 let message = error.without_snippet().to_string();
                 // The location is said once, before the message.
                 let message = message.lines().next().unwrap_or_default();
-                let message = message.split(" at line ").next().unwrap_or_default();
+                let mut message = message.split(" at line ").next().unwrap_or_default();
+                // What programmers may do about it is nothing that a user can.
+                for advice in [", set DuplicateKeyPolicy", "; use from_str"] {
+                    message = message.split(advice).next().unwrap_or_default();
+                }
                 Err(Error::Syntax {
                     path,
                     format: "YAML",

@@ -23,7 +23,6 @@
 mod adapters;
 mod architecture;
 mod block;
-pub mod content;
 mod count;
 pub mod document;
 mod error;

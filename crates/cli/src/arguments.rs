@@ -240,6 +240,15 @@ pub struct PassArguments {
     pub memory: Option<u64>,
 }
 
+/// How long decompositions may take.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct PatienceArguments {
+    /// Longest that decompositions of whole tensors may take, as estimated: 90s, 2h. A
+    /// proxy that would take longer is refused before any work.
+    #[arg(long, default_value = "10m", value_name = "T", value_parser = parse_patience)]
+    pub patience: f64,
+}
+
 /// Several passes per architecture, whose scores are averaged.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct RepeatArguments {
@@ -279,6 +288,9 @@ pub struct Rank {
     #[command(flatten)]
     pub repeats: RepeatArguments,
 
+    #[command(flatten)]
+    pub patience: PatienceArguments,
+
     /// A named proxy, a formula, or @ before the folder of a search, its report,
     /// or a file with one formula a line; may be repeated [default: every named
     /// proxy that one pass and a trace give].
@@ -293,6 +305,12 @@ pub struct Rank {
     /// Score on whole tensors, as `score` does, where traces hold samples.
     #[arg(long)]
     pub exact: bool,
+
+    /// Run the smallest networks, 20 at most, again with what must not matter changed, and tell
+    /// what share of their pairs changes order. Changed are initial weights, the minibatch, text
+    /// for draws by Zipf's law, and the vocabulary (1,024 tokens).
+    #[arg(long)]
+    pub vary: bool,
 
     #[command(flatten)]
     pub like: LikeArguments,
@@ -343,6 +361,9 @@ pub struct Score {
 
     #[command(flatten)]
     pub repeats: RepeatArguments,
+
+    #[command(flatten)]
+    pub patience: PatienceArguments,
 
     /// A named proxy, a formula, or @ before the folder of a search, its report,
     /// or a file with one formula a line; may be repeated.
@@ -430,6 +451,10 @@ fn parse_seconds(text: &str) -> Option<f64> {
     let seconds = seconds.or_else(parts)?;
     let holds = seconds > 0.0 && std::time::Duration::try_from_secs_f64(seconds).is_ok();
     holds.then_some(seconds)
+}
+
+fn parse_patience(text: &str) -> Result<f64, String> {
+    parse_seconds(text).ok_or_else(|| format!("{text:?}: expected a time such as 90s, 10m or 2h"))
 }
 
 /// Whose weights are scored.

@@ -27,6 +27,7 @@ pub fn run(session: &Session, arguments: &Compare) -> Result<()> {
     };
     let shown = networks.architectures().iter();
     let workbench = session.workbench(&arguments.pass, shown.filter(|_| proxy.needs_network()))?;
+    let workbench = workbench.with_patience(arguments.patience.patience);
     if let Some(space) = &space {
         sees::warn(session, &workbench, (space, &proxy), &[Cost::Params]);
     }

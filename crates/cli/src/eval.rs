@@ -293,11 +293,12 @@ fn read_all_items(arguments: &Eval) -> Result<Vec<Vec<Item>>> {
 /// The tokens of a text, and its bytes.
 fn read_text(path: &Path, tokenizer: &Tokenizer) -> Result<(Vec<u32>, usize)> {
     let wrong = |what: String| Failure::input(format_args!("--text {}: {what}", path.display()));
-    let bytes = text::read(path).map_err(|error| match error {
+    let unread = |error| match error {
         TextError::Read { source, .. } => system(&format!("--text {}", path.display()), source),
         error => failed(error.into()),
-    })?;
-    let tokens = tokenizer.tokens(&String::from_utf8_lossy(&bytes));
+    };
+    let bytes = text::read(path).map_err(unread)?;
+    let tokens = tokenizer.tokens(&text::characters(path, &bytes).map_err(unread)?);
     let tokens = tokens.map_err(|error| failed(error.into()))?;
     match tokens.len() >= 2 {
         true => Ok((tokens, bytes.len())),

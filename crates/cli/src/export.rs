@@ -1,7 +1,7 @@
 //! `lpzero export`: a sub-network with the weights that it inherits, as a folder that
 //! transformers loads.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -233,6 +233,42 @@ fn write_json(path: &Path, value: &Value) -> Result<()> {
 struct NewFolder<'a> {
     path: &'a Path,
     beside: PathBuf,
+    /// Says that an export is filling it; given up with the process, however it ends.
+    _lock: Option<File>,
+}
+
+/// Between the name of a folder and the number of the process that fills it.
+const PARTIAL: &str = ".lpzero-export-";
+/// Everything that such a folder may hold.
+const FILES: [&str; 3] = [CONFIG, WEIGHTS, SUBNETWORK];
+
+/// Removes folders that exports to the same place left behind when they were killed.
+/// Nothing else is touched, nor a folder that another process is filling.
+fn remove_abandoned(path: &Path, start: &str) {
+    let parent = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    let Ok(entries) = fs::read_dir(parent.unwrap_or(Path::new("."))) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let number = name.to_str().and_then(|name| name.strip_prefix(start));
+        let ours = number.is_some_and(|number| number.parse::<u32>().is_ok());
+        let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        if !ours || !is_folder {
+            continue;
+        }
+        let left = entry.path();
+        let free = File::open(&left).is_ok_and(|folder| folder.try_lock().is_ok());
+        if free {
+            // What cannot be removed is left as it is: this export does not need the room.
+            FILES
+                .iter()
+                .for_each(|file| drop(fs::remove_file(left.join(file))));
+            let _ = fs::remove_dir(&left);
+        }
+    }
 }
 
 impl<'a> NewFolder<'a> {
@@ -242,9 +278,19 @@ impl<'a> NewFolder<'a> {
             return Err(system(&place, io::ErrorKind::AlreadyExists.into()));
         }
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let beside = path.with_file_name(format!(".{name}.{}", std::process::id()));
+        let start = format!(".{name}{PARTIAL}");
+        remove_abandoned(path, &start);
+        let beside = path.with_file_name(format!("{start}{}", std::process::id()));
         fs::create_dir(&beside).map_err(|error| system(&place, error))?;
-        Ok(Self { path, beside })
+        // Where a folder cannot be locked, nobody takes it for abandoned either.
+        let lock = File::open(&beside)
+            .ok()
+            .filter(|file| file.try_lock().is_ok());
+        Ok(Self {
+            path,
+            beside,
+            _lock: lock,
+        })
     }
 
     fn join(&self, name: &str) -> PathBuf {

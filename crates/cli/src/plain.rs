@@ -10,11 +10,19 @@ use std::io::{self, StdoutLock, Write};
 
 use comfy_table::{CellAlignment, ContentArrangement, presets};
 
-/// Whether a terminal may obey a character, or write the rest of a line backwards.
+/// Whether a terminal may obey a character, write the rest of a line backwards, or show
+/// nothing at all, so that two names look like one.
 fn commands(c: char) -> bool {
-    let turns =
-        matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    c.is_control() || turns || matches!(c, '\u{2028}' | '\u{2029}')
+    let turns = matches!(
+        c,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+    );
+    let unseen = matches!(
+        c,
+        '\u{ad}' | '\u{200b}' | '\u{2060}'..='\u{2065}' | '\u{206a}'..='\u{206f}' | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
+    );
+    c.is_control() || turns || unseen || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
 fn replaced(
@@ -186,6 +194,10 @@ mod tests {
         assert_eq!(line(HOSTILE), r"a\u{1b}[31m\n\u{9b}2J\t\u{202e}é");
         assert_eq!(lines(HOSTILE).lines().count(), 2);
         assert_eq!(lines("é\n"), "é\n");
+        for unseen in ['\u{61c}', '\u{200b}', '\u{2060}', '\u{feff}', '\u{e0041}'] {
+            let name = format!("a{unseen}b");
+            assert!(line(&name).is_ascii(), "{}", line(&name));
+        }
         let mut table = Table::new();
         table.set_header(["x\ny"]);
         table.add_row([HOSTILE]);

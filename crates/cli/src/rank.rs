@@ -25,6 +25,7 @@ pub fn run(session: &Session, arguments: &Rank) -> Result<()> {
         exact: arguments.exact,
         split: arguments.split.map(Into::into),
         repeats: arguments.repeats.into(),
+        vary: arguments.vary,
         like: arguments.like.into(),
         seed: session.seed,
         ..RankOptions::new(proxies)
@@ -37,6 +38,7 @@ pub fn run(session: &Session, arguments: &Rank) -> Result<()> {
 
     let networks = truth.entries.iter().map(|entry| &entry.architecture);
     let workbench = session.workbench(&arguments.pass, networks)?;
+    let workbench = workbench.with_patience(arguments.patience.patience);
     let study = Study::new(vec![truth], workbench);
     let rankings = study.rank_with(&options).map_err(failed)?;
     for (truth, ranking) in study.truths().iter().zip(&rankings) {

@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use anyhow::Result;
+use lpzero::search::stability::Movement;
 use lpzero::{Difference, RankRow};
 
 use super::plain::Table;
@@ -117,6 +118,17 @@ impl<'a> RankTable<'a> {
                 number(row.stability.and_then(|s| s.rho_between_passes_mean))
             }));
         }
+        for name in self.variations() {
+            columns.push(column(&format!("moved by {name}"), move |row| {
+                number(moved(row, name))
+            }));
+        }
+        if !self.variations().is_empty() {
+            columns.push(column("unstable", |row| match unstable(&row.movements) {
+                names if names.is_empty() => "-".to_owned(),
+                names => names,
+            }));
+        }
         columns
     }
 
@@ -192,7 +204,23 @@ impl<'a> RankTable<'a> {
                 exact("rho_spread", |row| row.stability?.rho_spread),
             ]);
         }
+        for name in self.variations() {
+            let owned = name.to_owned();
+            columns.push(exact(&format!("moved_by_{name}"), move |row| {
+                moved(row, &owned)
+            }));
+        }
+        if !self.variations().is_empty() {
+            columns.push(column("unstable", |row| unstable(&row.movements)));
+        }
         columns
+    }
+
+    /// Names of what was varied.
+    fn variations(&self) -> Vec<&'a str> {
+        let longest = self.rows.iter().max_by_key(|row| row.movements.len());
+        let movements = longest.map_or(&[][..], |row| &row.movements[..]);
+        movements.iter().map(|m| &m.variation[..]).collect()
     }
 }
 
@@ -202,6 +230,20 @@ fn column<'a>(header: &str, cell: impl Fn(&RankRow) -> String + 'a) -> Column<'a
 
 fn within(row: &RankRow, group: &str) -> Option<f64> {
     *row.tau_within_group.get(group)?
+}
+
+/// Share of the pairs that a variation puts in another order.
+fn moved(row: &RankRow, name: &str) -> Option<f64> {
+    let mut movements = row.movements.iter();
+    let movement = movements.find(|movement| movement.variation == name)?;
+    Some(movement.reordered)
+}
+
+/// Names of the variations that move a ranking more than two seeds do.
+pub fn unstable(movements: &[Movement]) -> String {
+    let unstable = movements.iter().filter(|movement| movement.unstable);
+    let names: Vec<&str> = unstable.map(|movement| &movement.variation[..]).collect();
+    names.join(", ")
 }
 
 /// Inputs that a score reads: `counts` of the architecture alone, `weights`, or `data` too.

@@ -23,6 +23,7 @@ pub fn run(session: &Session, arguments: &Score) -> Result<()> {
     let run = proxies.iter().any(Proxy::needs_network);
     let architectures = networks.architectures().iter().filter(|_| run);
     let workbench = session.workbench(&arguments.pass, architectures)?;
+    let workbench = workbench.with_patience(arguments.patience.patience);
     let scores = workbench.score(&networks, &proxies, arguments.repeats.into());
     let scores = scores.map_err(failed)?;
     // An error is one message; what is said of scores comes where there are some.

@@ -58,6 +58,21 @@ pub enum Error {
         /// The limit.
         limit: u64,
     },
+    /// Decompositions of whole tensors would take longer than anybody said to wait.
+    #[error(
+        "decompositions of matrices up to {side} x {side} take about {:.0} minutes, above the \
+         limit of {:.1}; --patience raises it, fewer tokens (--batch, --positions) or other \
+         proxies take less",
+        (seconds / 60.0).ceil(), patience / 60.0
+    )]
+    Patience {
+        /// Side of the largest matrix.
+        side: usize,
+        /// Estimated seconds on all threads.
+        seconds: f64,
+        /// The limit in seconds.
+        patience: f64,
+    },
     /// One network alone would not fit into memory.
     #[error(
         "architecture {id} has {parameters} parameters: one pass takes about {} MB, above the limit of {} MB; --memory raises it",
@@ -277,6 +292,7 @@ impl Error {
             | Self::Traces { .. }
             | Self::NoHead { .. }
             | Self::Beside { .. }
+            | Self::Patience { .. }
             | Self::NothingBefore { .. } => true,
         }
     }

@@ -6,6 +6,7 @@ use lpzero_proxy::named::NAMED;
 use lpzero_proxy::{Evaluator, Node, known};
 use lpzero_search::score::Score;
 use lpzero_search::select::{self, Correlations};
+use lpzero_search::stability::Varied;
 use lpzero_search::{
     Baseline, Benchmark, Control, LeftOutReport, Method, OfCounts, Problem, Report, Settings, Test,
     Vocabulary,
@@ -15,6 +16,7 @@ use lpzero_trace::{Symbol, Trace};
 use lpzero_truth::GroundTruth;
 
 use crate::subjects::{Subjects, kinds};
+use crate::variation::{VARIATIONS, VariedTraces};
 use crate::{Error, Size};
 
 /// Draws a split of a ground truth by the seed, equal networks in one part.
@@ -77,6 +79,8 @@ pub(crate) struct TracedTruth<'a> {
     pub traces: &'a [Trace],
     /// Traces of other initial weights.
     pub further: &'a [&'a [Trace]],
+    /// Traces of some networks with what must not matter changed, where there are any.
+    pub varied: Option<&'a VariedTraces>,
     /// Networks to search on, select with and test on.
     pub split: &'a Split,
 }
@@ -85,6 +89,8 @@ pub(crate) struct TracedTruth<'a> {
 struct Columns<'a> {
     evaluator: Evaluator<'a>,
     further: Vec<Evaluator<'a>>,
+    /// By variation.
+    varied: Vec<Evaluator<'a>>,
     sizes: Vec<f64>,
     baselines: Vec<Baseline>,
 }
@@ -98,6 +104,10 @@ impl<'a> Columns<'a> {
                 .iter()
                 .map(|traces| Evaluator::new(traces))
                 .collect(),
+            varied: (traced.varied.iter())
+                .flat_map(|varied| &varied.traces)
+                .map(|traces| Evaluator::new(traces))
+                .collect(),
             sizes: traced.subjects.sizes(size),
             baselines: traced.subjects.baselines()?,
         })
@@ -109,16 +119,33 @@ impl<'a> Columns<'a> {
         further.map(|evaluator| evaluator as &dyn Score).collect()
     }
 
+    /// Scorers of the variations.
+    fn variations<'b>(&'b self, traced: &TracedTruth<'b>) -> Vec<Varied<'b>> {
+        let Some(varied) = traced.varied else {
+            return Vec::new();
+        };
+        let evaluators = VARIATIONS.iter().zip(&self.varied);
+        evaluators
+            .map(|(variation, evaluator)| Varied {
+                name: variation.name,
+                architectures: &varied.networks,
+                scorer: evaluator,
+                is_seed: variation.is_seed(),
+            })
+            .collect()
+    }
+
     fn benchmark<'b>(
         &'b self,
         traced: &TracedTruth<'b>,
         scorer: &'b dyn Score,
-        further: &'b [&'b dyn Score],
+        (further, variations): (&'b [&'b dyn Score], &'b [Varied<'b>]),
     ) -> Benchmark<'b> {
         Benchmark {
             name: &traced.subjects.name,
             scorer,
             further,
+            variations,
             sizes: &self.sizes,
             truth: &traced.subjects.scores,
             split: traced.split,
@@ -163,10 +190,19 @@ impl Finder<'_> {
         let vocabularies: Vec<Vocabulary> = vocabularies.collect();
         let truths = || self.truths.iter().zip(&columns);
         let further: Vec<Vec<&dyn Score>> = columns.iter().map(Columns::further).collect();
+        let variations: Vec<Vec<Varied<'_>>> = truths()
+            .map(|(traced, columns)| columns.variations(traced))
+            .collect();
+        let beside = || {
+            further
+                .iter()
+                .map(|f| &f[..])
+                .zip(variations.iter().map(|v| &v[..]))
+        };
         let benchmarks: Vec<Benchmark<'_>> = truths()
-            .zip(&further)
-            .map(|((traced, columns), further)| {
-                columns.benchmark(traced, &columns.evaluator, further)
+            .zip(beside())
+            .map(|((traced, columns), beside)| {
+                columns.benchmark(traced, &columns.evaluator, beside)
             })
             .collect();
         let Withheld { symbols, scalars } = self.withheld;
@@ -210,10 +246,8 @@ impl Finder<'_> {
             return Ok(Report::conclude(method, &problem, self.settings, &found)?);
         }
         let benchmarks: Vec<Benchmark<'_>> = truths()
-            .zip(scorers.iter().zip(&further))
-            .map(|((traced, columns), (scorer, further))| {
-                columns.benchmark(traced, scorer, further)
-            })
+            .zip(scorers.iter().zip(beside()))
+            .map(|((traced, columns), (scorer, beside))| columns.benchmark(traced, scorer, beside))
             .collect();
         let problem = Problem {
             benchmarks: &benchmarks,
@@ -241,10 +275,11 @@ pub(crate) fn judge(
         subjects,
         traces,
         further: &[],
+        varied: None,
         split: &split,
     };
     let columns = Columns::of(&traced, size)?;
-    let benchmark = columns.benchmark(&traced, &columns.evaluator, &[]);
+    let benchmark = columns.benchmark(&traced, &columns.evaluator, (&[], &[]));
     let scores = |formula: &Node| {
         let scores = columns.evaluator.all_scores(formula);
         scores.map_err(|error| Error::Formula(error.to_string()))

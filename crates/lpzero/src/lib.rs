@@ -46,6 +46,7 @@ mod study;
 mod subjects;
 mod supernet;
 pub mod text;
+pub mod variation;
 mod watch;
 mod workbench;
 

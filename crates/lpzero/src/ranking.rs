@@ -6,6 +6,7 @@ use std::time::Instant;
 use lpzero_proxy::Evaluator;
 use lpzero_proxy::named::RankProduct;
 use lpzero_search::MINIMUM_GROUP;
+use lpzero_search::stability::Movement;
 use lpzero_stats::{
     Bootstrap, Correlation, Resamples, SameSize, Workspace, partial_tau, precision_at_top,
     rank as ranks, tau_among_top, tau_within_groups, ties,
@@ -75,6 +76,10 @@ pub struct RankRow {
     /// Stability over several passes, where there are several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stability: Option<Stability>,
+    /// How the ranking of the smallest networks moves with what must not matter, where that
+    /// was asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub movements: Vec<Movement>,
 }
 
 /// A paired difference of Kendall's taus: both on the same architectures, and in
@@ -338,6 +343,7 @@ pub(crate) fn rank_passes(
             seconds: seconds.total,
             seconds_per_architecture: seconds.each,
             stability: None,
+            movements: Vec::new(),
         };
         if undefined == 0 {
             let truth = &subjects.scores;

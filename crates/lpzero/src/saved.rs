@@ -1,5 +1,6 @@
 //! Formulas that earlier searches, or the user, left in files.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use lpzero_run::input::{self, Limit};
@@ -40,6 +41,7 @@ impl Proxy {
     /// [`Error::GivenTwice`]: a name is a column of tables.
     pub fn read_all<T: AsRef<str>>(texts: &[T]) -> Result<Vec<Self>, Error> {
         let mut proxies: Vec<Self> = Vec::with_capacity(texts.len());
+        let mut names = HashSet::new();
         for text in texts {
             let text = text.as_ref();
             let named = match text.strip_prefix('@') {
@@ -47,7 +49,7 @@ impl Proxy {
                 None => vec![Self::parse(text)?],
             };
             for proxy in named {
-                if proxies.iter().any(|known| known.name == proxy.name) {
+                if !names.insert(proxy.name.clone()) {
                     return Err(Error::GivenTwice { name: proxy.name });
                 }
                 proxies.push(proxy);
@@ -123,4 +125,32 @@ pub fn front_of(run: &Path) -> Result<Vec<String>, Error> {
         return Err(wrong("its front is empty".to_owned()));
     }
     Ok(members.into_iter().map(|member| member.formula).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::fmt::Write;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    #[test]
+    fn time_is_linear_in_the_formulas_of_a_file() {
+        const COUNT: usize = 100_000;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("formulas.txt");
+        let mut lines = String::new();
+        for number in 0..COUNT {
+            writeln!(lines, "params * {number}").unwrap();
+        }
+        std::fs::write(&path, &lines).unwrap();
+        let file = format!("@{}", path.display());
+        let start = Instant::now();
+        assert_eq!(Proxy::read_all(&[&file]).unwrap().len(), COUNT);
+        // Comparing each name with all others took a minute.
+        assert!(start.elapsed() < Duration::from_secs(20));
+        let again = Proxy::read_all(&[&file, "params * 7"]).unwrap_err();
+        assert!(matches!(again, Error::GivenTwice { .. }), "{again}");
+    }
 }

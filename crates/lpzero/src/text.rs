@@ -1,9 +1,11 @@
 //! Real text for the minibatch: a file and the tokenizer that reads it.
 
+use std::borrow::Cow;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use lpzero_run::input::{self, Limit};
+use lpzero_run::{ContentHash, Hasher, content};
 
 /// Size of the largest text that is read to its end.
 const TEXT: Limit = Limit::mebibytes("a text that is read to its end", 1024);
@@ -11,7 +13,8 @@ const TEXT: Limit = Limit::mebibytes("a text that is read to its end", 1024);
 const TOKENIZER: Limit = Limit::mebibytes("a tokenizer", 256);
 /// Bytes of a text that are tokenized at once: the library takes some fifty times as many.
 const PIECE: usize = 4 << 20;
-use lpzero_run::{ContentHash, Hasher};
+/// One character of so many may be broken in a text.
+const BROKEN: usize = 100;
 
 /// Why text could not be turned into tokens.
 #[derive(Debug, thiserror::Error)]
@@ -96,6 +99,9 @@ impl Tokenizer {
     /// Where it is not of the Hugging Face tokenizers library.
     pub fn read(path: &Path) -> Result<Self, TextError> {
         let bytes = input::read(path, TOKENIZER).map_err(|error| failed(path, &error))?;
+        if let Some(what) = content::not_text(&bytes) {
+            return Err(failed(path, &what));
+        }
         let inner = tokenizers::Tokenizer::from_bytes(bytes);
         let mut inner = inner.map_err(|error| failed(path, &error))?;
         inner
@@ -192,7 +198,7 @@ pub fn hash(tokens: &[u32]) -> ContentHash {
 /// Where a file cannot be read, or the text is larger than a gibibyte.
 pub fn all_tokens(path: &Path, tokenizer: &Path) -> Result<Vec<u32>, TextError> {
     let bytes = read(path)?;
-    Tokenizer::read(tokenizer)?.tokens(&String::from_utf8_lossy(&bytes))
+    Tokenizer::read(tokenizer)?.tokens(&characters(path, &bytes)?)
 }
 
 /// The bytes of a text of no more than a gibibyte.
@@ -201,7 +207,7 @@ pub fn all_tokens(path: &Path, tokenizer: &Path) -> Result<Vec<u32>, TextError> 
 ///
 /// Where the file cannot be read, is larger, or has a hole.
 pub fn read(path: &Path) -> Result<Vec<u8>, TextError> {
-    without_hole(path, input::read(path, TEXT))
+    prose(path, input::read(path, TEXT))
 }
 
 /// The first `count` tokens of the text in `path`, without special tokens. No more of it
@@ -215,8 +221,8 @@ pub fn tokens(path: &Path, tokenizer: &Path, count: usize) -> Result<Vec<u32>, T
     // A token spans several bytes, but blank ones may belong to none.
     let mut bytes = (count as u64).saturating_mul(64).min(TEXT.bytes);
     loop {
-        let text = without_hole(path, input::read_first(path, bytes))?;
-        let mut ids = tokenizer.tokens(&String::from_utf8_lossy(&text))?;
+        let text = prose(path, input::read_first(path, bytes))?;
+        let mut ids = tokenizer.tokens(&characters(path, &text)?)?;
         if ids.len() >= count {
             ids.truncate(count);
             return Ok(ids);
@@ -232,13 +238,47 @@ pub fn tokens(path: &Path, tokenizer: &Path, count: usize) -> Result<Vec<u32>, T
     }
 }
 
-/// Refuses a text that was not read, and one with a hole: tokenizing that takes for ever.
-fn without_hole(path: &Path, bytes: io::Result<Vec<u8>>) -> Result<Vec<u8>, TextError> {
+/// Refuses a text that was not read, one with a hole, which would be tokenized for ever,
+/// and what is known to be another kind of file.
+fn prose(path: &Path, bytes: io::Result<Vec<u8>>) -> Result<Vec<u8>, TextError> {
     let filled = bytes.and_then(input::without_hole);
-    filled.map_err(|source| TextError::Read {
+    let known = filled.and_then(|bytes| match content::not_prose(&bytes) {
+        Some(what) => Err(input::refused(what.to_owned())),
+        None => Ok(bytes),
+    });
+    known.map_err(|source| unread(path, source))
+}
+
+/// Characters of a text in UTF-8. One that is broken here and there is read, with
+/// replacement characters; text in another encoding would be other tokens, and is refused.
+///
+/// # Errors
+///
+/// More broken characters than a UTF-8 text has.
+pub fn characters<'a>(path: &Path, bytes: &'a [u8]) -> Result<Cow<'a, str>, TextError> {
+    let text = match bytes {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
+            let message = "UTF-16 text, expected UTF-8".to_owned();
+            return Err(unread(path, input::refused(message)));
+        }
+        _ => String::from_utf8_lossy(bytes),
+    };
+    if let Cow::Owned(lossy) = &text {
+        let broken = lossy.matches(char::REPLACEMENT_CHARACTER).count();
+        // The last one may have been cut by the end of what was read.
+        if broken.saturating_sub(1) > lossy.chars().count() / BROKEN {
+            let message = format!("not UTF-8 text: {broken} characters are broken");
+            return Err(unread(path, input::refused(message)));
+        }
+    }
+    Ok(text)
+}
+
+fn unread(path: &Path, source: io::Error) -> TextError {
+    TextError::Read {
         path: path.to_owned(),
         source,
-    })
+    }
 }
 
 #[cfg(test)]
@@ -322,5 +362,41 @@ mod tests {
         );
         std::fs::write(&tokenizer, "{").unwrap();
         assert!(message(tokens(&text, &tokenizer, 2)).contains("tokenizer.json"));
+    }
+
+    #[test]
+    fn what_is_no_text_is_refused_and_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let tokenizer = word_tokenizer(folder.path());
+        let path = folder.path().join("text.txt");
+        let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n";
+        let utf16: Vec<u8> = "\u{feff}the cat sat"
+            .encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect();
+        let latin: Vec<u8> = b"th\xe9 cat s\xe4t ".repeat(40);
+        let wrong: [(&[u8], &str); 4] = [
+            (pointer, "git lfs pull"),
+            (b"\x1f\x8b\x08\0", "gzip"),
+            (&utf16, "UTF-16"),
+            (&latin, "not UTF-8 text"),
+        ];
+        for (bytes, part) in wrong {
+            std::fs::write(&path, bytes).unwrap();
+            for outcome in [tokens(&path, &tokenizer, 1), all_tokens(&path, &tokenizer)] {
+                let error = outcome.unwrap_err();
+                assert!(error.is_input());
+                assert!(error.to_string().contains(part), "{error}");
+            }
+        }
+        let mut broken = "the cat sat ".repeat(99).into_bytes();
+        broken.push(0xff);
+        std::fs::write(&path, &broken).unwrap();
+        assert!(all_tokens(&path, &tokenizer).is_ok());
+        std::fs::write(&path, "<!doctype html> the cat").unwrap();
+        assert!(all_tokens(&path, &tokenizer).is_ok());
+        std::fs::write(&tokenizer, pointer).unwrap();
+        let error = all_tokens(&path, &tokenizer).unwrap_err().to_string();
+        assert!(error.contains("git lfs pull"), "{error}");
     }
 }

@@ -40,6 +40,13 @@ impl Default for Pass {
     }
 }
 
+/// How long decompositions take, and the side of the largest matrix.
+#[derive(Clone, Copy, Debug, Default)]
+struct Length {
+    seconds: f64,
+    side: usize,
+}
+
 /// With what networks are run: threads, cache, seed, pass, memory, and who watches.
 #[derive(Clone, Debug)]
 pub struct Workbench {
@@ -49,6 +56,7 @@ pub struct Workbench {
     pass: Pass,
     repetition: Repetition,
     memory: u64,
+    patience: f64,
     watch: Watch,
 }
 
@@ -68,6 +76,7 @@ impl Workbench {
             pass: Pass::default(),
             repetition: Repetition::default(),
             memory: DEFAULT_MEMORY,
+            patience: f64::INFINITY,
             watch: Watch::default(),
         })
     }
@@ -102,6 +111,13 @@ impl Workbench {
     #[must_use]
     pub fn with_memory(self, memory: u64) -> Self {
         Self { memory, ..self }
+    }
+
+    /// Refuses proxies whose decompositions of whole tensors would take more than so many
+    /// seconds, as estimated. Without this, whatever takes minutes is announced.
+    #[must_use]
+    pub fn with_patience(self, patience: f64) -> Self {
+        Self { patience, ..self }
     }
 
     /// Runs another of several passes.
@@ -253,6 +269,16 @@ impl Workbench {
                 .map(|one| one.on(architecture, minibatch).bytes);
             u64::try_from(bytes.max().unwrap_or(0)).unwrap_or(u64::MAX)
         };
+        let length = self.length(networks, &efforts);
+        // What does not fit into memory is refused for that.
+        let fits = |architecture: &Architecture| beside(architecture) <= self.memory;
+        if length.seconds > self.patience && networks.architectures().iter().all(fits) {
+            return Err(Error::Patience {
+                side: length.side,
+                seconds: length.seconds,
+                patience: self.patience,
+            });
+        }
         let resources = Resources {
             bands: takes_bands(&visitor),
             beside: &beside,
@@ -263,7 +289,7 @@ impl Workbench {
             &spec,
             resources,
             |_| {
-                warned.call_once(|| self.warn_of(networks, &efforts));
+                warned.call_once(|| self.warn_of(length));
                 visitor.clone()
             },
             run_passes,
@@ -306,21 +332,26 @@ impl Workbench {
         rows.map_err(|error| Error::traced(error, networks.ids()))
     }
 
-    /// Says so where decompositions take minutes: nothing else moves meanwhile.
-    fn warn_of(&self, networks: &Networks, efforts: &[Efforts]) {
-        /// Multiplications per second of a thread, and how long nobody need be told of.
+    /// About how long the decompositions of all networks take, on all threads.
+    fn length(&self, networks: &Networks, efforts: &[Efforts]) -> Length {
+        /// Multiplications per second of a thread.
         const RATE: f64 = 1e10;
-        const SHORT: f64 = 60.0;
         let minibatch = (self.pass.batch, self.pass.positions);
-        let mut operations = 0.0;
-        let mut side = 0;
+        let mut length = Length::default();
         for architecture in networks.architectures() {
             for effort in efforts.iter().map(|one| one.on(architecture, minibatch)) {
-                operations += effort.operations;
-                side = side.max(effort.side);
+                length.seconds += effort.operations / RATE;
+                length.side = length.side.max(effort.side);
             }
         }
-        let seconds = operations / RATE / self.pool.current_num_threads() as f64;
+        length.seconds /= self.pool.current_num_threads() as f64;
+        length
+    }
+
+    /// Says so where decompositions take minutes: nothing else moves meanwhile.
+    fn warn_of(&self, Length { seconds, side }: Length) {
+        /// Seconds that nobody need be told of.
+        const SHORT: f64 = 60.0;
         if seconds > SHORT {
             self.watch.warn(format_args!(
                 "decompositions of matrices up to {side} x {side} take about {:.0} minutes; \

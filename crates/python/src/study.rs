@@ -9,9 +9,8 @@ use std::time::Duration;
 use lpzero::arch::{Architecture, Document, Reading, Space, read_architecture, read_value};
 use lpzero::nas::{self as shapes, Cost};
 use lpzero::nn::{Objective, Stored};
-use lpzero::search::{Journal, Method};
+use lpzero::search::{Criterion, Journal, Method};
 use lpzero::shapes::NasOptions;
-use lpzero::stats::Correlation;
 use lpzero::trace::DEFAULT_MEMORY;
 use lpzero::{
     Error, Keeping, Networks, Pass, RankOptions, Repeats, SearchOptions, SplitSizes, Splits, Study,
@@ -121,6 +120,7 @@ impl Wanted {
         let mut options = SearchOptions {
             method: *method,
             further_inits: (*method == Method::Transfer).into(),
+            vary: *method == Method::Transfer,
             splits: match (self.split, self.up_to) {
                 (Some([search, validation]), _) => {
                     Splits::Sizes(vec![SplitSizes { search, validation }])
@@ -133,7 +133,7 @@ impl Wanted {
         let settings = &mut options.settings;
         settings.seed = self.seed;
         if let Some(name) = &self.fitness {
-            let known = serde_json::from_value::<Correlation>(name.as_str().into());
+            let known = serde_json::from_value::<Criterion>(name.as_str().into());
             settings.fitness = known.map_err(|error| refused(format_args!("fitness: {error}")))?;
         }
         settings.budget = match (self.evaluations, self.seconds) {
@@ -213,6 +213,10 @@ pub fn search(
     let hold_out = architectures(&hold_out).ok_or_else(mixed)?;
     let found = follow(py, progress, warn, |watch| {
         let study = study(truths, &bench, watch.clone())?;
+        let held_out = match hold_out.is_empty() {
+            true => None,
+            false => Some(self::study(hold_out, &bench, watch)?),
+        };
         let mut journal = match &journal {
             Some(folder) => Some(Journal::open(folder)?.0),
             None => None,
@@ -220,10 +224,10 @@ pub fn search(
         let keeping = Keeping {
             journal: journal.as_mut(),
             archive: None,
+            beside: held_out.as_ref().map(Study::inputs),
         };
         let mut found = study.search_keeping(&options, keeping)?;
-        if !hold_out.is_empty() {
-            let held_out = self::study(hold_out, &bench, watch)?;
+        if let Some(held_out) = held_out {
             found.held_out = held_out.hold_out(&found.report, &options)?;
         }
         Ok(found)

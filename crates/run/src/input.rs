@@ -11,6 +11,8 @@ use std::fs::{self, File, FileType, Metadata};
 use std::io::{self, Read};
 use std::path::Path;
 
+use crate::content;
+
 /// The most bytes that a kind of file may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit {
@@ -97,8 +99,12 @@ pub fn read_text(path: &Path, limit: Limit) -> io::Result<String> {
 /// left out.
 ///
 /// # Errors
-/// A hole, and bytes that are no text.
+/// A hole, a file that is known to be [something else](content::not_text), and bytes that
+/// are no text.
 pub fn text(bytes: Vec<u8>) -> io::Result<String> {
+    if let Some(what) = content::not_text(&bytes) {
+        return Err(refused(what.to_owned()));
+    }
     let unit: fn([u8; 2]) -> u16 = match bytes.get(..2) {
         Some([0xff, 0xfe]) => u16::from_le_bytes,
         Some([0xfe, 0xff]) => u16::from_be_bytes,
@@ -169,7 +175,8 @@ fn kind(found: FileType) -> &'static str {
     }
 }
 
-fn refused(message: String) -> io::Error {
+/// An error of what the user gave, in words.
+pub fn refused(message: String) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, message)
 }
 
@@ -226,6 +233,15 @@ mod tests {
         );
         let gone = read(&folder.path().join("none"), NOTE).unwrap_err();
         assert_eq!(gone.kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn what_is_known_to_be_something_else_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("note");
+        fs::write(&path, "version https://git-lfs.github.com/spec/v1\n").unwrap();
+        let error = read_text(&path, NOTE).unwrap_err().to_string();
+        assert!(error.contains("run `git lfs pull`"), "{error}");
     }
 
     #[test]

@@ -10,7 +10,8 @@
 //! - [`ContentHash`]: the name of a thing by what it says;
 //! - [`write_whole`]: a file that is there whole or not at all;
 //! - [`is_machines_fault`]: whether the system or the user is to blame for an error.
-//! - [`input`]: the one door by which files are read.
+//! - [`input`]: the one door by which files are read; [`content`]: what they are by their
+//!   first bytes.
 //!
 //! ```
 //! use lpzero_run::{Cancel, ContentHash, Journal, Kind, MAIN};
@@ -40,6 +41,7 @@
 mod atomic;
 mod budget;
 mod cancel;
+pub mod content;
 mod folder;
 mod hash;
 pub mod input;

@@ -54,6 +54,9 @@ fn open_regular(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     if path.is_symlink() {
         return Err(refused("a link, which is not followed"));
     }
+    if path.is_dir() {
+        return Err(refused("a folder"));
+    }
     #[cfg(unix)]
     {
         use std::os::unix::fs::OpenOptionsExt;
@@ -112,5 +115,7 @@ mod tests {
             assert!(read_own(&pipe).is_err() && open_own(&pipe).is_err());
         }
         assert!(open_own(&folder.path().join("new")).is_ok());
+        let error = open_own(folder.path()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
     }
 }

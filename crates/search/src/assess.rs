@@ -127,7 +127,11 @@ impl Found {
         settings: &Settings,
         formulas: &[Individual],
     ) -> Result<Found, Error> {
-        let fitness = Fitness::of(settings.fitness, problem)?.relative_to(&self.attainable);
+        let settings = Settings {
+            fitness: self.fitness,
+            ..settings.clone()
+        };
+        let fitness = Fitness::of(&settings, problem)?.relative_to(&self.attainable);
         let mut workspace = Workspace::new();
         let mut archive = Archive::new(formulas.len());
         for individual in formulas {
@@ -143,6 +147,7 @@ impl Found {
             space: self.space.clone(),
             attainable: self.attainable.clone(),
             preferred: self.preferred.clone(),
+            fitness: self.fitness,
             carried: self.carried.clone(),
         })
     }

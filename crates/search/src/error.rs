@@ -17,6 +17,17 @@ pub enum Error {
         /// How many scores.
         n: usize,
     },
+    /// No two networks of a ground truth are of like size, so none can be told apart by it.
+    #[error(
+        "no two networks of `{truth}` that are searched on differ by less than {tolerance} in \
+         size and have different scores, so equal-size accuracy is undefined"
+    )]
+    NoPairs {
+        /// The ground truth.
+        truth: String,
+        /// Share by which sizes may differ, printed.
+        tolerance: String,
+    },
     /// A setting is outside its range.
     #[error("setting `{name}` is {value}; expected {expected}")]
     Setting {

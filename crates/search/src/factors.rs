@@ -17,6 +17,9 @@ use lpzero_trace::Symbol;
 use rayon::prelude::*;
 
 use crate::control::Control;
+use crate::criterion::Criterion;
+use crate::like_size::LikeSize;
+use crate::settings::Settings;
 use crate::{Problem, Vocabulary};
 
 /// Relative difference below which the logarithms of two factors, brought to one
@@ -35,13 +38,22 @@ pub(crate) struct Factors {
     pub(crate) formulas: Vec<Node>,
     /// By factor, then ground truth: logarithms less their mean, one per
     /// architecture, those of the search split first and those of the test split last.
+    /// Where pairs of like size decide, less the mean of networks of like size.
     pub(crate) logarithms: Vec<Vec<Vec<f64>>>,
 }
 
 impl Factors {
     /// Evaluates all factors that a vocabulary allows; a cancelled search gets
     /// some of them.
-    pub(crate) fn of(problem: &Problem<'_>, control: &Control<'_>) -> Self {
+    pub(crate) fn of(problem: &Problem<'_>, settings: &Settings, control: &Control<'_>) -> Self {
+        let alike = (settings.fitness == Criterion::SameSize).then(|| {
+            let benchmarks = problem.benchmarks.iter();
+            let alike = benchmarks.map(|benchmark| {
+                let sizes = benchmark.sizes_of(&benchmark.all());
+                LikeSize::new(&sizes, settings.tolerance)
+            });
+            alike.collect::<Vec<_>>()
+        });
         let formulas = formulas(problem.vocabulary);
         let cancel = control.cancel;
         let evaluated: Vec<Option<Vec<Vec<f64>>>> = control.pool.install(|| {
@@ -49,7 +61,7 @@ impl Factors {
                 if cancel.is_cancelled() {
                     return None;
                 }
-                logarithms(problem, formula)
+                logarithms(problem, alike.as_deref(), formula)
             };
             formulas.par_iter().map(evaluate).collect()
         });
@@ -149,14 +161,25 @@ fn filters(found: RoleSet) -> Vec<Option<RoleSet>> {
 
 /// Centred logarithms by ground truth, unless the formula is somewhere not
 /// positive, or hardly varies anywhere.
-fn logarithms(problem: &Problem<'_>, formula: &Node) -> Option<Vec<Vec<f64>>> {
-    let columns = problem.benchmarks.iter().map(|benchmark| {
-        let mut column = benchmark.finite_scores(formula, &benchmark.all())?;
-        for score in &mut column {
-            *score = (*score > 0.0).then(|| score.ln())?;
-        }
-        Some(centred(column))
-    });
+fn logarithms(
+    problem: &Problem<'_>,
+    alike: Option<&[LikeSize]>,
+    formula: &Node,
+) -> Option<Vec<Vec<f64>>> {
+    let columns = problem
+        .benchmarks
+        .iter()
+        .enumerate()
+        .map(|(number, benchmark)| {
+            let mut column = benchmark.finite_scores(formula, &benchmark.all())?;
+            for score in &mut column {
+                *score = (*score > 0.0).then(|| score.ln())?;
+            }
+            if let Some(alike) = alike {
+                column = alike[number].beyond_size(&column);
+            }
+            Some(centred(column))
+        });
     let columns = columns.collect::<Option<Vec<_>>>()?;
     let varies = columns.iter().any(|column| {
         let squares = column.iter().map(|x| x * x).sum::<f64>();

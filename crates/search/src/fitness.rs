@@ -1,10 +1,12 @@
 //! Fitness, which a search maximises: the strength of a rank correlation with the truth on the
-//! search split.
+//! search split, or of the order of pairs of like size.
 
 use lpzero_stats::{Correlation, Workspace, rank, rho};
 
+use crate::criterion::Known;
 use crate::foresight::Drift;
 use crate::pruning;
+use crate::settings::Settings;
 use crate::{Error, Problem};
 
 /// A correlation with fixed truths, of one ground truth or several. Its sign is
@@ -21,6 +23,10 @@ pub struct Fitness {
 struct Target {
     truth: Vec<f64>,
     ranks: Vec<f64>,
+    /// Pairs of like size, the better one first, where they alone decide. A pair comes
+    /// after all pairs of architectures before its later one, so that the first
+    /// architectures have the first pairs.
+    pairs: Option<Vec<[usize; 2]>>,
     /// Correlation that counts as 1.
     attainable: f64,
 }
@@ -70,6 +76,7 @@ impl Fitness {
             Ok(Target {
                 truth,
                 ranks,
+                pairs: None,
                 attainable: 1.0,
             })
         };
@@ -100,12 +107,31 @@ impl Fitness {
     }
 
     /// The fitness for the search splits of a problem.
-    pub(crate) fn of(correlation: Correlation, problem: &Problem<'_>) -> Result<Self, Error> {
+    pub(crate) fn of(settings: &Settings, problem: &Problem<'_>) -> Result<Self, Error> {
         let benchmarks = problem.benchmarks.iter();
-        Self::new(
-            correlation,
-            benchmarks.map(|benchmark| benchmark.truths(&benchmark.split.search)),
-        )
+        let truths = benchmarks.map(|benchmark| benchmark.truths(&benchmark.split.search));
+        let correlation = settings.fitness.correlation();
+        let mut fitness = Self::new(correlation.unwrap_or_default(), truths)?;
+        if correlation.is_some() {
+            return Ok(fitness);
+        }
+        for (benchmark, target) in problem.benchmarks.iter().zip(&mut fitness.targets) {
+            let known = Known {
+                truth: &target.truth,
+                sizes: &benchmark.sizes_of(&benchmark.split.search),
+                tolerance: settings.tolerance,
+            };
+            let mut pairs = known.pairs()?.pairs().to_vec();
+            if pairs.is_empty() {
+                return Err(Error::NoPairs {
+                    truth: benchmark.name.to_owned(),
+                    tolerance: format!("{} %", 100.0 * settings.tolerance),
+                });
+            }
+            pairs.sort_unstable_by_key(|[a, b]| (*a.max(b), *a.min(b)));
+            target.pairs = Some(pairs);
+        }
+        Ok(fitness)
     }
 
     /// Measures scores by ground truth, each of the first architectures of its
@@ -139,7 +165,11 @@ impl Fitness {
             targets
                 .enumerate()
                 .map(|(index, ((c, column), target))| {
-                    let (seen, all) = (column.as_ref().len(), target.truth.len());
+                    let (mut seen, mut all) = (column.as_ref().len(), target.truth.len());
+                    // A handful of pairs says less than their many architectures.
+                    if let (Some(pairs), Some(whole)) = (target.pairs_of(seen), &target.pairs) {
+                        (seen, all) = (seen.min(pairs.len()), all.min(whole.len()));
+                    }
                     let bound = match drifts.get(index) {
                         Some(drift) => drift.upper_bound(sign * c),
                         None => pruning::upper_bound(sign * c, seen, all),
@@ -161,6 +191,9 @@ impl Fitness {
         let correlations = targets.map(|(target, scores)| {
             let scores = scores.as_ref();
             let truth = target.truth.get(..scores.len())?;
+            if let Some(pairs) = target.pairs_of(scores.len()) {
+                return order(pairs, scores);
+            }
             let correlation = match self.correlation {
                 Correlation::Spearman if scores.len() == target.truth.len() => {
                     workspace.rho_with_ranks(scores, &target.ranks)
@@ -171,4 +204,28 @@ impl Fitness {
         });
         correlations.collect()
     }
+}
+
+impl Target {
+    /// Pairs of like size among the first so many architectures, where they decide.
+    fn pairs_of(&self, architectures: usize) -> Option<&[[usize; 2]]> {
+        let pairs = self.pairs.as_ref()?;
+        let before = pairs.partition_point(|[a, b]| *a.max(b) < architectures);
+        Some(&pairs[..before])
+    }
+}
+
+/// Share of the pairs in order less the share in reverse; 0, which says nothing, of no
+/// pairs. `None` where a score is NaN.
+fn order(pairs: &[[usize; 2]], scores: &[f64]) -> Option<f64> {
+    if scores.iter().any(|score| score.is_nan()) {
+        return None;
+    }
+    let sum: i64 = (pairs.iter())
+        .map(|&[better, worse]| {
+            let (better, worse) = (scores[better], scores[worse]);
+            i64::from(better > worse) - i64::from(better < worse)
+        })
+        .sum();
+    Some(sum as f64 / pairs.len().max(1) as f64)
 }

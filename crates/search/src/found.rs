@@ -3,6 +3,7 @@
 use lpzero_proxy::Node;
 
 use crate::archive::Archive;
+use crate::criterion::Criterion;
 use crate::exhaustive::space::Census;
 use crate::pruning::Counts;
 use crate::transfer::Carried;
@@ -18,6 +19,8 @@ pub struct Found {
     pub interrupted: bool,
     /// Report on the whole space, if all of it was searched.
     pub space: Option<Census>,
+    /// What was maximised.
+    pub(crate) fitness: Criterion,
     /// What carries over, where that was asked for.
     pub(crate) carried: Option<Carried>,
     /// By ground truth, the correlation that the search took for attainable there;

@@ -14,6 +14,7 @@ use lpzero_proxy::Node;
 use lpzero_run::{self as run, ContentHash, Hasher, JournalError, Kind, MAIN, Torn};
 
 use crate::Problem;
+use crate::criterion::Criterion;
 use crate::record::{self, Outcome, take};
 use crate::settings::Settings;
 
@@ -188,6 +189,9 @@ fn inputs(problem: &Problem<'_>, settings: &Settings) -> ContentHash {
             }
         };
         column(benchmark.truth);
+        if settings.fitness == Criterion::SameSize {
+            column(benchmark.sizes);
+        }
         for formula in problem.seeds {
             let scores = benchmark.scorer.scores(formula, &benchmark.split.search);
             column(&scores.unwrap_or_default());

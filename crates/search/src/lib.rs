@@ -5,6 +5,7 @@
 pub mod archive;
 mod assess;
 mod control;
+mod criterion;
 mod error;
 pub mod exhaustive;
 mod factors;
@@ -15,6 +16,7 @@ pub mod generate;
 pub mod genetic;
 mod journal;
 mod language;
+mod like_size;
 pub mod paper;
 pub mod powers;
 mod problem;
@@ -27,6 +29,7 @@ pub mod score;
 pub mod select;
 mod settings;
 mod space;
+pub mod stability;
 pub mod template;
 pub mod transfer;
 mod tree;
@@ -34,6 +37,7 @@ pub mod vary;
 mod vocabulary;
 
 pub use control::{Control, Snapshot};
+pub use criterion::Criterion;
 pub use error::Error;
 pub use found::Found;
 pub use journal::Journal;
@@ -41,7 +45,7 @@ pub use lpzero_run::{Budget, JournalError, Torn, seed};
 pub use problem::{Baseline, Benchmark, Problem};
 pub use report::{
     Best, Comparison, FrontEntry, LeftOutReport, MINIMUM_GROUP, Method, OfCounts, Optimism, Report,
-    Tally, Test, Verdict,
+    StabilityOn, Tally, Test, Verdict,
 };
 pub use settings::Settings;
 pub use vocabulary::Vocabulary;

@@ -25,15 +25,17 @@ use lpzero_proxy::{Node, known, parse};
 use lpzero_run::ContentHash;
 use lpzero_stats::regression::Basis;
 use lpzero_stats::vector::{centred, dot, norm};
-use lpzero_stats::{Cholesky, Correlation, Workspace, rank, ridge};
+use lpzero_stats::{Cholesky, Workspace, rank, ridge};
 use rayon::prelude::*;
 
 use crate::archive::Individual;
 use crate::assess::Wanted;
 use crate::control::Control;
+use crate::criterion::{Criterion, Known};
 use crate::factors::Factors;
 use crate::found::Found;
 use crate::generate::power;
+use crate::like_size::LikeSize;
 use crate::run::Run;
 use crate::settings::Settings;
 use crate::vary::Limits;
@@ -150,7 +152,7 @@ impl Products {
         settings: &Settings,
         control: &Control<'_>,
     ) -> Result<Self, Error> {
-        let factors = Factors::of(problem, control);
+        let factors = Factors::of(problem, settings, control);
         let benchmarks = problem.benchmarks.iter();
         let truths: Vec<Vec<f64>> = benchmarks
             .map(|benchmark| benchmark.truths(&benchmark.seen()))
@@ -158,7 +160,7 @@ impl Products {
         let numbers = 0..truths.len();
         let consensus: Vec<Vec<f64>> = numbers
             .clone()
-            .map(|number| consensus(&factors, number, &truths[number]))
+            .map(|number| consensus(&factors, number, ranks(problem, settings, number)?))
             .collect::<Result<_, _>>()?;
         let search = |parts: &[(usize, f64)]| {
             let design = Design::new(&factors, &consensus, parts);
@@ -177,7 +179,13 @@ impl Products {
             slopes = &SLOPES;
             for number in numbers.clone() {
                 let (design, sets) = search(&[(number, 1.0)]);
-                attainable[number] = strongest(&design, &sets, &truths[number], settings.fitness)?;
+                let benchmark = &problem.benchmarks[number];
+                let known = Known {
+                    truth: &truths[number],
+                    sizes: &benchmark.sizes_of(&benchmark.seen()),
+                    tolerance: settings.tolerance,
+                };
+                attainable[number] = strongest(&design, &sets, known, settings.fitness)?;
             }
         }
         let mut products: Vec<(Node, f64)> = Vec::new();
@@ -225,12 +233,28 @@ impl Products {
     }
 }
 
-/// Consensus of all factors about the ground truth `number`: `truth` less most of its noise, with a
-/// value for every architecture, whether its truth is known or not. Mean 0 and length 1.
-fn consensus(factors: &Factors, number: usize, truth: &[f64]) -> Result<Vec<f64>, Error> {
-    // Ranks, evenly spaced: which of the worst architectures is worst is mostly noise, and
-    // normal scores would have it weigh most.
-    let target = centred(rank(truth)?);
+/// Ranks of the truths that may be looked at. Where pairs of like size decide, less the mean of
+/// networks of like size.
+///
+/// Ranks are evenly spaced: which of the worst architectures is worst is mostly noise, and normal
+/// scores would have it weigh most.
+fn ranks(problem: &Problem<'_>, settings: &Settings, number: usize) -> Result<Vec<f64>, Error> {
+    let benchmark = &problem.benchmarks[number];
+    let seen = benchmark.seen();
+    let ranks = rank(&benchmark.truths(&seen))?;
+    Ok(match settings.fitness {
+        Criterion::SameSize => {
+            let sizes = benchmark.sizes_of(&seen);
+            LikeSize::new(&sizes, settings.tolerance).beyond_size(&ranks)
+        }
+        _ => ranks,
+    })
+}
+
+/// Consensus of all factors about the ground truth `number`: its ranks less most of their noise,
+/// with a value for every architecture, whether its truth is known or not. Mean 0 and length 1.
+fn consensus(factors: &Factors, number: usize, ranks: Vec<f64>) -> Result<Vec<f64>, Error> {
+    let target = centred(ranks);
     let known = factors.logarithms.iter().map(|columns| &columns[number]);
     let columns = known.map(|column| of_length_1(column.clone()));
     let columns: Vec<Vec<f64>> = columns.collect();
@@ -445,21 +469,21 @@ fn explained(column: &[f64], target: &[f64]) -> f64 {
     }
 }
 
-/// The strongest correlation of any of the products with the truth, on the
-/// architectures of which it is known.
+/// The strongest agreement of any of the products with the truth, on the architectures of
+/// which it is known.
 fn strongest(
     design: &Design,
     sets: &[Set],
-    truth: &[f64],
-    correlation: Correlation,
+    known: Known<'_>,
+    criterion: Criterion,
 ) -> Result<f64, Error> {
     let mut workspace = Workspace::new();
     let mut strongest: f64 = 0.0;
     for set in sets {
         let fitted = design.target.iter().zip(&set.residuals);
         let fitted = fitted.map(|(target, residual)| target - residual);
-        let known: Vec<f64> = fitted.take(truth.len()).collect();
-        let found = workspace.correlate(correlation, &known, truth)?;
+        let fitted: Vec<f64> = fitted.take(known.truth.len()).collect();
+        let found = criterion.judge(&fitted, known, &mut workspace)?;
         strongest = strongest.max(found.unwrap_or(0.0).abs());
     }
     Ok(if strongest > 0.0 { strongest } else { 1.0 })

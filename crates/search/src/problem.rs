@@ -4,6 +4,7 @@ use lpzero_proxy::Node;
 use lpzero_stats::Split;
 
 use crate::score::Score;
+use crate::stability::Varied;
 use crate::{Error, Vocabulary};
 
 /// Ground truths to search on.
@@ -28,6 +29,9 @@ pub struct Benchmark<'a> {
     /// Scorers of further traces, such as of other initial weights. Only a search for
     /// what carries over asks them.
     pub further: &'a [&'a dyn Score],
+    /// Some architectures with what must not matter changed. Only a search for what
+    /// carries over asks them, and what a report says of the formulas that it shows.
+    pub variations: &'a [Varied<'a>],
     /// Size of every architecture: of two that are alike in it, which is better?
     pub sizes: &'a [f64],
     /// Trained score of every architecture, larger is better.
@@ -119,6 +123,11 @@ impl Benchmark<'_> {
     /// The truths of these architectures.
     pub(crate) fn truths(&self, indices: &[usize]) -> Vec<f64> {
         indices.iter().map(|&index| self.truth[index]).collect()
+    }
+
+    /// The sizes of these architectures.
+    pub(crate) fn sizes_of(&self, indices: &[usize]) -> Vec<f64> {
+        indices.iter().map(|&index| self.sizes[index]).collect()
     }
 
     /// Scores of the formula on these architectures, if all are finite.

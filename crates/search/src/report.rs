@@ -2,15 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use lpzero_proxy::Node;
 use lpzero_stats::{Bootstrap, Correlation, Interval, SameSize, compare, tau_within_groups, ties};
 use serde::{Deserialize, Serialize};
 
 use crate::control::Control;
+use crate::criterion::Criterion;
 use crate::exhaustive::{self, space::Census};
 use crate::found::Found;
 use crate::pruning::Counts;
 use crate::select::{self, Candidate, Correlations, Performance};
 use crate::settings::Settings;
+use crate::stability::{self, Movement};
 use crate::transfer::LeftOut;
 use crate::{Baseline, Benchmark, Error, Problem, genetic, language, powers, random, transfer};
 
@@ -92,8 +95,8 @@ impl Method {
 pub struct Report {
     /// How it was searched.
     pub method: Method,
-    /// Correlation that was maximised.
-    pub fitness: Correlation,
+    /// Criterion that was maximised.
+    pub fitness: Criterion,
     /// Run seed.
     pub seed: u64,
     /// Whether the search was cancelled before its budget was spent; left out
@@ -211,6 +214,20 @@ pub struct Best {
     pub canonical: String,
     /// Sum of the complexities of its nodes.
     pub complexity: u32,
+    /// How its ranking moves with what must not matter, where that was measured.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stability: Vec<StabilityOn>,
+}
+
+/// Movements of a formula on one ground truth.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct StabilityOn {
+    /// The ground truth.
+    pub truth: String,
+    /// Number of networks that were run again, the smallest ones.
+    pub n: usize,
+    /// A row per variation.
+    pub movements: Vec<Movement>,
 }
 
 /// A formula of the front.
@@ -224,6 +241,9 @@ pub struct FrontEntry {
     pub search: Correlations,
     /// On the validation split of the same.
     pub validation: Correlations,
+    /// Variations of what must not matter that move its ranking more than two seeds do.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unstable: Vec<String>,
 }
 
 /// Correlations on the test split, with 95 % bootstrap intervals; `null` where
@@ -294,8 +314,8 @@ impl Report {
     ) -> Result<Self, Error> {
         problem.check()?;
         let candidates = select::candidates(problem, settings, found)?;
-        let front = front(&candidates);
-        let ranked = select::ranked(problem, settings, candidates)?;
+        let front = front(problem, &candidates);
+        let ranked = select::ranked(problem, settings, found, candidates)?;
         // A formula may turn out to be undefined on an architecture outside
         // the two splits; scores of the test split are asked for, its truths
         // are not.
@@ -331,13 +351,14 @@ impl Report {
         }
         Ok(Self {
             method,
-            fitness: settings.fitness,
+            fitness: found.fitness,
             seed: settings.seed,
             interrupted: found.interrupted,
             best: Best {
                 formula: best.formula.to_string(),
                 canonical: language::canonical(&best.formula).to_string(),
                 complexity: best.complexity,
+                stability: stability_of(problem, &best.formula),
             },
             front,
             verdict,
@@ -355,7 +376,20 @@ impl Report {
     }
 }
 
-fn front(candidates: &[Candidate]) -> Vec<FrontEntry> {
+/// Movements of a formula, by ground truth that has variations.
+fn stability_of(problem: &Problem<'_>, formula: &Node) -> Vec<StabilityOn> {
+    let on = |benchmark: &Benchmark<'_>| {
+        let first = benchmark.variations.first()?;
+        Some(StabilityOn {
+            truth: benchmark.name.to_owned(),
+            n: first.architectures.len(),
+            movements: stability::of_formula(benchmark, formula),
+        })
+    };
+    problem.benchmarks.iter().filter_map(on).collect()
+}
+
+fn front(problem: &Problem<'_>, candidates: &[Candidate]) -> Vec<FrontEntry> {
     let mut by_complexity: Vec<&Candidate> = candidates.iter().collect();
     by_complexity.sort_by(|a, b| {
         let fittest_first = b.fitness.total_cmp(&a.fitness);
@@ -372,6 +406,7 @@ fn front(candidates: &[Candidate]) -> Vec<FrontEntry> {
                 complexity: candidate.complexity,
                 search: weakest.search,
                 validation: weakest.validation,
+                unstable: stability::unstable(problem.benchmarks, &candidate.formula),
             });
         }
     }

@@ -51,7 +51,7 @@ impl<'a, 'c> Run<'a, 'c> {
     ) -> Result<Self, Error> {
         settings.check()?;
         problem.check()?;
-        let fitness = Fitness::of(settings.fitness, &problem)?;
+        let fitness = Fitness::of(settings, &problem)?;
         let mut clock = Clock::start();
         if let Some(journal) = &mut control.journal {
             journal.begin(&problem, settings)?;
@@ -254,6 +254,7 @@ impl<'a, 'c> Run<'a, 'c> {
             space: self.space,
             attainable: self.fitness.attainable(),
             preferred: self.preferred,
+            fitness: self.settings.fitness,
             carried: None,
         })
     }

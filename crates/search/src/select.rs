@@ -13,6 +13,7 @@ use lpzero_stats::{Bootstrap, SameSize, Workspace, compare};
 use serde::Serialize;
 
 use crate::archive::Individual;
+use crate::criterion::Known;
 use crate::found::Found;
 use crate::settings::Settings;
 use crate::{Error, Problem};
@@ -113,7 +114,7 @@ pub struct Performance {
     pub search: Correlations,
     /// On the validation split.
     pub validation: Correlations,
-    /// On both together, by [`Settings::fitness`], as a share of what is attainable.
+    /// On both together, by what the search maximised, as a share of what is attainable.
     pub merit: Option<f64>,
     /// Scores of the search split, then of the validation split.
     scores: Vec<f64>,
@@ -181,16 +182,22 @@ fn candidate(
         let scores: Vec<f64> = scores.into_iter().map(|score| sign * score).collect();
         let truth = benchmark.truths(&seen);
         let searched = benchmark.split.search.len();
-        let sizes: Vec<f64> = seen.iter().map(|&index| benchmark.sizes[index]).collect();
+        let sizes = benchmark.sizes_of(&seen);
         let on = |part: Range<usize>| {
             let sizes = (&sizes[part.clone()], settings.tolerance);
             Correlations::of(&scores[part.clone()], &truth[part], sizes)
         };
+        let known = Known {
+            truth: &truth,
+            sizes: &sizes,
+            tolerance: settings.tolerance,
+        };
         performances.push(Performance {
             search: on(0..searched)?,
             validation: on(searched..scores.len())?,
-            merit: Workspace::new()
-                .correlate(settings.fitness, &scores, &truth)?
+            merit: found
+                .fitness
+                .judge(&scores, known, &mut Workspace::new())?
                 .map(|correlation| correlation / attainable),
             scores,
         });
@@ -205,7 +212,7 @@ fn candidate(
 }
 
 /// The candidates, the one to keep first: what the search itself prefers, then by
-/// [`Settings::fitness`], less [`PENALTY`] bootstrapped standard errors of it per unit of
+/// what the search maximised, less [`PENALTY`] bootstrapped standard errors of it per unit of
 /// complexity, all of it where a formula does worst. Of equals, the fittest on the search
 /// split comes first.
 ///
@@ -214,6 +221,7 @@ fn candidate(
 pub fn ranked(
     problem: &Problem<'_>,
     settings: &Settings,
+    found: &Found,
     mut candidates: Vec<Candidate>,
 ) -> Result<Vec<Candidate>, Error> {
     let strongest = candidates
@@ -225,13 +233,18 @@ pub fn ranked(
     let weakest = strongest.weakest();
     let benchmark = &problem.benchmarks[weakest];
     let scores = &strongest.performances[weakest].scores;
-    let truth = benchmark.truths(&benchmark.seen());
+    let seen = benchmark.seen();
+    let known = Known {
+        truth: &benchmark.truths(&seen),
+        sizes: &benchmark.sizes_of(&seen),
+        tolerance: settings.tolerance,
+    };
     let bootstrap = Bootstrap {
         seed: settings.seed,
         ..Bootstrap::default()
     };
-    let interval = bootstrap.interval(settings.fitness, scores, &truth)?;
-    let price = PENALTY * interval.map_or(0.0, |interval| interval.standard_error);
+    let error = (found.fitness).standard_error(&bootstrap, scores, known)?;
+    let price = PENALTY * error.unwrap_or(0.0);
     let merit = |candidate: &Candidate| candidate.merit() - price * f64::from(candidate.complexity);
     // A stable sort: equals stay as they were.
     candidates.sort_by(|a, b| {
@@ -252,7 +265,12 @@ pub fn shortlist(
     found: &Found,
     count: usize,
 ) -> Result<Vec<Individual>, Error> {
-    let ranked = ranked(problem, settings, candidates(problem, settings, found)?)?;
+    let ranked = ranked(
+        problem,
+        settings,
+        found,
+        candidates(problem, settings, found)?,
+    )?;
     let liked: Vec<&Node> = ranked
         .iter()
         .take(count)

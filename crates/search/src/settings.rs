@@ -1,9 +1,10 @@
 //! How to search.
 
 use lpzero_run::Budget;
-use lpzero_stats::{Correlation, TOLERANCE};
+use lpzero_stats::TOLERANCE;
 
 use crate::Error;
+use crate::criterion::Criterion;
 use crate::exhaustive::aggregate::Aggregate;
 use crate::generate::Grammar;
 use crate::template::Template;
@@ -14,11 +15,12 @@ use crate::vary::Limits;
 pub struct Settings {
     /// Run seed.
     pub seed: u64,
-    /// Correlation that is maximised on the search split. The winner is chosen by it, too, on the
+    /// Criterion that is maximised on the search split. The winner is chosen by it, too, on the
     /// search and validation splits together. Spearman, as in the paper. Kendall's tau-b forgives
     /// pairs that a formula leaves tied, and so likes formulas that only tell groups of equal depth
-    /// and width apart; Somers' d does not forgive them at all.
-    pub fitness: Correlation,
+    /// and width apart; Somers' d does not forgive them at all. A search for what carries over
+    /// judges by pairs of like size whatever this says.
+    pub fitness: Criterion,
     /// Share by which networks of like size may differ in size.
     pub tolerance: f64,
     /// Which formulas are drawn.
@@ -62,7 +64,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             seed: 0,
-            fitness: Correlation::Spearman,
+            fitness: Criterion::Spearman,
             tolerance: TOLERANCE,
             grammar: Grammar::default(),
             aggregates: vec![Aggregate::PAPER],

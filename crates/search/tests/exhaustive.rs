@@ -54,6 +54,7 @@ impl Planted {
             name: "planted",
             scorer: &Evaluator::new(&self.traces),
             further: &[],
+            variations: &[],
             sizes: &SIZES[..self.truth.len()],
             truth: &self.truth,
             split: &Split::draw(&ids, 40, 30, 0)?,

@@ -90,6 +90,7 @@ impl Planted {
             name: "planted",
             scorer: &Counting(Evaluator::new(&self.traces), &self.scored),
             further: &[],
+            variations: &[],
             sizes: &SIZES[..self.truth.len()],
             truth: &self.truth,
             split: &Split::draw(&kinds, 40, 20, 0)?,

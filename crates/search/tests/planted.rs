@@ -7,10 +7,11 @@ use lpzero_proxy::{Evaluator, NetworkScalar, Node, Role, RoleSet, Symbol, Trace,
 use lpzero_run::Cancel;
 use lpzero_search::pruning::{Rule, UPPER_BOUND};
 use lpzero_search::{
-    Baseline, Benchmark, Error, Method, Problem, Report, Settings, Vocabulary, genetic, random,
+    Baseline, Benchmark, Criterion, Error, Method, Problem, Report, Settings, Vocabulary, genetic,
+    random,
 };
 use lpzero_search::{Budget, Control, Snapshot};
-use lpzero_stats::{Correlation, Split};
+use lpzero_stats::Split;
 use rayon::ThreadPool;
 
 mod common;
@@ -83,6 +84,7 @@ impl Planted {
             name: "planted",
             scorer: evaluator,
             further: &[],
+            variations: &[],
             sizes: &SIZES[..self.truth.len()],
             truth: &self.truth,
             split,
@@ -326,7 +328,7 @@ fn a_fitness_that_counts_ties_keeps_a_formula_with_fewer_of_them() {
         };
         run(Method::Random, &settings, &[], 1).verdict.test.ties
     };
-    assert!(by(Correlation::SomersD) <= by(Correlation::Kendall));
+    assert!(by(Criterion::SomersD) <= by(Criterion::Kendall));
 }
 
 #[test]

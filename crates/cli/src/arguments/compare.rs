@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use lpzero::compare::{DRAWN, SHIPPED};
 
 use super::nas::parse_quantity;
-use super::{PassArguments, ReadingArgument};
+use super::{PassArguments, PatienceArguments, ReadingArgument};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
@@ -56,6 +56,9 @@ pub struct Compare {
 
     #[command(flatten)]
     pub pass: PassArguments,
+
+    #[command(flatten)]
+    pub patience: PatienceArguments,
 
     /// Which network a FlexiBERT record describes.
     #[arg(long, value_enum, default_value_t = ReadingArgument::AsTrained, value_name = "R")]

@@ -93,9 +93,10 @@ pub struct Search {
     #[arg(long)]
     pub powers: bool,
 
-    /// What a formula is judged by.
-    #[arg(long, value_enum, default_value_t = FitnessArgument::Spearman, value_name = "F")]
-    pub fitness: FitnessArgument,
+    /// What a formula is judged by [default: same-size for transfer, which judges by nothing
+    /// else, and spearman for other methods].
+    #[arg(long, value_enum, value_name = "F")]
+    pub fitness: Option<FitnessArgument>,
 
     /// Search on S architectures, select with V beside them, test on all others;
     /// drawn by the seed, equal networks in one part [default: 100/50, or two
@@ -155,7 +156,7 @@ pub enum GrammarArgument {
     Transfer,
 }
 
-/// Rank correlations with the trained scores.
+/// How well a formula agrees with the trained scores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FitnessArgument {
@@ -165,6 +166,9 @@ pub enum FitnessArgument {
     Kendall,
     /// Kendall's tau that does not forgive them.
     SomersD,
+    /// Equal-size accuracy: the share of pairs of like size (--same-size, --size) that a
+    /// formula orders right.
+    SameSize,
 }
 
 impl Search {
@@ -184,6 +188,14 @@ impl Search {
             None if self.truth.truths.len() == 1 => MethodArgument::Powers,
             None => MethodArgument::Transfer,
         }
+    }
+
+    /// What formulas are judged by: what was asked for, or what suits the method.
+    pub fn fitness(&self) -> FitnessArgument {
+        self.fitness.unwrap_or(match self.method() {
+            MethodArgument::Transfer => FitnessArgument::SameSize,
+            _ => FitnessArgument::Spearman,
+        })
     }
 
     /// The first option that would do nothing beside the others, and why.
@@ -233,6 +245,14 @@ impl Search {
                 transfer && self.template.is_some(),
                 "--template",
                 "products have a shape of their own",
+            ),
+            (
+                transfer
+                    && self
+                        .fitness
+                        .is_some_and(|fitness| fitness != FitnessArgument::SameSize),
+                "--fitness",
+                "a search for what carries over judges by equal-size accuracy, same-size",
             ),
             (transfer && self.no_rules, "--no-rules", fit),
             (transfer && self.budget.is_some(), "--budget", fit),

@@ -8,7 +8,7 @@ mod settings;
 use anyhow::Result;
 use lpzero::search::Report;
 use lpzero::search::archive::Archive;
-use lpzero::{Error, Keeping};
+use lpzero::{Error, Keeping, Study};
 
 use crate::arguments::Search;
 use crate::failure::{Failure, failed};
@@ -64,6 +64,7 @@ fn search(session: &Session, settings: &SearchSettings, folder: Option<&RunFolde
     let keeping = Keeping {
         journal: journal.as_mut(),
         archive: Some(&mut update),
+        beside: held_out.as_ref().map(Study::inputs),
     };
     let found = study.search_keeping(&options, keeping);
     if let Err(error @ Error::Search(lpzero::search::Error::Journal(_))) = found {

@@ -5,11 +5,11 @@ use std::io::Write;
 use anyhow::Result;
 use lpzero::SearchReport;
 use lpzero::search::exhaustive::Census;
-use lpzero::search::{LeftOutReport, Optimism, Report, Verdict};
+use lpzero::search::{LeftOutReport, Optimism, Report, StabilityOn, Verdict};
 
 use crate::output::print_json;
 use crate::plain::{Table, line, stdout};
-use crate::rank_table::{interval, number};
+use crate::rank_table::{interval, number, unstable};
 use crate::session::Session;
 
 /// The report of a search that ran to its end.
@@ -28,6 +28,7 @@ pub fn print(document: &SearchReport, out: &mut impl Write) -> Result<()> {
         writeln!(out)?;
     }
 
+    print_stability(&report.best.stability, out)?;
     print_left_out(
         "found without it, on the ground truth left out",
         &report.leave_one_out,
@@ -101,6 +102,37 @@ fn print_left_out(title: &str, rows: &[LeftOutReport], out: &mut impl Write) -> 
     Ok(())
 }
 
+/// How the ranking of the smallest networks moves with what must not matter.
+fn print_stability(rows: &[StabilityOn], out: &mut impl Write) -> Result<()> {
+    let measured = || rows.iter().filter(|row| !row.movements.is_empty());
+    let Some(first) = measured().next() else {
+        return Ok(());
+    };
+    writeln!(
+        out,
+        "\npairs of the smallest networks that change order with what must not matter"
+    )?;
+    let mut table = Table::new();
+    let names = first
+        .movements
+        .iter()
+        .map(|movement| &movement.variation[..]);
+    table.set_header(["truth", "n"].into_iter().chain(names).chain(["unstable"]));
+    for row in measured() {
+        let moved = row.movements.iter();
+        let moved = moved.map(|movement| number(Some(movement.reordered)));
+        let mut cells = vec![line(&row.truth).to_string(), row.n.to_string()];
+        cells.extend(moved);
+        cells.push(match unstable(&row.movements) {
+            names if names.is_empty() => "-".to_owned(),
+            names => names,
+        });
+        table.add_row(cells);
+    }
+    writeln!(out, "{table}")?;
+    Ok(())
+}
+
 fn print_front(report: &Report, out: &mut impl Write) -> Result<()> {
     writeln!(
         out,
@@ -109,11 +141,15 @@ fn print_front(report: &Report, out: &mut impl Write) -> Result<()> {
     let mut front = Table::new();
     front.set_header(["complexity", "search tau", "validation tau", "formula"]);
     for entry in &report.front {
+        let mark = match &entry.unstable[..] {
+            [] => String::new(),
+            names => format!("  (unstable: {})", names.join(", ")),
+        };
         front.add_row([
             entry.complexity.to_string(),
             number(entry.search.tau),
             number(entry.validation.tau),
-            entry.formula.clone(),
+            entry.formula.clone() + &mark,
         ]);
     }
     writeln!(out, "{front}")?;

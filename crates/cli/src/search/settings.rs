@@ -6,10 +6,9 @@ use anyhow::Result;
 use lpzero::search::exhaustive::Aggregate;
 use lpzero::search::generate::Grammar;
 use lpzero::search::template::Template;
-use lpzero::search::{Budget, Method, Settings};
-use lpzero::stats::Correlation;
+use lpzero::search::{Budget, Criterion, Method, Settings};
 use lpzero::truth::{GroundTruth, TruthSource};
-use lpzero::{Like, Proxy, SearchOptions, SplitSizes, Splits, Study, front_of};
+use lpzero::{DEFAULT_SEARCH, Like, Proxy, SearchOptions, SplitSizes, Splits, Study, front_of};
 use serde::{Deserialize, Serialize};
 
 use crate::arguments::{GrammarArgument, MethodArgument, Search};
@@ -18,14 +17,7 @@ use crate::session::Session;
 use crate::settings::{PassSettings, absolute_source, named_source, read_truth, truth_sources};
 
 /// Layout of a search's folder.
-pub const VERSION: u32 = 6;
-
-/// Sizes, in parameters, up to which networks take part where no ground truth is named:
-/// searched, tested, held out. So a search takes a minute.
-const UP_TO: [f64; 3] = [50e6, 80e6, 107e6];
-
-/// The ground truth that is held out where none is named.
-const HELD_OUT: &str = "gemstones";
+pub const VERSION: u32 = 7;
 
 /// Unary operations per branch, as in the paper.
 const DEFAULT_UNARY: u8 = 2;
@@ -45,7 +37,7 @@ pub struct SearchSettings {
     like: Like,
     pass: PassSettings,
     method: Method,
-    fitness: Correlation,
+    fitness: Criterion,
     /// One for all ground truths or one for each; none where the default is meant.
     splits: Vec<SplitSizes>,
     budget: Option<Budget>,
@@ -77,7 +69,7 @@ impl SearchSettings {
         let of_default = arguments.truth.truths.is_empty() && method == MethodArgument::Transfer;
         let mut held_out = arguments.hold_out.clone();
         if of_default && held_out.is_empty() {
-            held_out.push(HELD_OUT.into());
+            held_out.push(DEFAULT_SEARCH.held_out.into());
         }
         Ok(Self {
             version: VERSION,
@@ -86,14 +78,14 @@ impl SearchSettings {
             hold_out: (held_out.iter())
                 .map(|path| absolute_source(named_source(path, &arguments.truth.layout)))
                 .collect(),
-            up_to: (of_default && !arguments.full).then_some(UP_TO),
+            up_to: (of_default && !arguments.full).then_some(DEFAULT_SEARCH.up_to),
             like: arguments.like.into(),
             truths: (truth_sources(&arguments.truth).into_iter())
                 .map(absolute_source)
                 .collect(),
             pass: PassSettings::new(&arguments.pass)?,
             method: method.into(),
-            fitness: arguments.fitness.into(),
+            fitness: arguments.fitness().into(),
             splits: arguments
                 .splits
                 .iter()
@@ -175,6 +167,7 @@ impl SearchSettings {
                 ..Settings::default()
             },
             further_inits: (self.method == Method::Transfer).into(),
+            vary: self.method == Method::Transfer,
             size: self.like.size,
             splits: match &self.splits[..] {
                 [] if self.up_to.is_some() => Splits::UpTo(

@@ -6,9 +6,8 @@ use lpzero::arch::Reading;
 use lpzero::nas::Cost;
 use lpzero::nn::Objective;
 use lpzero::run::Budget;
-use lpzero::search::Method;
+use lpzero::search::{Criterion, Method};
 use lpzero::shapes::NasMethod;
-use lpzero::stats::Correlation;
 use lpzero::{Like, Repeats, Size, SplitSizes};
 
 use crate::arguments::{
@@ -56,12 +55,13 @@ impl From<MethodArgument> for Method {
     }
 }
 
-impl From<FitnessArgument> for Correlation {
+impl From<FitnessArgument> for Criterion {
     fn from(argument: FitnessArgument) -> Self {
         match argument {
-            FitnessArgument::SomersD => Correlation::SomersD,
-            FitnessArgument::Kendall => Correlation::Kendall,
-            FitnessArgument::Spearman => Correlation::Spearman,
+            FitnessArgument::SomersD => Criterion::SomersD,
+            FitnessArgument::Kendall => Criterion::Kendall,
+            FitnessArgument::Spearman => Criterion::Spearman,
+            FitnessArgument::SameSize => Criterion::SameSize,
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::output::Reporter;
 use crate::places::data_folders;
 
 /// The ground truth that commands use where none is named.
-pub const DEFAULT_TRUTH: &str = "openlm";
+pub const DEFAULT_TRUTH: &str = lpzero::DEFAULT_SEARCH.truth;
 
 /// The ground truth that options name, or the one that is built in.
 pub fn truth_source(arguments: &TruthArguments) -> TruthSource {

@@ -63,6 +63,35 @@ fn synaptic_flow_of_two_hundred_blocks_is_finite() {
     }
 }
 
+#[test]
+fn decompositions_beyond_the_patience_are_refused_before_any_work() {
+    let folder = tempfile::tempdir().unwrap();
+    let wide = llama(folder.path(), 32, 4096);
+    let start = Instant::now();
+    let refused = |line: &[&str]| {
+        let run = lpzero(folder.path(), line);
+        assert_eq!(run.status, 2, "{}", run.stderr);
+        assert!(run.stdout.is_empty());
+        for part in ["4096 x 4096", "minutes", "--patience"] {
+            assert!(run.stderr.contains(part), "{}", run.stderr);
+        }
+    };
+    let eznas = ["--proxy", "eznas", "--threads", "1"];
+    refused(&[&["score", &wide], &eznas[..]].concat());
+    refused(&[&["compare", &wide, &wide], &eznas[..]].concat());
+    assert!(start.elapsed() < Duration::from_secs(20));
+    // What was asked for is not refused, and what is small never was.
+    let narrow = llama(folder.path(), 2, 16);
+    for (patience, status) in [("1ns", 2), ("1h", 0)] {
+        let patience = ["--patience", patience, "--positions", "4"];
+        let run = lpzero(
+            folder.path(),
+            &[&["score", &narrow], &eznas[..], &patience[..]].concat(),
+        );
+        assert_eq!(run.status, status, "{}", run.stderr);
+    }
+}
+
 /// Starts a command, stops it after a while, and says how long it took to end then.
 fn stopped(folder: &Path, line: &str, after: Duration) -> (Run, Duration) {
     let mut command = command(folder);

@@ -1,5 +1,6 @@
 //! Searching for what carries over, on the command line.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use lpzero::truth::embedded;
@@ -94,6 +95,10 @@ fn options_of_like_size_and_of_transfer_are_checked() {
             &["search", "--method", "transfer", "--template", "sum(?(D))"],
             "--template",
         ),
+        (
+            &["search", "--fitness", "spearman"],
+            "--fitness: a search for what carries over judges by equal-size accuracy",
+        ),
         (&["search", "--full", "--truth", "tiny"], "--full"),
         (
             &["search", "--truth", "openlm", "--hold-out", "nothing"],
@@ -112,4 +117,114 @@ fn options_of_like_size_and_of_transfer_are_checked() {
             run.stderr
         );
     }
+}
+
+#[test]
+fn every_method_can_be_asked_for_the_order_of_networks_of_like_size() {
+    let folder = tempfile::tempdir().unwrap();
+    let truth = part(folder.path(), "mine", 0);
+    for (method, options, default) in [
+        ("powers", &[][..], "spearman"),
+        ("gp", &["--budget", "300"], "spearman"),
+        ("random", &["--budget", "300"], "spearman"),
+        (
+            "exhaustive",
+            &["--n-unary", "1", "--batch", "2"],
+            "spearman",
+        ),
+        ("transfer", &[], "same-size"),
+    ] {
+        let search = |fitness: &[&str]| {
+            let common = ["search", "--truth", &truth, "--method", method, "--json"];
+            let pass = ["--positions", "16", "--same-size", "50%"];
+            lpzero(
+                folder.path(),
+                &[&common[..], &pass, options, fitness].concat(),
+            )
+            .json()
+        };
+        assert_eq!(search(&[])["fitness"], default, "{method}");
+        let report = search(&["--fitness", "same-size"]);
+        assert_eq!(report["fitness"], "same-size", "{method}");
+        let same_size = report["search"]["same_size"].as_f64().unwrap();
+        assert!(same_size > 0.5, "{method}: {same_size}");
+    }
+}
+
+#[test]
+fn a_search_by_pairs_of_like_size_needs_such_pairs() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut truth = embedded("tiny").unwrap().read().unwrap();
+    "mine".clone_into(&mut truth.name);
+    let mut sizes = HashSet::new();
+    let entries = truth.entries.into_iter().step_by(5);
+    truth.entries = entries
+        .filter(|entry| sizes.insert(entry.architecture.parameters().total()))
+        .collect();
+    let path = folder.path().join("mine.json");
+    truth.write(&path).unwrap();
+    let truth = path.to_str().unwrap();
+    let search = |method: &str| {
+        let search = ["search", "--truth", truth, "--method", method];
+        let fitness = ["--fitness", "same-size", "--same-size", "0.0000001"];
+        let pass = ["--positions", "16", "--batch", "1", "--json"];
+        lpzero(folder.path(), &[&search[..], &fitness, &pass].concat())
+    };
+    let run = search("powers");
+    assert_eq!(run.status, 2, "{}", run.stderr);
+    assert!(
+        run.stderr.contains("no two networks of `mine`"),
+        "{}",
+        run.stderr
+    );
+    // What carries over is judged by all pairs then, and says so.
+    assert_eq!(search("transfer").json()["fitness"], "somers-d");
+}
+
+#[test]
+fn a_search_does_not_go_on_where_what_is_held_out_has_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    let [searched, held_out] =
+        [("first", 0), ("second", 1)].map(|(name, first)| part(folder.path(), name, first));
+    let out = folder.path().join("run");
+    let search = [
+        "search",
+        "--truth",
+        &searched,
+        "--hold-out",
+        &held_out,
+        "--positions",
+        "16",
+        "--batch",
+        "1",
+        "--out",
+        out.to_str().unwrap(),
+    ];
+    let run = lpzero(folder.path(), &search);
+    assert_eq!(run.status, 0, "{}", run.stderr);
+    let report = std::fs::read(out.join("report.json")).unwrap();
+    std::fs::remove_file(out.join("report.json")).unwrap();
+
+    let whole = std::fs::read_to_string(&held_out).unwrap();
+    let mut other: serde_json::Value = serde_json::from_str(&whole).unwrap();
+    let score = &mut other["entries"][3]["score"];
+    *score = (score.as_f64().unwrap() + 0.01).into();
+    std::fs::write(&held_out, other.to_string()).unwrap();
+    let resume = ["search", "--resume", out.to_str().unwrap()];
+    let refused = lpzero(folder.path(), &resume);
+    assert_eq!(refused.status, 2, "{}", refused.stderr);
+    let said = "another ground truth, other traces or other settings";
+    assert!(refused.stderr.contains(said), "{}", refused.stderr);
+    assert!(!out.join("report.json").exists());
+
+    std::fs::write(&held_out, whole).unwrap();
+    let resumed = lpzero(folder.path(), &resume);
+    assert_eq!(resumed.status, 0, "{}", resumed.stderr);
+    let document = |bytes: &[u8]| {
+        let mut report: serde_json::Value = serde_json::from_slice(bytes).unwrap();
+        report["seconds"] = serde_json::Value::Null;
+        report
+    };
+    let again = std::fs::read(out.join("report.json")).unwrap();
+    assert_eq!(document(&again), document(&report));
 }

@@ -122,6 +122,45 @@ fn what_is_no_part_is_refused_before_anything_is_written() {
     assert!(!out.exists());
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn what_a_killed_export_left_is_removed_by_the_next_and_nothing_else_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("part.json");
+    spec::write(&file, &with_sizes([(1, 7), (1, 7)])).unwrap();
+    let place = |name: &str| folder.path().join(name);
+    for name in [
+        ".out.lpzero-export-4000000",
+        ".out.lpzero-export-4000001",
+        ".out.lpzero-export-4000002",
+        ".out.lpzero-export-mine",
+        ".other.lpzero-export-4000000",
+    ] {
+        fs::create_dir(place(name)).unwrap();
+        fs::write(place(name).join("model.safetensors"), "half").unwrap();
+    }
+    // Another export is filling this one.
+    let held = fs::File::open(place(".out.lpzero-export-4000001")).unwrap();
+    held.try_lock().unwrap();
+    // Somebody keeps a file in this one.
+    let kept = place(".out.lpzero-export-4000002").join("notes.txt");
+    fs::write(&kept, "keep").unwrap();
+    let run = export(&file, &place("out"), &[]);
+    assert_eq!(run.status, 0, "{}", run.stderr);
+    assert!(!place(".out.lpzero-export-4000000").exists());
+    for name in [
+        ".out.lpzero-export-4000001",
+        ".out.lpzero-export-mine",
+        ".other.lpzero-export-4000000",
+    ] {
+        assert!(place(name).join("model.safetensors").exists(), "{name}");
+    }
+    assert!(kept.exists());
+    let hidden = fs::read_dir(folder.path()).unwrap().flatten();
+    let hidden = hidden.filter(|entry| entry.file_name().to_string_lossy().starts_with('.'));
+    assert_eq!(hidden.count(), 4);
+}
+
 /// A copy of the super-network in which the first number of the first down map is another.
 fn supernet_with(number: f32, folder: &Path) -> PathBuf {
     let copy = folder.join("supernet");

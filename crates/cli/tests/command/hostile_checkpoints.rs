@@ -539,6 +539,21 @@ fn the_configuration_of_an_adapter() {
                 &["target_modules", "is none of these"],
             ),
             (
+                "another block",
+                &set("layers_to_transform", json!([7])),
+                &["layers_to_transform", "is in none of these"],
+            ),
+            (
+                "another block without a list",
+                &set("layers_to_transform", json!(7)),
+                &["layers_to_transform", "is in none of these"],
+            ),
+            (
+                "a map that is left out",
+                &set("exclude_modules", json!(["q_proj", "up_proj"])),
+                &["exclude_modules", "is one of these"],
+            ),
+            (
                 "targets that are a number",
                 &set("target_modules", json!(3)),
                 &["target_modules", "a list of maps, or a pattern"],

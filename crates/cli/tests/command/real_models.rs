@@ -64,6 +64,10 @@ fn whatever_looks_like_weights_is_read_or_refused_by_name() {
         "llama.Q4_K_M.gguf",
         "adapter_model.safetensors",
         "checkpoint.safetensors",
+        "model.safetensors.bak",
+        "model.safetensors.1",
+        "pytorch_model.bin.gz",
+        "model.tar.gz",
     ] {
         let folder = Folder::new("llama", None);
         fs::rename(folder.path(MODEL), folder.path(&format!("model/{name}"))).unwrap();
@@ -344,4 +348,32 @@ fn tensors_without_a_place_are_told() {
     let folder = Folder::new("bert", None);
     let run = score(&folder, "--proxy snip");
     assert!(!run.stderr.contains("no place"), "{}", run.stderr);
+}
+
+#[test]
+fn a_head_of_its_own_that_the_configuration_calls_tied_is_told() {
+    let folder = Folder::new("llama", None);
+    folder.json("model/config.json", |config| {
+        config["tie_word_embeddings"] = json!(true);
+    });
+    let run = score(&folder, "--proxy snip");
+    assert_eq!(run.status, 0, "{}", run.stderr);
+    for part in ["not used", "`lm_head.weight`"] {
+        assert!(run.stderr.contains(part), "{}", run.stderr);
+    }
+    // One that is a copy of the token table is as good as none.
+    let mut bytes = folder.read(MODEL);
+    let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let header: Value = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
+    let range = |name: &str| {
+        let offsets = &header[name]["data_offsets"];
+        let at = |end: usize| 8 + length + offsets[end].as_u64().unwrap() as usize;
+        at(0)..at(1)
+    };
+    let (table, head) = (range("model.embed_tokens.weight"), range("lm_head.weight"));
+    bytes.copy_within(table, head.start);
+    folder.write(MODEL, bytes);
+    let run = score(&folder, "--proxy snip");
+    assert_eq!(run.status, 0, "{}", run.stderr);
+    assert!(!run.stderr.contains("not used"), "{}", run.stderr);
 }

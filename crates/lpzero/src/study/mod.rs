@@ -22,6 +22,7 @@ pub use search::{
 };
 pub use traced::TracedNetworks;
 
+use crate::variation::VariedTraces;
 use crate::{Error, Networks, Pass, Proxy, Repeats, Repetition, Scores, Workbench};
 
 /// Ground truths with the workbench that runs their networks: search them for a proxy,
@@ -51,6 +52,8 @@ pub struct Study {
     traces: OnceLock<Vec<Vec<Trace>>>,
     /// By ground truth, then further initialisation, then entry.
     further: OnceLock<Vec<Vec<Vec<Trace>>>>,
+    /// By ground truth.
+    varied: OnceLock<Vec<VariedTraces>>,
 }
 
 impl Study {
@@ -74,6 +77,7 @@ impl Study {
             workbench,
             traces: OnceLock::new(),
             further: OnceLock::new(),
+            varied: OnceLock::new(),
         }
     }
 
@@ -156,6 +160,20 @@ impl Study {
         Ok(further
             .map(|truth| truth.iter().map(Vec::as_slice).collect())
             .collect())
+    }
+
+    /// Traces of the smallest networks with what must not matter changed, by ground truth.
+    pub(crate) fn varied(&self) -> Result<&[VariedTraces], Error> {
+        if let Some(varied) = self.varied.get() {
+            return Ok(varied);
+        }
+        let trace = |truth: &GroundTruth| {
+            let networks = Networks::from(truth);
+            self.workbench.varied_traces(&source(truth), &networks)
+        };
+        let varied = self.truths.iter().map(trace);
+        let varied = varied.collect::<Result<Vec<_>, _>>()?;
+        Ok(self.varied.get_or_init(|| varied))
     }
 
     /// Exact scores of all architectures, by ground truth.

@@ -28,6 +28,9 @@ pub struct RankOptions {
     pub split: Option<SplitSizes>,
     /// Passes whose scores are averaged.
     pub repeats: Repeats,
+    /// Whether the smallest networks are run again with what must not matter changed
+    /// ([`VARIATIONS`](crate::variation::VARIATIONS)).
+    pub vary: bool,
     /// Networks whose order at like size is asked for.
     pub like: Like,
     /// Seed of the split and of resamples.
@@ -43,6 +46,7 @@ impl RankOptions {
             exact: false,
             split: None,
             repeats: Repeats::ONE,
+            vary: false,
             like: Like::default(),
             seed: 0,
         }
@@ -118,6 +122,12 @@ impl Study {
             if let Some(first) = first {
                 let network = networks.subset([indices[first]]);
                 row.undefined_why = Some(self.why(&network, options.proxies.get(number))?);
+            }
+        }
+        if options.vary {
+            let moved = self.workbench.movements(&networks, &options.proxies)?;
+            for (row, moved) in rows.iter_mut().zip(moved) {
+                row.movements = moved.movements;
             }
         }
         for remark in nothing_to_rank(truth, &indices, &rows) {

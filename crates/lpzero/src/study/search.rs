@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use lpzero_proxy::Node;
+use lpzero_run::{ContentHash, Hasher};
 use lpzero_search::archive::Archive;
 use lpzero_search::{Control, Snapshot};
 use lpzero_search::{Journal, LeftOutReport, Method, Report, Settings};
@@ -52,6 +53,10 @@ pub struct SearchOptions {
     /// Further initialisations of every network, which a search for what carries over
     /// judges by, too.
     pub further_inits: u32,
+    /// Whether some networks are run again with what must not matter changed
+    /// ([`VARIATIONS`](crate::variation::VARIATIONS)): a search for what carries over
+    /// then passes formulas over whose ranking moves with it.
+    pub vary: bool,
     /// Size by which networks are alike; [`Settings::tolerance`] says how like.
     pub size: Size,
 }
@@ -111,6 +116,9 @@ pub struct Keeping<'a> {
     pub journal: Option<&'a mut Journal>,
     /// Sees what is best so far, after every iteration.
     pub archive: Option<&'a mut dyn FnMut(&Archive)>,
+    /// Hash of what the report follows from beside the study, such as
+    /// [`Study::inputs`] of ground truths that are held out. The journal is bound to it.
+    pub beside: Option<ContentHash>,
 }
 
 /// Result of a search, and where its time went. Serialised, it is the JSON document
@@ -210,6 +218,9 @@ impl Study {
         let splits = self.splits(options)?;
         self.traces()?;
         self.further(options.further_inits)?;
+        if options.vary {
+            self.varied()?;
+        }
         let traced = start.elapsed();
         let report = self.find(options, &splits, keeping, self.workbench.watch())?;
         let total = start.elapsed();
@@ -266,9 +277,18 @@ impl Study {
         let Keeping {
             mut journal,
             mut archive,
+            beside,
         } = keeping;
         if let Some(journal) = &mut journal {
-            journal.bind(self.inputs());
+            let inputs = self.inputs();
+            journal.bind(match beside {
+                Some(beside) => {
+                    let mut hasher = Hasher::new();
+                    hasher.update(inputs.as_bytes()).update(beside.as_bytes());
+                    hasher.finish()
+                }
+                None => inputs,
+            });
         }
         let mut progress = |progress: Snapshot<'_>| {
             if let Some(archive) = &mut archive {
@@ -283,14 +303,23 @@ impl Study {
             journal,
         };
         let further = self.further(options.further_inits)?;
+        let varied = match options.vary {
+            true => self.varied()?,
+            false => &[],
+        };
+        let varied = varied.iter().map(Some).chain(std::iter::repeat(None));
         let subjects: Vec<Subjects> = self.truths.iter().map(Subjects::from).collect();
         let truths = subjects.iter().zip(traces).zip(splits).zip(&further);
-        let truths = truths.map(|(((subjects, traces), split), further)| TracedTruth {
-            subjects,
-            traces,
-            further,
-            split,
-        });
+        let truths = truths.zip(varied);
+        let truths = truths.map(
+            |((((subjects, traces), split), further), varied)| TracedTruth {
+                subjects,
+                traces,
+                further,
+                varied,
+                split,
+            },
+        );
         let finder = Finder {
             truths: &truths.collect::<Vec<_>>(),
             seeds: &options.start.clone().unwrap_or_else(unfitted_proxies),

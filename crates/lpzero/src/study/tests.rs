@@ -39,6 +39,7 @@ fn find(exact: &mut ExactScores<'_>) -> Result<Report, Error> {
     let truth = TracedTruth {
         subjects: &subjects,
         further: &[],
+        varied: None,
         traces,
         split: &split,
     };

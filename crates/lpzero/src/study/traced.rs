@@ -215,6 +215,7 @@ impl TracedNetworks {
             subjects: &subjects,
             traces: &self.traces,
             further: &[],
+            varied: None,
             split: &split,
         };
         let finder = Finder {

@@ -2,6 +2,7 @@
 
 use lpzero::search::{Method, Settings};
 use lpzero::truth::{GroundTruth, embedded};
+use lpzero::variation::{MOST_NETWORKS, VARIATIONS};
 use lpzero::{Proxy, SearchOptions, Splits, Study, Workbench};
 
 /// Every so-manieth network of `tiny`, under another name.
@@ -20,6 +21,7 @@ fn options() -> SearchOptions {
     SearchOptions {
         method: Method::Transfer,
         further_inits: 1,
+        vary: true,
         ..SearchOptions::default()
     }
 }
@@ -45,6 +47,18 @@ fn what_is_found_is_judged_where_it_took_no_part_on_any_number_of_threads() {
         let counts = row.counts.as_ref().unwrap();
         let proxy = Proxy::parse(&counts.formula).unwrap();
         assert!(!proxy.needs_network(), "{}", counts.formula);
+    }
+    let stability = &report.best.stability;
+    let measured: Vec<&str> = stability.iter().map(|on| &on.truth[..]).collect();
+    assert_eq!(measured, ["first", "second"]);
+    for on in stability {
+        let declared = VARIATIONS.iter().map(|variation| variation.name);
+        let names = on.movements.iter().map(|movement| &movement.variation[..]);
+        assert!(declared.eq(names));
+        assert_eq!(on.n, MOST_NETWORKS);
+        // Another vocabulary leaves a ranking mostly as it is, not exactly.
+        let moved = on.movements.iter().map(|movement| movement.reordered);
+        assert!(moved.clone().all(|share| share < 0.5) && moved.sum::<f64>() > 0.0);
     }
     // All architectures were searched on: there is no test but the truths left out.
     assert_eq!(report.verdicts[0].verdict.search.n, 40);

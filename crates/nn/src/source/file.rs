@@ -13,7 +13,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use lpzero_arch::{Cursor, Document, Problem, content};
+use lpzero_arch::{Cursor, Document, Problem};
+use lpzero_run::content;
 use lpzero_run::input;
 
 use crate::kernels::threads::{Threads, Write};
@@ -76,6 +77,9 @@ pub(super) fn leads_nowhere(path: &Path) -> Option<Error> {
         ),
     })
 }
+
+/// Bytes of two tensors that are compared.
+const LOOK: usize = 1 << 20;
 
 /// A tensor of a file.
 #[derive(Clone, Debug)]
@@ -265,6 +269,32 @@ impl StoredFile {
                 name: tensor.name.clone(),
             }),
         }
+    }
+
+    /// Whether two tensors begin with the same numbers, as far as a look reaches.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(super) fn begins_as(
+        &self,
+        tensor: &Stored,
+        (other, its): (&StoredFile, &Stored),
+    ) -> Result<bool, Error> {
+        if tensor.shape != its.shape || tensor.type_name != its.type_name {
+            return Ok(false);
+        }
+        let size = tensor.element.map_or(0, Element::size);
+        let numbers: usize = tensor.shape.iter().product();
+        let length = numbers.saturating_mul(size).min(LOOK);
+        let start = |file: &StoredFile, start: u64| {
+            let mut bytes = vec![0; length];
+            let read = file.read_at(start, &mut bytes);
+            read.map(|()| bytes).map_err(|source| Error::File {
+                path: file.path.clone(),
+                source,
+            })
+        };
+        Ok(start(self, tensor.start)? == start(other, its.start)?)
     }
 
     fn read_at(&self, start: u64, bytes: &mut [u8]) -> io::Result<()> {

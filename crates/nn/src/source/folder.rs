@@ -100,6 +100,18 @@ const LOOKS: [Look; 9] = [
     },
 ];
 
+/// Endings behind those of weights, of files that were packed or put aside.
+const BEHIND: [&str; 14] = [
+    ".bak", ".backup", ".old", ".orig", ".tmp", ".save", ".gz", ".xz", ".zst", ".bz2", ".zip",
+    ".enc", ".gpg", "~",
+];
+/// Archives, where their names say that they hold a model.
+const ARCHIVES: [&str; 9] = [
+    ".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.zst", ".7z", ".rar", ".mar",
+];
+/// Words in the names of such archives.
+const MODELS: [&str; 4] = ["model", "weight", "checkpoint", "ckpt"];
+
 /// Beginnings of names that end so, and are no weights.
 const OTHERS: [&str; 11] = [
     "training_args",
@@ -189,12 +201,40 @@ fn look(path: &Path) -> Option<&'static str> {
     if OTHERS.iter().any(|other| name.starts_with(other)) {
         return None;
     }
-    if name.contains(".ckpt") && name.contains(".data-") {
+    let by_ending = |name: &str| {
+        let mut looks = LOOKS.iter();
+        let found = looks.find(|look| look.ends.iter().any(|end| name.ends_with(end)));
+        found.map(|look| look.what)
+    };
+    if let Some(what) = by_ending(&name) {
+        return Some(what);
+    }
+    // Part of a saved TensorFlow model: `variables.data-00000-of-00001`.
+    if name.contains(".data-") && name.contains("-of-") {
         return Some("weights of TensorFlow are not read");
     }
-    let mut looks = LOOKS.iter();
-    let found = looks.find(|look| look.ends.iter().any(|end| name.ends_with(end)));
-    found.map(|look| look.what)
+    let mut inner = &name[..];
+    while let Some(rest) = behind(inner) {
+        inner = rest;
+    }
+    if inner.len() < name.len() && by_ending(inner).is_some() {
+        return Some("weights that were packed or put aside are not read");
+    }
+    let archive = ARCHIVES.iter().find_map(|end| name.strip_suffix(end));
+    let of_model = |rest: &str| MODELS.iter().any(|word| rest.contains(word));
+    let packed = archive.is_some_and(of_model) || name.ends_with(".nemo");
+    packed.then_some("an archive, which may hold weights, is not read")
+}
+
+/// A name without an ending that says that the file was packed or put aside, or a number
+/// as downloads and backups have it.
+fn behind(name: &str) -> Option<&str> {
+    let without = BEHIND.iter().find_map(|end| name.strip_suffix(end));
+    without.or_else(|| {
+        let (rest, end) = name.rsplit_once('.')?;
+        let is_number = !end.is_empty() && end.bytes().all(|byte| byte.is_ascii_digit());
+        is_number.then_some(rest)
+    })
 }
 
 #[cfg(test)]
@@ -217,6 +257,15 @@ mod tests {
             "consolidated.00.pth",
             "llama.Q4_K_M.gguf",
             "adapter_model.safetensors",
+            "model.safetensors.bak",
+            "model.safetensors~",
+            "model.safetensors.1",
+            "pytorch_model.bin.gz",
+            "pytorch_model.bin.old.2",
+            "variables.data-00000-of-00001",
+            "megatron.nemo",
+            "model.tar.gz",
+            "weights.zip",
         ] {
             assert!(look(Path::new(name)).is_some(), "{name}");
         }
@@ -229,6 +278,11 @@ mod tests {
             "tokenizer.model",
             "README.md",
             "curve.svg",
+            "config.json.bak",
+            "model.safetensors.lock",
+            "optimizer.pt.bak",
+            "code.zip",
+            "events.out.tfevents.1700000000",
         ] {
             assert_eq!(look(Path::new(name)), None, "{name}");
         }

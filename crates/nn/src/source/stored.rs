@@ -154,15 +154,33 @@ impl Stored {
     }
 
     /// Names in the files of tensors that a network of this architecture has no place for,
-    /// such as further blocks, biases, or the head of another task.
+    /// such as further blocks, biases, or the head of another task. A head of its own is one
+    /// where the configuration says that head and token table are one, and they differ.
     ///
     /// # Errors
-    /// Where the network cannot be built.
+    /// Where the network cannot be built, or the files cannot be read.
     pub fn unplaced(&self, architecture: &Architecture) -> Result<Vec<&str>, Error> {
         let objective = Objective::default_for(architecture);
         let mut placed: BTreeSet<String> = BTreeSet::new();
         for (ours, _) in requests(architecture, objective)? {
-            placed.extend(self.candidates(&ours).map(|(name, _)| name));
+            let mut found = None;
+            for (name, _) in self.candidates(&ours) {
+                let tensor = self.owners.get(&name).and_then(|owner| {
+                    let file = &self.files[owner.file];
+                    Some((file, file.find(&owner.name)?))
+                });
+                match (found, tensor) {
+                    // Only the first one is read.
+                    (Some((file, used)), Some(second)) => {
+                        if !StoredFile::begins_as(file, used, second)? {
+                            continue;
+                        }
+                    }
+                    (None, Some(first)) => found = Some(first),
+                    (_, None) => {}
+                }
+                placed.insert(name);
+            }
         }
         let rest = self.owners.iter().filter(|(name, _)| {
             let is_buffer = !self.layout.is_own() && naming::is_buffer(name);

@@ -1,8 +1,9 @@
 //! Correlates millions of score columns with one truth.
 
-use lpzero_stats::{Correlation, Workspace, rank};
+use lpzero_stats::{Workspace, rank};
 
 use crate::Error;
+use crate::criterion::Criterion;
 use crate::fitness::Fitness;
 use crate::pruning::{self, Rule};
 use crate::seed;
@@ -40,7 +41,7 @@ pub(super) struct Buffers {
 
 impl<'a> Ranker<'a> {
     pub(super) fn new(
-        correlation: Correlation,
+        criterion: Criterion,
         fitness: &'a Fitness,
         truth: &[f64],
     ) -> Result<Self, Error> {
@@ -49,7 +50,7 @@ impl<'a> Ranker<'a> {
         let squares: u64 = truth.iter().map(|r| r * r).sum();
         Ok(Self {
             fitness,
-            spearman: correlation == Correlation::Spearman,
+            spearman: criterion == Criterion::Spearman,
             truth_square: centred(squares, truth.len()),
             weights: truth.iter().map(|_| random.next_u64() | 1).collect(),
             index_bits: (usize::BITS - truth.len().leading_zeros()).max(1),
@@ -136,11 +137,11 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use lpzero_stats::rho;
+    use lpzero_stats::{Correlation, rho};
 
     fn ranked(truth: &[f64], scores: &[f64]) -> Result<Ranked, Rule> {
         let fitness = Fitness::new(Correlation::Spearman, [truth.to_vec()]).unwrap();
-        let ranker = Ranker::new(Correlation::Spearman, &fitness, truth).unwrap();
+        let ranker = Ranker::new(Criterion::Spearman, &fitness, truth).unwrap();
         ranker.rank(scores, &mut Buffers::default())
     }
 

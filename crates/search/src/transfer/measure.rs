@@ -39,7 +39,7 @@ impl<'a> Ground<'a> {
     ) -> Result<Self, Error> {
         let seen = benchmark.seen();
         let truth = benchmark.truths(&seen);
-        let sizes: Vec<f64> = seen.iter().map(|&index| benchmark.sizes[index]).collect();
+        let sizes = benchmark.sizes_of(&seen);
         let any = vec![1.0; seen.len()];
         let mut random = seed::stream(seed, &format!("pairs of {}", benchmark.name));
         let mut draw = |sizes: &[f64]| {

@@ -5,6 +5,8 @@
 //! few kinds of factors (`grammar`), two of them at most, low exponents, a price for the
 //! second. A formula is worth what it is worth on average over ground truths, and over
 //! several traces of each (other initial weights), so that what depends on chance loses.
+//! One whose ranking moves with what must not matter more than between two seeds comes after
+//! all others ([`stability`]).
 //!
 //! Counts are no factors beside networks: the number of heads as a second factor fits some
 //! ground truths and misleads on others. They are what a formula is compared with.
@@ -21,12 +23,13 @@ use rayon::prelude::*;
 
 use crate::assess::Wanted;
 use crate::control::Control;
+use crate::criterion::{Criterion, Known};
 use crate::factors::formulas;
 use crate::found::Found;
 use crate::generate::power;
 use crate::run::Run;
 use crate::settings::Settings;
-use crate::{Error, Problem, language};
+use crate::{Benchmark, Error, Problem, language, stability};
 use measure::{Differences, Ground};
 
 /// Single factors that products are made of.
@@ -42,6 +45,9 @@ const PRICE: f64 = 0.01;
 
 /// Formulas that a search keeps for its report.
 const KEPT: usize = 16;
+
+/// Formulas that are asked whether they are stable at most, best first.
+const EXAMINED: usize = 1024;
 
 /// What a formula is made of: a factor, its sign, perhaps another and its exponent.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -88,6 +94,10 @@ pub fn search(
     settings: &Settings,
     control: &mut Control<'_>,
 ) -> Result<Found, Error> {
+    let settings = &Settings {
+        fitness: criterion(&problem, settings)?,
+        ..settings.clone()
+    };
     let mut run = Run::start(problem, settings, control)?;
     let piece = ContentHash::of_bytes(b"transfer");
     let carried = match run.recorded(piece, decode)? {
@@ -115,6 +125,22 @@ pub fn search(
     Ok(found)
 }
 
+/// Criterion of the front: pairs of like size, or all where a ground truth has none.
+fn criterion(problem: &Problem<'_>, settings: &Settings) -> Result<Criterion, Error> {
+    for benchmark in problem.benchmarks {
+        let searched = &benchmark.split.search;
+        let known = Known {
+            truth: &benchmark.truths(searched),
+            sizes: &benchmark.sizes_of(searched),
+            tolerance: settings.tolerance,
+        };
+        if known.pairs()?.count() == 0 {
+            return Ok(Criterion::SomersD);
+        }
+    }
+    Ok(Criterion::SameSize)
+}
+
 /// Runs the procedure.
 fn carry(
     problem: &Problem<'_>,
@@ -132,10 +158,11 @@ fn carry(
     let cancel = control.cancel;
     control.pool.install(|| {
         let nothing = || Error::NothingFound { generated: 0 };
+        let benchmarks = problem.benchmarks;
         let of_networks = Procedure::judge(&grounds, networks, cancel);
         let of_counts = Procedure::judge(&grounds, counts, cancel);
         let best = |procedure: &Procedure, out: Option<usize>| {
-            let best = procedure.best(out, 1).into_iter().next();
+            let best = procedure.best(benchmarks, out, 1).into_iter().next();
             best.ok_or_else(nothing)
         };
         let left_out = |truth: usize| {
@@ -146,7 +173,7 @@ fn carry(
             })
         };
         let several = if grounds.len() > 1 { grounds.len() } else { 0 };
-        let formulas = of_networks.best(None, KEPT);
+        let formulas = of_networks.best(benchmarks, None, KEPT);
         if formulas.is_empty() {
             return Err(nothing());
         }
@@ -245,8 +272,9 @@ impl Procedure {
             .collect()
     }
 
-    /// The best formulas without a ground truth, simplest first where they are equal.
-    fn best(&self, out: Option<usize>, count: usize) -> Vec<Node> {
+    /// The best formulas without a ground truth, simplest first where they are equal. Those
+    /// that are unstable come after all that are not.
+    fn best(&self, benchmarks: &[Benchmark<'_>], out: Option<usize>, count: usize) -> Vec<Node> {
         let grounds = self.grounds - usize::from(out.is_some());
         let pool = self.pool(out);
         let in_pool = |factor: usize| pool.iter().any(|(lead, _)| *lead == factor);
@@ -266,9 +294,23 @@ impl Procedure {
             .map(|judged| (mean(&judged.worth, out) - price(judged), judged))
             .collect();
         ranked.sort_by(|a, b| b.0.total_cmp(&a.0));
-        let best = ranked.into_iter().take(count);
-        best.map(|(_, judged)| self.formula(judged.product))
-            .collect()
+        let kept = benchmarks.iter().enumerate();
+        let kept = kept.filter(|(number, _)| Some(*number) != out);
+        let kept: Vec<&Benchmark<'_>> = kept.map(|(_, benchmark)| benchmark).collect();
+        let (mut best, mut marked) = (Vec::new(), Vec::new());
+        for (_, judged) in ranked.into_iter().take(EXAMINED.max(count)) {
+            let formula = self.formula(judged.product);
+            match stability::unstable(kept.iter().copied(), &formula).is_empty() {
+                true => best.push(formula),
+                false => marked.push(formula),
+            }
+            if best.len() == count {
+                break;
+            }
+        }
+        best.extend(marked);
+        best.truncate(count);
+        best
     }
 
     fn formula(&self, product: Product) -> Node {

@@ -104,6 +104,10 @@ pub(super) struct Config<'a> {
     rank_patterns: Vec<(&'a str, usize)>,
     /// Where it is a list of names and no pattern.
     targets: Option<(Cursor<'a>, Vec<&'a str>)>,
+    /// Blocks that are adapted, where not all are.
+    layers: Option<(Cursor<'a>, Vec<usize>)>,
+    /// Names that are left out, where they are a list.
+    left_out: Option<(Cursor<'a>, Vec<&'a str>)>,
 }
 
 impl<'a> Config<'a> {
@@ -116,22 +120,33 @@ impl<'a> Config<'a> {
             fixed.check(root)?;
         }
         let targets = root.get("target_modules", "a list of maps, or a pattern")?;
-        let targets = match targets.node() {
-            Node::Text(_) => None,
-            Node::List(_) => {
-                let names = targets.items()?;
-                let names: Result<_, _> = names.iter().map(Cursor::text).collect();
-                Some((targets, names?))
+        let layers = match find(root, "layers_to_transform") {
+            Some(at) => {
+                let number = |at: &Cursor<'_>| {
+                    let number = at
+                        .node()
+                        .as_whole()
+                        .and_then(|number| number.try_into().ok());
+                    number.ok_or_else(|| at.unexpected("a whole number, or a list of some"))
+                };
+                let numbers: Result<_, _> = match at.node() {
+                    Node::List(_) => at.items()?.iter().map(number).collect(),
+                    _ => number(&at).map(|number| vec![number]),
+                };
+                Some((at, numbers?))
             }
-            _ => return Err(targets.unexpected("a list of maps, or a pattern")),
+            None => None,
         };
+        let left_out = find(root, "exclude_modules").map(names).transpose()?;
         Ok(Config {
             alpha: root.get("lora_alpha", "a number")?.number()?,
             ranks: ranks(&root.get("r", "a positive whole number")?)?,
             root: find(root, "use_rslora").map_or(Ok(false), |flag| flag.flag())?,
             alphas: patterns(root, "alpha_pattern", Cursor::number)?,
             rank_patterns: patterns(root, "rank_pattern", ranks)?,
-            targets,
+            targets: names(targets)?,
+            layers,
+            left_out: left_out.flatten(),
         })
     }
 
@@ -148,16 +163,36 @@ impl<'a> Config<'a> {
         alpha / if self.root { ranks.sqrt() } else { ranks }
     }
 
-    /// Refuses a map that the list of targets does not have.
+    /// Refuses a map that the configuration does not adapt: nobody would merge it.
     pub(super) fn check_target(&self, module: &str) -> Result<(), Error> {
-        match &self.targets {
-            Some((at, names)) if !names.iter().any(|name| matches(name, module)) => {
-                Err(at.error(Problem::Malformed(format!(
-                    "`{module}` is none of these, but its adapter is in the file of weights"
-                ))))
+        let refused = |at: &Cursor<'_>, relation: &str| {
+            Err(at.error(Problem::Malformed(format!(
+                "`{module}` is {relation} these, but its adapter is in the file of weights"
+            ))))
+        };
+        let is_in = |names: &[&str]| names.iter().any(|name| matches(name, module));
+        let mut parts = module.split('.');
+        let layer: Option<usize> = parts.find_map(|part| part.parse().ok());
+        match (&self.targets, &self.layers, &self.left_out) {
+            (Some((at, names)), ..) if !is_in(names) => refused(at, "none of"),
+            (_, Some((at, layers)), _) if !layer.is_some_and(|layer| layers.contains(&layer)) => {
+                refused(at, "in none of")
             }
+            (.., Some((at, names))) if is_in(names) => refused(at, "one of"),
             _ => Ok(()),
         }
+    }
+}
+
+/// Names in a list; `None` where a pattern stands in its place.
+fn names<'a>(at: Cursor<'a>) -> Result<Option<(Cursor<'a>, Vec<&'a str>)>, Error> {
+    match at.node() {
+        Node::Text(_) => Ok(None),
+        Node::List(_) => {
+            let names: Result<_, _> = at.items()?.iter().map(Cursor::text).collect();
+            Ok(Some((at, names?)))
+        }
+        _ => Err(at.unexpected("a list of maps, or a pattern")),
     }
 }
 
