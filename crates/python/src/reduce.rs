@@ -223,6 +223,9 @@ fn check(array: &ArrayViewD<'_, f32>, turned: bool) -> PyResult<()> {
 
 /// The nine moments of an array of 32-bit floats whose rows are contiguous; of the transposed
 /// matrix if `turned`.
+///
+/// The array is read without a copy and without the lock of the interpreter: it must not be
+/// written to meanwhile. Tensors of a pass are not, since hooks run before what comes next.
 #[pyfunction]
 pub fn moments(
     py: Python<'_>,
