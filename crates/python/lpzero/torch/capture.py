@@ -44,13 +44,19 @@ INPUT = Place(None, "input", 0)
 def undisturbed(model: nn.Module) -> Iterator[None]:
     """Runs the module without dropout, and leaves mode, buffers and random state as they were."""
     modes = [(module, module.training) for module in model.modules()]
+    # A module that was compiled in place would call code that knows no hooks.
+    compiled = [(m, m._compiled_call_impl) for m, _ in modes if m._compiled_call_impl is not None]
     buffers = [(b, b.detach().clone()) for b in model.buffers() if b is not None]
     devices = {p.device for p in model.parameters() if p.device.type == "cuda"}
     try:
         with torch.random.fork_rng(devices=sorted(d.index or 0 for d in devices)):
             model.eval()
+            for module, _ in compiled:
+                module._compiled_call_impl = None
             yield
     finally:
+        for module, call in compiled:
+            module._compiled_call_impl = call
         for module, mode in modes:
             module.training = mode
         with torch.no_grad():
