@@ -1,6 +1,6 @@
 //! The engine on given tokens: what tests hold a trace of PyTorch against.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use lpzero::arch::{Architecture, Reading, read_architecture};
 use lpzero::language::ExactVisitor;
@@ -24,7 +24,7 @@ struct Loaded {
 }
 
 impl Loaded {
-    fn open(folder: &PathBuf, tokens: &[Vec<u32>], objective: Option<&str>) -> PyResult<Self> {
+    fn open(folder: &Path, tokens: &[Vec<u32>], objective: Option<&str>) -> PyResult<Self> {
         let architecture = read_architecture(folder, Reading::AsTrained).map_err(refused)?;
         let known = |name: &str| {
             let mut rows = Objective::ALL.iter();

@@ -17,7 +17,7 @@ import torch.nn.functional as functional
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from .reduce import Positions
+from .reduce import Positions, wide_type
 
 #: Elements of the probabilities that are in memory at once.
 BLOCK = 1 << 24
@@ -43,16 +43,16 @@ def probability_block(
     if key.shape[1] != query.shape[1]:
         key = key.repeat_interleave(query.shape[1] // key.shape[1], dim=1)
     factor = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
-    scores = query @ key.transpose(-1, -2) * factor
+    scores = (query * factor) @ key.transpose(-1, -2)
     if causal:
         rows = torch.arange(first, first + query.shape[2], device=query.device)
         columns = torch.arange(key.shape[2], device=query.device)
-        scores = scores.masked_fill(columns > rows[:, None], -math.inf)
+        scores.masked_fill_(columns > rows[:, None], -math.inf)
     if mask is not None:
         if mask.dtype == torch.bool:
-            scores = scores.masked_fill(~mask, -math.inf)
+            scores.masked_fill_(~mask, -math.inf)
         else:
-            scores = scores + mask.float()
+            scores += mask
     return scores.softmax(-1)
 
 
@@ -61,7 +61,7 @@ class BlockMoments:
 
     def __init__(self, shape: tuple[int, int, int, int], device: torch.device) -> None:
         self.shape = shape
-        wide = torch.float64
+        self.wide = wide = wide_type(device)
         self.sums = torch.zeros(4, dtype=wide, device=device)
         self.smallest = torch.full((), math.inf, dtype=wide, device=device)
         self.largest = torch.full((), -math.inf, dtype=wide, device=device)
@@ -73,7 +73,7 @@ class BlockMoments:
 
     def push(self, sequence: int, first: int, block: Tensor) -> None:
         """Adds a block of whole sequences and heads, (sequences, heads, queries, keys)."""
-        wide = torch.float64
+        wide = self.wide
         total = block.sum(-1).to(wide).sum()
         squares = torch.linalg.vector_norm(block, dim=-1, dtype=wide).square().sum()
         roots = block.sqrt().sum(-1).to(wide).sum()

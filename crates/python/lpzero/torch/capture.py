@@ -44,13 +44,19 @@ INPUT = Place(None, "input", 0)
 def undisturbed(model: nn.Module) -> Iterator[None]:
     """Runs the module without dropout, and leaves mode, buffers and random state as they were."""
     modes = [(module, module.training) for module in model.modules()]
+    # A module that was compiled in place would call code that knows no hooks.
+    compiled = [(m, m._compiled_call_impl) for m, _ in modes if m._compiled_call_impl is not None]
     buffers = [(b, b.detach().clone()) for b in model.buffers() if b is not None]
     devices = {p.device for p in model.parameters() if p.device.type == "cuda"}
     try:
         with torch.random.fork_rng(devices=sorted(d.index or 0 for d in devices)):
             model.eval()
+            for module, _ in compiled:
+                module._compiled_call_impl = None
             yield
     finally:
+        for module, call in compiled:
+            module._compiled_call_impl = call
         for module, mode in modes:
             module.training = mode
         with torch.no_grad():
@@ -99,6 +105,7 @@ class Capture:
         try:
             self._attach()
             with ExitStack() as stack:
+                stack.enter_context(torch.inference_mode(False))
                 stack.enter_context(torch.enable_grad())
                 wanted = self._wants_attention()
                 stack.enter_context(AttentionMode(self._attended) if wanted else nullcontext())
@@ -128,8 +135,8 @@ class Capture:
                 hook = self._hook(entry)
                 self.handles.append(entry.module.register_forward_hook(hook, with_kwargs=True))
             else:
-                hook = self._mark(entry)
-                self.handles.append(entry.module.register_forward_hook(hook, with_kwargs=True))
+                hook, user = self._mark(entry), entry.user or entry.module
+                self.handles.append(user.register_forward_hook(hook, with_kwargs=True))
 
     def _entering(self, number: int) -> Callable[..., None]:
         def enter(module: nn.Module, args: Any, kwargs: Any) -> None:
@@ -370,6 +377,8 @@ class Capture:
                 if gradient is None or not bool(gradient.any()):
                     # No token reached this expert.
                     continue
+            if gradient is not None and gradient.is_sparse:
+                gradient = gradient.to_dense()
             detached = entry.laid_out(detached)
             gradient = None if gradient is None else entry.laid_out(gradient)
             for part in entry.parts:

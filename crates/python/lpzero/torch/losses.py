@@ -90,7 +90,7 @@ def prepare(model: nn.Module, batch: Batch, loss: Loss, device: torch.device) ->
         raise LpzeroError(f"loss {loss!r}: unknown, expected one of {', '.join(NAMES)}")
     if callable(loss):
         function = loss
-        return Prepared(args, kwargs, lambda output: function(output, batch), Rows(), shape)
+        return Prepared(args, kwargs, lambda output: function(output, moved), Rows(), shape)
     labels = kwargs.get("labels")
     own = _OF_TRANSFORMERS.get(str(getattr(model, "loss_type", None)))
     ends = (what for end, what in _OF_TRANSFORMERS.items() if type(model).__name__.endswith(end))

@@ -41,13 +41,18 @@ class Positions:
         return found
 
 
+def wide_type(device: torch.device) -> torch.dtype:
+    """The widest floats of a device."""
+    return torch.float32 if device.type == "mps" else torch.float64
+
+
 def device_moments(x: Tensor) -> Tensor:
     """Nine moments of a tensor as 64-bit floats on its device, without a copy to the host."""
     x = x if x.dtype in (torch.float32, torch.float64) else x.float()
     if x.dim() == 0:
         x = x.reshape(1)
     rows = x.reshape(-1, x.shape[-1]) if x.dim() > 1 else x.reshape(1, -1)
-    wide = torch.float64
+    wide = wide_type(x.device)
     size = rows.abs()
     smallest, largest = torch.aminmax(rows)
     sums = [
@@ -68,6 +73,26 @@ def device_moments(x: Tensor) -> Tensor:
     return torch.stack(
         [count, *sums, smallest.to(wide), largest.to(wide), confidence, agreement]
     )
+
+
+def _laid_out(x: Tensor) -> tuple[np.ndarray, bool]:
+    """A tensor on the host as an array with contiguous rows, and whether it is turned."""
+    if x.stride(-1) == 1 or x.shape[-1] == 1 and x.is_contiguous():
+        return x.numpy(), False
+    if x.dim() == 2 and x.stride(0) == 1:
+        return x.t().numpy(), True
+    return x.contiguous().numpy(), False
+
+
+def _picked(array: np.ndarray, turned: bool, shape: tuple[int, ...]) -> np.ndarray:
+    """The elements of an array at the positions of the sketch."""
+    flat, _ = Positions.of(shape)
+    if not turned and array.flags.c_contiguous:
+        picked: np.ndarray = array.reshape(-1)[flat]
+        return picked
+    where = np.unravel_index(flat, shape)
+    found: np.ndarray = array[tuple(reversed(where))] if turned else array[where]
+    return found
 
 
 def _on_host(x: Tensor) -> bool:
@@ -142,9 +167,9 @@ class Reductions:
         shape = tuple(x.shape)
         flat, _ = Positions.of(shape)
         if _on_host(x) and self.use_host_kernel:
-            array = x.contiguous().numpy()
-            row = _Row(place, symbol, shape, host_moments(array.data, list(shape)), None)
-            row.sample = array.reshape(-1)[flat]
+            array, turned = _laid_out(x)
+            nine = host_moments(array, turned, torch.get_num_threads())
+            row = _Row(place, symbol, shape, nine, _picked(array, turned, shape))
             self._rows.append(row)
             return row
         x = x.contiguous()
@@ -189,11 +214,13 @@ class Reductions:
             weight, gradient = weight.flatten(3), gradient.flatten(3)
         if _on_host(weight) and _on_host(gradient) and self.use_host_kernel:
             shape = tuple(weight.shape)
-            flat, _ = Positions.of(shape)
-            arrays = [t.contiguous().numpy() for t in (weight, gradient)]
-            nines = host_pair_moments(arrays[0].data, arrays[1].data, list(shape))
-            for symbol, array, nine in zip("WG", arrays, nines):
-                sample = array.reshape(-1)[flat]
+            pair = [_laid_out(t) for t in (weight, gradient)]
+            if pair[0][0].strides != pair[1][0].strides or pair[0][1] != pair[1][1]:
+                pair = [(t.contiguous().numpy(), False) for t in (weight, gradient)]
+            turned, threads = pair[0][1], torch.get_num_threads()
+            nines = host_pair_moments(pair[0][0], pair[1][0], turned, threads)
+            for symbol, (array, _), nine in zip("WG", pair, nines):
+                sample = _picked(array, turned, shape)
                 self._rows.append(_Row(place, symbol, shape, nine, sample))
             self._rows.append(_Row(place, "W*G", (), nines[2], None))
             return

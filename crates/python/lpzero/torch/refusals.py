@@ -8,13 +8,14 @@ import torch
 from torch import nn
 
 from lpzero._lpzero import LpzeroError
+from lpzero.errors import LpzeroWarning
 
 
-class TraceNote(UserWarning):
+class TraceNote(LpzeroWarning):
     """Something that a trace leaves out, and why."""
 
 
-class ScoreNote(UserWarning):
+class ScoreNote(LpzeroWarning):
     """Why a score is not finite."""
 
 
@@ -62,7 +63,8 @@ def check(model: nn.Module) -> None:
             raise LpzeroError(f"{name}: on the meta device, which holds no numbers")
         if type(parameter).__name__ == "DTensor" or hasattr(parameter, "device_mesh"):
             raise LpzeroError(f"{name}: sharded over a device mesh; gather it first")
-        if not parameter.is_floating_point():
+        is_packed = type(parameter.data).__module__.startswith("torchao")
+        if is_packed or not parameter.is_floating_point():
             raise LpzeroError(
                 f"{name}: quantised weights of type {parameter.dtype} have no gradients; "
                 "load the module without quantisation"

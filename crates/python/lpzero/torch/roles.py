@@ -63,6 +63,8 @@ class Entry:
     transposed: bool = False
     #: Whether the weight is a stack of weights of experts.
     stacked: bool = False
+    #: The module whose call uses the weight, where it is not the one that holds it.
+    user: nn.Module | None = None
 
     @property
     def weight(self) -> nn.Parameter | None:
@@ -231,7 +233,11 @@ class _Planner:
     def plan(self) -> Plan:
         entries: list[Entry] = []
         names = [(name, _plain(name), module) for name, module in self.model.named_modules()]
+        # Never called as modules: PyTorch's attention reads their weights.
+        unused = {id(m.out_proj) for _, _, m in names if isinstance(m, nn.MultiheadAttention)}
         for name, plain, module in names:
+            if id(module) in unused:
+                continue
             kind = _kind(module)
             layer = self._layer(name)
             self.seen_block |= layer is not None
@@ -357,5 +363,10 @@ class _Planner:
             cuts = CUTS["thirds"](None, module.in_proj_weight.shape[0])
             roles = ("query", "key", "value")
             parts = [Part(self._place(layer, r), cut) for r, cut in zip(roles, cuts)]
-            entries.append(Entry(f"{name}.in_proj_weight", module, "weight", parts, "in_proj_weight"))
+            entries.append(
+                Entry(f"{name}.in_proj_weight", module, "weight", parts, "in_proj_weight")
+            )
+        parts = [Part(self._place(layer, "out"))]
+        label = f"{name}.out_proj.weight"
+        entries.append(Entry(label, module.out_proj, "weight", parts, user=module))
         return entries

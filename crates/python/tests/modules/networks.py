@@ -69,6 +69,9 @@ OF_THE_ENGINE: dict[str, Callable[[], Any]] = {
     "bert": lambda: t.BertForMaskedLM(t.BertConfig(**SMALL)),
     "llama": lambda: t.LlamaForCausalLM(t.LlamaConfig(**GROUPED)),
     "qwen3": lambda: t.Qwen3ForCausalLM(t.Qwen3Config(**GROUPED, head_dim=8)),
+    "mistral": lambda: t.MistralForCausalLM(t.MistralConfig(**GROUPED)),
+    "qwen2": lambda: t.Qwen2ForCausalLM(t.Qwen2Config(**GROUPED)),
+    "electra": lambda: t.ElectraForMaskedLM(t.ElectraConfig(**SMALL, embedding_size=8)),
 }
 
 #: Networks that only PyTorch knows.

@@ -111,6 +111,68 @@ def test_a_compiled_module_is_its_original() -> None:
     assert same(plain, lpzero.torch.trace(torch.compile(model), tokens()))
 
 
+def test_a_module_that_was_compiled_in_place_runs_as_written_and_stays_compiled() -> None:
+    model = network("gpt2")
+    plain = lpzero.torch.trace(model, tokens())
+    model.compile()
+    call = model._compiled_call_impl
+    assert same(plain, lpzero.torch.trace(model, tokens()))
+    assert model._compiled_call_impl is call is not None
+
+
+def test_shards_are_refused() -> None:
+    class FullyShardedDataParallel(nn.Module):
+        pass
+
+    model = Parts()
+    model.blocks.append(FullyShardedDataParallel())
+    with pytest.raises(lpzero.LpzeroError, match="blocks.2: sharded by FSDP; gather it first"):
+        lpzero.torch.trace(model, tokens(), loss="next-token")
+
+
+def test_probabilities_that_are_too_many_or_hidden_are_left_out_and_said() -> None:
+    import types
+
+    import lpzero.torch.capture as capture
+
+    model = network("llama")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(capture, "MOST", 100)
+        with pytest.warns(lpzero.torch.TraceNote, match="486 of them in a layer"):
+            trace = lpzero.torch.trace(model, tokens())
+        assert "S" not in {row["symbol"] for row in trace.tensors}
+        trace = lpzero.torch.trace(model, tokens(), attention=True)
+        assert "S" in {row["symbol"] for row in trace.tensors}
+    trace = lpzero.torch.trace(model, tokens(), attention=False)
+    assert "S" not in {row["symbol"] for row in trace.tensors}
+
+    plan = lpzero.torch.plan_of(model)
+    hidden = types.SimpleNamespace(**model.config.to_dict(), _attn_implementation="flash_attention_2")
+    plan.config = hidden
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lpzero.torch, "plan_of", lambda *_: plan)
+        with pytest.warns(lpzero.torch.TraceNote, match="flash_attention_2 hides them"):
+            lpzero.torch.trace(model, tokens())
+
+
+def test_probabilities_are_computed_again_only_where_a_formula_reads_them() -> None:
+    import lpzero.torch.attention as attention
+
+    computed: list[int] = []
+    original = attention.probability_block
+
+    def counted(*given: Any) -> torch.Tensor:
+        computed.append(1)
+        return original(*given)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(attention, "probability_block", counted)
+        lpzero.torch.score(network("llama"), tokens(), ["snip"])
+        assert not computed
+        lpzero.torch.score(network("llama"), tokens(), ["snip", "softmax_confidence"])
+        assert len(computed) == 2
+
+
 def test_data_parallelism_is_looked_through() -> None:
     os.environ.setdefault("MASTER_ADDR", "localhost")
     os.environ.setdefault("MASTER_PORT", "29521")
@@ -375,3 +437,4 @@ def test_attention_of_pytorch_shows_its_weights_and_probabilities() -> None:
     assert trace[0, "attention", 0, "S"]["shape"] == [3, 2, 9, 9]
     assert trace[0, "attention", 0, "S"]["moments"][1] == pytest.approx(3 * 2 * 9, rel=1e-5)
     assert trace[0, "query", 0, "W"]["shape"] == [8, 8]
+    assert trace[0, "out", 0, "G"]["shape"] == [8, 8]
