@@ -96,7 +96,9 @@ FOREIGN: dict[str, Callable[[], Any]] = {
     ),
     "deberta_v2": lambda: t.DebertaV2ForMaskedLM(t.DebertaV2Config(**DEBERTA)),
     "vit": lambda: t.ViTForImageClassification(t.ViTConfig(**VIT)),
-    "modernbert": lambda: t.ModernBertForMaskedLM(t.ModernBertConfig(**{**SMALL, "pad_token_id": 0})),
+    "modernbert": lambda: t.ModernBertForMaskedLM(
+        t.ModernBertConfig(**{**SMALL, "pad_token_id": 0})
+    ),
 }
 
 

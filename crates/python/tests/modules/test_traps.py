@@ -147,8 +147,8 @@ def test_probabilities_that_are_too_many_or_hidden_are_left_out_and_said() -> No
     assert "S" not in {row["symbol"] for row in trace.tensors}
 
     plan = lpzero.torch.plan_of(model)
-    hidden = types.SimpleNamespace(**model.config.to_dict(), _attn_implementation="flash_attention_2")
-    plan.config = hidden
+    kind = "flash_attention_2"
+    plan.config = types.SimpleNamespace(**model.config.to_dict(), _attn_implementation=kind)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lpzero.torch, "plan_of", lambda *_: plan)
         with pytest.warns(lpzero.torch.TraceNote, match="flash_attention_2 hides them"):
