@@ -76,6 +76,17 @@ def test_errors_name_row_and_key() -> None:
         lpzero.Truth.from_table([1, 2])
 
 
+def test_traces_are_equal_to_the_bit_and_travel() -> None:
+    import pickle
+
+    (trace,) = lpzero.traces(CONFIG, positions=16, progress=False)
+    (again,) = lpzero.traces(CONFIG, positions=16, progress=False)
+    (other,) = lpzero.traces(CONFIG, positions=16, seed=1, progress=False)
+    assert trace == again == pickle.loads(pickle.dumps(trace)) and trace != other
+    with pytest.raises(lpzero.LpzeroError, match="not a trace"):
+        lpzero.Trace.from_bytes(trace.to_bytes()[:-1])
+
+
 def test_traces_and_scores_are_a_truth() -> None:
     described = {f"net{i}": CONFIG | {"num_hidden_layers": i + 1} for i in range(6)}
     traces = lpzero.traces(described, positions=16, progress=False)
