@@ -11,6 +11,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use lpzero_run::{ContentHash, Hasher};
+use lpzero_stats::Split;
 use lpzero_trace::Trace;
 use lpzero_truth::{GroundTruth, TruthSource};
 
@@ -131,28 +132,19 @@ impl Study {
     }
 
     /// Traces of further initialisations: by ground truth, then initialisation, then entry.
-    /// The first call decides how many there are.
-    pub(crate) fn further(&self, inits: u32) -> Result<Vec<Vec<&[Trace]>>, Error> {
+    /// Entries of the test are not run: nobody judges by them. The first call decides how
+    /// many there are, and of which splits.
+    pub(crate) fn further(
+        &self,
+        inits: u32,
+        splits: &[Split],
+    ) -> Result<Vec<Vec<&[Trace]>>, Error> {
         if self.further.get().is_none() {
-            let trace = |truth: &GroundTruth| {
-                let networks = Networks::from(truth);
-                let init = |init: u32| {
-                    let repetition = Repetition {
-                        init,
-                        ..Repetition::default()
-                    };
-                    // Half as many sequences: what depends on that, too, does not carry over.
-                    let pass = Pass {
-                        batch: self.workbench.pass().batch.div_ceil(2),
-                        ..self.workbench.pass().clone()
-                    };
-                    let workbench = self.workbench.clone().with_pass(pass);
-                    let workbench = workbench.with_repetition(repetition);
-                    workbench.traces(&source(truth), &networks)
-                };
+            let trace = |(truth, split): (&GroundTruth, &Split)| {
+                let init = |init: u32| self.another_initialisation(truth, split, init);
                 (1..=inits).map(init).collect::<Result<Vec<_>, _>>()
             };
-            let further = self.truths.iter().map(trace);
+            let further = self.truths.iter().zip(splits).map(trace);
             let further = further.collect::<Result<Vec<_>, _>>()?;
             self.further.get_or_init(|| further);
         }
@@ -160,6 +152,41 @@ impl Study {
         Ok(further
             .map(|truth| truth.iter().map(Vec::as_slice).collect())
             .collect())
+    }
+
+    /// Traces of other initial weights, of those entries that are searched on or selected
+    /// with; of the others, counts alone.
+    fn another_initialisation(
+        &self,
+        truth: &GroundTruth,
+        split: &Split,
+        init: u32,
+    ) -> Result<Vec<Trace>, Error> {
+        let repetition = Repetition {
+            init,
+            ..Repetition::default()
+        };
+        // Half as many sequences: what depends on that, too, does not carry over.
+        let pass = Pass {
+            batch: self.workbench.pass().batch.div_ceil(2),
+            ..self.workbench.pass().clone()
+        };
+        let seen: Vec<usize> = (split.search.iter())
+            .chain(&split.validation)
+            .copied()
+            .collect();
+        let networks = Networks::from(truth).subset(seen.iter().copied());
+        let workbench = self.workbench.clone().with_pass(pass);
+        let workbench = workbench.with_repetition(repetition);
+        let found = workbench.traces(&source(truth), &networks)?;
+        let entries = truth.entries.iter();
+        let mut traces: Vec<Trace> = entries
+            .map(|entry| Trace::data_free(&entry.architecture))
+            .collect();
+        for (index, trace) in seen.into_iter().zip(found) {
+            traces[index] = trace;
+        }
+        Ok(traces)
     }
 
     /// Traces of the smallest networks with what must not matter changed, by ground truth.

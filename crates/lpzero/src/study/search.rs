@@ -32,7 +32,7 @@ pub struct DefaultSearch {
 pub const DEFAULT_SEARCH: DefaultSearch = DefaultSearch {
     truth: "openlm",
     held_out: "gemstones",
-    up_to: [50e6, 80e6, 107e6],
+    up_to: [50e6, 75e6, 105e6],
 };
 
 /// How to search. The default is genetic programming with LPZero's settings, from the
@@ -217,7 +217,7 @@ impl Study {
         let start = Instant::now();
         let splits = self.splits(options)?;
         self.traces()?;
-        self.further(options.further_inits)?;
+        self.further(options.further_inits, &splits)?;
         if options.vary {
             self.varied()?;
         }
@@ -302,7 +302,7 @@ impl Study {
             progress: &mut progress,
             journal,
         };
-        let further = self.further(options.further_inits)?;
+        let further = self.further(options.further_inits, splits)?;
         let varied = match options.vary {
             true => self.varied()?,
             false => &[],

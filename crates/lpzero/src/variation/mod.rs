@@ -63,8 +63,12 @@ pub const MOST_NETWORKS: usize = 20;
 /// Networks that are run again whatever their size.
 const LEAST_NETWORKS: usize = 8;
 
-/// Parameters that the networks that are run again have together, at most.
+/// Parameters that the networks that are run again have together, at most, where somebody
+/// asks how a proxy moves.
 const MOST_PARAMETERS: u64 = 1_000_000_000;
+
+/// The same in a search, which is to answer within a minute.
+const MOST_PARAMETERS_SEARCHED: u64 = 120_000_000;
 
 /// Traces of some networks of a ground truth under every variation.
 #[derive(Clone, Debug)]
@@ -152,7 +156,7 @@ impl Workbench {
         source: &str,
         networks: &Networks,
     ) -> Result<VariedTraces, Error> {
-        let smallest = smallest(networks.architectures());
+        let smallest = smallest(networks.architectures(), MOST_PARAMETERS_SEARCHED);
         let some = networks.subset(smallest.iter().copied());
         let trace = |variation: &Variation| {
             let (workbench, networks) = variation.of(self, &some);
@@ -175,7 +179,7 @@ impl Workbench {
         networks: &Networks,
         proxies: &[Proxy],
     ) -> Result<Vec<ProxyMovements>, Error> {
-        let some = networks.subset(smallest(networks.architectures()));
+        let some = networks.subset(smallest(networks.architectures(), MOST_PARAMETERS));
         let base = self.exact_scores(&some, proxies)?;
         let scores = |variation: &Variation| {
             let (workbench, networks) = variation.of(self, &some);
@@ -204,8 +208,9 @@ impl Workbench {
     }
 }
 
-/// The smallest networks, no two of them equal, smallest first.
-fn smallest(architectures: &[Architecture]) -> Vec<usize> {
+/// The smallest networks, no two of them equal, smallest first, of so many parameters
+/// together at most.
+fn smallest(architectures: &[Architecture], most_parameters: u64) -> Vec<usize> {
     let size = |&index: &usize| architectures[index].parameters().total();
     let mut order: Vec<usize> = (0..architectures.len()).collect();
     order.sort_by_cached_key(size);
@@ -217,7 +222,7 @@ fn smallest(architectures: &[Architecture]) -> Vec<usize> {
     order.retain(|index| {
         parameters += u64::try_from(size(index)).unwrap_or(u64::MAX);
         place += 1;
-        place <= LEAST_NETWORKS || parameters <= MOST_PARAMETERS
+        place <= LEAST_NETWORKS || parameters <= most_parameters
     });
     order
 }
