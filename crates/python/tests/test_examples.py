@@ -1,6 +1,5 @@
 """The examples run to their end."""
 
-import os
 import re
 import subprocess
 import sys
@@ -30,7 +29,6 @@ def test_a_proxy_is_found_on_modules_of_ones_own() -> None:
         [sys.executable, str(EXAMPLES / "own_modules.py"), "--models", "36", "--steps", "60"],
         capture_output=True,
         text=True,
-        env=os.environ | {"OMP_NUM_THREADS": "2"},
     )
     assert said.returncode == 0, said.stderr
     found = re.search(r"test tau +(-?\d\.\d+)", said.stdout)
