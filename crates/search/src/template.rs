@@ -20,6 +20,9 @@ use crate::space::Genomes;
 use crate::vary::{Limits, mutate_somehow, nudged};
 use crate::{Error, seed};
 
+/// Roles that there were not when journals first recorded templates.
+const LATER: [Role; 2] = [Role::FfnGate, Role::Other];
+
 /// A formula with holes.
 #[derive(Clone, PartialEq)]
 pub struct Template {
@@ -273,12 +276,12 @@ impl<'a> Templates<'a> {
             .collect()
     }
 
-    /// A role filter, or none. The gate is offered only where there is one: other
-    /// searches go on as they did before it was a role.
+    /// A role filter, or none. Roles that came later are offered only where they are met:
+    /// other searches go on as they did before.
     fn roles(&self, random: &mut Stream) -> Option<RoleSet> {
         let groups = ROLE_GROUPS.iter().map(|(_, group)| (Some(*group), 1.5));
         let single = (Role::ALL.iter())
-            .filter(|(role, _)| *role != Role::FfnGate || self.generator.finds(*role))
+            .filter(|(role, _)| !LATER.contains(role) || self.generator.finds(*role))
             .map(|(role, _)| (Some(RoleSet::of(&[*role])), 0.5));
         let none = [(None, 2.0)];
         let all: Vec<_> = none.into_iter().chain(groups).chain(single).collect();

@@ -190,15 +190,21 @@ fn a_folder_that_cannot_be_made_is_named_in_the_error() {
 }
 
 #[test]
-fn a_cache_file_that_is_a_folder_is_named_in_the_error() {
+fn a_folder_in_the_place_of_a_cache_file_is_named_and_left_alone() {
     let (folder, path, _) = filled();
     fs::remove_file(&path).unwrap();
     fs::create_dir(&path).unwrap();
-    let error = TraceCache::open(folder.path(), &spec()).unwrap_err();
+    let (cache, warnings) = open(folder.path());
+    let [warning @ CacheWarning::Foreign { .. }] = &warnings[..] else {
+        panic!("{warnings:?}");
+    };
+    let said = warning.to_string();
     assert!(
-        error.to_string().starts_with(path.to_str().unwrap()),
-        "{error}"
+        said.contains(path.to_str().unwrap()) && said.contains("a folder"),
+        "{said}"
     );
+    assert_holds(&cache, 0);
+    assert!(path.is_dir());
 }
 
 #[test]

@@ -181,7 +181,7 @@ mod tests {
             ("square(W - G)", "square(G - W)"),
             ("sum(layers * l2(W))", "layers * sum(l2(W))"),
             ("sum(mean(W / l2(G)))", "sum(mean(W) / l2(G))"),
-            ("sum[embed, attn, ffn, output](l2(W))", "sum(l2(W))"),
+            ("sum[embed, attn, ffn, output, other](l2(W))", "sum(l2(W))"),
             ("square(-3 * W)", "9 * square(W)"),
             ("sqrt(layers) * sqrt(layers)", "layers"),
             ("layers ^ 3 / layers", "square(layers)"),
