@@ -32,7 +32,7 @@ pub struct DefaultSearch {
 pub const DEFAULT_SEARCH: DefaultSearch = DefaultSearch {
     truth: "openlm",
     held_out: "gemstones",
-    up_to: [50e6, 75e6, 105e6],
+    up_to: [50e6, 80e6, 107e6],
 };
 
 /// How to search. The default is genetic programming with LPZero's settings, from the
