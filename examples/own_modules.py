@@ -10,7 +10,6 @@ sees a part of them; the others say how good the found formula is, beside #Param
 from __future__ import annotations
 
 import argparse
-import time
 
 import torch
 from torch import nn
@@ -98,11 +97,11 @@ def loss_of(logits: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
     return functional.cross_entropy(logits[:, :-1].flatten(0, 1), ids[:, 1:].flatten())
 
 
-def train(model: nn.Module, seconds: float, steps: int) -> float:
+def train(model: nn.Module, steps: int) -> float:
     """The loss at the end of a short training, as the mean of its last tenth."""
     language = Language(seed=1)
     optimiser = torch.optim.AdamW(model.parameters(), lr=3e-3)
-    begun, losses = time.monotonic(), []
+    losses = []
     for _ in range(steps):
         ids = language.batch()
         loss = loss_of(model(ids), ids)
@@ -110,8 +109,6 @@ def train(model: nn.Module, seconds: float, steps: int) -> float:
         loss.backward()
         optimiser.step()
         losses.append(loss.item())
-        if time.monotonic() - begun > 10 * seconds:
-            break
     last = losses[-max(len(losses) // 10, 1) :]
     return sum(last) / len(last)
 
@@ -137,7 +134,7 @@ def main() -> None:
         width -= width % heads
         model = Decoder(layers, width, heads, hidden)
         traces.append(lpzero.torch.trace(model, ids, loss=loss_of, roles=ROLES))
-        losses.append(train(model, seconds=1.0, steps=given.steps))
+        losses.append(train(model, given.steps))
         names.append(f"{number}: {layers} x {width}, {heads} heads, {hidden} hidden")
         print(f"\r{number + 1} of {given.models} trained", end="", flush=True)
     print()
