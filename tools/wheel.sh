@@ -16,5 +16,11 @@ scripts=crates/python/lpzero.data/scripts
 mkdir -p "$scripts"
 cp "${CARGO_TARGET_DIR:-target}/release/lpzero" "$scripts/lpzero"
 strip "$scripts/lpzero" 2>/dev/null || true
+# Only a wheel that is built here carries the command. A source distribution has its
+# pyproject.toml elsewhere, where a folder of data would not be found.
+pyproject=crates/python/pyproject.toml
+cp "$pyproject" "$pyproject.kept"
+trap 'mv "$pyproject.kept" "$pyproject"' EXIT
+sed -i 's/^\[tool\.maturin\]$/&\ndata = "lpzero.data"/' "$pyproject"
 "$venv/bin/maturin" build --release --locked --out dist \
   --manifest-path crates/python/Cargo.toml "$@"
