@@ -5,9 +5,6 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Literal, TypeAlias
-
-Objective: TypeAlias = Literal["next-token", "masked-token", "electra", "random-projection"]
 
 
 def bench(

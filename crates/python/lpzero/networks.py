@@ -40,9 +40,7 @@ def score(
     dict. Weights of a folder are read; ``weights="seeded"`` draws them instead. A score
     that is not finite is NaN, and ``table.notes`` says why.
     """
-    if weights not in ("stored", "seeded"):
-        raise LpzeroError(f"weights={weights!r}: expected 'stored' or 'seeded'")
-    wanted = proxies(by)
+    wanted, seeded = proxies(by), _are_seeded(weights)
     settings = bench(
         threads=threads,
         cache=None,
@@ -54,7 +52,7 @@ def score(
     )
     with shown(progress) as show:
         ids, columns, reasons = _lpzero.score(
-            _described(architectures), wanted, settings, weights == "seeded", show, warn
+            _described(architectures), wanted, settings, seeded, show, warn
         )
     names = [one.name for one in wanted]
     rows = [{"id": name, **dict(zip(names, scores))} for name, *scores in zip(ids, *columns)]
@@ -74,7 +72,8 @@ def traces(
     cache: str | os.PathLike[str] | None = None,
     progress: Progress | bool | None = None,
 ) -> list[Trace]:
-    """What one pass over each network leaves, by the engine."""
+    """What one pass over each network leaves, by the engine. ``weights`` as in :func:`score`."""
+    seeded = _are_seeded(weights)
     settings = bench(
         threads=threads,
         cache=cache,
@@ -85,9 +84,7 @@ def traces(
         memory=memory,
     )
     with shown(progress) as show:
-        return _lpzero.traces(
-            _described(architectures), settings, weights == "seeded", show, warn
-        )
+        return _lpzero.traces(_described(architectures), settings, seeded, show, warn)
 
 
 def compare(
@@ -162,6 +159,13 @@ def nas(
             os.fspath(space), proxy(by), bounds, evaluations, seed, settings, show, warn
         )
     return Table(json.loads(document)["front"])
+
+
+def _are_seeded(weights: str) -> bool:
+    """Whether weights are drawn although a folder has some."""
+    if weights not in ("stored", "seeded"):
+        raise LpzeroError(f"weights={weights!r}: expected 'stored' or 'seeded'")
+    return weights == "seeded"
 
 
 def _or(value: float | None, other: float) -> float:

@@ -60,6 +60,9 @@ def test_what_cannot_be_used_is_said(tmp_path: Path) -> None:
         lpzero.search("tiny", out=tmp_path)
     with pytest.raises(lpzero.LpzeroError, match="objective"):
         lpzero.score(CONFIG, "snip", objective="win")
+    for asked in (lpzero.score, lpzero.traces):
+        with pytest.raises(lpzero.LpzeroError, match="'stored' or 'seeded'"):
+            asked(CONFIG, weights="seede")
     with pytest.raises(lpzero.LpzeroError, match="tokens"):
         lpzero.score(CONFIG, "snip", batch=10**9, positions=10**9)
 
