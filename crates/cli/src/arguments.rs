@@ -4,6 +4,7 @@ mod ablate;
 mod compare;
 mod eval;
 mod nas;
+mod report;
 mod search;
 mod train;
 
@@ -17,6 +18,7 @@ pub use ablate::*;
 pub use compare::*;
 pub use eval::*;
 pub use nas::*;
+pub use report::*;
 pub use search::*;
 use search::{parse_budget, parse_split};
 pub use train::*;
@@ -68,23 +70,57 @@ pub enum Command {
     Export(Export),
     /// Train an architecture on a synthetic language or on a text.
     Train(Train),
+    /// Look at runs: one page of pictures and tables, for any browser and without a network.
+    Report(Report),
     /// List the named proxies, or explain one name or formula.
     Proxies(Proxies),
     /// Ground truths: what is known, one in detail.
     Truth(Truth),
+    /// Write an example of a ground truth or of a space, to begin with.
+    New(New),
     /// Traces that are kept for later commands: where, how much, and away with them.
     Cache(Cache),
+    /// What this machine has for us: version, instruction set, memory, cache, data, network.
+    Doctor(Doctor),
+    /// Print the completions of a shell, for it to read.
+    #[command(
+        after_help = "Example:\n  lpzero completions bash > ~/.local/share/bash-completion/completions/lpzero"
+    )]
+    Completions {
+        /// The shell.
+        #[arg(value_enum, value_name = "SHELL")]
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual: lpzero.1, and a page for each command.
+    Man {
+        /// Where to; `man -l DIR/lpzero.1` reads it.
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+    },
 }
 
 /// Options of every command.
 #[derive(Debug, Args)]
 pub struct Common {
     /// Seed of everything random: weights, batch, split, search.
-    #[arg(long, global = true, default_value_t = 0, value_name = "N")]
+    #[arg(
+        long,
+        global = true,
+        default_value_t = 0,
+        value_name = "N",
+        env = "LPZERO_SEED",
+        hide_env_values = true
+    )]
     pub seed: u64,
 
     /// Threads to use [default: all cores]. The result does not depend on it.
-    #[arg(long, global = true, value_name = "N")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "N",
+        env = "LPZERO_THREADS",
+        hide_env_values = true
+    )]
     pub threads: Option<usize>,
 
     /// Print exactly one JSON document on standard output.
@@ -95,19 +131,34 @@ pub struct Common {
     #[arg(long, short, global = true)]
     pub quiet: bool,
 
+    /// When lines are bold or dim; NO_COLOR is honoured.
+    #[arg(long, global = true, value_enum, default_value_t = ColorArgument::Auto, value_name = "WHEN")]
+    pub color: ColorArgument,
+
     /// Folder for traces, reused by every later command on the same networks
     /// [default: the user's cache folder].
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "LPZERO_CACHE",
+        hide_env_values = true
+    )]
     pub cache: Option<PathBuf>,
 
     /// Most that the folder of traces may hold: 2GB, 500MB. Beyond it, those that were not
     /// used for longest are removed.
-    #[arg(long, global = true, default_value = "2GB", value_name = "SIZE", value_parser = parse_memory)]
+    #[arg(long, global = true, default_value = "2GB", value_name = "SIZE", value_parser = parse_memory, hide_short_help = true)]
     pub cache_limit: u64,
 
     /// Neither read nor write traces on disk.
-    #[arg(long, global = true, conflicts_with = "cache")]
+    #[arg(long, global = true, hide_short_help = true)]
     pub no_cache: bool,
+
+    /// Options from a TOML file: `seed = 1` for every command, a table `[search]` for one. What
+    /// is typed wins.
+    #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
+    pub config: Option<PathBuf>,
 }
 
 /// A ground truth and how to read it.
@@ -129,7 +180,7 @@ pub struct TruthArguments {
 #[derive(Clone, Debug, PartialEq, Args, Serialize, Deserialize)]
 pub struct LayoutArguments {
     /// The column of scores, in a table with several columns of numbers.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, hide_short_help = true, value_name = "NAME")]
     pub score_column: Option<String>,
 
     /// A smaller score is better, in a table (a loss, a perplexity).
@@ -137,12 +188,12 @@ pub struct LayoutArguments {
     pub lower_is_better: bool,
 
     /// Leave rows without a score out, in a table, and say how many.
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     #[serde(default)]
     pub skip_missing: bool,
 
     /// Which network a FlexiBERT record describes.
-    #[arg(long, value_enum, default_value_t = ReadingArgument::AsTrained, value_name = "R")]
+    #[arg(long, hide_short_help = true, value_enum, default_value_t = ReadingArgument::AsTrained, value_name = "R")]
     pub reading: ReadingArgument,
 }
 
@@ -166,11 +217,11 @@ pub struct TruthsArguments {
 #[derive(Clone, Copy, Debug, PartialEq, Args)]
 pub struct LikeArguments {
     /// Networks are of like size whose sizes differ by less than this share: 5% or 0.05.
-    #[arg(long = "same-size", value_name = "SHARE", default_value = "5%", value_parser = parse_share)]
+    #[arg(long = "same-size", hide_short_help = true, value_name = "SHARE", default_value = "5%", value_parser = parse_share)]
     pub tolerance: f64,
 
     /// Size that networks of like size share.
-    #[arg(long, value_enum, default_value_t = SizeArgument::Params)]
+    #[arg(long, hide_short_help = true, value_enum, default_value_t = SizeArgument::Params)]
     pub size: SizeArgument,
 }
 
@@ -213,16 +264,16 @@ pub enum ReadingArgument {
 #[derive(Clone, Debug, PartialEq, Args)]
 pub struct PassArguments {
     /// Sequences per minibatch.
-    #[arg(long, default_value_t = 4, value_name = "N")]
+    #[arg(long, hide_short_help = true, default_value_t = 4, value_name = "N")]
     pub batch: usize,
 
     /// Tokens per sequence [default: 64, or as many as the network with the fewest
     /// positions has].
-    #[arg(long, value_name = "N")]
+    #[arg(long, hide_short_help = true, value_name = "N")]
     pub positions: Option<usize>,
 
     /// Loss to differentiate [default: next-token for decoders, masked-token for encoders].
-    #[arg(long, value_enum, value_name = "L")]
+    #[arg(long, hide_short_help = true, value_enum, value_name = "L")]
     pub objective: Option<ObjectiveArgument>,
 
     /// Real text for the minibatch, in place of a synthetic Zipf stream.
@@ -230,13 +281,13 @@ pub struct PassArguments {
     pub text: Option<PathBuf>,
 
     /// The tokenizer.json that turns the text into tokens.
-    #[arg(long, value_name = "FILE", requires = "text")]
+    #[arg(long, hide_short_help = true, value_name = "FILE", requires = "text")]
     pub tokenizer: Option<PathBuf>,
 
     /// Most memory that networks may take together: 4GB, 500MB [default: 4GiB]. The
     /// weights of one that would take more are read, or drawn, block by block whenever
     /// a pass visits them: the same scores, at about twice the time.
-    #[arg(long, value_name = "SIZE", value_parser = parse_memory)]
+    #[arg(long, hide_short_help = true, value_name = "SIZE", value_parser = parse_memory)]
     pub memory: Option<u64>,
 }
 
@@ -245,7 +296,7 @@ pub struct PassArguments {
 pub struct PatienceArguments {
     /// Longest that decompositions of whole tensors may take, as estimated: 90s, 2h. A
     /// proxy that would take longer is refused before any work.
-    #[arg(long, default_value = "10m", value_name = "T", value_parser = parse_patience)]
+    #[arg(long, hide_short_help = true, default_value = "10m", value_name = "T", value_parser = parse_patience)]
     pub patience: f64,
 }
 
@@ -254,11 +305,11 @@ pub struct PatienceArguments {
 pub struct RepeatArguments {
     /// Initialisations per architecture, 1 to 64: weights from this seed and
     /// the next ones. Scores are means over all passes, with their spread.
-    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
+    #[arg(long, hide_short_help = true, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
     pub inits: u32,
 
     /// Minibatches per initialisation, 1 to 64.
-    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
+    #[arg(long, hide_short_help = true, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
     pub batches: u32,
 }
 
@@ -303,29 +354,69 @@ pub struct Rank {
     pub all: bool,
 
     /// Score on whole tensors, as `score` does, where traces hold samples.
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub exact: bool,
 
     /// Run the smallest networks, 20 at most, again with what must not matter changed, and tell
     /// what share of their pairs changes order. Changed are initial weights, the minibatch, text
     /// for draws by Zipf's law, and the vocabulary (1,024 tokens).
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub vary: bool,
 
     #[command(flatten)]
     pub like: LikeArguments,
 
+    /// What rows are sorted by, best first: the share of pairs of like size that are ordered
+    /// right, or a rank correlation.
+    #[arg(long, value_enum, default_value_t = RankMeasure::SameSize, value_name = "MEASURE")]
+    pub sort: RankMeasure,
+
+    /// Columns of the table.
+    #[arg(long, value_enum, default_value_t = ColumnsArgument::Few)]
+    pub columns: ColumnsArgument,
+
     /// How to print the table.
-    #[arg(long, value_enum, default_value_t = RankFormatArgument::Table, conflicts_with = "json")]
+    #[arg(long, hide_short_help = true, value_enum, default_value_t = RankFormatArgument::Table, conflicts_with = "json")]
     pub format: RankFormatArgument,
 
-    /// Write the JSON document to this file, too.
+    /// Write the JSON document to this file, too; `lpzero report` shows it.
     #[arg(long, value_name = "FILE")]
     pub save: Option<PathBuf>,
 
     /// Report on the test set that a search with this split leaves [default: all].
-    #[arg(long, value_name = "S/V", value_parser = parse_split)]
+    #[arg(long, hide_short_help = true, value_name = "S/V", value_parser = parse_split)]
     pub split: Option<SplitArgument>,
+}
+
+/// Measures that rows of `rank` are sorted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RankMeasure {
+    /// Share of pairs of like size that are ordered right.
+    SameSize,
+    /// Kendall's tau.
+    Tau,
+    /// Spearman's rho.
+    Rho,
+}
+
+/// Columns of the table of `rank`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ColumnsArgument {
+    /// Those that decide.
+    Few,
+    /// All of them.
+    All,
+}
+
+/// When lines are bold or dim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ColorArgument {
+    /// Where standard output is a terminal, and NO_COLOR is not set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
 }
 
 /// Output formats of `rank`.
@@ -386,7 +477,7 @@ pub struct Score {
     pub adapter: Option<PathBuf>,
 
     /// How to print the scores.
-    #[arg(long, value_enum, default_value_t = FormatArgument::Table, conflicts_with = "json")]
+    #[arg(long, hide_short_help = true, value_enum, default_value_t = FormatArgument::Table, conflicts_with = "json")]
     pub format: FormatArgument,
 }
 
@@ -430,9 +521,9 @@ pub enum PrecisionArgument {
 fn parse_memory(text: &str) -> Result<u64, String> {
     let bytes = text.parse::<bytesize::ByteSize>().map(|size| size.as_u64());
     // A bare number would be bytes, which nobody means.
-    let has_unit = text.ends_with(['B', 'b']);
+    let has_unit = text.ends_with(|c: char| c.is_ascii_alphabetic());
     let bytes = bytes.ok().filter(|bytes| has_unit && *bytes > 0);
-    bytes.ok_or_else(|| format!("{text:?}: expected a size such as 4GB or 500MB"))
+    bytes.ok_or_else(|| format!("{text:?}: expected a size such as 4GB, 500MB or 4GiB"))
 }
 
 /// `1.5s`, `20ms`, or in parts `1h 30m`, as seconds.
@@ -493,6 +584,36 @@ pub struct Proxies {
     /// Print the reference of the language: every operator, symbol and role.
     #[arg(long, conflicts_with_all = ["name", "json", "sees"])]
     pub reference: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct New {
+    #[command(subcommand)]
+    pub action: NewAction,
+}
+
+/// Example files.
+#[derive(Debug, Subcommand)]
+pub enum NewAction {
+    /// A table of networks and their trained scores, for --truth.
+    Truth {
+        /// The new file, .csv.
+        #[arg(value_name = "FILE", default_value = "truth.csv")]
+        file: PathBuf,
+    },
+    /// A space of architectures with a remark on every key, for nas --space.
+    Space {
+        /// The new file, .yaml.
+        #[arg(value_name = "FILE", default_value = "space.yaml")]
+        file: PathBuf,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// Do not ask whether the network answers.
+    #[arg(long)]
+    pub offline: bool,
 }
 
 #[derive(Debug, Args)]
@@ -563,6 +684,10 @@ pub struct Audit {
     #[command(flatten)]
     pub truth: TruthArguments,
 
+    /// Write the JSON document to this file, too; `lpzero report` shows it.
+    #[arg(long, value_name = "FILE")]
+    pub save: Option<PathBuf>,
+
     /// Permutations per test, 99 to 1000000.
     #[arg(long, default_value_t = 2000, value_name = "N", value_parser = clap::value_parser!(u32).range(99..=1_000_000))]
     pub permutations: u32,
@@ -576,5 +701,39 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn sizes_and_times_are_read_as_people_write_them() {
+        let sizes = [
+            "4GiB", "4gib", "4 GiB", "4G", "500MB", "500 MB", "1.5GB", "4T",
+        ]
+        .map(parse_memory);
+        let gibibytes = 4 << 30;
+        let expected = [
+            gibibytes,
+            gibibytes,
+            gibibytes,
+            4_000_000_000,
+            500_000_000,
+            500_000_000,
+            1_500_000_000,
+            4_000_000_000_000,
+        ];
+        assert_eq!(sizes, expected.map(Ok));
+        assert!(
+            parse_memory("4").is_err()
+                && parse_memory("0GB").is_err()
+                && parse_memory("GB").is_err()
+        );
+        let times = [
+            "90s", "10m", "2h", "1h 30m", "1h30m", "1.5s", "20ms", "2 min",
+        ]
+        .map(parse_seconds);
+        assert_eq!(
+            times,
+            [90.0, 600.0, 7200.0, 5400.0, 5400.0, 1.5, 0.02, 120.0].map(Some)
+        );
+        assert!(parse_seconds("10").is_none() && parse_seconds("5M").is_none());
     }
 }

@@ -12,6 +12,7 @@ use super::failure::failed;
 use super::output::print_json;
 use super::plain::{Table, line, stdout};
 use super::rank_table::{interval, number};
+use super::save::Save;
 use super::session::Session;
 
 /// Suspicious records that are printed, the most suspicious first.
@@ -33,16 +34,20 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<()> {
             ..arguments_of_truth
         })?,
     };
+    let save = arguments.save.as_deref().map(Save::begin).transpose()?;
     let settings = AuditSettings {
         permutations: arguments.permutations as usize,
         seed: session.seed,
     };
     let pool = session.pool()?;
     let found = audit(&truth, &declared, settings, &pool, &session.cancel).map_err(failed)?;
-    if session.json {
-        return print_json(&found);
+    // What cannot be saved can still be read.
+    let saved = save.map(|save| save.finish(&found));
+    match session.json {
+        true => print_json(&found)?,
+        false => print(&found, settings)?,
     }
-    print(&found, settings)
+    saved.unwrap_or(Ok(()))
 }
 
 fn print(audit: &Audit, settings: AuditSettings) -> Result<()> {

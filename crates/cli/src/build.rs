@@ -94,6 +94,7 @@ fn build(
         Of::Supernet(supernet) => of_supernet(session, configuration.seed, supernet, place)?,
     };
     (truth.write(&truth.path)).map_err(|error| failed(lpzero::Error::from(error)))?;
+    crate::report::beside(session, place.0);
     report(session, &truth, start.elapsed().as_secs_f64())
 }
 

@@ -7,9 +7,11 @@ use lpzero::arch::{Space, read_architecture, spec};
 use lpzero::compare::{Compared, Comparison, Next, Verdict};
 use lpzero::nas::{Bound, Cost};
 use lpzero::{Networks, Proxy, Workbench};
+use lpzero_report::count;
 
 use super::arguments::{Compare, CompareFormatArgument};
 use super::failure::{Failure, failed, system};
+use super::nas::report::bytes;
 use super::output::print_json;
 use super::plain::{Table, stdout};
 use super::sees;
@@ -139,9 +141,9 @@ fn write_table(proxy: &Proxy, comparison: &Comparison, out: &mut impl Write) -> 
         table.add_row([
             row.rank.to_string(),
             row.id.clone(),
-            row.params.to_string(),
-            format!("{:.3e}", row.flops_per_token),
-            format!("{:.1} MB", row.memory / 1e6),
+            count(row.params),
+            count(row.flops_per_token),
+            bytes(row.memory),
             row.score
                 .map_or_else(|| "-".to_owned(), |s| format!("{s:.4e}")),
             answer(row),
@@ -149,6 +151,7 @@ fn write_table(proxy: &Proxy, comparison: &Comparison, out: &mut impl Write) -> 
     }
     table.align_numbers(2);
     table.align_text(6);
+    table.spare(&[3, 4]);
     writeln!(out, "{table}\n")?;
     match (&comparison.calibration, &comparison.not_calibrated) {
         (Some(calibration), _) => {

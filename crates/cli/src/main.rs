@@ -9,18 +9,26 @@ mod bars;
 mod build;
 mod cache;
 mod compare;
+mod config;
+mod doctor;
 mod eval;
+mod example;
 mod export;
 mod failure;
 mod fetch;
+mod first;
 mod folder;
+mod housekeeping;
 mod nas;
 mod output;
 mod places;
 mod plain;
+mod provenance;
 mod proxies;
 mod rank;
 mod rank_table;
+mod report;
+mod save;
 mod score;
 mod score_table;
 mod search;
@@ -29,11 +37,13 @@ mod session;
 mod settings;
 mod signals;
 mod stop;
+mod text_table;
 mod threads;
 mod train;
 mod truth;
 mod weights;
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -63,7 +73,18 @@ fn main() -> ExitCode {
 
 fn start() -> ExitCode {
     lpzero::nn::return_large_buffers();
-    match Arguments::try_parse() {
+    let typed: Vec<OsString> = std::env::args_os().collect();
+    if typed.len() < 2 {
+        return first::contact();
+    }
+    let arguments = match config::expanded(typed) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            output::say(&format!("lpzero: {}", Failure::message(&error)));
+            return ExitCode::from(Failure::status(&error));
+        }
+    };
+    match Arguments::try_parse_from(arguments) {
         Ok(arguments) => run(arguments),
         Err(error) => refused(&error),
     }
@@ -119,9 +140,14 @@ fn dispatch(session: &Session, command: Command) -> Result<()> {
         Command::Nas(arguments) => nas::run(session, &arguments),
         Command::Train(arguments) => train::run(session, arguments),
         Command::Export(arguments) => export::run(session, &arguments),
+        Command::Report(arguments) => report::run(session, &arguments),
         Command::Proxies(arguments) => proxies::run(session, &arguments),
         Command::Truth(arguments) => truth::run(session, &arguments),
         Command::Cache(arguments) => cache::run(session, &arguments),
+        Command::New(new) => example::run(&new.action),
+        Command::Doctor(doctor) => doctor::run(session, doctor.offline),
+        Command::Completions { shell } => housekeeping::completions(shell),
+        Command::Man { folder } => housekeeping::man(session, &folder),
     }
 }
 

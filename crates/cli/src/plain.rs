@@ -5,10 +5,11 @@
 //! as its own escapes.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::io::{self, StdoutLock, Write};
 
-use comfy_table::{CellAlignment, ContentArrangement, presets};
+use anstream::{AutoStream, ColorChoice};
+
+pub use super::text_table::Table;
 
 /// Whether a terminal may obey a character, write the rest of a line backwards, or show
 /// nothing at all, so that two names look like one.
@@ -91,6 +92,20 @@ pub struct Plain<W> {
     /// The beginning of a character whose end is not written yet.
     begun: Vec<u8>,
     show: fn(&str) -> Cow<'_, str>,
+    /// Whether lines may be bold or dim.
+    styles: bool,
+}
+
+/// How a line looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Style {
+    /// As all others.
+    #[default]
+    Usual,
+    /// What the reader looks for.
+    Bold,
+    /// What it is compared with.
+    Dim,
 }
 
 impl<W: Write> Plain<W> {
@@ -106,7 +121,32 @@ impl<W: Write> Plain<W> {
 
     fn showing(out: W, show: fn(&str) -> Cow<'_, str>) -> Self {
         let begun = Vec::new();
-        Self { out, begun, show }
+        Self {
+            out,
+            begun,
+            show,
+            styles: false,
+        }
+    }
+
+    /// Writes a line that looks a way, where the output can show it.
+    pub fn styled(&mut self, style: Style, text: &str) -> io::Result<()> {
+        let code = match style {
+            _ if !self.styles => None,
+            Style::Usual => None,
+            Style::Bold => Some("\u{1b}[1m"),
+            Style::Dim => Some("\u{1b}[2m"),
+        };
+        // The codes are ours, so they pass by what shows those of others.
+        if let Some(code) = code {
+            self.flush()?;
+            self.out.write_all(code.as_bytes())?;
+        }
+        self.write_all(text.as_bytes())?;
+        if code.is_some() {
+            self.out.write_all(b"\x1b[0m")?;
+        }
+        self.write_all(b"\n")
     }
 }
 
@@ -130,56 +170,17 @@ impl<W: Write> Write for Plain<W> {
 
 /// Standard output for text.
 pub fn stdout() -> Plain<StdoutLock<'static>> {
-    Plain::new(io::stdout().lock())
-}
-
-/// A table in the house style: no box, so that it pastes into anything.
-pub struct Table(comfy_table::Table);
-
-impl Table {
-    /// An empty one.
-    pub fn new() -> Self {
-        let mut table = comfy_table::Table::new();
-        table
-            .load_style(presets::NOTHING)
-            .set_content_arrangement(ContentArrangement::Disabled);
-        Self(table)
-    }
-
-    /// Names the columns.
-    pub fn set_header<T: AsRef<str>>(&mut self, names: impl IntoIterator<Item = T>) {
-        self.0.set_header(cells(names));
-    }
-
-    /// Adds a row, a line each.
-    pub fn add_row<T: AsRef<str>>(&mut self, row: impl IntoIterator<Item = T>) {
-        self.0.add_row(cells(row));
-    }
-
-    /// Right-aligns every column from `first` on.
-    pub fn align_numbers(&mut self, first: usize) {
-        for column in self.0.column_iter_mut().skip(first) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-
-    /// Left-aligns a column again.
-    pub fn align_text(&mut self, column: usize) {
-        if let Some(column) = self.0.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Left);
-        }
+    let styles = AutoStream::choice(&io::stdout()) != ColorChoice::Never;
+    Plain {
+        styles,
+        ..Plain::new(io::stdout().lock())
     }
 }
 
-impl fmt::Display for Table {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-fn cells<T: AsRef<str>>(cells: impl IntoIterator<Item = T>) -> Vec<String> {
-    let cells = cells.into_iter();
-    cells.map(|cell| line(cell.as_ref()).into_owned()).collect()
+/// Columns of the terminal that standard output goes to; `None` where it goes elsewhere.
+pub fn terminal_width() -> Option<usize> {
+    let size = terminal_size::terminal_size_of(io::stdout());
+    size.map(|(width, _)| usize::from(width.0))
 }
 
 #[cfg(test)]

@@ -1,19 +1,20 @@
 //! `lpzero rank`: proxies against a ground truth.
 
 use std::io::Write;
-use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use lpzero::language::named::{RANK_PRODUCTS, RankProduct, find_product};
-use lpzero::run::Whole;
 use lpzero::truth::GroundTruth;
-use lpzero::{Proxy, RankOptions, Ranking, Study};
+use lpzero::{Points, Proxy, RankOptions, Ranking, Study};
+use serde::Serialize;
 
-use super::arguments::{Rank, RankFormatArgument};
-use super::failure::{failed, system};
+use super::arguments::{ColumnsArgument, Rank, RankFormatArgument};
+use super::failure::failed;
 use super::output::print_json;
 use super::plain::stdout;
-use super::rank_table::RankTable;
+use super::provenance::Provenance;
+use super::rank_table::{self, RankTable};
+use super::save::Save;
 use super::session::Session;
 use super::settings::proxies;
 
@@ -33,18 +34,26 @@ pub fn run(session: &Session, arguments: &Rank) -> Result<()> {
     if let Some(sizes) = options.split {
         sizes.draw(&truth, options.seed).map_err(failed)?;
     }
-    // Better now than after the work.
     let mut save = arguments.save.as_deref().map(Save::begin).transpose()?;
 
     let networks = truth.entries.iter().map(|entry| &entry.architecture);
     let workbench = session.workbench(&arguments.pass, networks)?;
     let workbench = workbench.with_patience(arguments.patience.patience);
     let study = Study::new(vec![truth], workbench);
-    let rankings = study.rank_with(&options).map_err(failed)?;
+    let mut rankings = study.rank_with(&options).map_err(failed)?;
+    for ranking in &mut rankings {
+        rank_table::sort(&mut ranking.rows, arguments.sort);
+    }
     for (truth, ranking) in study.truths().iter().zip(&rankings) {
         // What cannot be saved can still be read.
-        let saved = save.take().map(|save| save.finish(ranking));
-        let printed = print(session, arguments.format, truth, ranking);
+        let saved = save.take().map(|save| {
+            save.finish(&Kept {
+                ranking,
+                points: &ranking.points,
+                provenance: session.provenance(),
+            })
+        });
+        let printed = print(session, arguments, truth, ranking);
         saved.transpose()?;
         printed?;
     }
@@ -53,13 +62,13 @@ pub fn run(session: &Session, arguments: &Rank) -> Result<()> {
 
 fn print(
     session: &Session,
-    format: RankFormatArgument,
+    arguments: &Rank,
     truth: &GroundTruth,
     ranking: &Ranking,
 ) -> Result<()> {
     let table = RankTable::new(&ranking.rows);
     let out = &mut stdout();
-    match format {
+    match arguments.format {
         _ if session.json => print_json(ranking)?,
         RankFormatArgument::Json => print_json(ranking)?,
         RankFormatArgument::Csv => table.write_csv(out)?,
@@ -76,7 +85,9 @@ fn print(
                     ""
                 }
             ));
-            table.write_text(out)?;
+            table.write_text(out, arguments.columns == ColumnsArgument::All)?;
+            let document = serde_json::to_value(ranking)?;
+            writeln!(out, "\n{}", lpzero_report::verdict_of_ranking(&document))?;
         }
     }
     for row in ranking.rows.iter().filter(|row| row.undefined > 0) {
@@ -119,25 +130,12 @@ fn chosen(arguments: &Rank) -> Result<(Vec<Proxy>, Vec<&'static RankProduct>)> {
     }
 }
 
-/// A file that the user named for the ranking. What it holds is kept until the ranking
-/// is on the disk.
-struct Save<'a> {
-    path: &'a Path,
-    file: Whole,
-}
-
-impl<'a> Save<'a> {
-    fn begin(path: &'a Path) -> Result<Self> {
-        let file = Whole::create_named(path).map_err(|error| {
-            let place = format!("--save {}: cannot be written to", path.display());
-            system(&place, error)
-        })?;
-        Ok(Self { path, file })
-    }
-
-    fn finish(mut self, ranking: &Ranking) -> Result<()> {
-        let text = serde_json::to_string_pretty(ranking)?;
-        let written = writeln!(self.file, "{text}").and_then(|()| self.file.commit());
-        written.with_context(|| format!("--save {}", self.path.display()))
-    }
+/// What a file keeps of a ranking: its document, the networks as the best proxy places them, and
+/// who made it.
+#[derive(Serialize)]
+struct Kept<'a> {
+    #[serde(flatten)]
+    ranking: &'a Ranking,
+    points: &'a Option<Points>,
+    provenance: Provenance,
 }

@@ -6,7 +6,28 @@ use anyhow::Result;
 use lpzero::search::stability::Movement;
 use lpzero::{Difference, RankRow};
 
-use super::plain::Table;
+use super::arguments::RankMeasure;
+use super::plain::{Plain, Style, Table};
+
+/// What a measure says of a row; `None` where it is not defined.
+fn measured(row: &RankRow, by: RankMeasure) -> Option<f64> {
+    match by {
+        RankMeasure::SameSize => row.same_size,
+        RankMeasure::Tau => row.tau,
+        RankMeasure::Rho => row.rho,
+    }
+}
+
+/// Puts the rows in the order of a measure, best first, those without one last. Where no row has
+/// one, as without pairs of like size, tau decides.
+pub fn sort(rows: &mut [RankRow], by: RankMeasure) {
+    let by = match rows.iter().any(|row| measured(row, by).is_some()) {
+        true => by,
+        false => RankMeasure::Tau,
+    };
+    let key = |row: &RankRow| measured(row, by).unwrap_or(f64::NEG_INFINITY);
+    rows.sort_by(|a, b| key(b).total_cmp(&key(a)));
+}
 
 /// The rows of `rank`, ready to be printed.
 pub struct RankTable<'a> {
@@ -28,17 +49,31 @@ impl<'a> RankTable<'a> {
         Self { rows, groups }
     }
 
-    /// Aligned columns, and a line on what the groups are.
-    pub fn write_text(&self, out: &mut impl Write) -> Result<()> {
-        let columns = self.readable();
+    /// Aligned columns: the few that decide, or all, with a line on what the groups are. The best
+    /// row is bold, counts are dim.
+    pub fn write_text<W: Write>(&self, out: &mut Plain<W>, all: bool) -> Result<()> {
+        let columns = match all {
+            true => self.readable(),
+            false => deciding(),
+        };
         let mut table = Table::new();
         table.set_header(columns.iter().map(|(header, _)| header));
         for row in self.rows {
             table.add_row(columns.iter().map(|(_, cell)| cell(row)));
         }
         table.align_numbers(1);
-        writeln!(out, "{table}")?;
-        if let Some(legend) = self.legend() {
+        if !all {
+            // The interval of tau, then its gain; what decides stays.
+            table.spare(&[4, 5]);
+        }
+        let style = |(number, row): (usize, &RankRow)| match (number, row.needs_network) {
+            (0, _) => Style::Bold,
+            (_, false) => Style::Dim,
+            _ => Style::Usual,
+        };
+        let styles: Vec<Style> = self.rows.iter().enumerate().map(style).collect();
+        table.write_styled(out, &styles)?;
+        if let Some(legend) = self.legend().filter(|_| all) {
             writeln!(out, "\n{legend}")?;
         }
         Ok(())
@@ -222,6 +257,22 @@ impl<'a> RankTable<'a> {
         let movements = longest.map_or(&[][..], |row| &row.movements[..]);
         movements.iter().map(|m| &m.variation[..]).collect()
     }
+}
+
+/// The columns that decide between proxies.
+fn deciding() -> Vec<Column<'static>> {
+    vec![
+        column("proxy", |row| row.proxy.clone()),
+        column("same size", |row| number(row.same_size)),
+        column("95 % interval", |row| interval(row.same_size_ci)),
+        column("tau", |row| number(row.tau)),
+        column("95 % interval", |row| interval(row.tau_ci)),
+        column("over params", |row| {
+            let gain = row.over_params.map(|difference| difference.tau);
+            gain.map_or_else(|| "-".to_owned(), |gain| format!("{gain:+.3}"))
+        }),
+        column("reads", |row| reads(row).to_owned()),
+    ]
 }
 
 fn column<'a>(header: &str, cell: impl Fn(&RankRow) -> String + 'a) -> Column<'a> {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use anyhow::Result;
 use arrow_array::cast::AsArray;
 use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray};
-use lpzero::Scores;
+use lpzero::{Proxy, Scores};
+use lpzero_report::count;
 use parquet::arrow::ArrowWriter;
 
 use super::arguments::FormatArgument;
@@ -68,8 +69,17 @@ impl ScoreTable {
     fn write_table(&self, out: &mut impl Write) -> Result<()> {
         let mut table = Table::new();
         table.set_header(self.header());
+        // A count is a number of things.
+        let is_count = |(name, _): (String, &Vec<f64>)| {
+            Proxy::parse(&name).is_ok_and(|proxy| !proxy.needs_network())
+        };
+        let counts: Vec<bool> = self.named_columns().map(is_count).collect();
         for (id, scores) in self.rows() {
-            table.add_row(std::iter::once(id.clone()).chain(scores.map(|s| format!("{s:.6e}"))));
+            let cells = scores.zip(&counts).map(|(score, is_count)| match is_count {
+                true if score.is_finite() => count(score),
+                _ => format!("{score:.6e}"),
+            });
+            table.add_row(std::iter::once(id.clone()).chain(cells));
         }
         table.align_numbers(1);
         writeln!(out, "{table}")?;

@@ -9,7 +9,7 @@ use lpzero::trace::{DEFAULT_MEMORY, TraceStore};
 use lpzero::truth::GroundTruth;
 use lpzero::{Watch, Workbench};
 
-use super::arguments::{Common, PassArguments, TruthArguments};
+use super::arguments::{ColorArgument, Common, PassArguments, TruthArguments};
 use super::bars;
 use super::failure::{Failure, INTERRUPTED, failed, system};
 use super::output::Reporter;
@@ -60,6 +60,12 @@ impl Session {
                 Some(_) => anyhow::Error::msg(message),
             });
         }
+        match common.color {
+            ColorArgument::Auto => anstream::ColorChoice::Auto,
+            ColorArgument::Always => anstream::ColorChoice::Always,
+            ColorArgument::Never => anstream::ColorChoice::Never,
+        }
+        .write_global();
         let report = Reporter::new(common.quiet);
         let watch = bars::watch(report);
         let flag = watch.flag().clone();

@@ -417,6 +417,7 @@ fn train(
     };
     if let Some(folder) = folder {
         write_results(folder, configuration, &training, &report)?;
+        crate::report::beside(session, folder);
     }
     if session.json {
         return print_json(&report);

@@ -296,11 +296,13 @@ pub(crate) fn judge(
             )?,
         })
     });
+    let own = scores(formula)?;
     Ok(LeftOutReport {
         truth: subjects.name.clone(),
         formula: formula.to_string(),
-        test: Test::of(&benchmark, &all, settings, &scores(formula)?)?,
+        test: Test::of(&benchmark, &all, settings, &own)?,
         counts: counts.transpose()?,
+        scores: own,
     })
 }
 

@@ -248,6 +248,11 @@ impl PassScores {
         self.seconds.push(seconds);
     }
 
+    /// Scores of a contestant, by architecture.
+    pub fn of(&self, contestant: usize) -> Option<&[f64]> {
+        self.columns.get(contestant).map(Vec::as_slice)
+    }
+
     /// The first architecture on which a contestant is not a finite number.
     pub fn first_undefined(&self, contestant: usize) -> Option<usize> {
         let mut scores = self.columns.get(contestant)?.iter();

@@ -150,7 +150,7 @@ fn floor(source: &str, index: usize) -> usize {
 }
 
 /// The candidate closest to `name`, if it is close enough to be what was meant.
-pub(crate) fn closest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<String> {
+pub fn closest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<String> {
     // Names in the language are short; there is no use in comparing essays.
     if name.len() > 64 {
         return None;

@@ -95,7 +95,7 @@ mod types;
 
 pub use ast::{Class, MAX_DEPTH, Node, Type};
 pub use effort::{Effort, Efforts};
-pub use error::{MAX_LENGTH, ParseError, ParseErrorKind};
+pub use error::{MAX_LENGTH, ParseError, ParseErrorKind, closest};
 pub use evaluate::{
     AddedAggregate, Evaluator, ExactVisitor, Further, NotRestricted, PartialVisitor, Partials,
     Prepared, SiteColumns, sum_over_sites,

@@ -19,6 +19,7 @@ from .errors import LpzeroWarning
 from .networks import compare, nas, score, traces
 from .proxies import named_proxies
 from .ranking import rank
+from .report import Report
 from .run import Run, search
 from .table import Table
 from .truth import Truth
@@ -28,6 +29,7 @@ __all__ = [
     "LpzeroWarning",
     "Proxy",
     "ProxySearch",
+    "Report",
     "Run",
     "Table",
     "Trace",

@@ -159,6 +159,7 @@ def arrow_stream(
     columns: Sequence[tuple[str, Sequence[Any]]], requested_schema: object | None = None
 ) -> object: ...
 def default_search() -> tuple[Sequence[float], str, str]: ...
+def page(name: str, document: str, folder: Path | None) -> tuple[str, str]: ...
 def search(
     truths: Sequence[Truth],
     hold_out: Sequence[Truth],
@@ -167,7 +168,7 @@ def search(
     journal: Path | None,
     progress: _Progress | None,
     warn: Callable[[str], object] | None,
-) -> str: ...
+) -> tuple[str, str]: ...
 def rank(
     truth: Truth,
     proxies: Sequence[Proxy],

@@ -13,6 +13,7 @@ from ._lpzero import LpzeroError, Proxy
 from .bench import bench
 from .errors import warn
 from .progress import Progress, shown
+from .report import Report
 from .table import Table
 from .truth import AnyTruth, Truth, truth, truths
 
@@ -25,8 +26,14 @@ class Run:
     """A finished search. ``best`` is the proxy that was chosen; its figures are those of
     networks that took no part in the choice."""
 
-    def __init__(self, document: dict[str, Any], folder: Path | None = None):
+    def __init__(
+        self,
+        document: dict[str, Any],
+        folder: Path | None = None,
+        pictured: dict[str, Any] | None = None,
+    ):
         self._document = document
+        self._pictured = pictured or {}
         #: Where the run is kept, if anywhere.
         self.folder = folder
 
@@ -62,9 +69,10 @@ class Run:
         """The best proxy on ground truths that took no part."""
         return Table(self._document.get("held_out", []))
 
-    def report(self) -> dict[str, Any]:
-        """Everything, as ``lpzero search --json`` has it."""
-        return self._document
+    def report(self) -> Report:
+        """Everything, as ``lpzero search --json`` has it: a dictionary that a notebook shows as
+        a page of pictures and tables, and :meth:`Report.save` writes."""
+        return Report(self._document, self.folder, self._pictured)
 
     def __repr__(self) -> str:
         tau = self.test.get("tau")
@@ -135,7 +143,7 @@ def search(
         if finished is not None:
             return finished
     with shown(progress) as show:
-        document = _lpzero.search(
+        document, pictured = _lpzero.search(
             [one._inner for one in searched],
             [one._inner for one in kept_out],
             settings,
@@ -145,11 +153,13 @@ def search(
             warn,
         )
     if folder is not None:
+        for name, what in json.loads(pictured).items():
+            (folder / f"{name}.json").write_text(json.dumps(what), encoding="utf-8")
         # Beside its place, then renamed: a report is there whole or not at all.
         partial = folder / f".{_REPORT}.partial"
         partial.write_text(document, encoding="utf-8")
         partial.replace(folder / _REPORT)
-    return Run(json.loads(document), folder)
+    return Run(json.loads(document), folder, json.loads(pictured))
 
 
 def _asked(

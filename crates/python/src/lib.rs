@@ -10,6 +10,7 @@ mod errors;
 mod progress;
 mod proxy;
 mod reduce;
+mod report;
 mod site;
 mod study;
 mod table;
@@ -28,6 +29,8 @@ mod _lpzero {
     use crate::proxy::{Proxy, named_proxies};
     #[pymodule_export]
     use crate::reduce::{moments, pair_moments};
+    #[pymodule_export]
+    use crate::report::page;
     #[pymodule_export]
     use crate::site::{roles, scalars, sketch, symbols};
     #[pymodule_export]

@@ -178,7 +178,8 @@ fn json(value: &impl serde::Serialize) -> PyResult<String> {
 
 /// Searches for a proxy. `bench` and `wanted` are JSON; `journal` is a folder in which
 /// outcomes are kept, so that a search goes on where it was stopped. Returns the JSON
-/// document of `lpzero search`.
+/// document of `lpzero search`, and one of what pictures are drawn from beside it: `points`, the
+/// networks under the formula, and `history`, the best fitness over evaluations.
 #[pyfunction]
 #[pyo3(signature = (truths, hold_out, bench, wanted, journal, progress, warn))]
 #[allow(clippy::too_many_arguments)]
@@ -191,7 +192,7 @@ pub fn search(
     journal: Option<PathBuf>,
     progress: Option<Bound<'_, PyAny>>,
     warn: Option<Bound<'_, PyAny>>,
-) -> PyResult<String> {
+) -> PyResult<(String, String)> {
     let bench = Bench::read(bench)?;
     let wanted: Wanted = serde_json::from_str(wanted).map_err(refused)?;
     let options = wanted.options()?;
@@ -206,12 +207,12 @@ pub fn search(
         let found = follow(py, progress, warn, |watch| {
             networks.search(&options, &bench.workbench(None, watch)?)
         })?;
-        return json(&found);
+        return Ok((json(&found)?, "{}".to_owned()));
     }
     let mixed = || refused("a ground truth of traces is searched alone, and never held out");
     let truths = architectures(&truths).ok_or_else(mixed)?;
     let hold_out = architectures(&hold_out).ok_or_else(mixed)?;
-    let found = follow(py, progress, warn, |watch| {
+    let (found, pictured) = follow(py, progress, warn, |watch| {
         let study = study(truths, &bench, watch.clone())?;
         let held_out = match hold_out.is_empty() {
             true => None,
@@ -221,18 +222,25 @@ pub fn search(
             Some(folder) => Some(Journal::open(folder)?.0),
             None => None,
         };
+        let mut history = History::default();
+        let mut update = |snapshot: &Snapshot<'_>| history.add(snapshot);
         let keeping = Keeping {
             journal: journal.as_mut(),
-            archive: None,
+            archive: Some(&mut update),
             beside: held_out.as_ref().map(Study::inputs),
         };
         let mut found = study.search_keeping(&options, keeping)?;
-        if let Some(held_out) = held_out {
+        if let Some(held_out) = &held_out {
             found.held_out = held_out.hold_out(&found.report, &options)?;
         }
-        Ok(found)
+        let mut points = study.points(&found, &options)?;
+        if let Some(held_out) = &held_out {
+            points.extend(held_out.held_out_points(&found.held_out, &options));
+        }
+        let pictured = serde_json::json!({"points": points, "history": history.points()});
+        Ok((found, pictured))
     })?;
-    json(&found)
+    Ok((json(&found)?, pictured.to_string()))
 }
 
 /// Ranks the networks of a ground truth by proxies. Returns the JSON document of

@@ -124,6 +124,10 @@ pub struct Report {
     /// The whole space, where all of it was searched.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub space: Option<Census>,
+    /// Scores of the best formula: by ground truth, then architecture. Not part of the
+    /// document, whose readers want conclusions.
+    #[serde(skip)]
+    pub scores: Vec<Vec<f64>>,
 }
 
 /// Counts of a search, and the best formula of counts that its method finds.
@@ -158,6 +162,9 @@ pub struct LeftOutReport {
     /// The best formula of counts by the same procedure, where it was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub counts: Option<OfCounts>,
+    /// Scores of the formula, by architecture. Not part of the document.
+    #[serde(skip)]
+    pub scores: Vec<f64>,
 }
 
 /// A formula that looks at no network.
@@ -372,6 +379,7 @@ impl Report {
                     .map(|carried| carried.counts.to_string()),
             },
             space: found.space.clone(),
+            scores,
         })
     }
 }
@@ -462,15 +470,17 @@ fn left_out(
             scores.ok_or(Error::NothingFound { generated: 0 })
         };
         let counts = scores(&left.counts)?;
+        let own = scores(&left.formula)?;
         let sizes = (benchmark.sizes, settings.tolerance);
         Ok(LeftOutReport {
             truth: benchmark.name.to_owned(),
             formula: left.formula.to_string(),
-            test: Test::of(benchmark, &all, settings, &scores(&left.formula)?)?,
+            test: Test::of(benchmark, &all, settings, &own)?,
             counts: Some(OfCounts {
                 formula: left.counts.to_string(),
                 on: Correlations::with_interval(&counts, benchmark.truth, sizes, settings.seed)?,
             }),
+            scores: own,
         })
     };
     left_out.map(report).collect()

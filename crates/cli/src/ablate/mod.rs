@@ -91,6 +91,7 @@ fn ablate(session: &Session, settings: &AblateSettings, folder: Option<&Folder>)
             "tables and pictures in {}",
             folder.path().display()
         ));
+        crate::report::beside(session, folder);
     }
     if session.json {
         return print_json(&ablation);

@@ -42,7 +42,7 @@ pub struct Compare {
     pub max_params: Option<f64>,
 
     /// No fewer parameters than this.
-    #[arg(long, value_name = "N", conflicts_with = "architectures", value_parser = parse_quantity)]
+    #[arg(long, hide_short_help = true, value_name = "N", conflicts_with = "architectures", value_parser = parse_quantity)]
     pub min_params: Option<f64>,
 
     /// Write the architectures that were drawn to this new folder, as ID.json.
@@ -61,11 +61,11 @@ pub struct Compare {
     pub patience: PatienceArguments,
 
     /// Which network a FlexiBERT record describes.
-    #[arg(long, value_enum, default_value_t = ReadingArgument::AsTrained, value_name = "R")]
+    #[arg(long, hide_short_help = true, value_enum, default_value_t = ReadingArgument::AsTrained, value_name = "R")]
     pub reading: ReadingArgument,
 
     /// How to print the ranking.
-    #[arg(long, value_enum, default_value_t = CompareFormatArgument::Table, conflicts_with = "json")]
+    #[arg(long, hide_short_help = true, value_enum, default_value_t = CompareFormatArgument::Table, conflicts_with = "json")]
     pub format: CompareFormatArgument,
 }
 

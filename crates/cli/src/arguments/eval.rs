@@ -30,7 +30,7 @@ pub struct Eval {
 
     /// A file with the prompt that records of LLM-Adapters become, with {instruction}
     /// and perhaps {input} in it [default: both, each with an empty line behind it].
-    #[arg(long, value_name = "FILE", requires = "items")]
+    #[arg(long, hide_short_help = true, value_name = "FILE", requires = "items")]
     pub template: Option<PathBuf>,
 
     /// Most tokens that the network sees at once [default: all that it has positions
@@ -41,7 +41,7 @@ pub struct Eval {
     /// Tokens from one window over the text to the next, 1 to positions - 1. A smaller
     /// one costs more passes and lets every token be told from more before it
     /// [default: positions - 1].
-    #[arg(long, value_name = "N", requires = "text")]
+    #[arg(long, hide_short_help = true, value_name = "N", requires = "text")]
     pub stride: Option<usize>,
 
     /// Those in the folder, or seeded ones.
@@ -50,11 +50,11 @@ pub struct Eval {
 
     /// A folder with a LoRA adapter of PEFT (adapter_config.json,
     /// adapter_model.safetensors), merged into the weights.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, hide_short_help = true, value_name = "DIR")]
     pub adapter: Option<PathBuf>,
 
     /// Most memory to take: 4GB, 500MB [default: 4GiB]. Weights that would take more are
     /// read, or drawn, block by block, once for as many sequences as fit.
-    #[arg(long, value_name = "SIZE", value_parser = parse_memory)]
+    #[arg(long, hide_short_help = true, value_name = "SIZE", value_parser = parse_memory)]
     pub memory: Option<u64>,
 }

@@ -43,17 +43,22 @@ pub struct Nas {
 
     /// A folder with a LoRA adapter of PEFT, merged into the super-network's weights: in a
     /// sub-network at the ranks of its blocks, in --restricted scores at full rank.
-    #[arg(long, value_name = "DIR", requires = "supernet")]
+    #[arg(
+        long,
+        hide_short_help = true,
+        value_name = "DIR",
+        requires = "supernet"
+    )]
     pub adapter: Option<PathBuf>,
 
     /// Run the super-network once, and read the scores of all sub-networks off that
     /// pass: exact for proxies of weights alone, an approximation for others.
-    #[arg(long, requires = "supernet")]
+    #[arg(long, hide_short_help = true, requires = "supernet")]
     pub restricted: bool,
 
     /// Of the best sub-networks by restricted scores, score so many directly, and report
     /// those scores (--method exact).
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, hide_short_help = true, value_name = "N", default_value_t = 0)]
     pub rerank: usize,
 
     /// What the front trades the score against: smaller is better.
@@ -66,7 +71,7 @@ pub struct Nas {
     /// A table of what choices cost, such as latencies measured on another device:
     /// CSV with the columns variable,value,cost. An architecture costs the sum over
     /// its choices, of every block for variables of blocks.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, hide_short_help = true, value_name = "FILE")]
     pub table: Option<PathBuf>,
 
     /// Different architectures to score (400), or time (60s; not reproducible).
@@ -75,7 +80,7 @@ pub struct Nas {
 
     /// Members of the population, 4 to 10000; random search has none. Few members
     /// leave more generations to a small budget.
-    #[arg(long, default_value_t = 16, value_name = "N")]
+    #[arg(long, hide_short_help = true, default_value_t = 16, value_name = "N")]
     pub population: usize,
 
     /// Write the front (front.csv, front.svg, architectures/ID.json), everything that
@@ -100,11 +105,11 @@ pub struct BoundArguments {
     pub max_params: Option<f64>,
 
     /// No fewer parameters than this.
-    #[arg(long, value_name = "N", value_parser = parse_quantity)]
+    #[arg(long, hide_short_help = true, value_name = "N", value_parser = parse_quantity)]
     pub min_params: Option<f64>,
 
     /// No more parameters of token mixers and feed-forward networks than this.
-    #[arg(long, value_name = "N", value_parser = parse_quantity)]
+    #[arg(long, hide_short_help = true, value_name = "N", value_parser = parse_quantity)]
     pub max_decoder_params: Option<f64>,
 
     /// No more FLOPs of a forward pass over one sequence of --positions tokens; a
@@ -119,11 +124,11 @@ pub struct BoundArguments {
 
     /// No more time of a forward pass over --batch sequences, measured on this machine
     /// with --threads (20ms, 0.5s). Run it on a quiet machine.
-    #[arg(long, value_name = "T", value_parser = parse_time)]
+    #[arg(long, hide_short_help = true, value_name = "T", value_parser = parse_time)]
     pub max_latency: Option<f64>,
 
     /// No more than this by the table.
-    #[arg(long, value_name = "X", requires = "table", value_parser = parse_quantity)]
+    #[arg(long, hide_short_help = true, value_name = "X", requires = "table", value_parser = parse_quantity)]
     pub max_table: Option<f64>,
 }
 

@@ -37,7 +37,7 @@ pub struct Search {
 
     /// Which formulas there are; an exhaustive search is always of the paper's, a search
     /// for what carries over always of transfer [default: aggregates].
-    #[arg(long, value_enum, value_name = "G")]
+    #[arg(long, hide_short_help = true, value_enum, value_name = "G")]
     pub grammar: Option<GrammarArgument>,
 
     /// Keep this ground truth out of the search, and report how the formula does there;
@@ -47,50 +47,60 @@ pub struct Search {
 
     /// Without --truth: search on all of openlm and test on all of gemstones, which takes
     /// minutes, in place of their smaller networks.
-    #[arg(long, conflicts_with = "truths")]
+    #[arg(long, hide_short_help = true, conflicts_with = "truths")]
     pub full: bool,
 
     /// Draw weights and minibatches by this seed, so that searches with other seeds need
     /// no other traces [default: --seed].
-    #[arg(long, value_name = "N")]
+    #[arg(long, hide_short_help = true, value_name = "N")]
     pub init_seed: Option<u64>,
 
     #[command(flatten)]
     pub like: LikeArguments,
 
     /// Unary operations per branch of the paper's formulas, 1 to 3 [default: 2].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=3))]
+    #[arg(long, hide_short_help = true, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=3))]
     pub n_unary: Option<u8>,
 
     /// What makes one number of all sites in an exhaustive search: mean or sum, perhaps
     /// over the sites of some roles, such as sum[ffn]; may be repeated. `all` stands for
     /// both over all sites, every group of roles and every role [default: mean].
-    #[arg(long = "aggregate", value_name = "A")]
+    #[arg(long = "aggregate", hide_short_help = true, value_name = "A")]
     pub aggregates: Vec<String>,
 
     /// Start from this named proxy or formula, or from the front of the run in
     /// this folder, in place of all named proxies; may be repeated.
-    #[arg(long, value_name = "P", allow_hyphen_values = true)]
+    #[arg(
+        long,
+        hide_short_help = true,
+        value_name = "P",
+        allow_hyphen_values = true
+    )]
     pub from: Vec<String>,
 
     /// Search formulas of this shape: `?(x)` stands for operations on x, `?` for
     /// any part that fits (after ^, a number), `[?]` for a role filter. Example:
     /// 'sum[ffn](?(D)) ^ ?'.
-    #[arg(long, value_name = "F", allow_hyphen_values = true)]
+    #[arg(
+        long,
+        hide_short_help = true,
+        value_name = "F",
+        allow_hyphen_values = true
+    )]
     pub template: Option<String>,
 
     /// Discard nothing by the rules of the operator table, to see what they save.
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub no_rules: bool,
 
     /// Evaluate every formula on the whole search split, to see what prediction
     /// from the first architectures saves.
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub no_prediction: bool,
 
     /// Start genetic programming from what --method powers finds: products of powers
     /// whose exponents are fitted by regression, on the validation split as well.
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub powers: bool,
 
     /// What a formula is judged by [default: same-size for transfer, which judges by nothing

@@ -21,7 +21,7 @@ pub struct Train {
     pub space: Option<PathBuf>,
 
     /// Random networks of the space in every update [default: 2].
-    #[arg(long, value_name = "N", requires = "space")]
+    #[arg(long, hide_short_help = true, value_name = "N", requires = "space")]
     pub samples: Option<usize>,
 
     /// Take architecture and recipe from this entry of a ground truth that `lpzero
@@ -58,7 +58,7 @@ pub struct Train {
     pub text: Option<PathBuf>,
 
     /// The tokenizer.json that turns the text into tokens.
-    #[arg(long, value_name = "FILE", requires = "text")]
+    #[arg(long, hide_short_help = true, value_name = "FILE", requires = "text")]
     pub tokenizer: Option<PathBuf>,
 
     /// Write weights (model.safetensors), the loss curve (curve.csv, curve.svg), the
@@ -98,7 +98,7 @@ pub struct RecipeArguments {
     pub positions: Option<usize>,
 
     /// Passes per update, whose gradients are averaged [default: 1].
-    #[arg(long, value_name = "N")]
+    #[arg(long, hide_short_help = true, value_name = "N")]
     pub accumulate: Option<u32>,
 
     /// The highest learning rate of AdamW [default: 0.005].
@@ -107,23 +107,23 @@ pub struct RecipeArguments {
 
     /// Updates until the rate is highest; then it falls along a cosine to a tenth
     /// [default: a twentieth of --steps].
-    #[arg(long, value_name = "N")]
+    #[arg(long, hide_short_help = true, value_name = "N")]
     pub warm_up: Option<u64>,
 
     /// Decay of matrices and tables [default: 0.1].
-    #[arg(long, value_name = "X")]
+    #[arg(long, hide_short_help = true, value_name = "X")]
     pub weight_decay: Option<f64>,
 
     /// Largest norm of the gradient, 0 for no limit [default: 1].
-    #[arg(long, value_name = "X")]
+    #[arg(long, hide_short_help = true, value_name = "X")]
     pub clip: Option<f64>,
 
     /// Updates between two validations [default: a tenth of --steps].
-    #[arg(long, value_name = "N")]
+    #[arg(long, hide_short_help = true, value_name = "N")]
     pub validate_every: Option<u64>,
 
     /// Batches of a validation [default: 16].
-    #[arg(long, value_name = "N")]
+    #[arg(long, hide_short_help = true, value_name = "N")]
     pub validation_batches: Option<u64>,
 }
 

@@ -1,6 +1,6 @@
 //! `lpzero nas`: the best architectures of a space by a proxy, under constraints.
 
-mod report;
+pub mod report;
 mod settings;
 
 use anyhow::Result;
@@ -105,6 +105,7 @@ fn search(session: &Session, settings: &NasSettings, folder: Option<&Folder>) ->
         // Before anything is printed: whoever reads may have gone.
         folder.write(REPORT, &document)?;
         (session.report).note(format_args!("report in {}", folder.path().display()));
+        crate::report::beside(session, folder);
     }
     print(session, &document)
 }

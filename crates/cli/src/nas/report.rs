@@ -7,6 +7,8 @@ use lpzero::arch::Space;
 use lpzero::nas::{Cost, Costs, History};
 use lpzero::shapes::{Choices, Hypervolume, NasReport, SubNetworks, choices};
 
+use lpzero_report::count;
+
 use crate::plain::Table;
 
 /// Choices in one field of a table: `blocks=2 width=16 hidden=32,64`.
@@ -70,8 +72,11 @@ pub fn evaluated_csv(space: &Space, found: &History) -> Result<String> {
 pub fn print(document: &NasReport, out: &mut impl Write) -> Result<()> {
     writeln!(
         out,
-        "{} of {:.3e} combinations of {} scored by {}",
-        document.evaluated, document.combinations, document.space, document.proxy
+        "{} of {} combinations of {} scored by {}",
+        document.evaluated,
+        count(document.combinations),
+        document.space,
+        document.proxy
     )?;
     writeln!(
         out,
@@ -134,10 +139,10 @@ fn members(document: &NasReport) -> Table {
         let mut row = vec![
             member.id.clone(),
             format!("{:.5e}", member.score),
-            costs.params.to_string(),
-            costs.decoder_params.to_string(),
-            format!("{:.3e}", costs.flops),
-            format!("{:.3e}", costs.memory),
+            count(costs.params),
+            count(costs.decoder_params),
+            count(costs.flops),
+            bytes(costs.memory),
         ];
         if measured {
             let milliseconds = |seconds: Option<f64>| {
@@ -153,15 +158,25 @@ fn members(document: &NasReport) -> Table {
     }
     rows.align_numbers(1);
     rows.align_text(header_width - 1);
+    rows.spare(&[3, 5, 4]);
     rows
+}
+
+/// A size in memory.
+pub fn bytes(bytes: f64) -> String {
+    match bytes {
+        size if size >= 1e9 => format!("{:.2} GB", size / 1e9),
+        size if size >= 1e6 => format!("{:.1} MB", size / 1e6),
+        size => format!("{:.1} kB", size / 1e3),
+    }
 }
 
 fn print_supernet(of: &SubNetworks, out: &mut impl Write) -> Result<()> {
     writeln!(out)?;
     write!(
         out,
-        "sub-networks of a network with {:.4e} parameters, scored ",
-        of.params
+        "sub-networks of a network with {} parameters, scored ",
+        count(of.params)
     )?;
     match (of.restricted, of.pass_seconds) {
         (true, Some(seconds)) => write!(out, "from one pass of it ({seconds:.1} s)")?,

@@ -11,20 +11,24 @@ use std::path::Path;
 use anyhow::Result;
 use lpzero::run::Folder;
 use lpzero::search::Journal;
-use lpzero::{FRONT, REPORT};
+use lpzero::{FRONT, Points, REPORT};
 use serde::Serialize;
 
 use super::settings::{SearchSettings, VERSION};
 use crate::failure::{Failure, failed};
 use crate::folder::{self, RunKind};
 use crate::output::Reporter;
+use crate::report;
+use crate::session::Session;
 
 const JOURNAL: &str = "journal";
+const POINTS: &str = "points.json";
+const HISTORY: &str = "history.json";
 
 /// Searches, as folders keep them.
 pub const RUN: RunKind = RunKind {
     command: "search",
-    writes: &[JOURNAL, FRONT],
+    writes: &[JOURNAL, FRONT, POINTS, HISTORY],
     report: REPORT,
 };
 
@@ -69,6 +73,18 @@ impl RunFolder {
     /// Keeps the front as it is now.
     pub fn keep_front(&self, front: &impl Serialize) -> Result<()> {
         Ok(self.0.write(FRONT, front)?)
+    }
+
+    /// Keeps what pictures are drawn from: networks under the formula, and the best fitness over
+    /// evaluations.
+    pub fn keep_pictured(&self, points: &[Points], history: &[(u64, f64)]) -> Result<()> {
+        self.0.write(POINTS, &points)?;
+        Ok(self.0.write(HISTORY, &history)?)
+    }
+
+    /// Writes the page of the finished run.
+    pub fn page(&self, session: &Session) {
+        report::beside(session, &self.0);
     }
 
     /// Keeps the report; the run is finished.

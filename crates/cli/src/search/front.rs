@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use lpzero::search::archive::{Archive, Individual};
+use lpzero::History;
+use lpzero::search::Snapshot;
+use lpzero::search::archive::Individual;
 use serde::Serialize;
 
 use super::folder::RunFolder;
@@ -28,6 +30,8 @@ pub struct Front<'a> {
     /// Whether the file is behind.
     changed: bool,
     written: Instant,
+    /// The best fitness over evaluations.
+    pub history: History,
 }
 
 impl<'a> Front<'a> {
@@ -39,15 +43,17 @@ impl<'a> Front<'a> {
             // Nothing is known yet: what an earlier process wrote stays.
             changed: false,
             written: Instant::now(),
+            history: History::default(),
         }
     }
 
     /// Takes note of what a search keeps, and writes the file now and then.
-    pub fn update(&mut self, archive: &Archive) {
+    pub fn update(&mut self, snapshot: &Snapshot<'_>) {
         if self.folder.is_none() {
             return;
         }
-        let front = archive.front();
+        self.history.add(snapshot);
+        let front = snapshot.archive.front();
         let formulas = front.iter().map(|member| &member.formula);
         if !formulas.eq(self.members.iter().map(|member| &member.formula)) {
             self.members = front.into_iter().cloned().collect();

@@ -6,8 +6,7 @@ mod print;
 mod settings;
 
 use anyhow::Result;
-use lpzero::search::Report;
-use lpzero::search::archive::Archive;
+use lpzero::search::{Report, Snapshot};
 use lpzero::{Error, Keeping, Study};
 
 use crate::arguments::Search;
@@ -58,7 +57,7 @@ fn search(session: &Session, settings: &SearchSettings, folder: Option<&RunFolde
         error => failed(error),
     })?;
     let mut front = Front::new(folder);
-    let mut update = |archive: &Archive| front.update(archive);
+    let mut update = |snapshot: &Snapshot<'_>| front.update(snapshot);
     let journal = folder.map(|folder| folder.journal(session.report));
     let mut journal = journal.transpose()?;
     let keeping = Keeping {
@@ -70,6 +69,7 @@ fn search(session: &Session, settings: &SearchSettings, folder: Option<&RunFolde
     if let Err(error @ Error::Search(lpzero::search::Error::Journal(_))) = found {
         return Err(failed(error));
     }
+    let history = front.history.points();
     let front = front.write();
     let mut found = match found {
         Err(Error::SearchInterrupted { report }) => {
@@ -84,15 +84,21 @@ fn search(session: &Session, settings: &SearchSettings, folder: Option<&RunFolde
         }
         found => found.map_err(failed)?,
     };
-    if let Some(held_out) = held_out {
+    if let Some(held_out) = &held_out {
         let judged = held_out.hold_out(&found.report, &options);
         found.held_out = judged.map_err(failed)?;
     }
     if let Some(folder) = folder {
         front?;
+        let mut points = study.points(&found, &options).map_err(failed)?;
+        if let Some(held_out) = &held_out {
+            points.extend(held_out.held_out_points(&found.held_out, &options));
+        }
+        folder.keep_pictured(&points, &history)?;
         // Before anything is printed: whoever reads may have gone.
         folder.finish(&found)?;
         (session.report).note(format_args!("report in {}", folder.path().display()));
+        folder.page(session);
     }
     match session.json {
         true => print_json(&found),

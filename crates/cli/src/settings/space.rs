@@ -4,6 +4,8 @@ use std::path::Path;
 
 use lpzero::arch::space::BUILT_IN;
 
+use lpzero::language::closest;
+
 use crate::failure::{Failure, failed};
 
 /// Why there is no space; a misspelt name reads like a missing file.
@@ -12,8 +14,14 @@ pub fn no_space(path: &Path, error: lpzero::arch::Error) -> anyhow::Error {
         return failed(error.into());
     }
     let names: Vec<_> = BUILT_IN.iter().map(|(name, _)| *name).collect();
+    let meant = path
+        .to_str()
+        .and_then(|name| closest(name, names.iter().copied()));
+    let meant = meant.map_or_else(String::new, |name| {
+        format!("; did you mean `--space {name}`?")
+    });
     Failure::input(format_args!(
-        "--space {}: expected {}, or a file of format lpzero-space",
+        "--space {}: expected {}, or a file of format lpzero-space, such as `lpzero new space` writes{meant}",
         path.display(),
         names.join(", ")
     ))

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use anyhow::Result;
-use lpzero::truth::{GroundTruth, TableOptions, TruthSource};
+use lpzero::language::closest;
+use lpzero::truth::{EMBEDDED, GroundTruth, KNOWN, TableOptions, TruthSource};
 
 use super::paths::absolute;
 use crate::arguments::{LayoutArguments, TruthArguments, TruthsArguments};
@@ -82,6 +83,24 @@ fn read(source: &TruthSource) -> Result<GroundTruth> {
                 known.name, known.location, known.layout, known.published
             ))
         }
-        error => failed(lpzero::Error::from(error)),
+        error => match guess(&source.name) {
+            Some(name) => Failure::input(format_args!(
+                "--truth {}: not there; did you mean `--truth {name}`? `lpzero truth list` has all",
+                source.name.display()
+            )),
+            None => failed(lpzero::Error::from(error)),
+        },
     })
+}
+
+/// The ground truth that a name without a file was probably meant to be.
+fn guess(name: &Path) -> Option<String> {
+    if name.exists() {
+        return None;
+    }
+    let known = EMBEDDED
+        .iter()
+        .map(|truth| truth.name)
+        .chain(KNOWN.iter().map(|truth| truth.name));
+    closest(name.to_str()?, known)
 }

@@ -26,6 +26,7 @@ mod readme;
 mod real_models;
 mod remarks;
 mod repeats;
+mod report;
 mod search;
 mod supernet;
 mod support;

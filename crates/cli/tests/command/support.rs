@@ -48,6 +48,9 @@ pub fn command(folder: &Path) -> Command {
         .env("XDG_CACHE_HOME", folder.join("default-cache"))
         .env("XDG_DATA_HOME", folder.join("default-data"))
         .env_remove("LPZERO_DATA")
+        .env_remove("LPZERO_CACHE")
+        .env_remove("LPZERO_SEED")
+        .env_remove("LPZERO_THREADS")
         .env("NO_COLOR", "1");
     command
 }

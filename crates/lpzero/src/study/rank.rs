@@ -11,6 +11,7 @@ use lpzero_truth::GroundTruth;
 use serde::Serialize;
 
 use super::{SplitSizes, Study, source};
+use crate::points::{Part, Point, Points};
 use crate::ranking::{Contestant, PassScores, RankRow, Ranked, Seconds, rank_passes};
 use crate::subjects::Subjects;
 use crate::{Error, Like, Networks, Proxy, Repeats, Workbench};
@@ -67,6 +68,9 @@ pub struct Ranking {
     pub exact: bool,
     /// A row per proxy.
     pub rows: Vec<RankRow>,
+    /// The networks as the best row and their training place them. Not part of the document.
+    #[serde(skip)]
+    pub points: Option<Points>,
 }
 
 impl Study {
@@ -138,9 +142,48 @@ impl Study {
             n: indices.len(),
             reading: truth.reading.map(|reading| reading.to_string()),
             exact: options.exact,
+            points: best_points(truth, &indices, &rows, &passes, options.like),
             rows,
         })
     }
+}
+
+/// The networks as the proxy that orders those of like size best places them.
+fn best_points(
+    truth: &GroundTruth,
+    indices: &[usize],
+    rows: &[RankRow],
+    passes: &[PassScores],
+    like: Like,
+) -> Option<Points> {
+    let measure = |row: &RankRow| row.same_size.or(row.tau);
+    let known = (0..rows.len()).filter(|&row| measure(&rows[row]).is_some());
+    // The first of equals.
+    let best = known.rev().max_by(|a, b| {
+        let (a, b) = (measure(&rows[*a]), measure(&rows[*b]));
+        a.unwrap_or(f64::NAN).total_cmp(&b.unwrap_or(f64::NAN))
+    })?;
+    let mean = |number: usize| {
+        let scores = passes.iter().filter_map(|pass| pass.of(best)?.get(number));
+        scores.sum::<f64>() / passes.len().max(1) as f64
+    };
+    let points = indices.iter().enumerate().map(|(number, &index)| {
+        let entry = &truth.entries[index];
+        Point {
+            id: entry.id.clone(),
+            part: Part::All,
+            size: like.size.of(&entry.architecture),
+            trained: entry.score,
+            score: mean(number),
+        }
+    });
+    Some(Points {
+        truth: truth.name.clone(),
+        metric: truth.metric.to_string(),
+        proxy: rows[best].proxy.clone(),
+        tolerance: like.tolerance,
+        rows: points.collect(),
+    })
 }
 
 /// Why there are no correlations, or none of a proxy: what is equal on both sides has no

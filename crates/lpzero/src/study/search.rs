@@ -4,7 +4,6 @@ use std::time::Instant;
 
 use lpzero_proxy::Node;
 use lpzero_run::{ContentHash, Hasher};
-use lpzero_search::archive::Archive;
 use lpzero_search::{Control, Snapshot};
 use lpzero_search::{Journal, LeftOutReport, Method, Report, Settings};
 use lpzero_stats::Split;
@@ -114,8 +113,8 @@ pub struct Keeping<'a> {
     /// Where outcomes are recorded and taken from, so that the search survives its
     /// process.
     pub journal: Option<&'a mut Journal>,
-    /// Sees what is best so far, after every iteration.
-    pub archive: Option<&'a mut dyn FnMut(&Archive)>,
+    /// Sees what there is so far, after every iteration.
+    pub archive: Option<&'a mut dyn FnMut(&Snapshot<'_>)>,
     /// Hash of what the report follows from beside the study, such as
     /// [`Study::inputs`] of ground truths that are held out. The journal is bound to it.
     pub beside: Option<ContentHash>,
@@ -292,7 +291,7 @@ impl Study {
         }
         let mut progress = |progress: Snapshot<'_>| {
             if let Some(archive) = &mut archive {
-                archive(progress.archive);
+                archive(&progress);
             }
             task.at(progress.spent, &detail(&progress));
         };

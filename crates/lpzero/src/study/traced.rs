@@ -156,6 +156,7 @@ impl TracedNetworks {
             }
         }
         Ok(Ranking {
+            points: None,
             truth: self.name.clone(),
             n: indices.len(),
             reading: None,
