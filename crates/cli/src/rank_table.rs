@@ -54,7 +54,7 @@ impl<'a> RankTable<'a> {
     pub fn write_text<W: Write>(&self, out: &mut Plain<W>, all: bool) -> Result<()> {
         let columns = match all {
             true => self.readable(),
-            false => deciding(),
+            false => self.deciding(),
         };
         let mut table = Table::new();
         table.set_header(columns.iter().map(|(header, _)| header));
@@ -148,23 +148,52 @@ impl<'a> RankTable<'a> {
                 format!("{:.2}", 1000.0 * row.seconds_per_architecture)
             }),
         ]);
-        if self.rows.iter().any(|row| row.stability.is_some()) {
-            columns.push(column("rho of passes", |row| {
-                number(row.stability.and_then(|s| s.rho_between_passes_mean))
-            }));
-        }
+        columns.extend(self.passes());
         for name in self.variations() {
             columns.push(column(&format!("moved by {name}"), move |row| {
                 number(moved(row, name))
             }));
         }
-        if !self.variations().is_empty() {
-            columns.push(column("unstable", |row| match unstable(&row.movements) {
+        columns.extend(self.unstable());
+        columns
+    }
+
+    /// The columns that decide between proxies, and those that were asked for.
+    fn deciding(&self) -> Vec<Column<'_>> {
+        let columns = vec![
+            column("proxy", |row| row.proxy.clone()),
+            column("same size", |row| number(row.same_size)),
+            column("95 % interval", |row| interval(row.same_size_ci)),
+            column("tau", |row| number(row.tau)),
+            column("95 % interval", |row| interval(row.tau_ci)),
+            column("over params", |row| {
+                let gain = row.over_params.map(|difference| difference.tau);
+                gain.map_or_else(|| "-".to_owned(), |gain| format!("{gain:+.3}"))
+            }),
+            column("reads", |row| reads(row).to_owned()),
+        ];
+        let asked = self.passes().into_iter().chain(self.unstable());
+        columns.into_iter().chain(asked).collect()
+    }
+
+    /// Agreement of several passes, where there are several.
+    fn passes(&self) -> Option<Column<'_>> {
+        let several = self.rows.iter().any(|row| row.stability.is_some());
+        several.then(|| {
+            column("rho of passes", |row| {
+                number(row.stability.and_then(|s| s.rho_between_passes_mean))
+            })
+        })
+    }
+
+    /// Variations that move a ranking too far, where some were tried.
+    fn unstable(&self) -> Option<Column<'_>> {
+        (!self.variations().is_empty()).then(|| {
+            column("unstable", |row| match unstable(&row.movements) {
                 names if names.is_empty() => "-".to_owned(),
                 names => names,
-            }));
-        }
-        columns
+            })
+        })
     }
 
     /// Named as in the JSON document, one number each.
@@ -257,22 +286,6 @@ impl<'a> RankTable<'a> {
         let movements = longest.map_or(&[][..], |row| &row.movements[..]);
         movements.iter().map(|m| &m.variation[..]).collect()
     }
-}
-
-/// The columns that decide between proxies.
-fn deciding() -> Vec<Column<'static>> {
-    vec![
-        column("proxy", |row| row.proxy.clone()),
-        column("same size", |row| number(row.same_size)),
-        column("95 % interval", |row| interval(row.same_size_ci)),
-        column("tau", |row| number(row.tau)),
-        column("95 % interval", |row| interval(row.tau_ci)),
-        column("over params", |row| {
-            let gain = row.over_params.map(|difference| difference.tau);
-            gain.map_or_else(|| "-".to_owned(), |gain| format!("{gain:+.3}"))
-        }),
-        column("reads", |row| reads(row).to_owned()),
-    ]
 }
 
 fn column<'a>(header: &str, cell: impl Fn(&RankRow) -> String + 'a) -> Column<'a> {
