@@ -16,19 +16,35 @@ use super::session::Session;
 /// Prints what a proxy sees around two small decoders.
 pub fn run(session: &Session, name: &str) -> Result<()> {
     let proxy = Proxy::parse(name).map_err(failed)?;
+    let sights = look(session, &proxy)?;
+    match session.json {
+        true => print_json(&document(&proxy, &sights)),
+        false => write_table(&proxy, &sights, &mut stdout()),
+    }
+}
+
+/// What a proxy sees around two small decoders, for the page of a run; `None` where it cannot
+/// be scored there.
+pub fn kept(session: &Session, formula: &str) -> Option<serde_json::Value> {
+    let proxy = Proxy::parse(formula).ok()?;
+    let sights = look(session, &proxy).ok()?;
+    Some(document(&proxy, &sights))
+}
+
+fn look(session: &Session, proxy: &Proxy) -> Result<Vec<Sight>> {
     let workbench = Workbench::new(session.threads()).map_err(failed)?;
     let workbench = workbench.with_seed(session.seed);
     let workbench = workbench.with_watch(session.watch.clone());
-    let sights = workbench.sees(&proxy).map_err(failed)?;
-    if session.json {
-        return print_json(&serde_json::json!({
-            "proxy": proxy.name,
-            "formula": proxy.formula.to_string(),
-            "sign": proxy.sign,
-            "shapes": sights,
-        }));
-    }
-    write_table(&proxy, &sights, &mut stdout())
+    workbench.sees(proxy).map_err(failed)
+}
+
+fn document(proxy: &Proxy, sights: &[Sight]) -> serde_json::Value {
+    serde_json::json!({
+        "proxy": proxy.name,
+        "formula": proxy.formula.to_string(),
+        "sign": proxy.sign,
+        "shapes": sights,
+    })
 }
 
 /// Says what of a space a proxy does not see, and what it takes without end, as far as none

@@ -132,7 +132,7 @@
     const few = rows.length > shown ? `, the first ${shown} of which are listed` : "";
     table.append(element("caption", `${rows.length} ${what}${few}`), header, body);
     sortable(table);
-    const scroll = element("div", undefined, { class: "scroll", tabindex: "0", role: "region", "aria-label": "Networks" });
+    const scroll = element("div", undefined, { class: "scroll", tabindex: "0", role: "group", "aria-label": "Networks" });
     scroll.append(table);
     place.replaceChildren(scroll);
   };

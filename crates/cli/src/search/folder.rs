@@ -24,11 +24,12 @@ use crate::session::Session;
 const JOURNAL: &str = "journal";
 const POINTS: &str = "points.json";
 const HISTORY: &str = "history.json";
+const SIGHT: &str = "sees.json";
 
 /// Searches, as folders keep them.
 pub const RUN: RunKind = RunKind {
     command: "search",
-    writes: &[JOURNAL, FRONT, POINTS, HISTORY],
+    writes: &[JOURNAL, FRONT, POINTS, HISTORY, SIGHT],
     report: REPORT,
 };
 
@@ -80,6 +81,11 @@ impl RunFolder {
     pub fn keep_pictured(&self, points: &[Points], history: &[(u64, f64)]) -> Result<()> {
         self.0.write(POINTS, &points)?;
         Ok(self.0.write(HISTORY, &history)?)
+    }
+
+    /// Keeps what the formula sees of a shape.
+    pub fn keep_sight(&self, sight: &impl Serialize) -> Result<()> {
+        Ok(self.0.write(SIGHT, sight)?)
     }
 
     /// Writes the page of the finished run.

@@ -13,6 +13,7 @@ use crate::arguments::Search;
 use crate::failure::{Failure, failed};
 use crate::output::print_json;
 use crate::plain::stdout;
+use crate::sees;
 use crate::session::Session;
 use folder::{RUN, RunFolder};
 use front::Front;
@@ -95,6 +96,9 @@ fn search(session: &Session, settings: &SearchSettings, folder: Option<&RunFolde
             points.extend(held_out.held_out_points(&found.held_out, &options));
         }
         folder.keep_pictured(&points, &history)?;
+        if let Some(sight) = sees::kept(session, &found.report.best.formula) {
+            folder.keep_sight(&sight)?;
+        }
         // Before anything is printed: whoever reads may have gone.
         folder.finish(&found)?;
         (session.report).note(format_args!("report in {}", folder.path().display()));
