@@ -158,10 +158,6 @@ pub struct Common {
     /// Options from a TOML file: `seed = 1` for every command, a table `[search]` for one. What
     /// is typed wins.
     #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
-    #[expect(
-        dead_code,
-        reason = "taken out of the command line before that is read"
-    )]
     pub config: Option<PathBuf>,
 }
 
