@@ -136,7 +136,10 @@ vectorised! {
 
     fn push_pair_here<F>(left: &[F], right: &[F], wanted: Wanted, sums: &mut [Sums; 3]) {
         for (left, right) in left.chunks(BLOCK).zip(right.chunks(BLOCK)) {
-            push_pair_block(left, right, wanted, sums);
+            match wanted.roots {
+                true => push_pair_block::<F, true>(left, right, wanted, sums),
+                false => push_pair_block::<F, false>(left, right, wanted, sums),
+            }
         }
     }
 
@@ -245,36 +248,28 @@ fn push_block<F: Real>(block: &[F], wanted: Wanted, sums: &mut Sums) {
 /// A block of two tensors and of their products. The root of a product is the product of the
 /// roots: roots take most of the time.
 #[inline(always)]
-fn push_pair_block<F: Real>(left: &[F], right: &[F], wanted: Wanted, sums: &mut [Sums; 3]) {
+fn push_pair_block<F: Real, const ROOTS: bool>(
+    left: &[F],
+    right: &[F],
+    wanted: Wanted,
+    sums: &mut [Sums; 3],
+) {
     let ((lefts, left_rest), (rights, right_rest)) = (left.as_chunks(), right.as_chunks());
     let [mut of_left, mut of_right, mut of_product] = [Lanes::<F>::empty(); 3];
-    match wanted.roots {
-        true => {
-            for (x, y) in lefts.iter().zip(rights) {
-                let (left, right) = (roots(x), roots(y));
-                of_left.add_roots(&left);
-                of_right.add_roots(&right);
-                of_product.add_roots(&products(&left, &right));
-                let product = products(x, y);
-                for (lanes, group) in [(&mut of_left, x), (&mut of_right, y)] {
-                    lanes.add(group);
-                    lanes.compare(group);
-                }
-                of_product.add(&product);
-                of_product.compare(&product);
-            }
+    for (x, y) in lefts.iter().zip(rights) {
+        if ROOTS {
+            let (left, right) = (roots(x), roots(y));
+            of_left.add_roots(&left);
+            of_right.add_roots(&right);
+            of_product.add_roots(&products(&left, &right));
         }
-        false => {
-            for (x, y) in lefts.iter().zip(rights) {
-                let product = products(x, y);
-                for (lanes, group) in [(&mut of_left, x), (&mut of_right, y)] {
-                    lanes.add(group);
-                    lanes.compare(group);
-                }
-                of_product.add(&product);
-                of_product.compare(&product);
-            }
+        let product = products(x, y);
+        for (lanes, group) in [(&mut of_left, x), (&mut of_right, y)] {
+            lanes.add(group);
+            lanes.compare(group);
         }
+        of_product.add(&product);
+        of_product.compare(&product);
     }
     if let (Some(x), Some(y)) = (padded(left_rest), padded(right_rest)) {
         let (left, right, length) = (roots(&x), roots(&y), left_rest.len());
