@@ -57,7 +57,7 @@ pub use kernels::allocator::Allocator;
 pub use kernels::dispatch::InstructionSet;
 pub use kernels::matrix::add_inner_products;
 pub use kernels::memory::return_large_buffers;
-pub use kernels::reduce::{Sums, Wanted};
+pub use kernels::reduce::{Sums, Wanted, count_positives, largest, multiply, raise_maxima};
 pub use network::{
     Curvature, Engine, Flow, MAX_ACTIVATIONS, Network, evaluation_activations, rademacher,
     streamed_pass, streamed_weights,
@@ -65,6 +65,7 @@ pub use network::{
 pub use objective::Objective;
 pub use optimiser::{AdamW, Gradients, clip_factor};
 pub use parameters::{MAX_WEIGHTS, Parameter, Tensors};
+pub use pass::PIECE;
 pub use prefix::BlockPrefix;
 pub use real::Real;
 pub use site::{Role, Site, Symbol};

@@ -13,9 +13,19 @@ use crate::parameters::{Parameter, ParameterId, Parameters};
 use crate::scale::Exponent;
 use crate::{Real, Site, Symbol, TensorRows, TensorView, Visitor, Workspace, profile};
 
-/// Elements of a gradient that is shown in blocks of rows, in one of them: the third-level
-/// cache has room for it, and products are still large.
-pub(crate) const BAND: usize = 1 << 22;
+/// Elements of a piece of a large tensor: what one thread reduces at once. Bands consist of whole
+/// pieces, so that a tensor is cut alike whether it is shown whole or in bands.
+pub const PIECE: usize = 1 << 16;
+
+/// Elements of a gradient that is shown in blocks of rows, in one of them: with its weight it
+/// stays in the second-level cache.
+pub(crate) const BAND: usize = 1 << 18;
+
+/// Rows of so many elements in a band.
+pub(crate) fn rows_of_band(columns: usize) -> usize {
+    let of_piece = (PIECE / columns).max(1);
+    of_piece * (BAND / (of_piece * columns)).max(1)
+}
 
 /// The leading dimensions of an activation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -261,7 +271,7 @@ impl<'a, F: Real> Pass<'a, F> {
         mut fill: impl FnMut(Threads, Range<usize>, &mut [F]),
     ) {
         let Parameter { data, shape, .. } = self.parameters.get(id);
-        let mut band = self.take((BAND / columns).max(1) * columns);
+        let mut band = self.take(rows_of_band(columns) * columns);
         for first in (0..data.len()).step_by(band.len()) {
             let end = data.len().min(first + band.len());
             let gradient = &mut band[..end - first];

@@ -242,7 +242,8 @@ fn formulas_of_every_shape_agree_with_the_naive_interpreter() {
             naive.score(&node),
         );
         assert!(ours.is_finite(), "{source} is {ours}");
-        assert!(close(ours, theirs, 2e-5), "{source}: {ours}, not {theirs}");
+        // A trace keeps 8 bits of each sampled element.
+        assert!(close(ours, theirs, 1e-3), "{source}: {ours}, not {theirs}");
     }
 }
 
@@ -259,12 +260,12 @@ fn random_formulas_agree_with_the_naive_interpreter() {
             evaluator.scores(&node, &[0]).unwrap()[0],
             naive.score(&node),
         );
-        agree += usize::from(close(ours, theirs, 1e-3));
+        agree += usize::from(close(ours, theirs, 5e-3));
         finite += usize::from(ours.is_finite());
     }
-    // The rest are ill-conditioned: differences of nearly equal numbers, or
-    // overflow of one of the two.
-    assert!(agree * 100 >= count * 98, "{agree} of {count}");
+    // The rest are ill-conditioned: differences of nearly equal numbers, of which a trace keeps 8
+    // bits, or overflow of one of the two.
+    assert!(agree * 100 >= count * 97, "{agree} of {count}");
     assert!(finite * 3 >= count, "{finite} of {count}");
 }
 

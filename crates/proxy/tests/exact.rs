@@ -101,10 +101,11 @@ fn where_a_sketch_is_complete_both_ways_agree() {
     let agree = ours
         .iter()
         .zip(&traced)
-        .filter(|(a, b)| close(**a, **b, 1e-3));
+        .filter(|(a, b)| close(**a, **b, 5e-3));
     let agree = agree.count();
-    // The others add up rounding errors in another order.
-    assert!(agree >= 995, "{agree}");
+    // A trace keeps 8 bits of each sampled element. The others are differences of nearly equal
+    // numbers.
+    assert!(agree >= 990, "{agree}");
 }
 
 #[test]

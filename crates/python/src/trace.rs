@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use lpzero::language::Evaluator;
-use lpzero::trace::{Moments, NetworkScalar, Site, SiteTrace, Sketch, Symbol, TensorTrace};
+use lpzero::trace::{Moments, NetworkScalar, Site, SiteTrace, Sketch, Symbol, TensorTrace, kept};
 use pyo3::buffer::PyBuffer;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
@@ -98,7 +98,8 @@ impl Recording {
         let place = site(layer, role, index)?;
         let symbol = self::symbol(symbol)?;
         let sketch = Sketch::of_shape(&shape);
-        let (points, fibres) = (points.to_vec(py)?, fibres.to_vec(py)?);
+        let all_kept = |sample: Vec<f32>| sample.into_iter().map(kept).collect::<Vec<_>>();
+        let (points, fibres) = (all_kept(points.to_vec(py)?), all_kept(fibres.to_vec(py)?));
         let expected = (sketch.points().len(), sketch.fibres().len());
         if (points.len(), fibres.len()) != expected {
             return Err(refused(format_args!(

@@ -35,8 +35,8 @@ pub struct Resources<'a> {
     /// Where finished traces are looked up and kept.
     pub cache: Option<&'a TraceCache>,
     /// Bytes that the networks in work at the same time may take together, as
-    /// [`memory_estimate`] counts them. The finished traces come on top: 0.7 MB
-    /// per architecture of FlexiBERT, 1.5 MB per GPT-2 of LiteTransformerSearch.
+    /// [`memory_estimate`] counts them. The finished traces come on top: less than a
+    /// megabyte per architecture.
     ///
     /// A network that would take more is streamed: its weights are in memory part by
     /// part.

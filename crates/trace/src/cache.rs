@@ -37,7 +37,7 @@ pub(crate) const MAGIC: &[u8; 8] = b"LPZTRACE";
 
 /// Changes whenever the encoding, the sample, a reduction, or (between two
 /// releases) what the engine computes does.
-pub(crate) const FORMAT: u32 = 4;
+pub(crate) const FORMAT: u32 = 5;
 
 const HASH: usize = ContentHash::LENGTH;
 const RECORD_HEAD: usize = HASH + 8;

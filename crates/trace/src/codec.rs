@@ -5,7 +5,7 @@
 //! site    = u16 layer (0xffff: none), u8 role, u16 index,
 //!           u8 saliency follows, [moments], u8 tensors, tensor each
 //! tensor  = u8 symbol, u8 dimensions, u64 each, moments,
-//!           u32 points, f32 each, u32 fibres, f32 each, u32 fibre count
+//!           u32 points, bfloat16 each, u32 fibres, bfloat16 each, u32 fibre count
 //! moments = u64 count, 8 x f64
 //! ```
 //!
@@ -14,6 +14,7 @@
 
 use lpzero_nn::{Role, Site, Symbol};
 
+use crate::sketch::kept;
 use crate::trace::{Moments, NetworkScalar, SiteTrace, TensorTrace, Trace};
 
 /// How a `None` layer is written.
@@ -76,7 +77,8 @@ fn encode_tensor(out: &mut Vec<u8>, tensor: &TensorTrace) {
     encode_moments(out, &tensor.moments);
     for data in [&tensor.points, &tensor.fibres] {
         put(out, (data.len() as u32).to_le_bytes());
-        data.iter().for_each(|x| put(out, x.to_le_bytes()));
+        let upper = |x: &f32| (kept(*x).to_bits() >> 16) as u16;
+        data.iter().for_each(|x| put(out, upper(x).to_le_bytes()));
     }
     put(out, (tensor.fibre_count as u32).to_le_bytes());
 }
@@ -195,14 +197,15 @@ impl Input<'_> {
         (0..count).map(|_| item(self)).collect()
     }
 
-    /// A length, then as many f32.
+    /// A length, then as many bfloat16.
     fn floats(&mut self) -> Result<Vec<f32>, Malformed> {
         let length = self.u32()? as usize;
-        let bytes = length.checked_mul(4).ok_or(Malformed)?;
+        let bytes = length.checked_mul(2).ok_or(Malformed)?;
         let (data, rest) = self.0.split_at_checked(bytes).ok_or(Malformed)?;
         self.0 = rest;
-        let (floats, _) = data.as_chunks::<4>();
-        Ok(floats.iter().map(|x| f32::from_le_bytes(*x)).collect())
+        let (halves, _) = data.as_chunks::<2>();
+        let float = |upper: &[u8; 2]| f32::from_bits(u32::from(u16::from_le_bytes(*upper)) << 16);
+        Ok(halves.iter().map(float).collect())
     }
 }
 

@@ -66,7 +66,7 @@ pub use moments::PairSums;
 pub use recorder::Recorder;
 pub use scalar::ScalarRow;
 pub use shaped::{ShapedMoment, ShapedSweep};
-pub use sketch::{MOST_FIBRE_ROWS, POINTS, Sketch};
+pub use sketch::{MOST_FIBRE_ROWS, POINTS, Sketch, kept};
 pub use spec::{Tokens, TraceSpec};
 pub use store::{DEFAULT_LIMIT, Stored, TraceStore};
 pub use trace::{Moments, NetworkScalar, SiteTrace, TensorTrace, Trace};

@@ -8,54 +8,36 @@
 
 use std::ops::Range;
 
-use lpzero_nn::{Sums, Wanted};
+use lpzero_nn::{PIECE, Sums, Wanted, multiply};
 use rayon::prelude::*;
 
-use crate::shaped::{Codes, Confidence};
+use crate::shaped::{Codes, Confidence, whole_pieces};
 use crate::trace::Moments;
 
-/// Elements per block: 2 KiB, and few enough additions per f32 lane that
-/// rounding stays near one part in 10^7.
-const BLOCK: usize = 512;
-
-/// Independent f32 accumulators: two SSE registers, which compile to the
-/// fewest instructions and nearly hide the latency of an addition.
-const LANES: usize = 8;
-
-/// Elements of a piece of a large tensor, which threads share. Pieces do not depend
-/// on the number of threads, and are added in their order.
-pub(crate) const PIECE: usize = 1 << 18;
+/// Elements per block: three of them stay in the first-level cache.
+const BLOCK: usize = 2048;
 
 /// Elements of a part of a piece, of which several statistics are taken in turn: two
 /// tensors of them stay in the second-level cache.
 const CACHED: usize = 1 << 14;
 
 impl Moments {
-    /// Reduces a row-major tensor of this shape.
+    /// Reduces a row-major tensor of this shape. Threads of the pool that this is called in share
+    /// a large one.
     ///
     /// A NaN element makes every sum NaN and is ignored by `min` and `max`.
     /// The moments of an empty tensor are all zero.
     pub fn of(data: &[f32], shape: &[usize]) -> Moments {
-        let mut accumulator = Accumulator::new(shape);
-        accumulator.push(data);
-        accumulator.finish()
+        let [all] = in_whole_pieces(data.len(), shape, |[all], piece| all.push(&data[piece]));
+        all.finish()
     }
 
     /// Reduces two tensors of one shape and their elementwise product, reading
     /// each once: a weight, its gradient, and the saliency between them.
     pub fn of_pair(left: &[f32], right: &[f32], shape: &[usize]) -> [Moments; 3] {
-        let mut accumulators = [(); 3].map(|()| Accumulator::new(shape));
-        let mut product = [0.0; BLOCK];
-        for (a, b) in left.chunks(BLOCK).zip(right.chunks(BLOCK)) {
-            let length = a.len().min(b.len());
-            for ((p, x), y) in product.iter_mut().zip(a).zip(b) {
-                *p = x * y;
-            }
-            accumulators[0].push_block(a);
-            accumulators[1].push_block(b);
-            accumulators[2].push_block(&product[..length]);
-        }
-        accumulators.map(Accumulator::finish)
+        let mut pair = Pair::new(shape);
+        pair.push(left, right);
+        pair.finish()
     }
 
     /// The moments that do not look at the shape, of any tensor; those that do, or are
@@ -137,6 +119,12 @@ impl PairSums {
         let length = weight.len().min(gradient.len());
         let more = in_pieces(length, |[left, right, product], piece| {
             let (weight, gradient) = (&weight[piece.clone()], &gradient[piece]);
+            if of_weight && of_gradient && of_saliency {
+                let mut sums = [*left, *right, *product];
+                Sums::push_pair(&mut sums, weight, gradient, wanted);
+                [*left, *right, *product] = sums;
+                return;
+            }
             if of_weight {
                 left.push(weight, wanted);
             }
@@ -193,6 +181,39 @@ fn in_pieces<const N: usize>(
     sums
 }
 
+/// Accumulators of tensors of one shape, in pieces of whole planes. Threads share the pieces of
+/// a large tensor; no bit of the result depends on that.
+fn in_whole_pieces<const N: usize>(
+    length: usize,
+    shape: &[usize],
+    push: impl Fn(&mut [Accumulator; N], Range<usize>) + Sync,
+) -> [Accumulator; N] {
+    let plane = match shape {
+        [_, rest @ ..] if !rest.is_empty() => rest.iter().product(),
+        _ => length,
+    };
+    let each = whole_pieces(plane.max(1));
+    let piece = |number: usize| {
+        let mut accumulators = std::array::from_fn(|_| Accumulator::new(shape));
+        let (first, end) = (number * each, length.min((number + 1) * each));
+        push(&mut accumulators, first..end);
+        accumulators
+    };
+    let count = length.div_ceil(each).max(1);
+    let merge = |mut all: [Accumulator; N], piece: [Accumulator; N]| {
+        for (all, piece) in all.iter_mut().zip(&piece) {
+            all.merge(piece);
+        }
+        all
+    };
+    if !is_shared(length) {
+        return (1..count).map(piece).fold(piece(0), merge);
+    }
+    let pieces: Vec<[Accumulator; N]> = (0..count).into_par_iter().map(piece).collect();
+    let empty = std::array::from_fn(|_| Accumulator::new(shape));
+    pieces.into_iter().reduce(merge).unwrap_or(empty)
+}
+
 /// Everything one sweep computes.
 #[derive(Debug)]
 pub(crate) struct Accumulator {
@@ -213,13 +234,22 @@ impl Accumulator {
 
     /// The next elements.
     pub(crate) fn push(&mut self, data: &[f32]) {
-        data.chunks(BLOCK).for_each(|block| self.push_block(block));
+        for block in data.chunks(BLOCK) {
+            self.sums.push(block, Wanted::ALL);
+            self.push_shaped(block);
+        }
     }
 
-    fn push_block(&mut self, block: &[f32]) {
-        self.sums.push(block, Wanted::ALL);
+    fn push_shaped(&mut self, block: &[f32]) {
         self.confidence.push(block);
         self.codes.push(block);
+    }
+
+    /// Adds what another one has seen, both of them whole planes.
+    fn merge(&mut self, other: &Accumulator) {
+        self.sums.merge(&other.sums);
+        self.confidence.add(&other.confidence);
+        self.codes.add(&other.codes);
     }
 
     /// After the last ones.
@@ -242,24 +272,46 @@ impl Accumulator {
     }
 }
 
-/// Folds every `LANES`-th element into one lane. One statistic at a time: a
-/// block stays in the cache, and each such loop compiles to a few vector
-/// instructions, which one loop over all statistics does not.
-pub(crate) fn fold(block: &[f32], start: f32, step: impl Fn(f32, f32) -> f32) -> [f32; LANES] {
-    let mut lanes = [start; LANES];
-    let (groups, rest) = block.as_chunks::<LANES>();
-    for group in groups {
-        for (lane, &x) in lanes.iter_mut().zip(group) {
-            *lane = step(*lane, x);
-        }
-    }
-    for (lane, &x) in lanes.iter_mut().zip(rest) {
-        *lane = step(*lane, x);
-    }
-    lanes
+/// Everything one sweep computes of two tensors of one shape and of their product.
+#[derive(Debug)]
+pub(crate) struct Pair {
+    shape: Vec<usize>,
+    accumulators: [Accumulator; 3],
 }
 
-/// Like `f32::max` for numbers, but a single instruction; skips a NaN `x`.
-pub(crate) fn larger(max: f32, x: f32) -> f32 {
-    if x > max { x } else { max }
+impl Pair {
+    /// For row-major tensors of this shape.
+    pub(crate) fn new(shape: &[usize]) -> Self {
+        Pair {
+            shape: shape.to_vec(),
+            accumulators: std::array::from_fn(|_| Accumulator::new(shape)),
+        }
+    }
+
+    /// The next elements, those before them having been whole pieces.
+    pub(crate) fn push(&mut self, left: &[f32], right: &[f32]) {
+        let length = left.len().min(right.len());
+        let more = in_whole_pieces(length, &self.shape, |accumulators, piece| {
+            let (left, right) = (&left[piece.clone()], &right[piece]);
+            let mut product = [0.0; BLOCK];
+            for (a, b) in left.chunks(BLOCK).zip(right.chunks(BLOCK)) {
+                let mut sums = accumulators.each_ref().map(|each| each.sums);
+                Sums::push_pair(&mut sums, a, b, Wanted::ALL);
+                multiply(&mut product, a, b);
+                let tensors = [a, b, &product[..a.len()]];
+                for ((each, sums), block) in accumulators.iter_mut().zip(sums).zip(tensors) {
+                    each.sums = sums;
+                    each.push_shaped(block);
+                }
+            }
+        });
+        for (all, more) in self.accumulators.iter_mut().zip(&more) {
+            all.merge(more);
+        }
+    }
+
+    /// After the last ones.
+    pub(crate) fn finish(self) -> [Moments; 3] {
+        self.accumulators.map(Accumulator::finish)
+    }
 }

@@ -6,9 +6,9 @@ use lpzero_arch::Architecture;
 use lpzero_nn::{Site, Symbol, TensorRows, TensorView, Visitor};
 
 use crate::{
-    moments::Accumulator,
+    moments::{Accumulator, Pair},
     scalar::network_scalars,
-    sketch::Sketch,
+    sketch::{Sketch, kept},
     trace::{Moments, SiteTrace, TensorTrace, Trace},
 };
 
@@ -21,6 +21,8 @@ pub struct Recorder {
     sites: BTreeMap<Site, SiteTrace>,
     /// Tensors of which some rows have come by.
     partial: BTreeMap<(Site, Symbol), Partial>,
+    /// Weights of which some rows have come by, with their gradients.
+    parameters: BTreeMap<Site, PartialParameter>,
 }
 
 /// State of a tensor after some of its rows.
@@ -28,6 +30,15 @@ pub struct Recorder {
 struct Partial {
     sample: Sample,
     moments: Accumulator,
+    seen: usize,
+}
+
+/// State of a weight and its gradient after some of their rows.
+#[derive(Debug)]
+struct PartialParameter {
+    weight: Sample,
+    gradient: Sample,
+    moments: Pair,
     seen: usize,
 }
 
@@ -88,6 +99,7 @@ impl Recorder {
         sample: Sample,
         moments: Moments,
     ) -> &mut SiteTrace {
+        let all_kept = |sample: Vec<f32>| sample.into_iter().map(kept).collect();
         let entry = self.sites.entry(site).or_insert_with(|| SiteTrace {
             site,
             tensors: Vec::new(),
@@ -97,8 +109,8 @@ impl Recorder {
             symbol,
             shape: shape.to_vec(),
             moments,
-            points: sample.points,
-            fibres: sample.fibres,
+            points: all_kept(sample.points),
+            fibres: all_kept(sample.fibres),
             fibre_count: sample.sketch.fibre_count(),
         });
         entry
@@ -156,6 +168,37 @@ impl Visitor<f32> for Recorder {
         let shape = weight.shape;
         self.record(site, Symbol::W, shape, Sample::of(weight), of_weight);
         self.record(site, Symbol::G, shape, Sample::of(gradient), of_gradient)
+            .saliency = Some(of_product);
+    }
+
+    fn takes_parameter_rows(&self, _: Site) -> bool {
+        true
+    }
+
+    fn parameter_rows(
+        &mut self,
+        site: Site,
+        weight: TensorRows<'_, f32>,
+        gradient: TensorRows<'_, f32>,
+    ) {
+        let shape = weight.shape;
+        let mut partial = (self.parameters.remove(&site)).unwrap_or_else(|| PartialParameter {
+            weight: Sample::new(shape),
+            gradient: Sample::new(shape),
+            moments: Pair::new(shape),
+            seen: 0,
+        });
+        partial.weight.pick(weight.first, weight.data);
+        partial.gradient.pick(gradient.first, gradient.data);
+        partial.moments.push(weight.data, gradient.data);
+        partial.seen += weight.data.len();
+        if partial.seen < shape.iter().product() {
+            self.parameters.insert(site, partial);
+            return;
+        }
+        let [of_weight, of_gradient, of_product] = partial.moments.finish();
+        self.record(site, Symbol::W, shape, partial.weight, of_weight);
+        self.record(site, Symbol::G, shape, partial.gradient, of_gradient)
             .saliency = Some(of_product);
     }
 }

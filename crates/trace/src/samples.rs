@@ -2,6 +2,7 @@
 
 use lpzero_nn::{Role, Site, Symbol};
 
+use crate::sketch::kept;
 use crate::trace::{Moments, NetworkScalar, SiteTrace, TensorTrace, Trace};
 
 /// A trace of two sites, different for every seed.
@@ -12,8 +13,8 @@ pub(crate) fn small_trace(seed: u32) -> Trace {
         symbol,
         shape: vec![4, 3],
         moments,
-        points: data[..4].to_vec(),
-        fibres: data[..3].to_vec(),
+        points: data[..4].iter().copied().map(kept).collect(),
+        fibres: data[..3].iter().copied().map(kept).collect(),
         fibre_count: 1,
     };
     let site = |layer, role, index| Site { layer, role, index };

@@ -1,8 +1,9 @@
 //! The moments that look at the shape of a tensor: what rows and units have in common.
 
+use lpzero_nn::{PIECE, count_positives, largest, raise_maxima};
 use rayon::prelude::*;
 
-use crate::moments::{PIECE, fold, is_shared, larger};
+use crate::moments::is_shared;
 use crate::trace::Moments;
 
 /// A moment that looks at the shape.
@@ -103,15 +104,12 @@ impl Confidence {
             let left_in_plane = self.plane - self.seen;
             let length = if inner == 1 {
                 let length = block.len().min(left_in_plane);
-                let lanes = fold(&block[..length], self.maxima[0], larger);
-                self.maxima[0] = lanes.into_iter().fold(self.maxima[0], larger);
+                self.maxima[0] = largest_of(&block[..length], self.maxima[0]);
                 length
             } else {
                 let column = self.seen % inner;
                 let length = block.len().min(inner - column);
-                for (max, &x) in self.maxima[column..].iter_mut().zip(&block[..length]) {
-                    *max = larger(*max, x);
-                }
+                raise_maxima(&mut self.maxima[column..], &block[..length]);
                 length
             };
             block = &block[length..];
@@ -160,25 +158,50 @@ impl Confidence {
         self.push(last);
     }
 
+    /// Adds what another one has seen, both of them whole planes.
+    pub(crate) fn add(&mut self, other: &Confidence) {
+        self.sum += other.sum;
+        self.count += other.count;
+    }
+
     pub(crate) fn finish(self) -> f64 {
         self.sum / self.count.max(1) as f64
+    }
+}
+
+/// The largest of a few elements; a call to the kernel takes longer than a short row.
+fn largest_of(row: &[f32], start: f32) -> f32 {
+    match row.len() < 32 {
+        true => row
+            .iter()
+            .fold(start, |max, &x| if x > max { x } else { max }),
+        false => largest(row, start),
     }
 }
 
 /// Positive elements per unit (column of the last dimension).
 #[derive(Clone, Debug)]
 pub(crate) struct Codes {
+    /// Counts of the units of several rows, one after the other: short rows are counted together.
     positives: Vec<u32>,
-    /// Column of the next element.
+    units: usize,
+    /// Count of the next element.
     column: usize,
     elements: usize,
 }
 
+/// Units that are counted together at least.
+const TOGETHER: usize = 256;
+
 impl Codes {
     pub(crate) fn new(shape: &[usize]) -> Self {
-        let units = shape.last().copied().unwrap_or(1);
+        Codes::of_units(shape.last().copied().unwrap_or(1).max(1))
+    }
+
+    fn of_units(units: usize) -> Self {
         Codes {
-            positives: vec![0; units.max(1)],
+            positives: vec![0; units * TOGETHER.div_ceil(units)],
+            units,
             column: 0,
             elements: 0,
         }
@@ -188,12 +211,7 @@ impl Codes {
         self.elements += block.len();
         while !block.is_empty() {
             let length = block.len().min(self.positives.len() - self.column);
-            for (count, &x) in self.positives[self.column..]
-                .iter_mut()
-                .zip(&block[..length])
-            {
-                *count += u32::from(x > 0.0);
-            }
+            count_positives(&mut self.positives[self.column..], &block[..length]);
             block = &block[length..];
             self.column = (self.column + length) % self.positives.len();
         }
@@ -201,16 +219,12 @@ impl Codes {
 
     /// Pushes elements, whole rows divided among threads.
     fn push_shared(&mut self, data: &[f32]) {
-        let units = self.positives.len();
-        let begun = (units - self.column) % units;
+        let units = self.units;
+        let begun = (units - self.column % units) % units;
         let (first, rest) = data.split_at(begun.min(data.len()));
         self.push(first);
         let (rows, last) = rest.split_at(rest.len() - rest.len() % units);
-        let empty = || Codes {
-            positives: vec![0; units],
-            column: 0,
-            elements: 0,
-        };
+        let empty = || Codes::of_units(units);
         let pieces = rows.par_chunks(whole_pieces(units));
         let part = pieces.fold(empty, |mut part, piece| {
             part.push(piece);
@@ -225,7 +239,7 @@ impl Codes {
         self.push(last);
     }
 
-    fn add(&mut self, other: &Codes) {
+    pub(crate) fn add(&mut self, other: &Codes) {
         let counts = self.positives.iter_mut().zip(&other.positives);
         counts.for_each(|(count, more)| *count += more);
         self.elements += other.elements;
@@ -233,17 +247,18 @@ impl Codes {
 
     /// Two rows agree on a unit where both are positive or both are not.
     pub(crate) fn finish(self) -> f64 {
-        let rows = (self.elements / self.positives.len()) as f64;
-        let agreement = |positive: u32| {
-            let positive = f64::from(positive);
+        let rows = (self.elements / self.units) as f64;
+        let agreement = |unit: usize| {
+            let counts = self.positives[unit..].iter().step_by(self.units);
+            let positive: f64 = counts.map(|&count| f64::from(count)).sum();
             positive.powi(2) + (rows - positive).powi(2)
         };
-        self.positives.into_iter().map(agreement).sum()
+        (0..self.units).map(agreement).sum()
     }
 }
 
 /// Number of elements in a piece that consists of whole ones of this length, about `PIECE`.
-fn whole_pieces(length: usize) -> usize {
+pub(crate) fn whole_pieces(length: usize) -> usize {
     length * (PIECE / length).max(1)
 }
 

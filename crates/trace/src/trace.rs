@@ -49,11 +49,11 @@ pub struct TensorTrace {
     /// Reductions over all elements, exact up to rounding.
     pub moments: Moments,
     /// Elements at fixed pseudo-random positions, the same for every tensor of
-    /// this shape: what elementwise formulas are evaluated on.
+    /// this shape, as [`kept`](crate::kept): what elementwise formulas are evaluated on.
     pub points: Vec<f32>,
-    /// Complete fibres along dimension 0 (their first
-    /// [`MOST_FIBRE_ROWS`](crate::MOST_FIBRE_ROWS) elements), row-major
-    /// (shape\[0\], sampled columns): what operations along dimension 0 are
+    /// Complete fibres along dimension 0 (of longer ones
+    /// [`MOST_FIBRE_ROWS`](crate::MOST_FIBRE_ROWS) elements at equal distances), row-major
+    /// (elements, sampled columns): what operations along dimension 0 are
     /// evaluated on; see [`columns`](TensorTrace::columns). Empty
     /// where `points` already consists of complete fibres, in the same layout.
     pub fibres: Vec<f32>,

@@ -91,7 +91,7 @@ fn assert_close(found: &Moments, expected: &Moments) {
 }
 
 /// Shapes around every boundary of lanes, blocks, rows and planes.
-const SHAPES: [&[usize]; 16] = [
+const SHAPES: [&[usize]; 19] = [
     &[1],
     &[7],
     &[768],
@@ -108,6 +108,9 @@ const SHAPES: [&[usize]; 16] = [
     &[2, 2, 3, 3],
     &[2, 4, 33, 33],
     &[1, 1, 600, 1],
+    &[100, 1000],
+    &[1000, 7],
+    &[3, 300, 100],
 ];
 
 #[test]
@@ -125,11 +128,11 @@ fn a_pair_has_the_moments_of_each_and_of_the_product() {
         let left = noise(length, seed as u64, 0.02);
         let right = noise(length, 99 + seed as u64, 1e-4);
         let product: Vec<f32> = left.iter().zip(&right).map(|(a, b)| a * b).collect();
-        let pair = Moments::of_pair(&left, &right, shape);
-        assert_eq!(
-            pair,
-            [&left, &right, &product].map(|data| Moments::of(data, shape))
-        );
+        let [of_left, of_right, of_product] = Moments::of_pair(&left, &right, shape);
+        assert_eq!(of_left, Moments::of(&left, shape));
+        assert_eq!(of_right, Moments::of(&right, shape));
+        // Its roots are products of roots.
+        assert_close(&of_product, &Moments::of(&product, shape));
     }
 }
 

@@ -57,11 +57,10 @@ fn saliency_is_the_moments_of_weight_times_gradient() {
     let mut recorder = Recorder::new();
     recorder.parameter("w", Some(common::QUERY), view(&weight), view(&gradient));
     let trace = recorder.finish(&common::encoder(1, 8), 0.0);
-    let product = [0.5, -1.0, -3.0, 0.0];
-    assert_eq!(
-        trace.sites[0].saliency,
-        Some(Moments::of(&product, &[2, 2]))
-    );
+    let [_, _, of_product] = Moments::of_pair(&weight, &gradient, &[2, 2]);
+    assert_eq!(trace.sites[0].saliency, Some(of_product));
+    // 0.5 - 1 - 3 + 0.
+    assert_eq!(of_product.sum, -3.5);
 }
 
 #[test]
@@ -136,4 +135,32 @@ fn a_tensor_that_comes_in_blocks_of_rows_leaves_what_it_leaves_whole() {
     let close = |a: f64, b: f64| (a - b).abs() < 1e-6 * (1.0 + a.abs());
     assert!(close(whole.moments.sum, in_parts.moments.sum));
     assert!(close(whole.moments.sum_square, in_parts.moments.sum_square));
+}
+
+#[test]
+fn a_weight_that_comes_in_bands_leaves_what_it_leaves_whole() {
+    // A piece is 65 rows: bands are whole pieces, and the last one is what is left.
+    let shape = [300, 1000];
+    let wave = |phase: f32| (0..300_000).map(move |i| (i as f32 * 12.9898 + phase).sin());
+    let (weight, gradient): (Vec<f32>, Vec<f32>) = wave(0.0).zip(wave(0.3)).unzip();
+    let view = |data| TensorView {
+        data,
+        shape: &shape,
+    };
+    let mut whole = Recorder::new();
+    whole.parameter("w", Some(common::QUERY), view(&weight), view(&gradient));
+    let whole = whole.finish(&common::encoder(1, 8), 0.0);
+    for pieces in [1, 2, 4] {
+        let mut in_bands = Recorder::new();
+        let rows = pieces * 65 * 1000;
+        for (i, (weight, gradient)) in weight.chunks(rows).zip(gradient.chunks(rows)).enumerate() {
+            let rows = |data| TensorRows {
+                data,
+                shape: &shape,
+                first: i * rows,
+            };
+            in_bands.parameter_rows(common::QUERY, rows(weight), rows(gradient));
+        }
+        assert_eq!(in_bands.finish(&common::encoder(1, 8), 0.0), whole);
+    }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use lpzero_trace::{MOST_FIBRE_ROWS, POINTS, Sketch};
+use lpzero_trace::{MOST_FIBRE_ROWS, POINTS, Sketch, kept};
 
 const SHAPES: [&[usize]; 15] = [
     &[1],
@@ -85,6 +85,7 @@ fn fibres_are_complete_columns_along_dimension_0() {
         assert_eq!(positions.len(), rows * sketch.fibre_count(), "{shape:?}");
         for (row, in_row) in positions.chunks(sketch.fibre_count()).enumerate() {
             for (found, first) in in_row.iter().zip(positions) {
+                let row = row * shape[0] / rows;
                 assert_eq!(*found, row * columns + first, "{shape:?}");
             }
         }
@@ -100,9 +101,32 @@ fn a_batch_of_activations_gives_128_columns_in_the_points() {
 }
 
 #[test]
-fn a_vocabulary_table_gives_one_column() {
+fn a_vocabulary_table_gives_a_sample_of_one_column() {
     let sketch = Sketch::of_shape(&[30522, 128]);
-    assert_eq!((sketch.points().len(), sketch.fibres().len()), (512, 30522));
+    assert_eq!((sketch.points().len(), sketch.fibres().len()), (512, 4096));
+}
+
+#[test]
+fn what_is_kept_is_the_nearest_of_sixteen_bits() {
+    let one_more = 1.0 + 2.0f32.powi(-7);
+    for (x, expected) in [
+        (0.0, 0.0),
+        (-1.0, -1.0),
+        (1.0 + 2.0f32.powi(-9), 1.0),
+        (1.0 + 2.0f32.powi(-8), 1.0), // A tie goes to the even one.
+        (1.0 + 2.0f32.powi(-8) + 2.0f32.powi(-20), one_more),
+        (1e-30, 9.984e-31),
+        (f32::MAX, 3.3895e38),
+        (f32::NEG_INFINITY, f32::NEG_INFINITY),
+    ] {
+        let found = kept(x);
+        assert!(
+            found == expected || (found / expected - 1.0).abs() < 1e-4,
+            "{x} {found}"
+        );
+        assert_eq!(kept(found), found);
+    }
+    assert!(kept(f32::NAN).is_nan());
 }
 
 #[test]

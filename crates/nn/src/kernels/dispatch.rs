@@ -1,5 +1,6 @@
 //! Run-time choice of the instruction set.
 
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 /// Instructions that a processor may offer beyond the build target's own.
@@ -23,6 +24,13 @@ pub enum InstructionSet {
 
 /// The largest one that may be used; tests and benchmarks lower it.
 static LIMIT: AtomicU8 = AtomicU8::new(InstructionSet::Avx512 as u8);
+
+/// The best one of this machine. Kernels ask at every call.
+static BEST: LazyLock<InstructionSet> = LazyLock::new(|| {
+    let mut sets = InstructionSet::ALL.into_iter().rev();
+    let best = sets.find(|set| set.is_available());
+    best.unwrap_or(InstructionSet::Portable)
+});
 
 impl InstructionSet {
     /// Every one, slowest first.
@@ -62,10 +70,12 @@ impl InstructionSet {
 
     /// The best one that is available and within the limit.
     pub fn in_use() -> InstructionSet {
-        let limit = LIMIT.load(Ordering::Relaxed);
-        let allowed = |set: &InstructionSet| *set as u8 <= limit && set.is_available();
-        let best = InstructionSet::ALL.into_iter().rev().find(allowed);
-        best.unwrap_or(InstructionSet::Portable)
+        let limit = LIMIT.load(Ordering::Relaxed).min(*BEST as u8);
+        match limit {
+            2.. => InstructionSet::Avx512,
+            1 => InstructionSet::Avx2,
+            0 => InstructionSet::Portable,
+        }
     }
 }
 

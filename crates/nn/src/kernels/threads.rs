@@ -32,6 +32,14 @@ impl Threads {
         }
     }
 
+    /// All of the pool that this is called in; outside of one, the calling thread.
+    pub(crate) fn here() -> Threads {
+        match rayon::current_thread_index() {
+            Some(_) => Threads(rayon::current_num_threads()),
+            None => Threads::ONE,
+        }
+    }
+
     /// Their number.
     pub(crate) fn count(self) -> usize {
         self.0

@@ -84,6 +84,13 @@ pub trait Source<F: Real>: Send + Sync + Debug {
 #[derive(Clone, Copy, Debug)]
 pub struct Fill(pub(crate) Threads);
 
+impl Fill {
+    /// All threads of the pool that this is called in; outside of one, the calling thread.
+    pub fn here() -> Self {
+        Fill(Threads::here())
+    }
+}
+
 /// Random weights: each a function of the seed, its name and its size only.
 #[derive(Clone, Copy, Debug)]
 pub struct Seeded(pub u64);

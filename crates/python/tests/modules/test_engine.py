@@ -96,7 +96,8 @@ def test_scalars_and_samples_are_those_of_the_engine(folders: dict[str, Any], na
         for expected, found in zip(engine.sample(*place), ours.sample(*place), strict=True):
             assert len(expected) == len(found), place
             differences = (abs(a - b) for a, b in zip(expected, found))
-            assert max(differences, default=0.0) <= 1e-4 * size, place
+            # Rounded to 8 bits: what lies between two may fall to either.
+            assert max(differences, default=0.0) <= 2**-8 * size, place
 
 
 @pytest.mark.parametrize("name", OF_THE_ENGINE)
