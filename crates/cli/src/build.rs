@@ -76,7 +76,7 @@ pub fn run(session: &Session, arguments: &Build) -> Result<()> {
             let folder = folder::create(path, &configuration)?;
             (configuration, folder)
         }
-        (None, None) => return Err(Failure::input("--out is missing: expected a new folder")),
+        (None, None) => return Err(Failure::typed("--out is missing: expected a new folder")),
     };
     session.stop.resumable(&RUN.next(folder.path(), ""));
     let outcome = build(session, &configuration, (&folder, arguments.memory));
@@ -105,7 +105,7 @@ fn of(session: &Session, arguments: &Build) -> Result<Of> {
             architectures: arguments.architectures.unwrap_or(ARCHITECTURES),
         };
         if !(1..=MOST).contains(&supernet.architectures) {
-            return Err(Failure::input(format_args!(
+            return Err(Failure::typed(format_args!(
                 "--architectures {}: expected between 1 and {MOST}",
                 supernet.architectures
             )));
@@ -243,7 +243,7 @@ fn of_supernet(
 /// Training of the super-network in a folder: its configuration, and its space.
 fn training(folder: &Path) -> Result<(train::TrainSettings, train::Supernet)> {
     let wrong = |what: String| {
-        Failure::input(format_args!(
+        Failure::typed(format_args!(
             "--supernet {}: {what}; expected the folder of a finished `lpzero train --space`",
             folder.display()
         ))

@@ -13,7 +13,7 @@ use super::session::Session;
 
 pub fn run(session: &Session, arguments: &Cache) -> Result<()> {
     let store = session.store().ok_or_else(|| {
-        Failure::input("no cache folder is known on this machine, or --no-cache is given; expected --cache DIR")
+        Failure::typed("no cache folder is known on this machine, or --no-cache is given; expected --cache DIR")
     })?;
     let document = match arguments.action {
         CacheAction::Path => json!({ "path": store.folder() }),

@@ -56,7 +56,7 @@ fn drawn(session: &Session, arguments: &Compare, space: &Space) -> Result<Networ
     if let (Some(least), Some(most)) = (least, most)
         && least > most
     {
-        return Err(Failure::input(format_args!(
+        return Err(Failure::typed(format_args!(
             "--min-params {least}: expected no more than --max-params {most}"
         )));
     }

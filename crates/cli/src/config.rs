@@ -23,7 +23,7 @@ pub fn expanded(arguments: Vec<OsString>) -> Result<Vec<OsString>> {
         return Ok(arguments);
     };
     let wrong = |message: String| {
-        Failure::input(format_args!(
+        Failure::typed(format_args!(
             "--config {}: {message}; expected TOML, with long names of options as keys, such as \
              `seed = 1` and `[search]` with `budget = \"60s\"`",
             Path::new(&path).display()

@@ -238,7 +238,7 @@ fn positions(arguments: &Eval, most: usize) -> Result<usize> {
     match arguments.positions {
         None => Ok(most.min(POSITIONS)),
         Some(positions) if (2..=most).contains(&positions) => Ok(positions),
-        Some(positions) => Err(Failure::input(format_args!(
+        Some(positions) => Err(Failure::typed(format_args!(
             "--positions {positions}: expected between 2 and the {most} of the architecture"
         ))),
     }
@@ -247,7 +247,7 @@ fn positions(arguments: &Eval, most: usize) -> Result<usize> {
 fn windows(arguments: &Eval, positions: usize) -> Result<Windows> {
     let stride = arguments.stride.unwrap_or(positions.saturating_sub(1));
     Windows::new(positions, stride).ok_or_else(|| {
-        Failure::input(format_args!(
+        Failure::typed(format_args!(
             "--stride {stride}: expected between 1 and {} (--positions - 1)",
             positions.saturating_sub(1)
         ))

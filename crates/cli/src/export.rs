@@ -42,7 +42,7 @@ pub fn run(session: &Session, arguments: &Export) -> Result<()> {
     let (mut part, whole) = (read(architecture)?, read(supernet)?);
     let stored = Stored::open_folder(supernet).map_err(engine)?;
     let stored = stored.ok_or_else(|| {
-        Failure::input(format_args!(
+        Failure::typed(format_args!(
             "--supernet {}: expected {WEIGHTS} in it",
             supernet.display()
         ))

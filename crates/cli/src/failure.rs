@@ -11,7 +11,9 @@ pub const INTERRUPTED: u8 = 130;
 /// A failure with a meaning for scripts. Anything else that fails exits with 1.
 #[derive(Debug)]
 pub enum Failure {
-    /// The user's input is wrong: exit status 2.
+    /// What was typed is wrong: exit status 2. The message is followed by a line that works.
+    Typed(String),
+    /// A file of the user, or what it asks for, is wrong: exit status 2.
     Input(String),
     /// The same, where the message shows a place in lines of its own.
     Place(String),
@@ -32,7 +34,12 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// The user's input is wrong; `message` says where and what was expected.
+    /// An option is wrong, or what it names; `message` says which and what was expected.
+    pub fn typed(message: impl fmt::Display) -> anyhow::Error {
+        Self::Typed(message.to_string()).into()
+    }
+
+    /// A file is wrong, or what it asks for; `message` says where and what was expected.
     pub fn input(message: impl fmt::Display) -> anyhow::Error {
         Self::Input(message.to_string()).into()
     }
@@ -55,7 +62,7 @@ impl Failure {
     /// The exit status of an error.
     pub fn status(error: &anyhow::Error) -> u8 {
         match error.downcast_ref() {
-            Some(Self::Input(_) | Self::Place(_)) => 2,
+            Some(Self::Typed(_) | Self::Input(_) | Self::Place(_)) => 2,
             Some(Self::Interrupted { .. }) => INTERRUPTED,
             Some(Self::Stopped { .. }) | None => 1,
         }
@@ -74,7 +81,9 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Input(message) | Self::Place(message) => f.write_str(message),
+            Self::Typed(message) | Self::Input(message) | Self::Place(message) => {
+                f.write_str(message)
+            }
             Self::Interrupted { message, next } | Self::Stopped { message, next } => {
                 write!(f, "{message}; {next}")
             }

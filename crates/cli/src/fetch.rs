@@ -22,7 +22,7 @@ pub fn run(session: &Session, arguments: &Fetch) -> Result<()> {
             )));
         }
         let names: Vec<&str> = KNOWN.iter().map(|known| known.name).collect();
-        return Err(Failure::input(format_args!(
+        return Err(Failure::typed(format_args!(
             "{}: no published ground truth of this name, expected {}",
             arguments.name,
             names.join(" or ")
@@ -32,7 +32,7 @@ pub fn run(session: &Session, arguments: &Fetch) -> Result<()> {
         .or_else(|| variable("LPZERO_DATA").map(PathBuf::from))
         .or_else(data_folder);
     let folder = folder.ok_or_else(|| {
-        Failure::input("no data folder is known on this machine, expected --folder DIR")
+        Failure::typed("no data folder is known on this machine, expected --folder DIR")
     })?;
     let proxies = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
     let options = FetchOptions {

@@ -42,6 +42,7 @@ mod threads;
 mod train;
 mod truth;
 mod weights;
+mod works;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -79,10 +80,7 @@ fn start() -> ExitCode {
     }
     let arguments = match config::expanded(typed) {
         Ok(arguments) => arguments,
-        Err(error) => {
-            output::say(&format!("lpzero: {}", Failure::message(&error)));
-            return ExitCode::from(Failure::status(&error));
-        }
+        Err(error) => return failure(&error),
     };
     match Arguments::try_parse_from(arguments) {
         Ok(arguments) => run(arguments),
@@ -105,10 +103,23 @@ fn run(arguments: Arguments) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever reads our output has seen enough (`lpzero ... | head`).
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
-        Err(error) => {
-            output::say(&format!("lpzero: {}", Failure::message(&error)));
-            ExitCode::from(Failure::status(&error))
-        }
+        Err(error) => failure(&error),
+    }
+}
+
+/// Says what failed, and where it is what was typed, what would work.
+fn failure(error: &anyhow::Error) -> ExitCode {
+    output::say(&format!("lpzero: {}", Failure::message(error)));
+    if let Some(Failure::Typed(_)) = error.downcast_ref() {
+        say_what_works();
+    }
+    ExitCode::from(Failure::status(error))
+}
+
+fn say_what_works() {
+    let typed: Vec<OsString> = std::env::args_os().collect();
+    if let Some(line) = works::instead(&typed) {
+        output::say(&line);
     }
 }
 
@@ -121,6 +132,9 @@ fn refused(error: &clap::Error) -> ExitCode {
         true => write!(std::io::stderr(), "{shown}"),
         false => error.print(),
     };
+    if error.use_stderr() {
+        say_what_works();
+    }
     let status = u8::try_from(error.exit_code()).unwrap_or(1);
     // Help that nobody got to see is no success.
     ExitCode::from(match printed {

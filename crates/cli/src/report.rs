@@ -49,7 +49,7 @@ pub fn run(session: &Session, arguments: &Report) -> Result<()> {
 fn wrong(error: Error) -> anyhow::Error {
     match &error {
         Error::Read { path, error } if error.kind() == std::io::ErrorKind::NotFound => {
-            Failure::input(format_args!(
+            Failure::typed(format_args!(
                 "{}: not there; expected the folder of a finished run: `lpzero search --out run`, \
                  then `lpzero report run`",
                 path.display()

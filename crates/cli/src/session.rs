@@ -41,7 +41,7 @@ impl Session {
     /// Resolves the common options and listens for Ctrl-C and SIGTERM.
     pub fn start(common: &Common) -> Result<Self> {
         if let Some(threads) = common.threads.filter(|n| !(1..=MOST_THREADS).contains(n)) {
-            return Err(Failure::input(format_args!(
+            return Err(Failure::typed(format_args!(
                 "--threads {threads}: expected between 1 and {MOST_THREADS}"
             )));
         }

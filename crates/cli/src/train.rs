@@ -105,7 +105,7 @@ impl Supernet {
         let space = || Space::document(path)?.root().deserialize();
         let space = space().map_err(|error: lpzero::arch::Error| match path.exists() {
             true => failed(error.into()),
-            false => Failure::input(format_args!(
+            false => Failure::typed(format_args!(
                 "--space {}: expected tiny-elastic, or a file of format lpzero-space",
                 path.display()
             )),
@@ -222,7 +222,7 @@ fn configuration(session: &Session, arguments: &Train) -> Result<TrainSettings> 
             .iter()
             .find(|entry| entry.id == *id)
             .ok_or_else(|| {
-                Failure::input(format_args!(
+                Failure::typed(format_args!(
                     "--entry {id}: {} has no such entry, expected one such as {}",
                     truth.name,
                     truth.entries.first().map_or("", |entry| &entry.id)
@@ -298,7 +298,7 @@ fn decoder(arguments: &Train, vocabulary: usize, positions: usize) -> Result<Arc
     let width = arguments.width.unwrap_or(64);
     let layers = arguments.layers.unwrap_or(4);
     if layers > lpzero::arch::MAX_BLOCKS {
-        return Err(Failure::input(format_args!(
+        return Err(Failure::typed(format_args!(
             "--layers {layers}: expected at most {}",
             lpzero::arch::MAX_BLOCKS
         )));

@@ -129,6 +129,8 @@ test("a box selects the networks in it", async () => {
   await page.mouse.up();
   const caption = figure.locator(".selected caption");
   await caption.waitFor();
+  // The list follows the box a moment later.
+  await page.waitForTimeout(300);
   const [count] = (await caption.textContent()).match(/^\d+/);
   const all = await page.evaluate((id) => JSON.parse(document.getElementById("data").textContent).tables[id].rows.length, await figure.getAttribute("data-table"));
   assert.ok(Number(count) > 0 && Number(count) < all, `${count} of ${all}`);

@@ -184,8 +184,8 @@ pub fn points(table: &Table, title: &str, tolerance: f64) -> Figure {
             "Each point is a network. Draw a box to list the networks in it; a click outside takes it back.{}",
             match sizes {
                 true => format!(
-                    " Point at one, and those within {:.3} % of its size grow.",
-                    100.0 * tolerance
+                    " Point at one, and those within {} % of its size grow.",
+                    (1e4 * tolerance).round() / 100.0
                 ),
                 false => String::new(),
             }
@@ -275,11 +275,11 @@ pub fn forest(table: &Table, title: &str, label: &str, reference: Option<f64>) -
     let y = json!({"field": "name", "type": "nominal", "sort": null, "title": null, "axis": {"grid": true}});
     let offset = json!({"field": "kind", "sort": null});
     let colour = json!({"field": "kind", "type": "nominal", "title": null, "sort": null});
-    let x = json!({"field": "estimate", "type": "quantitative", "title": label, "scale": {"zero": false, "padding": 8}});
+    let x = json!({"field": "estimate", "type": "quantitative", "title": label, "scale": {"zero": false, "nice": false, "padding": 8}});
     let mut layers = vec![
         json!({"mark": {"type": "rule", "strokeWidth": 2}, "encoding": {
             "y": y, "yOffset": offset, "color": colour,
-            "x": {"field": "interval_low", "type": "quantitative", "title": label, "scale": {"zero": false, "padding": 8}},
+            "x": {"field": "interval_low", "type": "quantitative", "title": label, "scale": {"zero": false, "nice": false, "padding": 8}},
             "x2": {"field": "interval_high"}}}),
         json!({"mark": {"type": "point", "filled": true, "size": 80, "tooltip": true}, "encoding": {
         "x": x, "y": y, "yOffset": offset, "color": colour,
@@ -517,7 +517,7 @@ pub fn parallel(table: &Table, choices: &[String]) -> Figure {
         json!({
             "data": {"name": table.id},
             "encoding": {
-                "x": {"field": "choice", "type": "nominal", "sort": choices, "title": null, "axis": {"labelAngle": -30, "grid": true, "labelLimit": 160}, "scale": {"type": "point", "padding": 0.3}},
+                "x": {"field": "choice", "type": "nominal", "sort": choices, "title": null, "axis": {"labelAngle": if choices.len() > 8 { -30 } else { 0 }, "grid": true, "labelLimit": 160}, "scale": {"type": "point", "padding": 0.3}},
                 "y": {"field": "place", "type": "quantitative", "title": "least to most", "axis": {"labels": false, "ticks": false, "grid": false}},
                 "detail": {"field": "id", "type": "nominal"},
                 "color": {"field": "score", "type": "quantitative", "title": "score", "scale": {"scheme": "viridis"}},

@@ -16,15 +16,18 @@ use super::{BudgetArgument, PassArguments, parse_budget, parse_seconds};
     Every architecture of the front is counted a second time, from its tensors and from the \
     shapes of a pass; docs/guide/which-shape.md says how, and how a space of your own is declared.")]
 pub struct Nas {
-    /// The space: tiny, tiny-elastic, lts-gpt2, flexibert, lonas-llama-7b, a file of format
-    /// lpzero-space, or the NNCF configuration of a LoNAS super-network (with
-    /// --supernet and its folder).
+    /// The space: tiny, tiny-elastic, lts-gpt2, flexibert, lonas-llama-7b, or a file as
+    /// `lpzero new space` writes one.
+    ///
+    /// It may also be the NNCF configuration of a LoNAS super-network (with --supernet and
+    /// its folder).
     #[arg(long, default_value = "tiny", value_name = "S")]
     pub space: PathBuf,
 
     /// What architectures are scored by: a named proxy, a formula, or @ before the
-    /// folder of a search, its report, or a file with one formula. What a proxy does not
-    /// see, a search gives away: `lpzero proxies NAME --sees` tells.
+    /// folder of a search, its report, or a file with one formula.
+    ///
+    /// What a proxy does not see, a search gives away: `lpzero proxies NAME --sees` tells.
     #[arg(long, default_value = SHIPPED, value_name = "P", allow_hyphen_values = true)]
     pub proxy: String,
 
@@ -35,9 +38,10 @@ pub struct Nas {
     #[arg(long, value_enum, default_value_t = NasMethodArgument::Nsga2)]
     pub method: NasMethodArgument,
 
-    /// Score architectures as sub-networks: the leading rows, columns and heads of the
-    /// largest network of the space, whose weights are those of this Hugging Face
-    /// folder, or `seeded`. The space must be elastic (docs/guide/supernets.md).
+    /// Score architectures as sub-networks of this Hugging Face folder, or of `seeded` weights.
+    ///
+    /// A sub-network has the leading rows, columns and heads of the largest network of the
+    /// space. The space must be elastic (docs/guide/supernets.md).
     #[arg(long, value_name = "DIR")]
     pub supernet: Option<PathBuf>,
 
@@ -83,8 +87,10 @@ pub struct Nas {
     #[arg(long, hide_short_help = true, default_value_t = 16, value_name = "N")]
     pub population: usize,
 
-    /// Write the front (front.csv, front.svg, architectures/ID.json), everything that
-    /// was scored (evaluated.csv), the report and a journal to this new folder.
+    /// Write the front, everything that was scored, and the page to this new folder.
+    ///
+    /// That is front.csv, front.svg, architectures/ID.json, evaluated.csv, report.json,
+    /// report.html and a journal.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
 
@@ -119,7 +125,7 @@ pub struct BoundArguments {
 
     /// No more bytes of activations kept for the backward pass over --batch
     /// sequences: 200M is 200 000 000.
-    #[arg(long, value_name = "N", value_parser = parse_quantity)]
+    #[arg(long, hide_short_help = true, value_name = "N", value_parser = parse_quantity)]
     pub max_memory: Option<f64>,
 
     /// No more time of a forward pass over --batch sequences, measured on this machine

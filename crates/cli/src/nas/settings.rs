@@ -76,14 +76,14 @@ impl NasSettings {
     pub fn new(seed: u64, arguments: &Nas) -> Result<Self> {
         let proxy = one_proxy(&arguments.proxy)?;
         if !POPULATIONS.contains(&arguments.population) {
-            return Err(Failure::input(format_args!(
+            return Err(Failure::typed(format_args!(
                 "--population {}: expected between 4 and 10000",
                 arguments.population
             )));
         }
         let cost = Cost::from(arguments.cost);
         if cost == Cost::Table && arguments.table.is_none() {
-            return Err(Failure::input(
+            return Err(Failure::typed(
                 "--cost table: expected --table FILE beside it",
             ));
         }
@@ -215,7 +215,7 @@ fn bounds(arguments: &BoundArguments) -> Result<Vec<Limits>> {
     if let (Some(least), Some(most)) = (min_params, max_params)
         && least > most
     {
-        return Err(Failure::input(format_args!(
+        return Err(Failure::typed(format_args!(
             "--min-params {least}: expected no more than --max-params {most}"
         )));
     }
@@ -239,7 +239,7 @@ fn weighted(report: Reporter, path: &Path, adapter: Option<&Path>) -> Result<Sup
     if path == Path::new(SEEDED) {
         return match adapter {
             None => Ok(SupernetWeights::Seeded),
-            Some(adapter) => Err(Failure::input(format_args!(
+            Some(adapter) => Err(Failure::typed(format_args!(
                 "--adapter {}: expected the folder that it belongs to as --supernet",
                 adapter.display()
             ))),
@@ -254,7 +254,7 @@ fn weighted(report: Reporter, path: &Path, adapter: Option<&Path>) -> Result<Sup
             layout: Layout::of_folder(path).map_err(engine)?,
             folder: adapter.to_owned(),
         }),
-        (None, _) => Err(Failure::input(format_args!(
+        (None, _) => Err(Failure::typed(format_args!(
             "--supernet {}: expected a folder with model.safetensors, or `{SEEDED}`",
             path.display()
         ))),

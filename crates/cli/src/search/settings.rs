@@ -213,7 +213,7 @@ fn starts(texts: &[String]) -> Result<Vec<String>> {
                 return Err(Failure::input(format_args!("--from {text}: given twice")));
             }
             Ok(proxy) if proxy.formula.needs_whole_tensors() => {
-                return Err(Failure::input(format_args!(
+                return Err(Failure::typed(format_args!(
                     "--from {text}: needs whole tensors or a further pass, and a search reads \
                      traces; expected a formula over what traces hold"
                 )));

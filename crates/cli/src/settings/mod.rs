@@ -32,7 +32,7 @@ pub fn one_proxy(text: &str) -> Result<Proxy> {
     let mut named = proxies(&[text.to_owned()])?.into_iter();
     match (named.next(), named.next()) {
         (Some(proxy), None) => Ok(proxy),
-        _ => Err(Failure::input(format_args!(
+        _ => Err(Failure::typed(format_args!(
             "--proxy {text}: holds several formulas; expected one"
         ))),
     }

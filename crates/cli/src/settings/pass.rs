@@ -73,7 +73,7 @@ impl PassSettings {
         let batch = self.batch;
         match batch.saturating_mul(positions) {
             1..=MOST_TOKENS => Ok(()),
-            _ => Err(Failure::input(format_args!(
+            _ => Err(Failure::typed(format_args!(
                 "--batch {batch} x --positions {positions}: expected between 1 and {MOST_TOKENS} tokens"
             ))),
         }

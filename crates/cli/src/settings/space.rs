@@ -20,7 +20,7 @@ pub fn no_space(path: &Path, error: lpzero::arch::Error) -> anyhow::Error {
     let meant = meant.map_or_else(String::new, |name| {
         format!("; did you mean `--space {name}`?")
     });
-    Failure::input(format_args!(
+    Failure::typed(format_args!(
         "--space {}: expected {}, or a file of format lpzero-space, such as `lpzero new space` writes{meant}",
         path.display(),
         names.join(", ")

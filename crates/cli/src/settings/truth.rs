@@ -84,7 +84,7 @@ fn read(source: &TruthSource) -> Result<GroundTruth> {
             ))
         }
         error => match guess(&source.name) {
-            Some(name) => Failure::input(format_args!(
+            Some(name) => Failure::typed(format_args!(
                 "--truth {}: not there; did you mean `--truth {name}`? `lpzero truth list` has all",
                 source.name.display()
             )),

@@ -1,10 +1,23 @@
 //! Pages of runs, and habits of the command.
 
 use std::fs;
+use std::path::Path;
 
-use crate::support::lpzero;
+use crate::support::{Run, command, finished};
 
 const BUDGET: [&str; 6] = ["search", "--truth", "tiny", "--budget", "150", "--quiet"];
+
+/// Runs `lpzero` as who stands in `folder`: paths are typed and named as they are seen from there.
+fn lpzero(folder: &Path, arguments: &[&str]) -> Run {
+    let mut command = command(folder);
+    finished(
+        &command
+            .current_dir(folder)
+            .args(arguments)
+            .output()
+            .unwrap(),
+    )
+}
 
 #[test]
 fn a_run_leaves_its_page_and_report_writes_it_again() {

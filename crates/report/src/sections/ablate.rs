@@ -25,7 +25,7 @@ pub fn section(run: &Run, id: String) -> Section {
                 ("kind", "what", Format::Text),
                 ("estimate", "test tau", Format::Share),
                 ("interval", "95 % interval", Format::Share),
-                ("difference", "less the first", Format::Share),
+                ("difference", "minus the first", Format::Share),
                 ("difference_ci", "95 % interval ", Format::Share),
                 ("rho", "test rho", Format::Share),
                 ("search", "search tau", Format::Share),

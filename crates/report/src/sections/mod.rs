@@ -56,13 +56,13 @@ pub fn side_by_side(runs: &[Run]) -> Option<Table> {
             ("tau", "tau", Format::Share),
         ],
     );
-    let mut row = |name: String, kind: &str, formula: String, of: &Value| {
+    let mut row = |name: String, kind: &str, formula: String, document: &Value, of: &Value| {
         if number(of, "same_size").is_some() {
             table.push([
                 name.into(),
                 kind.into(),
                 formula.into(),
-                number(of, "n").into(),
+                number(of, "n").or_else(|| number(document, "n")).into(),
                 number(of, "same_size").into(),
                 interval(of, "same_size_ci").into(),
                 number(of, "tau").into(),
@@ -75,14 +75,16 @@ pub fn side_by_side(runs: &[Run]) -> Option<Table> {
             Kind::Search => {
                 let formula = text(document, "best.formula");
                 let name = format!("{}: {}", run.name, text(document, "truth"));
-                row(name, "found", formula, at(document, "test"));
+                row(name, "found", formula, document, at(document, "test"));
             }
             Kind::Rank => {
                 let name = format!("{}: {}", run.name, text(document, "truth"));
                 let (best, count) = rank::best(document);
-                for (kind, found) in [("best proxy", best), ("best count", count)] {
+                // Where no proxy beats it, the best count stands alone.
+                let proxy = best.filter(|best| count != Some(*best));
+                for (kind, found) in [("best proxy", proxy), ("best count", count)] {
                     if let Some(found) = found {
-                        row(name.clone(), kind, text(found, "proxy"), found);
+                        row(name.clone(), kind, text(found, "proxy"), document, found);
                     }
                 }
             }

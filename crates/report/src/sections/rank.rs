@@ -65,13 +65,18 @@ pub fn verdict(document: &Value) -> String {
             number(best, "tau").unwrap_or_default()
         );
     };
-    let mut sentence = format!(
-        "Of {} proxies, {name} orders most pairs of like size right: {} {}, among {:.0} pairs of {n:.0} networks",
-        list(document, "rows").len(),
+    let found = format!(
+        "{} {}, among {:.0} pairs of {n:.0} networks",
         percent(own),
         percents(interval(best, "same_size_ci")),
         number(best, "same_size_pairs").unwrap_or_default(),
     );
+    let mut sentence = match list(document, "rows").len() {
+        1 => format!("{name} orders pairs of like size right: {found}"),
+        several => {
+            format!("Of {several} proxies, {name} orders most pairs of like size right: {found}")
+        }
+    };
     match count {
         Some(count) if text(count, "proxy") == name => {
             sentence += "; it is a count, and no network beats it"

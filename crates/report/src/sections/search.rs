@@ -98,12 +98,12 @@ fn counts(id: &str, document: &Value) -> Table {
         format!("{id}-counts"),
         "The formula beside counts, on the test split",
         &[
-            ("name", "", Format::Text),
+            ("name", "score", Format::Text),
             ("same_size", "pairs of like size", Format::Share),
             ("same_size_ci", "95 % interval", Format::Share),
             ("tau", "tau", Format::Share),
             ("rho", "rho", Format::Share),
-            ("difference", "tau of the formula, less", Format::Share),
+            ("difference", "tau of the formula minus this", Format::Share),
             ("difference_ci", "95 % interval ", Format::Share),
         ],
     );
@@ -299,7 +299,10 @@ pub fn groups(section: &mut Section, of: &Value) {
         ],
     );
     for (name, tau) in groups.into_iter().flatten() {
-        table.push([name.as_str().into(), tau.as_f64().into()]);
+        // A score that is equal inside a group orders nothing there.
+        if let Some(tau) = tau.as_f64() {
+            table.push([name.as_str().into(), Cell::Number(tau)]);
+        }
     }
     if !table.rows.is_empty() {
         let figure = spec::bars(
@@ -386,13 +389,13 @@ fn effort(section: &mut Section, document: &Value) {
         format!("{}-effort", section.id),
         "What the search did",
         &[
-            ("name", "formulas", Format::Text),
-            ("count", "", Format::Count),
+            ("name", "what", Format::Text),
+            ("count", "how much", Format::Count),
         ],
     );
     for key in ["generated", "canonical", "evaluated"] {
         if let Some(count) = number(document, &format!("counts.{key}")) {
-            table.push([key.into(), Cell::Number(count)]);
+            table.push([format!("formulas {key}").into(), Cell::Number(count)]);
         }
     }
     for (rule, count) in at(document, "counts.pruned")
