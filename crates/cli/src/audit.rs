@@ -10,7 +10,7 @@ use lpzero::stats::regression::NestedTest;
 use super::arguments::{Audit as Arguments, LayoutArguments, ReadingArgument, TruthArguments};
 use super::failure::failed;
 use super::output::print_json;
-use super::plain::{Table, line, stdout};
+use super::plain::{Table, line, sentences, stdout};
 use super::rank_table::{interval, number};
 use super::save::Save;
 use super::session::Session;
@@ -66,7 +66,7 @@ fn print(audit: &Audit, settings: AuditSettings) -> Result<()> {
         line(&audit.metric)
     )?;
     for finding in &audit.findings {
-        writeln!(out, "* {}", line(finding))?;
+        writeln!(out, "{}", sentences(format_args!("* {}", line(finding))))?;
     }
     print_responses(out, audit, settings)?;
     print_predictors(out, audit)?;

@@ -13,7 +13,7 @@ use super::arguments::{Compare, CompareFormatArgument};
 use super::failure::{Failure, failed, system};
 use super::nas::report::bytes;
 use super::output::print_json;
-use super::plain::{Table, stdout};
+use super::plain::{Table, sentences, stdout};
 use super::sees;
 use super::session::Session;
 use super::settings::{no_space, one_proxy};
@@ -151,7 +151,7 @@ fn write_table(proxy: &Proxy, comparison: &Comparison, out: &mut impl Write) -> 
     }
     table.align_numbers(2);
     table.align_text(6);
-    table.spare(&[3, 4]);
+    table.spare(&[3, 4, 5]);
     writeln!(out, "{table}\n")?;
     match (&comparison.calibration, &comparison.not_calibrated) {
         (Some(calibration), _) => {
@@ -159,18 +159,22 @@ fn write_table(proxy: &Proxy, comparison: &Comparison, out: &mut impl Write) -> 
                 .truths
                 .iter()
                 .map(|on| format!("{:.2} of {} in {}", on.same_size, on.pairs, on.truth));
-            writeln!(
-                out,
+            let text = format_args!(
                 "Probabilities with 95 % intervals, for sizes within {:.0} %. {} orders such pairs \
                  right: {}.",
                 100.0 * calibration.tolerance,
                 comparison.proxy,
                 on.collect::<Vec<_>>().join(", ")
-            )?;
+            );
+            writeln!(out, "{}", sentences(text))?;
         }
         (None, why) => {
             let why = why.as_deref().unwrap_or_default();
-            writeln!(out, "No probabilities: {why}.")?;
+            writeln!(
+                out,
+                "{}",
+                sentences(format_args!("No probabilities: {why}."))
+            )?;
         }
     }
     Ok(())

@@ -63,12 +63,14 @@ impl RunKind {
                 Failure::Interrupted { message, next }.into()
             }
             Ok(Failure::Stopped { message, .. }) => Failure::Stopped { message, next }.into(),
-            Ok(Failure::Input(message)) if folder.is_new() => match folder.discard(self.writes) {
-                true => Failure::Input(message).into(),
-                false => {
-                    Failure::input(format_args!("{message}; what is recorded is kept: {next}"))
+            Ok(wrong @ (Failure::Typed(_) | Failure::Input(_))) if folder.is_new() => {
+                match folder.discard(self.writes) {
+                    true => wrong.into(),
+                    false => {
+                        Failure::input(format_args!("{wrong}; what is recorded is kept: {next}"))
+                    }
                 }
-            },
+            }
             Ok(wrong) => wrong.into(),
             Err(error) => {
                 let message = sentence(&error);

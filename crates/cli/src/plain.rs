@@ -183,6 +183,19 @@ pub fn terminal_width() -> Option<usize> {
     size.map(|(width, _)| usize::from(width.0))
 }
 
+/// Sentences in lines that end between words where standard output is a terminal, and in one
+/// line elsewhere.
+pub fn sentences(text: impl std::fmt::Display) -> String {
+    wrapped(&text.to_string(), terminal_width())
+}
+
+fn wrapped(text: &str, width: Option<usize>) -> String {
+    match width {
+        Some(width) => textwrap::fill(text, width),
+        None => text.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -224,6 +237,16 @@ mod tests {
             plain.write_all(&[byte]).unwrap();
         }
         assert_eq!(String::from_utf8(out).unwrap(), "é\\u{9b}\n");
+    }
+
+    #[test]
+    fn sentences_end_between_words() {
+        let text = "a sentence of seven words, no more";
+        assert_eq!(
+            wrapped(text, Some(16)),
+            "a sentence of\nseven words, no\nmore"
+        );
+        assert_eq!(wrapped(text, None), text);
     }
 
     #[test]

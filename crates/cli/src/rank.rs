@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::arguments::{ColumnsArgument, Rank, RankFormatArgument};
 use super::failure::failed;
 use super::output::print_json;
-use super::plain::stdout;
+use super::plain::{sentences, stdout};
 use super::provenance::Provenance;
 use super::rank_table::{self, RankTable};
 use super::save::Save;
@@ -87,7 +87,8 @@ fn print(
             ));
             table.write_text(out, arguments.columns == ColumnsArgument::All)?;
             let document = serde_json::to_value(ranking)?;
-            writeln!(out, "\n{}", lpzero_report::verdict_of_ranking(&document))?;
+            let verdict = lpzero_report::verdict_of_ranking(&document);
+            writeln!(out, "\n{}", sentences(verdict))?;
         }
     }
     for row in ranking.rows.iter().filter(|row| row.undefined > 0) {

@@ -22,7 +22,7 @@ const LINES: [(&str, &str); 17] = [
     ("train", "train --layers 2 --width 16 --steps 60"),
     ("report", "report RUN --out report.html"),
     ("proxies", "proxies snip"),
-    ("truth", "truth show tiny"),
+    ("truth", "truth show --truth tiny"),
     ("new", "new truth mine.csv"),
     ("cache", "cache size"),
     ("doctor", "doctor --offline"),

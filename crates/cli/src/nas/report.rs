@@ -9,7 +9,7 @@ use lpzero::shapes::{Choices, Hypervolume, NasReport, SubNetworks, choices};
 
 use lpzero_report::count;
 
-use crate::plain::Table;
+use crate::plain::{Table, sentences};
 
 /// Choices in one field of a table: `blocks=2 width=16 hidden=32,64`.
 fn in_one_field(choices: &Choices) -> String {
@@ -78,11 +78,11 @@ pub fn print(document: &NasReport, out: &mut impl Write) -> Result<()> {
         document.space,
         document.proxy
     )?;
-    writeln!(
-        out,
-        "front: the highest score for its {}, each counted a second time from its network\n",
+    let front = format!(
+        "front: the highest score for its {}, each counted a second time from its network",
         document.cost.label()
-    )?;
+    );
+    writeln!(out, "{}\n", sentences(front))?;
     writeln!(out, "{}", members(document))?;
     if let Some(of) = &document.supernet {
         print_supernet(of, out)?;

@@ -8,7 +8,7 @@ use lpzero::search::exhaustive::Census;
 use lpzero::search::{LeftOutReport, Optimism, Report, StabilityOn, Verdict};
 
 use crate::output::print_json;
-use crate::plain::{Table, line, stdout};
+use crate::plain::{Table, line, sentences, stdout};
 use crate::rank_table::{interval, number, unstable};
 use crate::session::Session;
 
@@ -45,19 +45,18 @@ pub fn print(document: &SearchReport, out: &mut impl Write) -> Result<()> {
     }
 
     let counts = &report.counts;
-    writeln!(
-        out,
-        "\n{} formulas generated, {} canonical, {} evaluated; pruned: {}",
+    let pruned = counts.pruned.iter();
+    let pruned: Vec<String> = pruned
+        .map(|(rule, count)| format!("{rule} {count}"))
+        .collect();
+    let effort = format!(
+        "{} formulas generated, {} canonical, {} evaluated; pruned: {}",
         counts.generated,
         counts.canonical,
         counts.evaluated,
-        counts
-            .pruned
-            .iter()
-            .map(|(rule, count)| format!("{rule} {count}"))
-            .collect::<Vec<_>>()
-            .join(", ")
-    )?;
+        pruned.join(", ")
+    );
+    writeln!(out, "\n{}", sentences(effort))?;
     writeln!(
         out,
         "{:.1} s for traces, {:.1} s for the search",
@@ -98,6 +97,7 @@ fn print_left_out(title: &str, rows: &[LeftOutReport], out: &mut impl Write) -> 
             row.formula.clone(),
         ]);
     }
+    table.spare(&[4, 1, 7]);
     writeln!(out, "{table}")?;
     Ok(())
 }
@@ -197,6 +197,8 @@ fn print_verdict(verdict: &Verdict, out: &mut impl Write) -> Result<()> {
         interval(test.rho_ci),
     ]);
     splits.align_numbers(1);
+    // Rho says much the same as tau.
+    splits.spare(&[7, 6]);
     writeln!(out, "{splits}")?;
     let Optimism { tau, rho } = verdict.optimism;
     writeln!(

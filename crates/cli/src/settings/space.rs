@@ -14,9 +14,9 @@ pub fn no_space(path: &Path, error: lpzero::arch::Error) -> anyhow::Error {
         return failed(error.into());
     }
     let names: Vec<_> = BUILT_IN.iter().map(|(name, _)| *name).collect();
-    let meant = path
-        .to_str()
-        .and_then(|name| closest(name, names.iter().copied()));
+    // What was typed may have become a path.
+    let name = path.file_name().and_then(|name| name.to_str());
+    let meant = name.and_then(|name| closest(name, names.iter().copied()));
     let meant = meant.map_or_else(String::new, |name| {
         format!("; did you mean `--space {name}`?")
     });

@@ -102,5 +102,6 @@ fn guess(name: &Path) -> Option<String> {
         .iter()
         .map(|truth| truth.name)
         .chain(KNOWN.iter().map(|truth| truth.name));
-    closest(name.to_str()?, known)
+    let name = name.to_str()?;
+    closest(name, known).filter(|found| found != name)
 }

@@ -285,13 +285,16 @@ fn short_help_is_one_screen() {
 fn misspelt_names_are_guessed() {
     let folder = tempfile::tempdir().unwrap();
     for (line, meant) in [
-        (&["rank", "--truth", "tinny"][..], "--truth tiny"),
+        (
+            &["rank", "--truth", "tinny"][..],
+            "did you mean `--truth tiny`",
+        ),
         (&["rank", "--truth", "tiny", "--proxy", "snipp"], "`snip`"),
         (
             &["rank", "--truth", "tiny", "--proxy", "sum[fnn](l1(W))"],
             "`ffn`",
         ),
-        (&["nas", "--space", "tinyy"], "--space tiny"),
+        (&["nas", "--space", "tinyy"], "did you mean `--space tiny`"),
         (&["serch"], "search"),
         (&["rank", "--trth", "tiny"], "--truth"),
     ] {
