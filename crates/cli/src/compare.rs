@@ -13,7 +13,7 @@ use super::arguments::{Compare, CompareFormatArgument};
 use super::failure::{Failure, failed, system};
 use super::nas::report::bytes;
 use super::output::print_json;
-use super::plain::{Table, sentences, stdout};
+use super::plain::{Table, sentences, significant, stdout};
 use super::sees;
 use super::session::Session;
 use super::settings::{no_space, one_proxy};
@@ -144,8 +144,7 @@ fn write_table(proxy: &Proxy, comparison: &Comparison, out: &mut impl Write) -> 
             count(row.params),
             count(row.flops_per_token),
             bytes(row.memory),
-            row.score
-                .map_or_else(|| "-".to_owned(), |s| format!("{s:.4e}")),
+            row.score.map_or_else(|| "-".to_owned(), significant),
             answer(row),
         ]);
     }
@@ -189,7 +188,7 @@ fn answer(row: &Compared) -> String {
         Verdict::Better => probability(next),
         Verdict::CannotTell => format!("cannot tell: {}", probability(next)),
         Verdict::SizeDecides => format!(
-            "cannot tell: {:.2} x the size, and size decides",
+            "{:.2} x the size: size decides, not the score",
             next.size_ratio
         ),
         Verdict::NotCalibrated => "-".to_owned(),

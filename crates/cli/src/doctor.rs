@@ -65,7 +65,6 @@ fn rows(session: &Session, offline: bool) -> Vec<(String, Value)> {
     });
     row("cache", json!(cache.unwrap_or_else(|| "none".to_owned())));
     let built_in: Vec<&str> = EMBEDDED.iter().map(|truth| truth.name).collect();
-    row("built in", json!(built_in));
     let folders = data_folders();
     let is_here = |name: &&str| {
         let source = TruthSource {
@@ -75,8 +74,11 @@ fn rows(session: &Session, offline: bool) -> Vec<(String, Value)> {
         };
         source.path(&folders).exists()
     };
-    let (here, away): (Vec<&str>, Vec<&str>) =
-        KNOWN.iter().map(|known| known.name).partition(is_here);
+    let known = KNOWN.iter().map(|known| known.name);
+    let (here, away): (Vec<&str>, Vec<&str>) = known
+        .filter(|name| !built_in.contains(name))
+        .partition(is_here);
+    row("built in", json!(built_in));
     row("data here", json!(here));
     row("data elsewhere", json!(away));
     let folders: Vec<String> = folders

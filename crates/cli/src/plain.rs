@@ -183,6 +183,19 @@ pub fn terminal_width() -> Option<usize> {
     size.map(|(width, _)| usize::from(width.0))
 }
 
+/// A score to six digits, without an exponent where that can be read.
+pub fn significant(value: f64) -> String {
+    let size = value.abs();
+    match value {
+        0.0 => "0".to_owned(),
+        _ if (1e-3..1e6).contains(&size) => {
+            let digits = (5.0 - size.log10().floor()).clamp(0.0, 8.0) as usize;
+            format!("{value:.digits$}")
+        }
+        _ => format!("{value:.5e}"),
+    }
+}
+
 /// Sentences in lines that end between words where standard output is a terminal, and in one
 /// line elsewhere.
 pub fn sentences(text: impl std::fmt::Display) -> String {
@@ -237,6 +250,30 @@ mod tests {
             plain.write_all(&[byte]).unwrap();
         }
         assert_eq!(String::from_utf8(out).unwrap(), "é\\u{9b}\n");
+    }
+
+    #[test]
+    fn scores_have_six_digits() {
+        let shown = [
+            0.0,
+            41.583812,
+            -0.0123456789,
+            1.0,
+            999_999.4,
+            2.5e9,
+            f64::NAN,
+        ]
+        .map(significant);
+        let expected = [
+            "0",
+            "41.5838",
+            "-0.0123457",
+            "1.00000",
+            "999999",
+            "2.50000e9",
+            "NaN",
+        ];
+        assert_eq!(shown, expected);
     }
 
     #[test]

@@ -12,14 +12,17 @@ use super::plain::{Plain, Style, Table};
 /// What a measure says of a row; `None` where it is not defined.
 fn measured(row: &RankRow, by: RankMeasure) -> Option<f64> {
     match by {
-        RankMeasure::SameSize => row.same_size,
+        RankMeasure::SameSize => {
+            let enough = row.same_size_pairs >= lpzero_report::FEWEST_PAIRS;
+            row.same_size.filter(|_| enough)
+        }
         RankMeasure::Tau => row.tau,
         RankMeasure::Rho => row.rho,
     }
 }
 
 /// Puts the rows in the order of a measure, best first, those without one last. Where no row has
-/// one, as without pairs of like size, tau decides.
+/// one, as with few pairs of like size, tau decides.
 pub fn sort(rows: &mut [RankRow], by: RankMeasure) {
     let by = match rows.iter().any(|row| measured(row, by).is_some()) {
         true => by,

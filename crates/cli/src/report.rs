@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use lpzero::run::CONFIGURATION;
 use lpzero::run::{Folder, write_whole};
 use lpzero_report::{Error, Page, Run};
 
@@ -48,6 +49,18 @@ pub fn run(session: &Session, arguments: &Report) -> Result<()> {
 
 fn wrong(error: Error) -> anyhow::Error {
     match &error {
+        Error::Read { path, error }
+            if error.kind() == std::io::ErrorKind::NotFound
+                && path
+                    .parent()
+                    .is_some_and(|folder| folder.join(CONFIGURATION).exists()) =>
+        {
+            Failure::typed(format_args!(
+                "{}: not there; the run is not finished: continue it with --resume {}",
+                path.display(),
+                path.parent().unwrap_or(path).display()
+            ))
+        }
         Error::Read { path, error } if error.kind() == std::io::ErrorKind::NotFound => {
             Failure::typed(format_args!(
                 "{}: not there; expected the folder of a finished run: `lpzero search --out run`, \

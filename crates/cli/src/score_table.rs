@@ -13,7 +13,7 @@ use parquet::arrow::ArrowWriter;
 use super::arguments::FormatArgument;
 use super::failure::Failure;
 use super::output::print_json;
-use super::plain::{Table, stdout};
+use super::plain::{Table, significant, stdout};
 
 /// Scores, ready to be printed.
 pub struct ScoreTable(pub Scores);
@@ -77,7 +77,7 @@ impl ScoreTable {
         for (id, scores) in self.rows() {
             let cells = scores.zip(&counts).map(|(score, is_count)| match is_count {
                 true if score.is_finite() => count(score),
-                _ => format!("{score:.6e}"),
+                _ => significant(*score),
             });
             table.add_row(std::iter::once(id.clone()).chain(cells));
         }

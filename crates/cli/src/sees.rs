@@ -66,7 +66,7 @@ pub fn warn(
     let proxy = &proxy.name;
     if !unseen.is_empty() {
         session.report.warn(format_args!(
-            "{proxy} does not see {}: a search takes the least of it",
+            "{proxy} does not see {}: what a search chooses of it says nothing",
             unseen.join(", ")
         ));
     }

@@ -12,6 +12,7 @@ use lpzero::arch::{
 };
 use lpzero::nn::{Workspace, write_safetensors};
 use lpzero::run::Folder;
+use lpzero::run::input::{self, Limit};
 use lpzero::train::{
     Batches, CHECKPOINT, CURVE, Control, Elastic, Error, Recipe, Synthetic, Text, Training,
     hugging_face, language, validation_floor,
@@ -19,7 +20,7 @@ use lpzero::train::{
 use serde::{Deserialize, Serialize};
 
 use super::arguments::{RecipeArguments, Train};
-use super::failure::{Failure, failed};
+use super::failure::{Failure, failed, system};
 use super::folder::{self, RunKind};
 use super::output::print_json;
 use super::plain::{line, stdout};
@@ -153,6 +154,8 @@ const ARCHITECTURE: &str = "architecture.json";
 const SPACE: &str = "space.json";
 const PICTURE: &str = "curve.svg";
 const HUGGING_FACE: &str = "hugging-face";
+const TOKENIZER: &str = "tokenizer.json";
+const TOKENIZER_LIMIT: Limit = Limit::mebibytes("a tokenizer", 256);
 
 /// Time that a training which is stopped has for its last checkpoint.
 const FOR_A_CHECKPOINT: Duration = Duration::from_secs(60);
@@ -170,6 +173,7 @@ const RUN: RunKind = RunKind {
         PICTURE,
         SPACE,
         HUGGING_FACE,
+        TOKENIZER,
     ],
     report: REPORT,
 };
@@ -486,6 +490,12 @@ fn write_results(
         PICTURE,
         &training.curve().to_svg(&title, report.entropy_floor),
     )?;
+    // Whoever reads with the network needs the same tokens.
+    if let Some((_, tokenizer)) = &configuration.text {
+        let text = input::read_text(tokenizer, TOKENIZER_LIMIT)
+            .map_err(|error| system(&tokenizer.display().to_string(), error))?;
+        folder.write_text(TOKENIZER, &text)?;
+    }
     if let Some(supernet) = &configuration.supernet {
         folder.write(SPACE, &supernet.space)?;
     }

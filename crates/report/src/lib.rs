@@ -35,7 +35,7 @@ mod value;
 pub use formula::Formula;
 pub use page::Page;
 pub use section::{Part, Section};
-pub use sections::verdict_of_ranking;
+pub use sections::{FEWEST_PAIRS, verdict_of_ranking};
 pub use source::{Error, Kind, Run};
 pub use spec::Figure;
 pub use table::{Cell, Column, Format, Table, count};

@@ -39,9 +39,10 @@ pub fn percent(share: f64) -> String {
     format!("{:.0} %", 100.0 * share)
 }
 
-/// An interval of shares in words, in brackets.
+/// An interval of shares in words, in brackets. One without width says only that there is too
+/// little to draw again from.
 pub fn percents(ends: Option<[f64; 2]>) -> String {
-    ends.map_or_else(
+    ends.filter(|[low, high]| low < high).map_or_else(
         || "(no interval: too few pairs)".to_owned(),
         |[low, high]| {
             format!(

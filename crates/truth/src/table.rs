@@ -22,6 +22,8 @@ use crate::truth::{Entry, GroundTruth};
 
 /// Names that the column of architectures may have.
 const ARCHITECTURE: [&str; 3] = ["architecture", "config", "path"];
+/// Parts of names of scores that are better when they are smaller.
+const SMALLER_IS_BETTER: [&str; 4] = ["loss", "perplexity", "ppl", "error"];
 const ID: &str = "id";
 /// Names that pandas gives a first column that has none: when it writes, and when it
 /// reads again.
@@ -169,7 +171,18 @@ fn of_table(
             listed(&without)
         )
     };
-    let remarks = (!without.is_empty()).then(|| remark(without.len()));
+    let mut remarks: Vec<String> = Vec::new();
+    if !without.is_empty() {
+        remarks.push(remark(without.len()));
+    }
+    // Whoever forgets it gets every ranking upside down.
+    let lower = metric.to_lowercase();
+    if !options.lower_is_better && SMALLER_IS_BETTER.iter().any(|name| lower.contains(name)) {
+        remarks.push(format!(
+            "{}: a larger `{metric}` counts as better; --lower-is-better turns that round",
+            path.display()
+        ));
+    }
     let family = match families.first() {
         Some(first) if families.iter().all(|family| family == first) => *first,
         _ => Family::General,
@@ -184,7 +197,7 @@ fn of_table(
         family,
         provenance: None,
         entries,
-        remarks: remarks.into_iter().collect(),
+        remarks,
     })
 }
 

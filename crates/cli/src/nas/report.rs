@@ -9,7 +9,7 @@ use lpzero::shapes::{Choices, Hypervolume, NasReport, SubNetworks, choices};
 
 use lpzero_report::count;
 
-use crate::plain::{Table, sentences};
+use crate::plain::{Table, sentences, significant};
 
 /// Choices in one field of a table: `blocks=2 width=16 hidden=32,64`.
 fn in_one_field(choices: &Choices) -> String {
@@ -90,7 +90,8 @@ pub fn print(document: &NasReport, out: &mut impl Write) -> Result<()> {
     if let Some(Hypervolume { value, score, cost }) = &document.hypervolume {
         writeln!(
             out,
-            "\nhypervolume {value:.6e}, from score {score:.5e} and {} {cost}",
+            "\nhypervolume {value:.6e}, from score {} and {} {cost}",
+            significant(*score),
             document.cost.name()
         )?;
     }
@@ -138,7 +139,7 @@ fn members(document: &NasReport) -> Table {
         let costs = &member.costs;
         let mut row = vec![
             member.id.clone(),
-            format!("{:.5e}", member.score),
+            significant(member.score),
             count(costs.params),
             count(costs.decoder_params),
             count(costs.flops),

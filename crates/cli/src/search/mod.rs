@@ -54,7 +54,9 @@ fn search(session: &Session, settings: &SearchSettings, folder: Option<&RunFolde
     let held_out = settings.held_out(session)?;
     // A split that cannot be drawn is said before the networks are run.
     study.splits(&options).map_err(|error| match error {
-        error @ Error::Splits { .. } => Failure::input(format_args!("--split: {error}")),
+        error @ Error::Splits { .. } => Failure::typed(format_args!(
+            "--split: {error}; expected --split SEARCH/VALIDATION that leaves some to test on"
+        )),
         error => failed(error),
     })?;
     let mut front = Front::new(folder);

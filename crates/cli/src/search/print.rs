@@ -5,7 +5,7 @@ use std::io::Write;
 use anyhow::Result;
 use lpzero::SearchReport;
 use lpzero::search::exhaustive::Census;
-use lpzero::search::{LeftOutReport, Optimism, Report, StabilityOn, Verdict};
+use lpzero::search::{Criterion, LeftOutReport, Optimism, Report, StabilityOn, Verdict};
 
 use crate::output::print_json;
 use crate::plain::{Table, line, sentences, stdout};
@@ -54,7 +54,10 @@ pub fn print(document: &SearchReport, out: &mut impl Write) -> Result<()> {
         counts.generated,
         counts.canonical,
         counts.evaluated,
-        pruned.join(", ")
+        match pruned.is_empty() {
+            true => "none".to_owned(),
+            false => pruned.join(", "),
+        }
     );
     writeln!(out, "\n{}", sentences(effort))?;
     writeln!(
@@ -78,9 +81,9 @@ fn print_left_out(title: &str, rows: &[LeftOutReport], out: &mut impl Write) -> 
         "same size",
         "95 % interval",
         "pairs",
-        "counts",
+        "of counts",
         "tau",
-        "counts",
+        "of counts",
         "formula",
     ]);
     for row in rows {
@@ -139,16 +142,29 @@ fn print_front(report: &Report, out: &mut impl Write) -> Result<()> {
         "\nfront: the fittest on the search split for its complexity"
     )?;
     let mut front = Table::new();
-    front.set_header(["complexity", "search tau", "validation tau", "formula"]);
+    // What was maximised, as far as a reader knows it.
+    let name = match report.fitness {
+        Criterion::SameSize => "same size",
+        Criterion::Spearman => "rho",
+        Criterion::Kendall | Criterion::SomersD => "tau",
+    };
+    let (search, validation) = (format!("search {name}"), format!("validation {name}"));
+    front.set_header(["complexity", &search, &validation, "formula"]);
     for entry in &report.front {
         let mark = match &entry.unstable[..] {
             [] => String::new(),
             names => format!("  (unstable: {})", names.join(", ")),
         };
+        let (search, validation) = (&entry.search, &entry.validation);
+        let [search, validation] = match report.fitness {
+            Criterion::SameSize => [search.same_size, validation.same_size],
+            Criterion::Spearman => [search.rho, validation.rho],
+            Criterion::Kendall | Criterion::SomersD => [search.tau, validation.tau],
+        };
         front.add_row([
             entry.complexity.to_string(),
-            number(entry.search.tau),
-            number(entry.validation.tau),
+            number(search),
+            number(validation),
             entry.formula.clone() + &mark,
         ]);
     }

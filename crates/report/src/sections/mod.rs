@@ -37,6 +37,9 @@ pub fn verdict_of_ranking(document: &Value) -> String {
     rank::verdict(document)
 }
 
+/// Fewest pairs of like size that rankings are sorted by.
+pub const FEWEST_PAIRS: usize = rank::FEWEST_PAIRS;
+
 /// How the runs of a page compare: an interval for each that has one.
 pub fn side_by_side(runs: &[Run]) -> Option<Table> {
     let mut table = Table::new(

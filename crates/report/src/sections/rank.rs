@@ -30,13 +30,30 @@ pub fn section(run: &Run, id: String) -> Section {
     section
 }
 
-/// Share of pairs of like size, or tau where there are no such pairs.
-fn measure(row: &Value) -> Option<f64> {
-    number(row, "same_size").or_else(|| number(row, "tau"))
+/// Fewer pairs of like size than this say nothing: tau decides.
+pub const FEWEST_PAIRS: usize = 20;
+
+/// Share of pairs of like size, where there are enough of them.
+fn like_size(row: &Value) -> Option<f64> {
+    let pairs = number(row, "same_size_pairs");
+    let enough = pairs.is_none_or(|pairs| pairs >= FEWEST_PAIRS as f64);
+    number(row, "same_size").filter(|_| enough)
+}
+
+/// By what the rows of a ranking are compared: pairs of like size, or tau where these are few.
+fn measure(document: &Value) -> fn(&Value) -> Option<f64> {
+    match list(document, "rows")
+        .iter()
+        .any(|row| like_size(row).is_some())
+    {
+        true => like_size,
+        false => |row| number(row, "tau"),
+    }
 }
 
 /// The best proxy, and the best that looks at no network.
 pub fn best(document: &Value) -> (Option<&Value>, Option<&Value>) {
+    let measure = measure(document);
     let of = |is_meant: &dyn Fn(&Value) -> bool| {
         let rows = list(document, "rows").iter();
         let known = rows.filter(|row| measure(row).is_some() && is_meant(row));
@@ -59,10 +76,19 @@ pub fn verdict(document: &Value) -> String {
         return format!("No proxy ranks the {n:.0} networks.");
     };
     let name = text(best, "proxy");
-    let Some(own) = number(best, "same_size") else {
+    let Some(own) = like_size(best) else {
+        let pairs = number(best, "same_size_pairs").unwrap_or_default();
+        let few = match pairs as usize {
+            0 => "There are no pairs of like size, so Kendall's tau decides".to_owned(),
+            1 => "There is one pair of like size, so Kendall's tau decides".to_owned(),
+            pairs => format!("There are {pairs} pairs of like size, so Kendall's tau decides"),
+        };
         return format!(
-            "{name} ranks the {n:.0} networks best, with Kendall's tau {:.2}.",
-            number(best, "tau").unwrap_or_default()
+            "{few}: {name} ranks the {n:.0} networks best, with {:.2}{}.",
+            number(best, "tau").unwrap_or_default(),
+            interval(best, "tau_ci").map_or_else(String::new, |[low, high]| format!(
+                " (95 % interval {low:.2} to {high:.2})"
+            ))
         );
     };
     let found = format!(
@@ -79,7 +105,13 @@ pub fn verdict(document: &Value) -> String {
     };
     match count {
         Some(count) if text(count, "proxy") == name => {
-            sentence += "; it is a count, and no network beats it"
+            let all = list(document, "rows").iter();
+            if all
+                .into_iter()
+                .any(|row| at(row, "needs_network").as_bool() == Some(true))
+            {
+                sentence += "; it is a count, and nothing that looks at a network beats it";
+            }
         }
         Some(count) => {
             let share = number(count, "same_size").unwrap_or_default();
@@ -104,6 +136,7 @@ pub fn verdict(document: &Value) -> String {
 
 /// Every proxy, best first, and a picture of the first.
 fn intervals(section: &mut Section, document: &Value) {
+    let measure = measure(document);
     let mut rows: Vec<&Value> = list(document, "rows").iter().collect();
     let worst = f64::NEG_INFINITY;
     rows.sort_by(|a, b| {

@@ -49,8 +49,12 @@ fn verdict(document: &Value) -> String {
         };
     };
     let mut sentence = format!(
-        "On {name}, which took no part, the formula orders {} of the pairs of like size right {}",
+        "On {name}, which took no part, the formula orders {} of {} of like size right {}",
         percent(own),
+        match number(of, "same_size_pairs") {
+            Some(pairs) => format!("{pairs:.0} pairs"),
+            None => "the pairs".to_owned(),
+        },
         percents(interval(of, "same_size_ci"))
     );
     let best = list(of, "baselines")
@@ -80,7 +84,8 @@ fn verdict(document: &Value) -> String {
         let separate = match (interval(of, "same_size_ci"), interval(row, "same_size_ci")) {
             (Some([low, _]), Some([_, high])) if low > high => "the intervals do not meet",
             (Some([_, high]), Some([low, _])) if high < low => "the count is better beyond doubt",
-            _ => "the intervals overlap, so that is no proof",
+            (Some(_), Some(_)) => "the intervals overlap, so that is no proof",
+            _ => "that is no proof",
         };
         sentence += &format!(
             "; {count} orders {} {}: {separate}",
