@@ -77,7 +77,7 @@ impl ScoreTable {
         for (id, scores) in self.rows() {
             let cells = scores.zip(&counts).map(|(score, is_count)| match is_count {
                 true if score.is_finite() => count(score),
-                _ => significant(*score),
+                _ => significant(score),
             });
             table.add_row(std::iter::once(id.clone()).chain(cells));
         }
