@@ -24,14 +24,20 @@ from transformers import (
     BertForMaskedLM,
     ElectraConfig,
     ElectraForMaskedLM,
+    Gemma3ForCausalLM,
+    Gemma3TextConfig,
     GPT2Config,
     GPT2LMHeadModel,
+    GPTNeoXConfig,
+    GPTNeoXForCausalLM,
     LlamaConfig,
     LlamaForCausalLM,
     MistralConfig,
     MistralForCausalLM,
     Olmo2Config,
     Olmo2ForCausalLM,
+    Phi3Config,
+    Phi3ForCausalLM,
     Qwen2Config,
     Qwen2ForCausalLM,
     Qwen3Config,
@@ -62,6 +68,27 @@ SCALED = {
 }
 # Where a token is the padding, PyTorch leaves its gradient out.
 WITHOUT_PADDING = {"pad_token_id": None, "bos_token_id": 1, "eos_token_id": 2}
+# A window that sequences are longer than, in one block of two.
+GEMMA3 = {
+    "head_dim": 6,
+    "query_pre_attn_scalar": 6,
+    "sliding_window": 3,
+    "layer_types": ["sliding_attention", "full_attention"],
+    "rope_parameters": {
+        "sliding_attention": {"rope_type": "default", "rope_theta": 10.0},
+        "full_attention": {"rope_type": "linear", "rope_theta": 100.0, "factor": 2.0},
+    },
+}
+# A quarter of each head is turned.
+NEOX = {
+    "vocab_size": VOCABULARY,
+    "hidden_size": 16,
+    "intermediate_size": 12,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "max_position_embeddings": 16,
+    "initializer_range": 0.3,
+}
 GPT2 = {
     "vocab_size": VOCABULARY,
     "n_positions": 8,
@@ -108,6 +135,26 @@ CHECKPOINTS = [
     ("qwen2", Qwen2ForCausalLM, Qwen2Config(**LLAMA), torch.bfloat16, None),
     ("qwen3", Qwen3ForCausalLM, Qwen3Config(**LLAMA, head_dim=4), torch.float32, 2000),
     ("olmo2", Olmo2ForCausalLM, Olmo2Config(**LLAMA, **WITHOUT_PADDING), torch.float32, None),
+    (
+        "gemma3",
+        Gemma3ForCausalLM,
+        Gemma3TextConfig(**LLAMA, **GEMMA3, **WITHOUT_PADDING),
+        torch.float32,
+        None,
+    ),
+    ("phi3", Phi3ForCausalLM, Phi3Config(**LLAMA, **WITHOUT_PADDING), torch.float32, None),
+    (
+        "phi3_partial",
+        Phi3ForCausalLM,
+        Phi3Config(
+            **LLAMA | {"hidden_size": 32},
+            **WITHOUT_PADDING,
+            rope_parameters={"rope_type": "default", "partial_rotary_factor": 0.75},
+        ),
+        torch.bfloat16,
+        None,
+    ),
+    ("gpt_neox", GPTNeoXForCausalLM, GPTNeoXConfig(**NEOX), torch.float32, None),
     ("gpt2", GPT2LMHeadModel, GPT2Config(**GPT2), torch.float32, None),
     ("bert", BertForMaskedLM, BertConfig(**ENCODER), torch.float32, None),
     ("electra", ElectraForMaskedLM, ElectraConfig(**ENCODER, embedding_size=4), torch.float32, None),
@@ -157,6 +204,9 @@ def dump(folder, model_class, config, element_type, shard):
         if id(parameter) not in seen:
             seen.add(id(parameter))
             gradient = parameter.grad
+            # The only map whose name in the file is not that in memory.
+            if name == "lm_head.weight" and model.config.model_type == "gpt_neox":
+                name = "embed_out.weight"
             gradients[name] = torch.zeros_like(parameter) if gradient is None else gradient
     save_file(gradients, expected / "model.safetensors", metadata={"format": "pt"})
     save_file(outputs, expected / "outputs.safetensors")

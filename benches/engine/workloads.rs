@@ -227,6 +227,7 @@ fn blocks(count: usize, heads: usize, hidden: usize, activation: Activation) -> 
         },
         feed_forward: FeedForward::dense(vec![hidden], activation),
         adapters: Default::default(),
+        left_out: false,
     };
     vec![block; count]
 }

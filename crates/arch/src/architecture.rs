@@ -155,12 +155,24 @@ pub enum NormPlacement {
     /// After each sub-layer, before its residual sum, with one more norm after the last
     /// block (OLMo 2).
     BeforeSum,
+    /// Before both sub-layers, which read the same input and are added to it together,
+    /// with one more norm after the last block (GPT-NeoX).
+    Parallel,
+    /// Before each sub-layer and after it, before its residual sum, with one more norm
+    /// after the last block (Gemma 2 and 3).
+    Around,
 }
 
 impl NormPlacement {
     /// Whether one more norm stands after the last block.
     pub fn has_final(self) -> bool {
-        matches!(self, NormPlacement::Pre | NormPlacement::BeforeSum)
+        matches!(
+            self,
+            NormPlacement::Pre
+                | NormPlacement::BeforeSum
+                | NormPlacement::Around
+                | NormPlacement::Parallel
+        )
     }
 }
 

@@ -16,6 +16,10 @@ pub struct Block {
     /// Low-rank adapters on its maps.
     #[serde(default, skip_serializing_if = "Adapters::is_none")]
     pub adapters: Adapters,
+    /// Whether a sub-network goes without the block: it has no tensors, and its input is
+    /// its output. Other blocks keep their numbers, and with them their names.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub left_out: bool,
 }
 
 impl Block {
@@ -25,6 +29,7 @@ impl Block {
             mixer: mixer.into(),
             feed_forward,
             adapters: Adapters::NONE,
+            left_out: false,
         }
     }
 

@@ -6,7 +6,7 @@
 
 use serde::Serialize;
 
-use crate::architecture::{Architecture, Embedding, Head, NormKind, PositionWidth};
+use crate::architecture::{Architecture, Embedding, Head, NormKind, NormPlacement, PositionWidth};
 use crate::block::Block;
 use crate::table::{Map, Mixing};
 
@@ -129,23 +129,26 @@ impl Architecture {
             projections: sum(projections(embedding, self.width)
                 .map(|inputs| product([inputs.saturating_add(bias), self.width]))),
             mixers: sum(self
-                .blocks
-                .iter()
+                .kept_blocks()
                 .map(|block| all(&block.mixer.table(self.width).maps))),
             feed_forwards: sum(self
-                .blocks
-                .iter()
+                .kept_blocks()
                 .map(|block| all(&block.feed_forward.maps(self.width)))),
             norms: sum([
                 sum(self.outer_norms().map(norm)),
                 sum(self.blocks.iter().flat_map(|block| {
-                    let norms = block.norms(self.width).into_iter();
+                    let norms = block.norms(self.width, self.norm_placement).into_iter();
                     norms.map(|row| norm(row.width.size))
                 })),
             ]),
             head: self.head_parameters(),
             adapters: self.adapter_parameters(),
         }
+    }
+
+    /// The blocks that are not left out, first to last.
+    pub fn kept_blocks(&self) -> impl Iterator<Item = &Block> {
+        self.blocks.iter().filter(|block| !block.left_out)
     }
 
     /// Widths of the norms outside the blocks.
@@ -208,7 +211,7 @@ impl Architecture {
         let blocks = self.blocks.iter().map(|block| {
             let maps = block.maps(self.width).into_iter();
             let maps = maps.map(|map| flops(map.inputs.size, map.outputs.size, positions));
-            let mixing = block.mixer.mixing(self.width).into_iter();
+            let mixing = block.mixing(self.width).into_iter();
             sum([
                 sum(maps),
                 sum(mixing.map(|part| mixing_flops(part, positions))),
@@ -252,7 +255,7 @@ impl Architecture {
         let blocks = self
             .blocks
             .iter()
-            .map(|block| block_floats(block, self.width, positions));
+            .map(|block| block_floats(block, (self.width, self.norm_placement), positions));
         let projection = if projected { embedding.width } else { 0 } as u128;
         let head = match &self.head {
             Head::None => 0,
@@ -291,9 +294,13 @@ fn mixing_flops(mixing: Mixing, positions: usize) -> u128 {
 }
 
 /// Floats per token that the backward pass of a block reads.
-fn block_floats(block: &Block, width: usize, positions: usize) -> u128 {
+fn block_floats(
+    block: &Block,
+    (width, placement): (usize, NormPlacement),
+    positions: usize,
+) -> u128 {
     let maps = block.maps(width).into_iter();
-    let norms = block.norms(width).into_iter();
+    let norms = block.norms(width, placement).into_iter();
     let heads = block.attending(width).map_or(0, |(heads, _)| heads);
     sum([
         sum(maps

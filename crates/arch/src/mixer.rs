@@ -74,6 +74,10 @@ pub struct GroupedAttention {
     pub head_width: usize,
     /// How positions turn queries and keys.
     pub rotary: Rotary,
+    /// How many positions a query sees at most, its own the last; all earlier ones where
+    /// `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<usize>,
     /// Which maps have biases.
     pub biases: AttentionBiases,
     /// The norms of queries and of keys before they are turned.

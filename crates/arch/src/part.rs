@@ -43,6 +43,12 @@ impl Block {
     /// Why this block, in a network of the first width, is no part of `whole`, in one
     /// of the second; `None` where it is one.
     pub fn misfit(&self, whole: &Block, [width, whole_width]: [usize; 2]) -> Option<String> {
+        match (self.left_out, whole.left_out) {
+            // What a block that is left out would be means nothing.
+            (true, _) => return None,
+            (false, true) => return Some("a block that the largest network goes without".into()),
+            (false, false) => {}
+        }
         let mixers = misfit_of_mixers(&self.mixer, &whole.mixer, width == whole_width);
         if mixers.is_some() {
             return mixers;

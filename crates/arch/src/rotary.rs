@@ -13,6 +13,10 @@ pub struct Rotary {
     /// Change of the frequencies in networks that are meant for longer sequences than they were
     /// first trained on.
     pub scaling: RotaryScaling,
+    /// How many features of a head are turned: the first half of so many, and as many
+    /// from the middle of the head on; all where `None`. Then d is this number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turned: Option<usize>,
 }
 
 /// How the frequencies of a rotary position embedding are scaled.
@@ -44,11 +48,14 @@ pub enum RotaryScaling {
 
 impl Rotary {
     /// The frequencies f_i of a head of this width, in radians per position, the
-    /// highest first: half as many as the head has features.
+    /// highest first: half as many as the head has features, 0 for those that stay.
     pub fn frequencies(&self, head_width: usize) -> Vec<f64> {
-        let half = head_width / 2;
+        let turned = self.turned.unwrap_or(head_width).min(head_width);
+        let half = turned / 2;
         let plain = (0..half).map(|i| self.base.powf(-(i as f64) / half as f64));
-        plain.map(|f| self.scaling.scaled(f)).collect()
+        let mut all: Vec<f64> = plain.map(|f| self.scaling.scaled(f)).collect();
+        all.resize(head_width / 2, 0.0);
+        all
     }
 }
 

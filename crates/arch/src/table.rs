@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 
+use crate::architecture::NormPlacement;
 use crate::block::{Block, FeedForward};
 use crate::mixer::{AttentionBiases, GroupedAttention, HeadNorms, Kind, Mixer};
 use crate::role::Role;
@@ -98,7 +99,8 @@ pub struct BlockNorm {
     /// Name in checkpoints, behind `block.{l}.`; `.gain` follows.
     pub name: &'static str,
     /// Tells the norms of a block apart: 0 the mixer's, 1 the feed-forward network's,
-    /// 2 of queries, 3 of keys.
+    /// 2 of queries, 3 of keys; 4 and 5 those after the mixer and the feed-forward network,
+    /// where there are norms before them too.
     pub index: u16,
     /// Features that are normalised together: elements of the gain.
     pub width: Side,
@@ -141,6 +143,7 @@ pub(crate) enum Size {
     Heads,
     KeyValueHeads,
     HeadWidth,
+    Window,
     Kernel,
 }
 
@@ -171,6 +174,7 @@ pub(crate) struct MixerTable {
 }
 
 const BOTH: &[Kind] = &[Kind::Encoder, Kind::Decoder];
+const CAUSAL: &[Kind] = &[Kind::Decoder];
 const CAUSAL_INSTEAD: &str = "attention: a decoder must not see later positions";
 const DISTANCES_INSTEAD: &str = "another mixer: relative attention has no distances to later \
                                  positions, which an encoder sees";
@@ -254,6 +258,7 @@ fn grouped_attention(attention: &GroupedAttention, width: usize) -> MixerTable {
         heads,
         key_value_heads,
         head_width,
+        window,
         biases,
         normed,
         ..
@@ -296,14 +301,16 @@ fn grouped_attention(attention: &GroupedAttention, width: usize) -> MixerTable {
             Rule::Positive(Size::KeyValueHeads, key_value_heads),
             Rule::Divides((Size::KeyValueHeads, key_value_heads), (Size::Heads, heads)),
             Rule::Positive(Size::HeadWidth, head_width),
+            Rule::Positive(Size::Window, window.unwrap_or(1)),
             Rule::Even(
                 Size::HeadWidth,
                 head_width,
                 "positions turn pairs of features",
             ),
         ],
-        kinds: BOTH,
-        instead: "",
+        kinds: if window.is_some() { CAUSAL } else { BOTH },
+        instead: "attention without a window: a window is of earlier positions, and an encoder \
+                  sees later ones too",
         has_norm: true,
         adaptable: true,
         floats: width as u128 + 5 * (queries.size as u128 + keys.size as u128),
@@ -442,14 +449,20 @@ impl Block {
     /// Every map in a network of this width: those of the mixer, the last of which is
     /// where it ends, then those of the feed-forward network.
     pub fn maps(&self, width: usize) -> Vec<Map> {
+        if self.left_out {
+            return Vec::new();
+        }
         let mut maps = self.mixer.table(width).maps;
         maps.extend(self.feed_forward.maps(width));
         maps
     }
 
-    /// Every norm in a network of this width: those inside the mixer, then those of
-    /// both halves.
-    pub fn norms(&self, width: usize) -> Vec<BlockNorm> {
+    /// Every norm in a network of this width, whose norms stand there: those inside the
+    /// mixer, then those of both halves.
+    pub fn norms(&self, width: usize, placement: NormPlacement) -> Vec<BlockNorm> {
+        if self.left_out {
+            return Vec::new();
+        }
         let MixerTable {
             mut norms,
             has_norm,
@@ -463,22 +476,36 @@ impl Block {
         };
         norms.extend(has_norm.then(|| half("norm.0", 0)));
         norms.push(half("norm.1", 1));
+        if placement == NormPlacement::Around {
+            norms.extend([half("norm.0.after", 4), half("norm.1.after", 5)]);
+        }
         norms
     }
 
     /// Heads whose attention probabilities a pass makes, and the width of all of them
     /// together; `None` where nothing attends.
     pub fn attending(&self, width: usize) -> Option<(usize, usize)> {
-        let mut mixing = self.mixer.mixing(width).into_iter();
+        let mut mixing = self.mixing(width).into_iter();
         mixing.find_map(|part| match part {
             Mixing::Attend { heads, width, .. } => Some((heads, width)),
             Mixing::Convolve { .. } | Mixing::Transform { .. } => None,
         })
     }
 
+    /// Operations of the mixer beside the maps.
+    pub fn mixing(&self, width: usize) -> Vec<Mixing> {
+        match self.left_out {
+            true => Vec::new(),
+            false => self.mixer.mixing(width),
+        }
+    }
+
     /// About how many floats per token a pass over sequences of this length has at
     /// once in the mixer.
     pub fn mixer_floats(&self, width: usize, positions: usize) -> u128 {
+        if self.left_out {
+            return 0;
+        }
         let heads = self.attending(width).map_or(0, |(heads, _)| heads);
         let scores = heads as u128 * positions as u128;
         self.mixer.table(width).floats.saturating_add(scores)
@@ -487,7 +514,10 @@ impl Block {
     /// Inputs plus outputs of a map by name, where it may have an adapter.
     pub(crate) fn adapted_size(&self, name: &str, width: usize) -> Option<usize> {
         let layers = self.feed_forward.hidden.len();
-        if !self.mixer.table(width).adaptable || (name.starts_with("ffn.") && layers != 1) {
+        if self.left_out
+            || !self.mixer.table(width).adaptable
+            || (name.starts_with("ffn.") && layers != 1)
+        {
             return None;
         }
         let maps = self.maps(width);

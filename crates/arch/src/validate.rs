@@ -61,8 +61,18 @@ pub enum Field {
         /// Block index.
         block: usize,
     },
+    /// The window of a grouped attention.
+    Window {
+        /// Block index.
+        block: usize,
+    },
     /// The base of a rotary position embedding.
     RotaryBase {
+        /// Block index.
+        block: usize,
+    },
+    /// How many features of a head a rotary position embedding turns.
+    RotaryTurned {
         /// Block index.
         block: usize,
     },
@@ -172,7 +182,9 @@ impl Architecture {
             Field::Heads { block } => format!("{}.heads", mixer(block)),
             Field::KeyValueHeads { block } => format!("{}.key_value_heads", mixer(block)),
             Field::HeadWidth { block } => format!("{}.head_width", mixer(block)),
+            Field::Window { block } => format!("{}.window", mixer(block)),
             Field::RotaryBase { block } => format!("{}.rotary.base", mixer(block)),
+            Field::RotaryTurned { block } => format!("{}.rotary.turned", mixer(block)),
             Field::RotaryScaling { block, name } => {
                 let attention = self.blocks.get(block).and_then(|b| b.mixer.grouped());
                 let kind = attention.map_or("", |attention| attention.rotary.scaling.name());
@@ -250,6 +262,10 @@ impl<K: Fn(Field) -> String> Check<'_, K> {
         self.positive(*width, Field::Width)?;
         self.require(!blocks.is_empty(), Field::Blocks, || {
             Problem::unexpected("at least one block", "none")
+        })?;
+        let kept = blocks.iter().any(|block| !block.left_out);
+        self.require(kept, Field::Blocks, || {
+            Problem::unexpected("a block that is not left out", "none")
         })?;
         self.at_most(blocks.len(), MAX_BLOCKS, "blocks", Field::Blocks)
     }
@@ -341,7 +357,7 @@ impl<K: Fn(Field) -> String> Check<'_, K> {
             .into_iter()
             .try_for_each(|rule| self.rule(block, rule))?;
         if let Some(attention) = mixer.grouped() {
-            self.rotary(block, attention.rotary)?;
+            self.rotary(block, attention.rotary, attention.head_width)?;
         }
         let field = Field::Mixer { block };
         self.require(table.kinds.contains(kind), field, || {
@@ -364,6 +380,7 @@ impl<K: Fn(Field) -> String> Check<'_, K> {
             Size::Heads => Field::Heads { block },
             Size::KeyValueHeads => Field::KeyValueHeads { block },
             Size::HeadWidth => Field::HeadWidth { block },
+            Size::Window => Field::Window { block },
             Size::Kernel => Field::Kernel { block },
         };
         match rule {
@@ -403,7 +420,13 @@ impl<K: Fn(Field) -> String> Check<'_, K> {
         })
     }
 
-    fn rotary(&self, block: usize, rotary: Rotary) -> Result<(), Invalid> {
+    fn rotary(&self, block: usize, rotary: Rotary, head_width: usize) -> Result<(), Invalid> {
+        if let Some(turned) = rotary.turned {
+            let fits = turned > 0 && turned <= head_width && turned.is_multiple_of(2);
+            self.require(fits, Field::RotaryTurned { block }, || {
+                Problem::unexpected(format!("an even number from 2 to {head_width}"), turned)
+            })?;
+        }
         let number = |value: f64, least: f64, expected: &str, field| {
             self.require(value.is_finite() && value >= least, field, || {
                 Problem::unexpected(expected, value)

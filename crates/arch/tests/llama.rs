@@ -96,12 +96,14 @@ fn a_config_is_read_into_the_block_that_it_means() {
     let rotary = Rotary {
         base: 1e6,
         scaling: RotaryScaling::None,
+        turned: None,
     };
     let expected = GroupedAttention {
         heads: 14,
         key_value_heads: 2,
         head_width: 64,
         rotary,
+        window: None,
         biases: AttentionBiases::QueryKeyValue,
         normed: HeadNorms::None,
     };
@@ -425,7 +427,11 @@ fn the_own_format_refuses_what_is_no_network() {
     );
     assert!(set!(head_width = 7).starts_with(&format!("{path}.head_width: expected an even")));
     assert!(set!(head_width = usize::MAX - 1).contains("more than the limit"));
-    let turned = |base, scaling| Rotary { base, scaling };
+    let turned = |base, scaling| Rotary {
+        base,
+        scaling,
+        turned: None,
+    };
     assert_eq!(
         set!(rotary = turned(f64::NAN, RotaryScaling::None)),
         format!("{path}.rotary.base: expected a number of 1 or more, found NaN")

@@ -26,7 +26,9 @@ fn mixer(heads: usize) -> impl Strategy<Value = Mixer> {
                 rotary: Rotary {
                     base: 1e4,
                     scaling: RotaryScaling::Linear { factor: 2.5 },
+                    turned: None,
                 },
+                window: None,
                 biases: AttentionBiases::QueryKeyValue,
                 normed: HeadNorms::from(normed),
             })
@@ -50,6 +52,7 @@ fn block() -> impl Strategy<Value = Block> {
             ..FeedForward::dense(hidden, Activation::Silu)
         },
         adapters: Default::default(),
+        left_out: false,
     })
 }
 

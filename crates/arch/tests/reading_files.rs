@@ -564,7 +564,7 @@ fn the_own_file_names_the_key_of_every_mistake() {
         (
             "\"pre\"",
             "\"sandwich\"",
-            "architecture.norm_placement: unknown variant `sandwich`, expected one of `pre`, `pre-without-final`, `post`, `before-sum`",
+            "architecture.norm_placement: unknown variant `sandwich`, expected one of `pre`, `pre-without-final`, `post`, `before-sum`, `parallel`, `around`",
         ),
         (
             "\"weighted\": false",

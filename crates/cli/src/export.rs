@@ -7,13 +7,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
+use lpzero::Proxy;
 use lpzero::arch::document;
-use lpzero::arch::{Adapters, Architecture, Reading, read_architecture};
-use lpzero::nn::{Layout, Lost, Objective, Precision, Prefixes, Source, Stored, export_weights};
+use lpzero::arch::{Adapters, Architecture, Document, Reading, hugging_face, read_architecture};
+use lpzero::nn::{
+    Layout, Lost, Objective, Ordered, Precision, Prefixes, Renumbered, Source, Stored,
+    export_weights,
+};
 use lpzero::run::{input, write_whole};
 use serde_json::{Map, Value, json};
 
-use super::arguments::{Export, PrecisionArgument};
+use super::arguments::{Export, PassArguments, PrecisionArgument};
 use super::failure::{Failure, engine, failed, system};
 use super::output::print_json;
 use super::plain::line;
@@ -28,6 +32,9 @@ const SUBNETWORK: &str = "subnetwork.json";
 const HEADS: &str = "num_attention_heads";
 const KEY_HEADS: &str = "num_key_value_heads";
 const HIDDEN: &str = "intermediate_size";
+const LAYERS: &str = "num_hidden_layers";
+/// A list of one for each block, where blocks differ in what they see.
+const LAYER_TYPES: &str = "layer_types";
 
 pub fn run(session: &Session, arguments: &Export) -> Result<()> {
     let Export {
@@ -35,11 +42,21 @@ pub fn run(session: &Session, arguments: &Export) -> Result<()> {
         supernet,
         out,
         precision,
+        sort,
+        pass,
     } = arguments;
     let read = |path: &Path| {
         read_architecture(path, Reading::default()).map_err(|error| failed(error.into()))
     };
-    let (mut part, whole) = (read(architecture)?, read(supernet)?);
+    let whole = read(supernet)?;
+    let part = match architecture {
+        Some(path) => {
+            let part = read(path)?;
+            check_part(path, &part, &whole)?;
+            part
+        }
+        None => whole.clone(),
+    };
     let stored = Stored::open_folder(supernet).map_err(engine)?;
     let stored = stored.ok_or_else(|| {
         Failure::typed(format_args!(
@@ -49,30 +66,38 @@ pub fn run(session: &Session, arguments: &Export) -> Result<()> {
     })?;
     weights::tell_unplaced(session.report, supernet, &stored, &whole)?;
     let (mut config, layout) = config(supernet, &whole)?;
-    check_part(architecture, &part, &whole)?;
-    let sizes = Sizes::of(&part);
+    // What is left out takes no number: the others move up.
+    let mut remaining = part.clone();
+    remaining.blocks.retain(|block| !block.left_out);
+    let sizes = Sizes::of(&remaining);
     let (precision, name) = match precision {
         PrecisionArgument::F32 => (Precision::F32, Precision::F32.names().1),
         PrecisionArgument::F16 => (Precision::F16, Precision::F16.names().1),
         PrecisionArgument::Bf16 => (Precision::Bf16, Precision::Bf16.names().1),
     };
     sizes.enter(&mut config);
+    enter_blocks(&mut config, &part);
     for key in ["dtype", "torch_dtype"] {
         if config.contains_key(key) {
             config.insert(key.into(), name.into());
         }
     }
 
-    let folder = NewFolder::begin(out)?;
     // Adapters are written by whoever trained them; weights are those of the maps.
-    for block in &mut part.blocks {
+    for block in &mut remaining.blocks {
         block.adapters = Adapters::NONE;
     }
-    let inner = Arc::new(stored) as Arc<dyn Source<f32>>;
+    check_config(supernet, &config, &remaining)?;
+    let mut inner = Arc::new(stored) as Arc<dyn Source<f32>>;
+    if let Some(name) = sort {
+        inner = sorted(session, (name, pass), (supernet, &whole), inner)?;
+    }
+    let folder = NewFolder::begin(out)?;
     let source = Prefixes::of(inner, &whole, Objective::NextToken).map_err(engine)?;
+    let source = Renumbered::of(Arc::new(source), &part);
     let lost = export_weights(
         &folder.join(WEIGHTS),
-        &part,
+        &remaining,
         Objective::NextToken,
         &source,
         layout,
@@ -141,14 +166,80 @@ fn config(folder: &Path, whole: &Architecture) -> Result<(Map<String, Value>, &'
     Ok((config, layout))
 }
 
+/// Weights of the folder's network with its channels and heads in the order of a proxy.
+fn sorted(
+    session: &Session,
+    (name, pass): (&str, &PassArguments),
+    (folder, whole): (&Path, &Architecture),
+    weights: Arc<dyn Source<f32>>,
+) -> Result<Arc<dyn Source<f32>>> {
+    let proxy = Proxy::parse(name).map_err(failed)?;
+    let workbench = session.workbench(pass, [whole])?;
+    let id = folder.display().to_string();
+    let orders = workbench.orders(&id, whole, Arc::clone(&weights), &proxy);
+    let orders = orders.map_err(failed)?;
+    let ordered = Ordered::of(weights, whole, orders).ok_or_else(|| {
+        Failure::typed(format_args!(
+            "--sort {name}: expected a network whose blocks have one hidden layer and heads of \
+             keys, in --supernet"
+        ))
+    })?;
+    Ok(Arc::new(ordered))
+}
+
+/// Refuses a config that would be read as another network than the part.
+fn check_config(supernet: &Path, config: &Map<String, Value>, part: &Architecture) -> Result<()> {
+    let text = Value::Object(config.clone()).to_string();
+    let document = Document::parse_json(CONFIG, &text);
+    let read = document.and_then(|document| hugging_face::read(&document.root()));
+    match read.is_ok_and(|read| read == *part) {
+        true => Ok(()),
+        false => Err(Failure::input(format_args!(
+            "{}: this model type has no words for such a part",
+            supernet.join(CONFIG).display()
+        ))),
+    }
+}
+
+/// Enters how many blocks are left, and what the config says of each of them.
+fn enter_blocks(config: &mut Map<String, Value>, part: &Architecture) {
+    let kept: Vec<bool> = part.blocks.iter().map(|block| !block.left_out).collect();
+    let all = kept.len();
+    for key in ["kept_blocks", "kept_key_value_heads"] {
+        config.remove(key);
+    }
+    let left = kept.iter().filter(|kept| **kept).count();
+    if left == all {
+        return;
+    }
+    config.insert(LAYERS.into(), json!(left));
+    // A pattern counts blocks: what it meant is said of each.
+    let windows = part.blocks.iter().map(|block| {
+        let attention = block.mixer.grouped();
+        attention.is_some_and(|attention| attention.window.is_some())
+    });
+    let windows: Vec<bool> = windows.collect();
+    if windows.contains(&true) && !config.contains_key(LAYER_TYPES) {
+        let kinds = windows.iter().map(|windowed| match windowed {
+            true => "sliding_attention",
+            false => "full_attention",
+        });
+        config.insert(LAYER_TYPES.into(), kinds.collect());
+    }
+    if let Some(Value::Array(list)) = config.get_mut(LAYER_TYPES) {
+        let mut kept = kept.iter();
+        list.retain(|_| kept.next().copied().unwrap_or(true));
+    }
+}
+
 /// Refuses what is no leading part of the folder's network.
 fn check_part(path: &Path, part: &Architecture, whole: &Architecture) -> Result<()> {
     let fits = part.blocks.len() == whole.blocks.len()
         && part.width == whole.width
-        && part.blocks.iter().zip(&whole.blocks).all(|(part, whole)| {
-            let mut whole = whole.clone();
-            whole.adapters = part.adapters;
-            lpzero::nn::BlockPrefix::of(part, &whole, 0).is_some()
+        && part.blocks.iter().zip(&whole.blocks).all(|(part, block)| {
+            let mut block = block.clone();
+            block.adapters = part.adapters;
+            lpzero::nn::BlockPrefix::of(part, &block, whole).is_some()
         });
     match fits {
         true => Ok(()),

@@ -6,7 +6,7 @@ use anyhow::Result;
 use lpzero::arch::Space;
 use lpzero::nas::Cost;
 use lpzero::sees::{INVISIBLE, Seen, Sight};
-use lpzero::{Proxy, Workbench};
+use lpzero::{Pass, Proxy, Workbench};
 
 use super::failure::failed;
 use super::output::print_json;
@@ -16,7 +16,7 @@ use super::session::Session;
 /// Prints what a proxy sees around two small decoders.
 pub fn run(session: &Session, name: &str) -> Result<()> {
     let proxy = Proxy::parse(name).map_err(failed)?;
-    let sights = look(session, &proxy)?;
+    let sights = look(session, &proxy, Pass::default())?;
     match session.json {
         true => print_json(&document(&proxy, &sights)),
         false => write_table(&proxy, &sights, &mut stdout()),
@@ -24,16 +24,21 @@ pub fn run(session: &Session, name: &str) -> Result<()> {
 }
 
 /// What a proxy sees around two small decoders, for the page of a run; `None` where it cannot
-/// be scored there.
+/// be scored there. One short sequence tells as much, and nobody waits for it.
 pub fn kept(session: &Session, formula: &str) -> Option<serde_json::Value> {
     let proxy = Proxy::parse(formula).ok()?;
-    let sights = look(session, &proxy).ok()?;
+    let pass = Pass {
+        batch: 1,
+        positions: 32,
+        ..Pass::default()
+    };
+    let sights = look(session, &proxy, pass).ok()?;
     Some(document(&proxy, &sights))
 }
 
-fn look(session: &Session, proxy: &Proxy) -> Result<Vec<Sight>> {
+fn look(session: &Session, proxy: &Proxy, pass: Pass) -> Result<Vec<Sight>> {
     let workbench = Workbench::new(session.threads()).map_err(failed)?;
-    let workbench = workbench.with_seed(session.seed);
+    let workbench = workbench.with_seed(session.seed).with_pass(pass);
     let workbench = workbench.with_watch(session.watch.clone());
     workbench.sees(proxy).map_err(failed)
 }

@@ -52,7 +52,7 @@ mod tests {
         for (command, line) in LINES {
             let words = std::iter::once("lpzero").chain(line.split(' '));
             let parsed = Arguments::try_parse_from(words);
-            assert!(parsed.is_ok(), "{line}: {}", parsed.unwrap_err());
+            assert!(parsed.is_ok(), "{line}: {parsed:?}");
             assert!(line.starts_with(command));
         }
     }

@@ -202,6 +202,14 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// The channels and heads of a network cannot be sorted by a proxy.
+    #[error("{formula} sorts no channels and heads: {reason}")]
+    Unsorted {
+        /// The proxy.
+        formula: String,
+        /// Why.
+        reason: String,
+    },
     /// Networks that somebody else ran cannot be searched or ranked on.
     #[error("{name}: {reason}")]
     Traces {
@@ -288,6 +296,7 @@ impl Error {
             | Self::NoFormulas { .. }
             | Self::GivenTwice { .. }
             | Self::Restricted { .. }
+            | Self::Unsorted { .. }
             | Self::Audit(_)
             | Self::Traces { .. }
             | Self::NoHead { .. }

@@ -33,6 +33,7 @@ mod finding;
 mod like;
 pub mod likelihood;
 mod networks;
+mod order;
 mod points;
 mod proxy;
 mod ranking;

@@ -99,9 +99,8 @@ impl<'a> Supernet<'a> {
         let whole = space.architecture(&space.largest()?)?;
         let mut blocks = vec![Vec::with_capacity(options.len()); whole.blocks.len()];
         for option in &options {
-            let all = space.of_blocks(vec![option.clone(); whole.blocks.len()]);
-            let network = space.sub_network(&all, &whole)?;
-            for (layer, block) in blocks.iter_mut().zip(network.blocks) {
+            let made = of_option(space, &whole, option, &options[0])?;
+            for (layer, block) in blocks.iter_mut().zip(made) {
                 layer.push(block);
             }
         }
@@ -178,7 +177,7 @@ impl<'a> Supernet<'a> {
                     different.push(block);
                 }
             }
-            let prefix = |block: &Block| BlockPrefix::of(block, &bare(whole), self.whole.width);
+            let prefix = |block: &Block| BlockPrefix::of(block, &bare(whole), &self.whole);
             let of_layer: Option<Vec<BlockPrefix>> = different.iter().map(prefix).collect();
             // The space has been checked to be elastic, of which this is a part.
             prefixes.push(of_layer.ok_or_else(|| Error::Restricted {
@@ -348,6 +347,28 @@ impl Scorer for SubNetworkScorer<'_> {
     fn latency(&mut self, id: &str, architecture: &Architecture) -> Result<f64, Error> {
         crate::shapes::latency(self.workbench, id, architecture)
     }
+}
+
+/// The block that an option makes of each layer. No network goes without all of its
+/// blocks: so the first one has the option apart from the others, which have another then.
+fn of_option(
+    space: &Space,
+    whole: &Architecture,
+    option: &[usize],
+    other: &[usize],
+) -> Result<Vec<Block>, Error> {
+    let depth = whole.blocks.len();
+    let network = |of_first: &[usize], of_others: &[usize]| {
+        let others = std::iter::repeat_n(of_others.to_vec(), depth - 1);
+        let choices = std::iter::once(of_first.to_vec()).chain(others);
+        space.sub_network(&space.of_blocks(choices.collect()), whole)
+    };
+    let mut blocks = network(option, other)?.blocks;
+    blocks.truncate(1);
+    if depth > 1 {
+        blocks.extend(network(other, option)?.blocks.into_iter().skip(1));
+    }
+    Ok(blocks)
 }
 
 /// A block without its adapters.

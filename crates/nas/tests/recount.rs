@@ -106,6 +106,17 @@ fn of_hugging_face_models_and_the_own_format() {
         r#"{"model_type": "olmo2", "vocab_size": 50, "max_position_embeddings": 16,
             "hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 4,
             "num_key_value_heads": 2, "intermediate_size": 40}"#,
+        r#"{"model_type": "gemma3_text", "vocab_size": 50, "max_position_embeddings": 16,
+            "hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 4,
+            "num_key_value_heads": 2, "head_dim": 8, "query_pre_attn_scalar": 8,
+            "intermediate_size": 40, "sliding_window": 5, "sliding_window_pattern": 2}"#,
+        r#"{"model_type": "phi3", "vocab_size": 50, "max_position_embeddings": 16,
+            "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4,
+            "num_key_value_heads": 2, "intermediate_size": 40,
+            "partial_rotary_factor": 0.75}"#,
+        r#"{"model_type": "gpt_neox", "vocab_size": 50, "max_position_embeddings": 16,
+            "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2,
+            "intermediate_size": 40}"#,
     ] {
         let document = Document::parse_json("config.json", config).unwrap();
         check(&hugging_face::read(&document.root()).unwrap(), config);

@@ -70,8 +70,8 @@ pub use prefix::BlockPrefix;
 pub use real::Real;
 pub use site::{Role, Site, Symbol};
 pub use source::{
-    Adapted, Fill, Initial, Layout, Lost, Precision, Prefixes, Request, Resident, Seeded, Source,
-    Stored, export_weights, head_parameters, missing_head,
+    Adapted, BlockOrder, Fill, Initial, Layout, Lost, Ordered, Precision, Prefixes, Renumbered,
+    Request, Resident, Seeded, Source, Stored, export_weights, head_parameters, missing_head,
 };
 pub use visitor::{NoVisitor, TensorRows, TensorView, Visitor};
 pub use workspace::Workspace;

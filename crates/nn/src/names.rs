@@ -33,6 +33,7 @@
 //! | `block.{l}.ffn.gate.weight`, `.bias` | (hidden_0, C), (hidden_0) | gated feed-forward network; bias as above |
 //! | `block.{l}.norm.0.gain`, `.bias` | (C) | the mixer's norm; not with a linear transform |
 //! | `block.{l}.norm.1.gain`, `.bias` | (C) | the feed-forward network's norm |
+//! | `block.{l}.norm.0.after.gain`, `norm.1.after`; `.bias` | (C) | the norms after both, where norms stand around |
 //! | `final.norm.gain`, `.bias` | (C) | pre-norm, after the last block |
 //! | `head.weight` | (V, C) | free head |
 //! | `head.{i}.projection` | (C, E_i), used transposed | adaptive head, clusters with a projection of their own |

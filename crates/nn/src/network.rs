@@ -16,7 +16,7 @@ pub use synflow::Flow;
 
 use std::sync::Arc;
 
-use lpzero_arch::Architecture;
+use lpzero_arch::{Architecture, NormPlacement};
 
 use crate::batch::mask_token;
 use crate::kernels::elementwise::{long_inner_product, scale};
@@ -52,6 +52,8 @@ pub struct Network<F> {
 struct Layers {
     embedding: Embedding,
     blocks: Vec<[Sublayer; 2]>,
+    /// Whether both halves of a block read its input.
+    parallel: bool,
     final_norm: Option<Norm>,
     goal: Goal,
     parts: Parts,
@@ -93,7 +95,11 @@ impl Layers {
         let embedding = Embedding::declare(&mut declarations, architecture);
         let embedded = 0..declarations.len();
         let (mut blocks, mut parts) = (Vec::new(), Vec::new());
-        for layer in 0..architecture.blocks.len() {
+        for (layer, block) in architecture.blocks.iter().enumerate() {
+            // It has no tensors, and passes its input on.
+            if block.left_out {
+                continue;
+            }
             let first = declarations.len();
             let block = Sublayer::declare_block(&mut declarations, architecture, layer);
             blocks.push(block);
@@ -130,6 +136,7 @@ impl Layers {
         let layers = Layers {
             embedding,
             blocks,
+            parallel: architecture.norm_placement == NormPlacement::Parallel,
             final_norm,
             goal,
             parts: Parts {
@@ -577,5 +584,5 @@ fn block_activations(
         let copies = if block.feed_forward.gated { 5 } else { 2 };
         block.mixer_floats(width, positions) + 4 * width as u128 + copies * hidden
     };
-    architecture.blocks.iter().map(block)
+    architecture.kept_blocks().map(block)
 }

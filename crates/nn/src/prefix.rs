@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use lpzero_arch::{Block, BlockNorm, Map, Side};
+use lpzero_arch::{Architecture, Block, BlockNorm, Map, Side};
 
 use crate::source::copy_prefix;
 use crate::{Role, Site, Symbol, TensorView};
@@ -20,40 +20,78 @@ pub struct BlockPrefix {
     norms: Vec<BlockNorm>,
     /// Heads that attend, and the width of all of them together.
     attending: Option<(usize, usize)>,
+    left_out: bool,
+    /// Which of equal pieces side by side it is; `None` for a block, which is the leading one.
+    piece: Option<usize>,
 }
 
 impl BlockPrefix {
-    /// A block of `part`'s sizes in a network of this width; `None` where it is no
-    /// part of `whole` ([`Block::misfit`]).
-    pub fn of(part: &Block, whole: &Block, width: usize) -> Option<Self> {
+    /// A block of `part`'s sizes in a network like this; `None` where it is no part of
+    /// `whole` ([`Block::misfit`]).
+    pub fn of(part: &Block, whole: &Block, network: &Architecture) -> Option<Self> {
+        let width = network.width;
         let fits = part.misfit(whole, [width; 2]).is_none();
         fits.then(|| BlockPrefix {
             maps: part.maps(width),
-            norms: part.norms(width),
+            norms: part.norms(width, network.norm_placement),
             attending: part.attending(width),
+            left_out: part.left_out,
+            piece: None,
         })
     }
 
+    /// So many pieces of `whole` side by side, such as its hidden channels one by one, of
+    /// which `first` is the first. `None` where that is no part of `whole`.
+    pub fn pieces(
+        first: &Block,
+        whole: &Block,
+        network: &Architecture,
+        count: usize,
+    ) -> Option<Vec<Self>> {
+        let first = Self::of(first, whole, network)?;
+        let piece = |number| BlockPrefix {
+            piece: Some(number),
+            ..first.clone()
+        };
+        Some((0..count).map(piece).collect())
+    }
+
     /// The part of a tensor that a pass shows at a site of the block: its shape, and
-    /// its elements, which are copied only where they do not lie side by side.
+    /// its elements, which are copied only where they do not lie side by side. `None` where
+    /// the part goes without the block, and where all pieces have the whole tensor.
     pub fn part<'a>(
         &self,
         site: Site,
         symbol: Symbol,
         tensor: TensorView<'a, f32>,
-    ) -> (Vec<usize>, Cow<'a, [f32]>) {
+    ) -> Option<(Vec<usize>, Cow<'a, [f32]>)> {
         let shape = self.shape(site, symbol, tensor.shape);
-        let elements = shape.iter().product();
-        if shape == tensor.shape {
-            return (shape, Cow::Borrowed(tensor.data));
+        let is_whole = shape == tensor.shape;
+        if self.left_out || (is_whole && self.piece.is_some()) {
+            return None;
         }
+        let first = self.first(&shape, tensor.shape);
+        let data = tensor.data.get(first..)?;
+        let elements = shape.iter().product();
         // Only the first dimension is shorter.
-        if shape.get(1..) == tensor.shape.get(1..) {
-            return (shape, Cow::Borrowed(&tensor.data[..elements]));
+        if is_whole || shape.get(1..) == tensor.shape.get(1..) {
+            return Some((shape, Cow::Borrowed(data.get(..elements)?)));
         }
         let mut part = vec![0.0; elements];
-        copy_prefix(tensor.data, tensor.shape, &shape, &mut part);
-        (shape, Cow::Owned(part))
+        copy_prefix(data, tensor.shape, &shape, &mut part);
+        Some((shape, Cow::Owned(part)))
+    }
+
+    /// Where in a tensor the piece begins.
+    fn first(&self, shape: &[usize], whole: &[usize]) -> usize {
+        let number = self.piece.unwrap_or(0);
+        let sizes = shape.iter().zip(whole).enumerate();
+        let cut = sizes.filter(|(_, (part, whole))| part < whole);
+        let start = cut.map(|(dimension, (part, _))| {
+            let stride: usize = whole[dimension + 1..].iter().product();
+            number * part * stride
+        });
+        start.sum()
     }
 
     fn shape(&self, site: Site, symbol: Symbol, whole: &[usize]) -> Vec<usize> {

@@ -21,7 +21,7 @@ pub fn page(
             Some(folder) => Run::read(&folder),
             None => Run::of_document(name, document),
         };
-        let page = Page::new(&[run.map_err(|error| refused(error))?]);
+        let page = Page::new(&[run.map_err(refused)?]);
         let specifications = serde_json::to_string(&page.specifications());
         let specifications = specifications.map_err(refused)?;
         Ok((page.to_html(), specifications))

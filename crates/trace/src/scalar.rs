@@ -76,7 +76,7 @@ impl NetworkScalar {
             scalar: NetworkScalar::Layers,
             name: "layers",
             description: "number of blocks",
-            count: Some(|a| a.blocks.len() as f64),
+            count: Some(|a| a.kept_blocks().count() as f64),
         },
         ScalarRow {
             scalar: NetworkScalar::Width,
@@ -160,11 +160,10 @@ pub(crate) fn network_scalars(architecture: &Architecture, loss: f64) -> Vec<f64
 
 fn mean_over_blocks(architecture: &Architecture, size: impl Fn(&Block) -> usize) -> f64 {
     let sum: f64 = architecture
-        .blocks
-        .iter()
+        .kept_blocks()
         .map(|block| size(block) as f64)
         .sum();
-    sum / architecture.blocks.len().max(1) as f64
+    sum / architecture.kept_blocks().count().max(1) as f64
 }
 
 #[cfg(test)]

@@ -41,7 +41,8 @@ pub fn write(folder: &Path, network: &Network<f32>) -> Result<(), Error> {
     write_whole(&path, text.as_bytes()).map_err(Error::written(&path))?;
     let ours = network.parameters().iter();
     let ours = ours.map(|tensor| (&tensor.name[..], &tensor.shape[..], &tensor.data[..]));
-    let tensors = Layout::of(GPT2).map_or_else(Vec::new, |layout| layout.tensors(ours));
+    let blocks = &network.architecture().blocks;
+    let tensors = Layout::of(GPT2).map_or_else(Vec::new, |layout| layout.tensors(blocks, ours));
     let tensors = (tensors.iter()).map(|(name, shape, data)| (name.clone(), &shape[..], &data[..]));
     let path = folder.join("model.safetensors");
     Ok(write_safetensors(&path, tensors, Some(("format", "pt")))?)

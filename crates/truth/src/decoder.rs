@@ -42,7 +42,9 @@ impl Decoder {
             rotary: Rotary {
                 base: 10_000.0,
                 scaling: RotaryScaling::None,
+                turned: None,
             },
+            window: None,
             biases: AttentionBiases::None,
             normed: HeadNorms::None,
         };

@@ -265,6 +265,7 @@ fn a_row_without_a_score_is_named_or_left_out() {
     let folder = folder();
     let skipping = TableOptions {
         skip_missing: true,
+        lower_is_better: true,
         ..TableOptions::default()
     };
     for blank in ["", "NaN", "NA", "None", " "] {

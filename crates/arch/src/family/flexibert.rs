@@ -243,6 +243,8 @@ fn key(field: Field, reading: Reading) -> String {
         | Field::Division
         | Field::KeyValueHeads { .. }
         | Field::HeadWidth { .. }
+        | Field::Window { .. }
+        | Field::RotaryTurned { .. }
         | Field::RotaryBase { .. }
         | Field::RotaryScaling { .. }
         | Field::Adapters { .. }

@@ -5,21 +5,25 @@
 
 mod config;
 mod encoder;
+mod gemma3;
 mod gpt2;
+mod gpt_neox;
 mod llama;
 mod model_type;
 mod olmo2;
+mod phi3;
 mod tensors;
 
+pub(crate) use llama::{KEPT_BLOCKS, KEPT_KEY_HEADS};
 pub use model_type::{ModelType, NotWritable};
-pub use tensors::{Piece, TensorNames};
+pub use tensors::{Piece, Rows, TakenRows, TensorNames};
 
 use crate::architecture::Architecture;
 use crate::document::Cursor;
 use crate::error::Error;
 
 /// Every model type.
-pub const MODEL_TYPES: [&ModelType; 8] = [
+pub const MODEL_TYPES: [&ModelType; 11] = [
     &gpt2::GPT2,
     &encoder::BERT,
     &encoder::ELECTRA,
@@ -28,6 +32,9 @@ pub const MODEL_TYPES: [&ModelType; 8] = [
     &llama::QWEN2,
     &llama::QWEN3,
     &olmo2::OLMO2,
+    &gemma3::GEMMA3,
+    &gpt_neox::GPT_NEOX,
+    &phi3::PHI3,
 ];
 
 /// The model type of this name.

@@ -340,6 +340,8 @@ fn key(field: Field, root: &Cursor<'_>) -> String {
         Field::Kernel { .. }
         | Field::KeyValueHeads { .. }
         | Field::HeadWidth { .. }
+        | Field::Window { .. }
+        | Field::RotaryTurned { .. }
         | Field::RotaryBase { .. }
         | Field::RotaryScaling { .. }
         | Field::Adapters { .. }

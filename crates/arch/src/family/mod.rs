@@ -123,7 +123,7 @@ const WEIGHTS: [&str; 5] = ["safetensors", "bin", "pt", "pth", "gguf"];
 
 /// Reads one architecture: the project's own file, a FlexiBERT config or
 /// record (in the given reading), a LiteTransformerSearch `model_config.yaml` or
-/// a Hugging Face `config.json` (gpt2, bert, electra, llama, mistral, qwen2, qwen3),
+/// a Hugging Face `config.json` (a model type of [`hugging_face`]),
 /// or the folder of one of the latter two or of a finished training. The result is
 /// valid.
 ///

@@ -17,6 +17,7 @@
 //! # Ok::<(), lpzero_arch::Error>(())
 //! ```
 
+mod cut;
 mod elastic;
 mod lonas;
 mod options;
@@ -32,6 +33,7 @@ use crate::spec;
 use crate::validate::MAX_BLOCKS;
 use template::{BLOCKS, Template};
 
+pub use cut::CUT;
 pub use lonas::LONAS;
 
 /// The value of `format`.

@@ -16,8 +16,8 @@ use super::{BudgetArgument, PassArguments, parse_budget, parse_seconds};
     Every architecture of the front is counted a second time, from its tensors and from the \
     shapes of a pass; docs/guide/which-shape.md says how, and how a space of your own is declared.")]
 pub struct Nas {
-    /// The space: tiny, tiny-elastic, lts-gpt2, flexibert, lonas-llama-7b, or a file as
-    /// `lpzero new space` writes one.
+    /// The space: tiny, tiny-elastic, lts-gpt2, flexibert, lonas-llama-7b, cut (with
+    /// --supernet: what may be cut from that folder), or a file as `lpzero new space` writes one.
     ///
     /// It may also be the NNCF configuration of a LoNAS super-network (with --supernet and
     /// its folder).
@@ -103,30 +103,41 @@ pub struct Nas {
     pub resume: Option<PathBuf>,
 }
 
+/// A quantity, or a share of what the largest network of a space has.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Amount {
+    /// So much.
+    Of(f64),
+    /// A share, 1 the whole.
+    Share(f64),
+}
+
 /// Constraints on every architecture that is scored.
 #[derive(Clone, Debug, PartialEq, Args, Serialize, Deserialize)]
 pub struct BoundArguments {
-    /// No more parameters than this: 40M, 1.5e8, 250000.
-    #[arg(long, value_name = "N", value_parser = parse_quantity)]
-    pub max_params: Option<f64>,
+    /// No more parameters than this: 40M, 1.5e8, 250000, or 80% of the largest network of
+    /// the space.
+    #[arg(long, value_name = "N", value_parser = parse_amount)]
+    pub max_params: Option<Amount>,
 
     /// No fewer parameters than this.
-    #[arg(long, hide_short_help = true, value_name = "N", value_parser = parse_quantity)]
-    pub min_params: Option<f64>,
+    #[arg(long, hide_short_help = true, value_name = "N", value_parser = parse_amount)]
+    pub min_params: Option<Amount>,
 
     /// No more parameters of token mixers and feed-forward networks than this.
-    #[arg(long, hide_short_help = true, value_name = "N", value_parser = parse_quantity)]
-    pub max_decoder_params: Option<f64>,
+    #[arg(long, hide_short_help = true, value_name = "N", value_parser = parse_amount)]
+    pub max_decoder_params: Option<Amount>,
 
     /// No more FLOPs of a forward pass over one sequence of --positions tokens; a
     /// multiply-add is two.
-    #[arg(long, value_name = "N", value_parser = parse_quantity)]
-    pub max_flops: Option<f64>,
+    #[arg(long, value_name = "N", value_parser = parse_amount)]
+    pub max_flops: Option<Amount>,
 
     /// No more bytes of activations kept for the backward pass over --batch
     /// sequences: 200M is 200 000 000.
-    #[arg(long, hide_short_help = true, value_name = "N", value_parser = parse_quantity)]
-    pub max_memory: Option<f64>,
+    #[arg(long, hide_short_help = true, value_name = "N", value_parser = parse_amount)]
+    pub max_memory: Option<Amount>,
 
     /// No more time of a forward pass over --batch sequences, measured on this machine
     /// with --threads (20ms, 0.5s). Run it on a quiet machine.
@@ -193,6 +204,17 @@ pub(super) fn parse_quantity(text: &str) -> Result<f64, String> {
     quantity.ok_or_else(|| "expected a positive number such as 40M, 1.5e8 or 250000".to_owned())
 }
 
+/// A quantity, or `80%`.
+fn parse_amount(text: &str) -> Result<Amount, String> {
+    let Some(share) = text.trim().strip_suffix('%') else {
+        return parse_quantity(text).map(Amount::Of);
+    };
+    let share: Option<f64> = share.trim().parse().ok();
+    let share = share.filter(|share| *share > 0.0 && *share <= 100.0);
+    let share = share.ok_or("expected a share above 0 %, at most 100 %, such as 80%")?;
+    Ok(Amount::Share(share / 100.0))
+}
+
 /// `20ms`, `0.5s`, as seconds.
 fn parse_time(text: &str) -> Result<f64, String> {
     let seconds = parse_seconds(text.trim());
@@ -212,6 +234,11 @@ mod tests {
         assert_eq!(parse_time("0.5s"), Ok(0.5));
         for wrong in ["", "M", "-1", "0", "nan", "inf", "4Q"] {
             assert!(parse_quantity(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(parse_amount("80%"), Ok(Amount::Share(0.8)));
+        assert_eq!(parse_amount("80M"), Ok(Amount::Of(8e7)));
+        for wrong in ["0%", "101%", "%", "-5%", "nan%"] {
+            assert!(parse_amount(wrong).is_err(), "{wrong}");
         }
         for wrong in ["20", "-1s", "s", "0ms"] {
             assert!(parse_time(wrong).is_err(), "{wrong}");

@@ -4,16 +4,16 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use lpzero::arch::space::{BUILT_IN, LONAS};
+use lpzero::arch::space::{BUILT_IN, CUT, LONAS};
 use lpzero::arch::{Document, Reading, Space, read_architecture};
-use lpzero::nas::{Bound, Budget, Cost, Table};
+use lpzero::nas::{Bound, Budget, Cost, Costs, Table};
 use lpzero::nn::Layout;
 use lpzero::run::ContentHash;
 use lpzero::shapes::{NasMethod, NasOptions};
 use lpzero::{Proxy, SupernetWeights, Workbench, text};
 use serde::{Deserialize, Serialize};
 
-use crate::arguments::{BoundArguments, Nas, NasMethodArgument};
+use crate::arguments::{Amount, BoundArguments, Nas, NasMethodArgument};
 use crate::failure::{Failure, engine, failed};
 use crate::output::Reporter;
 use crate::session::Session;
@@ -66,6 +66,9 @@ struct Limits {
     cost: Cost,
     least: Option<f64>,
     most: Option<f64>,
+    /// Whether both are shares of what the largest network of the space has.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    shares: bool,
 }
 
 impl NasSettings {
@@ -90,6 +93,8 @@ impl NasSettings {
         let built_in = BUILT_IN
             .iter()
             .any(|(name, _)| Path::new(name) == arguments.space && !arguments.space.exists());
+        let cut = arguments.space == Path::new(CUT) && !arguments.space.is_file();
+        let built_in = built_in || cut;
         let space = arguments.space.clone();
         Ok(Self {
             version: VERSION,
@@ -143,10 +148,19 @@ impl NasSettings {
             formula: parsed.formula,
             sign: self.proxy.sign,
         };
-        let bound = |limits: &Limits| Bound {
-            cost: limits.cost,
-            least: limits.least.unwrap_or(f64::NEG_INFINITY),
-            most: limits.most.unwrap_or(f64::INFINITY),
+        let whole = match self.bounds.iter().any(|limits| limits.shares) {
+            true => Some(self.whole(&space)?),
+            false => None,
+        };
+        let bound = |limits: &Limits| {
+            let whole = whole.as_ref().filter(|_| limits.shares);
+            let unit = whole.map_or(Some(1.0), |whole| whole.get(limits.cost));
+            let unit = unit.unwrap_or(f64::NAN);
+            Bound {
+                cost: limits.cost,
+                least: limits.least.map_or(f64::NEG_INFINITY, |least| least * unit),
+                most: limits.most.map_or(f64::INFINITY, |most| most * unit),
+            }
         };
         Ok(NasOptions {
             method: self.method,
@@ -166,8 +180,27 @@ impl NasSettings {
         })
     }
 
+    /// Costs of the largest network of the space, of which a bound is a share.
+    fn whole(&self, space: &Space) -> Result<Costs> {
+        let whole = space.largest();
+        let whole = whole.and_then(|largest| space.architecture(&largest));
+        let whole = whole.map_err(|error| failed(error.into()))?;
+        let positions = self.pass.positions(Some(whole.positions));
+        Ok(Costs::count(&whole, (self.pass.batch, positions), None))
+    }
+
     /// The space, of a file of its own or of a LoNAS configuration and its model.
     fn read_space(&self) -> Result<Space, lpzero::arch::Error> {
+        if self.space == Path::new(CUT) && !self.space.is_file() {
+            let folder = self.supernet.as_deref();
+            let folder = folder.filter(|path| *path != Path::new(SEEDED));
+            let folder = folder.ok_or_else(|| lpzero::arch::Error::Unsupported {
+                path: CUT.into(),
+                what: "a space of what is cut from a network: expected its folder as --supernet"
+                    .into(),
+            })?;
+            return Space::cut(&Document::read(&folder.join("config.json"))?.root());
+        }
         let is_file = self.space.is_file();
         if is_file && let Some(folder) = &self.supernet {
             let document = Document::read(&self.space)?;
@@ -212,26 +245,48 @@ fn bounds(arguments: &BoundArguments) -> Result<Vec<Limits>> {
         max_latency,
         max_table,
     } = *arguments;
-    if let (Some(least), Some(most)) = (min_params, max_params)
+    if let (Some(Amount::Of(least)), Some(Amount::Of(most)))
+    | (Some(Amount::Share(least)), Some(Amount::Share(most))) = (min_params, max_params)
         && least > most
     {
         return Err(Failure::typed(format_args!(
             "--min-params {least}: expected no more than --max-params {most}"
         )));
     }
+    let at_most = |most: Option<f64>| most.map(Amount::Of);
     let bounds = [
         (Cost::Params, min_params, max_params),
         (Cost::DecoderParams, None, max_decoder_params),
         (Cost::Flops, None, max_flops),
         (Cost::Memory, None, max_memory),
-        (Cost::Latency, None, max_latency),
-        (Cost::Table, None, max_table),
+        (Cost::Latency, None, at_most(max_latency)),
+        (Cost::Table, None, at_most(max_table)),
     ];
-    let bounds = bounds.into_iter().filter_map(|(cost, least, most)| {
-        let is_bound = least.is_some() || most.is_some();
-        is_bound.then_some(Limits { cost, least, most })
-    });
-    Ok(bounds.collect())
+    let mut limits = Vec::new();
+    for (cost, least, most) in bounds {
+        let share = |amount: Option<Amount>| match amount {
+            Some(Amount::Share(share)) => Some(share),
+            _ => None,
+        };
+        let quantity = |amount: Option<Amount>| match amount {
+            Some(Amount::Of(quantity)) => Some(quantity),
+            _ => None,
+        };
+        for (shares, least, most) in [
+            (false, quantity(least), quantity(most)),
+            (true, share(least), share(most)),
+        ] {
+            if least.is_some() || most.is_some() {
+                limits.push(Limits {
+                    cost,
+                    least,
+                    most,
+                    shares,
+                });
+            }
+        }
+    }
+    Ok(limits)
 }
 
 /// The weights that --supernet names.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use lpzero::arch::space::BUILT_IN;
+use lpzero::arch::space::{BUILT_IN, CUT};
 
 use lpzero::language::closest;
 
@@ -10,7 +10,7 @@ use crate::failure::{Failure, failed};
 
 /// Why there is no space; a misspelt name reads like a missing file.
 pub fn no_space(path: &Path, error: lpzero::arch::Error) -> anyhow::Error {
-    if path.exists() {
+    if path.exists() || path == Path::new(CUT) {
         return failed(error.into());
     }
     let names: Vec<_> = BUILT_IN.iter().map(|(name, _)| *name).collect();

@@ -69,7 +69,7 @@ fn of_two_shapes_of_like_size_one_is_better_with_a_probability() {
     let table = compare(folder.path(), &[&wide, &deep, &large]);
     assert_eq!(table.status, 0, "{}", table.stderr);
     assert!(
-        table.stdout.contains("and size decides"),
+        table.stdout.contains("x the size: size decides"),
         "{}",
         table.stdout
     );

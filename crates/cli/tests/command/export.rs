@@ -1,4 +1,5 @@
 //! `lpzero export`: sub-networks as folders of their own.
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -104,6 +105,151 @@ fn blocks_that_differ_are_read_again_by_lpzero() {
         ],
     );
     assert_eq!(scored.status, 0, "{}", scored.stderr);
+}
+
+#[test]
+fn a_block_that_is_left_out_takes_no_number() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("part.json");
+    let mut part = with_sizes([(2, 12), (1, 7)]);
+    part.blocks[0].left_out = true;
+    spec::write(&file, &part).unwrap();
+    let out = folder.path().join("out");
+    let run = export(&file, &out, &[]);
+    assert_eq!(run.status, 0, "{}", run.stderr);
+    let read = read_architecture(&out, Reading::default()).unwrap();
+    assert_eq!(read.blocks, part.blocks[1..]);
+    assert_eq!(read.parameters(), part.parameters());
+    // The second block of the super-network is the first here.
+    let whole = read_safetensors::<f64>(&supernet().join("model.safetensors")).unwrap();
+    let written = read_safetensors::<f64>(&out.join("model.safetensors")).unwrap();
+    let name = |layer: usize| format!("model.layers.{layer}.mlp.up_proj.weight");
+    assert_eq!(written[&name(0)].1, whole[&name(1)].1[..7 * 8]);
+    assert!(!written.contains_key(&name(1)));
+    assert!(!out.join("subnetwork.json").exists());
+}
+
+#[test]
+fn what_is_cut_from_a_folder_is_chosen_and_exported() {
+    let folder = tempfile::tempdir().unwrap();
+    let supernet = supernet();
+    let supernet = supernet.to_str().unwrap();
+    let place = folder.path().join("run");
+    let search = lpzero(
+        folder.path(),
+        &[
+            "nas",
+            "--space",
+            "cut",
+            "--supernet",
+            supernet,
+            "--method",
+            "exact",
+            "--proxy",
+            "snip",
+            "--max-decoder-params",
+            "60%",
+            "--positions",
+            "8",
+            "--out",
+            place.to_str().unwrap(),
+            "--json",
+        ],
+    );
+    assert_eq!(search.status, 0, "{}", search.stderr);
+    let found = fs::read_dir(place.join("architectures")).unwrap();
+    let found = found.flatten().next().unwrap().path();
+    let part = read_architecture(&found, Reading::default()).unwrap();
+    let whole = read_architecture(supernet.as_ref(), Reading::default()).unwrap();
+    let share = part.parameters().decoder() as f64 / whole.parameters().decoder() as f64;
+    assert!(share <= 0.6, "{share}");
+    let run = export(&found, &folder.path().join("out"), &[]);
+    assert_eq!(run.status, 0, "{}", run.stderr);
+    let read = read_architecture(&folder.path().join("out"), Reading::default()).unwrap();
+    assert_eq!(read.parameters(), part.parameters());
+    // Without a folder there is nothing to cut.
+    let none = lpzero(folder.path(), &["nas", "--space", "cut"]);
+    assert_eq!(none.status, 2);
+    assert!(none.stderr.contains("--supernet"), "{}", none.stderr);
+}
+
+#[test]
+fn sorted_channels_and_heads_are_the_same_network() {
+    let folder = tempfile::tempdir().unwrap();
+    let (supernet, out) = (supernet(), folder.path().join("sorted"));
+    let [from, to] = [&supernet, &out].map(|path| path.to_str().unwrap());
+    let magnitude = "sum(sum(abs(W)))";
+    let line = [
+        "export",
+        "--supernet",
+        from,
+        "--sort",
+        magnitude,
+        "--out",
+        to,
+    ];
+    let run = lpzero(folder.path(), &[&line[..], &["--positions", "8"]].concat());
+    assert_eq!(run.status, 0, "{}", run.stderr);
+    let loss = |path: &str| {
+        let line = [
+            "score",
+            path,
+            "--positions",
+            "8",
+            "--proxy",
+            "loss",
+            "--json",
+        ];
+        let document = lpzero(folder.path(), &line).json();
+        document["rows"][0]["scores"]["loss"].as_f64().unwrap()
+    };
+    let (before, after) = (loss(from), loss(to));
+    assert!((before - after).abs() < 1e-5, "{before} {after}");
+
+    // What each channel adds by hand, the first one most.
+    let read = |folder: &Path| read_safetensors::<f64>(&folder.join("model.safetensors")).unwrap();
+    let worth = |tensors: &BTreeMap<String, (Vec<usize>, Vec<f64>)>, layer: usize| -> Vec<f64> {
+        let of = |name: &str| &tensors[&format!("model.layers.{layer}.mlp.{name}_proj.weight")];
+        let (gate, up, down) = (of("gate"), of("up"), of("down"));
+        let (hidden, width) = (up.0[0], up.0[1]);
+        let row = |data: &[f64], row: usize| -> f64 {
+            data[row * width..(row + 1) * width]
+                .iter()
+                .map(|x| x.abs())
+                .sum()
+        };
+        let channel = |number: usize| {
+            let column = (0..width).map(|row| down.1[row * hidden + number].abs());
+            row(&gate.1, number) + row(&up.1, number) + column.sum::<f64>()
+        };
+        (0..hidden).map(channel).collect()
+    };
+    let (plain, sorted) = (read(&supernet), read(&out));
+    for layer in 0..2 {
+        let mut by_hand = worth(&plain, layer);
+        assert!(!by_hand.is_sorted_by(|a, b| a >= b));
+        by_hand.sort_by(|a, b| b.total_cmp(a));
+        for (found, expected) in worth(&sorted, layer).iter().zip(&by_hand) {
+            assert!((found - expected).abs() < 1e-6, "{found} {expected}");
+        }
+    }
+    // What no channel has a share of sorts nothing.
+    let line = [
+        "export",
+        "--supernet",
+        from,
+        "--sort",
+        "max(l2(W))",
+        "--out",
+        "never",
+    ];
+    let wrong = lpzero(folder.path(), &line);
+    assert_eq!(wrong.status, 2);
+    assert!(
+        wrong.stderr.contains("no sum over sites"),
+        "{}",
+        wrong.stderr
+    );
 }
 
 #[test]

@@ -139,13 +139,13 @@ fn what_is_equal_everywhere_is_said() {
     let folder = tempfile::tempdir().unwrap();
     networks(folder.path(), 64);
     let rank = |text: &str| {
-        let run = ranked(folder.path(), "equal.csv", text, &[]);
+        let run = ranked(folder.path(), "equal.csv", text, &["--lower-is-better"]);
         assert_eq!(run.status, 0, "{}", run.stderr);
         run.stderr
     };
     let scores = rank("architecture,loss\n1.json,2\n2.json,2\n3.json,2\n");
     assert!(
-        scores.contains("all 3 scores are 2, so nothing can be ranked"),
+        scores.contains("all 3 scores are equal, so nothing can be ranked"),
         "{scores}"
     );
     let networks = rank("id,architecture,loss\na,1.json,2\nb,1.json,3\nc,1.json,4\n");
@@ -155,6 +155,15 @@ fn what_is_equal_everywhere_is_said() {
     );
     let different = rank("architecture,loss\n1.json,2\n2.json,3\n3.json,4\n");
     assert!(!different.contains("warning"), "{different}");
+    let forgotten = "architecture,loss\n1.json,2\n2.json,3\n3.json,4\n";
+    let forgotten = ranked(folder.path(), "equal.csv", forgotten, &[]);
+    assert!(
+        forgotten
+            .stderr
+            .contains("a larger `loss` counts as better; --lower-is-better"),
+        "{}",
+        forgotten.stderr
+    );
     let run = ranked(
         folder.path(),
         "equal.csv",

@@ -195,9 +195,8 @@ fn nothing_to_rank(truth: &GroundTruth, indices: &[usize], rows: &[RankRow]) -> 
     };
     let (name, n) = (&truth.name, indices.len());
     if entries().all(|entry| entry.score == first.score) {
-        let score = first.score;
         return vec![format!(
-            "{name}: all {n} scores are {score}, so nothing can be ranked"
+            "{name}: all {n} scores are equal, so nothing can be ranked"
         )];
     }
     if entries().all(|entry| entry.architecture == first.architecture) {

@@ -27,6 +27,8 @@ pub(super) struct Heads {
     /// Width of all heads of queries together.
     pub(super) width: usize,
     pub(super) causal: bool,
+    /// How many positions a query sees at most, its own the last. A causal network's.
+    pub(super) window: Option<usize>,
 }
 
 /// Inputs of heads, kept for the backward pass, or the gradients with respect to them.
@@ -228,6 +230,9 @@ impl Heads {
                     .transposed(),
             );
             add_by_distance(probabilities, positions, scores, keys);
+        }
+        if let Some(window) = self.window {
+            hide_before(probabilities, positions, first, window);
         }
         match self.causal {
             true => causal_softmax_rows(probabilities, positions, first),
@@ -530,6 +535,15 @@ impl Heads {
     }
 }
 
+/// Hides the keys that stand before the window of their query. The first row of scores is
+/// of query `first`.
+fn hide_before<F: Real>(scores: &mut [F], positions: usize, first: usize, window: usize) {
+    for (query, row) in scores.chunks_exact_mut(positions).enumerate() {
+        let hidden = (first + query + 1).saturating_sub(window);
+        row[..hidden].fill(F::of(f64::NEG_INFINITY));
+    }
+}
+
 /// Gradients with respect to queries, and to keys, summed over sequences.
 fn summed_distances<F: Real>(
     pass: &mut Pass<'_, F>,
@@ -585,6 +599,7 @@ impl Attention {
                 group: 1,
                 width,
                 causal,
+                window: None,
             },
             out: tensors.map(Role::Out),
         }

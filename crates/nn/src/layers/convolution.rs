@@ -84,6 +84,7 @@ impl DynamicConvolution {
                 group: 1,
                 width: inner,
                 causal: false,
+                window: None,
             },
             depthwise,
             depthwise_site: tensors.site(Role::Convolution, DEPTHWISE),

@@ -80,6 +80,7 @@ impl GroupedAttention {
                 group: description.heads / description.key_value_heads,
                 width: description.queries(),
                 causal,
+                window: description.window,
             },
             out,
         }

@@ -74,6 +74,7 @@ impl RelativeAttention {
                 group: 1,
                 width,
                 causal: true,
+                window: None,
             },
             out,
         }

@@ -126,12 +126,14 @@ impl Function {
     }
 }
 
-/// `norm(x + f(x))`, `x + f(norm(x))`, `x + norm(f(x))`, or `f(x)` for a linear
-/// transform, which has neither residual sum nor norm.
+/// `norm(x + f(x))`, `x + f(norm(x))`, where x is added to may be another base, `x + norm(f(x))`, `x + norm(f(norm(x)))`, or `f(x)`
+/// for a linear transform, which has neither residual sum nor norm.
 #[derive(Clone, Debug)]
 pub(crate) struct Sublayer {
     function: Function,
     norm: Option<(Norm, NormPlacement)>,
+    /// The norm after f, where there is one before it too.
+    after: Option<Norm>,
     /// Site of the last map.
     end: Site,
 }
@@ -174,6 +176,8 @@ struct Kept<F> {
 struct Scales {
     input: Exponent,
     function: Exponent,
+    /// That of what the output of the function is added to: mostly the input.
+    base: Exponent,
     rise: f64,
 }
 
@@ -211,6 +215,7 @@ impl Sublayer {
             false => Function::FeedForward(FeedForward::declare(tensors, dense)),
         };
         let norms = [0, 1].map(|half| tensors.norm(half));
+        let [after, last_after] = [4, 5].map(|index| tensors.norm(index));
         let placement = architecture.norm_placement;
         let [norm, last_norm] = norms.map(|norm| norm.map(|norm| (norm, placement)));
         let [end, last_end] = tensors.ends();
@@ -218,11 +223,13 @@ impl Sublayer {
             Sublayer {
                 function: mixer,
                 norm,
+                after,
                 end,
             },
             Sublayer {
                 function: feed_forward,
                 norm: last_norm,
+                after: last_after,
                 end: last_end,
             },
         ]
@@ -240,13 +247,32 @@ impl Sublayer {
         rows: Rows,
         x: Vec<F>,
     ) -> (Vec<F>, SublayerCache<F>) {
-        let (y, kept) = self.compute(pass, rows, &x);
+        let (y, kept) = self.compute(pass, rows, &x, None);
         (y, SublayerCache { x, kept })
     }
 
-    /// The output alone.
-    pub(crate) fn apply<F: Real>(&self, pass: &mut Pass<'_, F>, rows: Rows, x: &[F]) -> Vec<F> {
-        let (y, kept) = self.compute(pass, rows, x);
+    /// [`forward`](Self::forward), where the output of the function is added to something
+    /// else than the input: a tensor and its scale. The norm stands before the function.
+    pub(crate) fn forward_onto<F: Real>(
+        &self,
+        pass: &mut Pass<'_, F>,
+        rows: Rows,
+        x: Vec<F>,
+        base: (&[F], Exponent),
+    ) -> (Vec<F>, SublayerCache<F>) {
+        let (y, kept) = self.compute(pass, rows, &x, Some(base));
+        (y, SublayerCache { x, kept })
+    }
+
+    /// The output alone; with a base as of [`forward_onto`](Self::forward_onto).
+    pub(crate) fn apply<F: Real>(
+        &self,
+        pass: &mut Pass<'_, F>,
+        rows: Rows,
+        x: &[F],
+        base: Option<(&[F], Exponent)>,
+    ) -> Vec<F> {
+        let (y, kept) = self.compute(pass, rows, x, base);
         let buffers = kept.function.into_buffers().into_iter();
         buffers.for_each(|buffer| pass.give([buffer]));
         if let Some((sum, statistics)) = kept.norm {
@@ -262,7 +288,7 @@ impl Sublayer {
         rows: Rows,
         x: Vec<F>,
     ) -> SublayerCache<F> {
-        let Some((norm, NormPlacement::Pre | NormPlacement::PreWithoutFinal)) = &self.norm else {
+        let (Some((norm, _)), true) = (&self.norm, self.is_normed_before()) else {
             let (y, cache) = self.forward(pass, rows, x);
             pass.give([y]);
             return cache;
@@ -278,8 +304,24 @@ impl Sublayer {
         SublayerCache { x, kept }
     }
 
-    fn compute<F: Real>(&self, pass: &mut Pass<'_, F>, rows: Rows, x: &[F]) -> (Vec<F>, Kept<F>) {
+    /// Whether its one norm stands before the function.
+    fn is_normed_before(&self) -> bool {
+        let placement = self.norm.map(|(_, placement)| placement);
+        matches!(
+            placement,
+            Some(NormPlacement::Pre | NormPlacement::PreWithoutFinal | NormPlacement::Parallel)
+        )
+    }
+
+    fn compute<F: Real>(
+        &self,
+        pass: &mut Pass<'_, F>,
+        rows: Rows,
+        x: &[F],
+        base: Option<(&[F], Exponent)>,
+    ) -> (Vec<F>, Kept<F>) {
         let input = pass.exponent;
+        let (base, of_base) = base.unwrap_or((x, input));
         let (mut y, function, norm) = match &self.norm {
             None => {
                 let (y, function) = self.function.forward(pass, rows, x);
@@ -297,17 +339,22 @@ impl Sublayer {
                 add_residual(pass, &mut y, x, (input, pass.exponent));
                 (y, function, Some((inner, statistics)))
             }
-            Some((norm, NormPlacement::Pre | NormPlacement::PreWithoutFinal)) => {
+            Some((norm, _)) => {
                 let (inner, statistics) = norm.forward(pass, rows, x);
                 let (mut y, function) = self.function.forward(pass, rows, &inner);
-                add_residual(pass, &mut y, x, (input, pass.exponent));
                 pass.give([inner, statistics]);
-                (y, function, None)
+                let kept = self.after.map(|after| {
+                    let (normed, statistics) = after.forward(pass, rows, &y);
+                    (std::mem::replace(&mut y, normed), statistics)
+                });
+                add_residual(pass, &mut y, base, (of_base, pass.exponent));
+                (y, function, kept)
             }
         };
         let scales = Scales {
             input,
             function: pass.exponent,
+            base: of_base,
             rise: pass.settle(&mut y),
         };
         let kept = Kept {
@@ -325,8 +372,21 @@ impl Sublayer {
         pass: &mut Pass<'_, F>,
         rows: Rows,
         cache: SublayerCache<F>,
-        mut dy: Vec<F>,
+        dy: Vec<F>,
     ) -> Vec<F> {
+        self.backward_onto(pass, rows, cache, dy, false).0
+    }
+
+    /// [`backward`](Self::backward); where it was added to another base (`apart`), the
+    /// gradient with respect to that too.
+    pub(crate) fn backward_onto<F: Real>(
+        &self,
+        pass: &mut Pass<'_, F>,
+        rows: Rows,
+        cache: SublayerCache<F>,
+        mut dy: Vec<F>,
+        apart: bool,
+    ) -> (Vec<F>, Option<Vec<F>>) {
         let SublayerCache { x, kept } = cache;
         let Kept {
             function,
@@ -336,7 +396,8 @@ impl Sublayer {
         // A gradient has the inverse of the scale of what it is with respect to.
         pass.lower(&mut dy, scales.rise);
         pass.exponent = scales.input;
-        let residual = (scales.input, scales.function);
+        let residual = (scales.base, scales.function);
+        let mut dbase = None;
         let dx = match (&self.norm, norm) {
             (Some((layer, NormPlacement::Post)), Some((sum, statistics))) => {
                 let dsum = layer.backward(pass, rows, &sum, statistics, &dy);
@@ -353,18 +414,27 @@ impl Sublayer {
                 pass.give([inner, dinner]);
                 dx
             }
-            (Some((layer, NormPlacement::Pre | NormPlacement::PreWithoutFinal)), None) => {
+            (Some((layer, _)), kept) => {
+                let after = self.after.zip(kept).map(|(after, (y, statistics))| {
+                    let dinner = after.backward(pass, rows, &y, statistics, &dy);
+                    pass.give([y]);
+                    dinner
+                });
                 let (inner, statistics) = layer.apply(pass, &x);
-                let dinner = self.function.backward(pass, rows, &inner, function, &dy);
+                let dy_inner = after.as_ref().unwrap_or(&dy);
+                let dinner = (self.function).backward(pass, rows, &inner, function, dy_inner);
+                after.into_iter().for_each(|buffer| pass.give([buffer]));
                 let mut dx = layer.backward(pass, rows, &x, statistics, &dinner);
-                add_residual(pass, &mut dx, &dy, residual);
+                let mut into = apart.then(|| pass.zeroed(dy.len()));
+                add_residual(pass, into.as_mut().unwrap_or(&mut dx), &dy, residual);
+                dbase = into;
                 pass.give([inner, dinner]);
                 dx
             }
             _ => self.function.backward(pass, rows, &x, function, &dy),
         };
         pass.give([x, dy]);
-        dx
+        (dx, dbase)
     }
 }
 

@@ -34,7 +34,7 @@ impl<'a> BlockTensors<'a> {
             declarations,
             layer,
             maps: block.maps(architecture.width),
-            norms: block.norms(architecture.width),
+            norms: block.norms(architecture.width, architecture.norm_placement),
             norm: (architecture.norm_kind, architecture.norm_epsilon),
             deviation,
             residual: architecture.initialisation.residual.unwrap_or(deviation),

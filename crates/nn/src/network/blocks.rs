@@ -2,6 +2,7 @@
 
 use super::Network;
 use super::stream::Visited;
+use crate::kernels::elementwise::add;
 use crate::layers::{Sublayer, SublayerCache};
 use crate::pass::{Keep, Pass, Rows};
 use crate::{Error, Real};
@@ -21,15 +22,27 @@ impl<F: Real> BlockCache<F> {
         pass: &mut Pass<'_, F>,
         rows: Rows,
         [mixer, feed_forward]: &[Sublayer; 2],
+        parallel: bool,
     ) -> [SublayerCache<F>; 2] {
         match self {
             BlockCache::Halves(halves) => *halves,
+            BlockCache::Input(x) if parallel => pass.unseen(|pass| {
+                let copy = copied(pass, &x);
+                let of_mixer = mixer.prepare(pass, rows, copy);
+                [of_mixer, feed_forward.prepare(pass, rows, x)]
+            }),
             BlockCache::Input(x) => pass.unseen(|pass| {
                 let (middle, of_mixer) = mixer.forward(pass, rows, x);
                 [of_mixer, feed_forward.prepare(pass, rows, middle)]
             }),
         }
     }
+}
+
+fn copied<F: Real>(pass: &mut Pass<'_, F>, x: &[F]) -> Vec<F> {
+    let mut copy = pass.take(x.len());
+    copy.copy_from_slice(x);
+    copy
 }
 
 /// State that all blocks leave for the backward pass.
@@ -57,16 +70,36 @@ impl<F: Real> Network<F> {
             pass.workspace.check_cancelled()?;
             let weights = self.read_block(pass, layer)?;
             let (y, cache) = weights.during(pass, |pass| {
+                let input = pass.exponent;
+                if self.layers.parallel && pass.keep == Keep::All {
+                    let copy = copied(pass, &x);
+                    let (mixed, of_mixer) = mixer.forward(pass, rows, copy);
+                    let scale = std::mem::replace(&mut pass.exponent, input);
+                    let (y, of_feed_forward) =
+                        feed_forward.forward_onto(pass, rows, x, (&mixed[..], scale));
+                    pass.give([mixed]);
+                    return (y, BlockCache::Halves(Box::new([of_mixer, of_feed_forward])));
+                }
+                if self.layers.parallel {
+                    let mixed = mixer.apply(pass, rows, &x, None);
+                    let scale = std::mem::replace(&mut pass.exponent, input);
+                    let y = feed_forward.apply(pass, rows, &x, Some((&mixed[..], scale)));
+                    pass.give([mixed]);
+                    if pass.keep == Keep::Nothing {
+                        pass.give([std::mem::take(&mut x)]);
+                    }
+                    return (y, BlockCache::Input(x));
+                }
                 if pass.keep == Keep::All {
                     let (middle, of_mixer) = mixer.forward(pass, rows, x);
                     let (y, of_feed_forward) = feed_forward.forward(pass, rows, middle);
                     return (y, BlockCache::Halves(Box::new([of_mixer, of_feed_forward])));
                 }
-                let middle = mixer.apply(pass, rows, &x);
+                let middle = mixer.apply(pass, rows, &x, None);
                 if pass.keep == Keep::Nothing {
                     pass.give([std::mem::take(&mut x)]);
                 }
-                let y = feed_forward.apply(pass, rows, &middle);
+                let y = feed_forward.apply(pass, rows, &middle, None);
                 pass.give([middle]);
                 (y, BlockCache::Input(x))
             });
@@ -112,7 +145,19 @@ impl<F: Real> Network<F> {
     ) -> Result<Vec<F>, Error> {
         self.visit_back(pass, caches, |pass, _, block, cache| {
             let [mixer, feed_forward] = block;
-            let [of_mixer, of_feed_forward] = cache.restored(pass, rows, block);
+            let parallel = self.layers.parallel;
+            let [of_mixer, of_feed_forward] = cache.restored(pass, rows, block, parallel);
+            if parallel {
+                let dy = std::mem::take(&mut d);
+                let (mut dx, dmixed) =
+                    feed_forward.backward_onto(pass, rows, of_feed_forward, dy, true);
+                // There is a base: the norm stands before the function.
+                let more = mixer.backward(pass, rows, of_mixer, dmixed.unwrap_or_default());
+                add(pass.threads, &mut dx, &more);
+                pass.give([more]);
+                d = dx;
+                return;
+            }
             let middle = feed_forward.backward(pass, rows, of_feed_forward, std::mem::take(&mut d));
             d = mixer.backward(pass, rows, of_mixer, middle);
         })?;

@@ -72,7 +72,7 @@ impl<F: Real> Network<F> {
         let (x, caches) = self.forward_blocks(pass, rows, x)?;
         pass.give([x]);
         self.visit_back(pass, caches, |pass, layer, block, cache| {
-            let caches = cache.restored(pass, rows, block);
+            let caches = cache.restored(pass, rows, block, self.layers.parallel);
             let halves = block.iter().zip(caches).enumerate();
             for (half, (sublayer, cache)) in halves.rev() {
                 let name = format!("signs.{}", 2 * layer + half);

@@ -104,11 +104,11 @@ fn kept(architecture: &Architecture, rows: Rows) -> u128 {
         let outputs = maps
             .iter()
             .map(|map| map.kept.1 as u128 * map.outputs.size as u128);
-        let norms = block.norms(width);
+        let norms = block.norms(width, architecture.norm_placement);
         let normed = norms.iter().map(|norm| norm.over.size as u128 + 2);
         outputs.sum::<u128>() + normed.sum::<u128>() + 2 * width as u128
     };
-    let blocks: u128 = architecture.blocks.iter().map(block).sum();
+    let blocks: u128 = architecture.kept_blocks().map(block).sum();
     let largest = block_activations(architecture, rows.positions).max();
     let tokens = rows.batch as u128 * rows.positions as u128;
     let ends = largest.unwrap_or(0) + 2 * architecture.vocabulary as u128;

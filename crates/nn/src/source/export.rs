@@ -7,8 +7,8 @@ use half::{bf16, f16};
 use lpzero_arch::Architecture;
 use lpzero_run::Whole;
 
-use super::layout::{Layout, Piece};
-use super::{Fill, Request, Source};
+use super::layout::{Layout, Standing};
+use super::{Fill, Initial, Request, Source};
 use crate::kernels::threads::Threads;
 use crate::network::declared;
 use crate::{Error, Objective};
@@ -89,13 +89,37 @@ impl Lost {
     }
 }
 
+/// A tensor that is written, and those of ours in it.
+struct Packed {
+    name: String,
+    shape: Vec<usize>,
+    pieces: Vec<(Ours, Standing)>,
+}
+
+/// A tensor of ours.
+struct Ours {
+    name: String,
+    shape: Vec<usize>,
+    initial: Initial,
+}
+
+impl Ours {
+    fn request(&self) -> Request<'_> {
+        Request {
+            name: &self.name,
+            shape: &self.shape,
+            within: &self.shape,
+            initial: self.initial,
+        }
+    }
+}
+
 /// Writes the weights that a source has of a network as a `model.safetensors` under
-/// the names of a layout, one tensor in memory at a time; what `path` held before
+/// the names of a layout, one tensor of theirs in memory at a time; what `path` held before
 /// is kept until all is on the disk.
 ///
 /// # Errors
-/// Where the network cannot be built, the layout packs several maps in one tensor or has
-/// no name for one, a tensor cannot be read or holds a number that the precision would make
+/// Where the network cannot be built, the layout has no name for a tensor, a tensor cannot be read or holds a number that the precision would make
 /// infinite, or the file cannot be written.
 pub fn export_weights(
     path: &Path,
@@ -109,36 +133,40 @@ pub fn export_weights(
         path: path.to_owned(),
         reason,
     };
-    let tensors = declared(architecture, objective)?;
+    let mut theirs: Vec<Packed> = Vec::new();
+    for (name, shape, initial) in declared(architecture, objective)? {
+        let ours = Ours {
+            name,
+            shape,
+            initial,
+        };
+        source.check(&ours.request())?;
+        let standing =
+            layout.standing(layout.body(), &architecture.blocks, &ours.name, &ours.shape);
+        let standing = standing.ok_or_else(|| {
+            malformed(format!("this model type has no tensor for `{}`", ours.name))
+        })?;
+        match theirs.iter_mut().find(|known| known.name == standing.name) {
+            Some(known) => known.pieces.push((ours, standing)),
+            None => theirs.push(Packed {
+                name: standing.name.clone(),
+                shape: standing.shape.clone(),
+                pieces: vec![(ours, standing)],
+            }),
+        }
+    }
     let mut header = serde_json::Map::new();
     header.insert("__metadata__".into(), serde_json::json!({"format": "pt"}));
     let mut end = 0;
-    for (name, shape, initial) in &tensors {
-        let request = Request {
-            name,
-            shape,
-            within: shape,
-            initial: *initial,
-        };
-        source.check(&request)?;
-        let (theirs, Piece::Whole) = layout
-            .theirs(layout.body(), name)
-            .ok_or_else(|| malformed(format!("this model type has no tensor for `{name}`")))?
-        else {
-            return Err(malformed(format!(
-                "`{name}` is a part of a packed tensor, which is not written"
-            )));
-        };
-        let elements = shape
-            .iter()
-            .fold(1u64, |all, &n| all.saturating_mul(n as u64));
+    for packed in &theirs {
+        let elements = (packed.shape.iter()).fold(1u64, |all, &n| all.saturating_mul(n as u64));
         let start = end;
         end += elements * precision.size();
         header.insert(
-            theirs,
+            packed.name.clone(),
             serde_json::json!({
                 "dtype": precision.names().0,
-                "shape": shape,
+                "shape": packed.shape,
                 "data_offsets": [start, end],
             }),
         );
@@ -156,22 +184,21 @@ pub fn export_weights(
         .write_all(&length)
         .and_then(|()| out.write_all(text.as_bytes()));
     begun.map_err(failed)?;
-    let mut numbers = Vec::new();
+    let (mut whole, mut numbers) = (Vec::new(), Vec::new());
     let mut lost = Lost::default();
-    for (name, shape, initial) in &tensors {
-        numbers.clear();
-        numbers.resize(shape.iter().product(), 0.0);
-        let request = Request {
-            name,
-            shape,
-            within: shape,
-            initial: *initial,
-        };
-        source.fill(&request, Fill(Threads::ONE), &mut numbers)?;
-        if precision != Precision::F32 {
-            lost.add(name, &numbers, precision)?;
+    for packed in &theirs {
+        whole.clear();
+        whole.resize(packed.shape.iter().product(), 0.0);
+        for (ours, standing) in &packed.pieces {
+            numbers.clear();
+            numbers.resize(ours.shape.iter().product(), 0.0);
+            source.fill(&ours.request(), Fill(Threads::ONE), &mut numbers)?;
+            standing.place(&ours.shape, &numbers, &mut whole);
         }
-        precision.write(&numbers, &mut out).map_err(failed)?;
+        if precision != Precision::F32 {
+            lost.add(&packed.pieces[0].0.name, &whole, precision)?;
+        }
+        precision.write(&whole, &mut out).map_err(failed)?;
     }
     out.commit().map_err(failed)?;
     Ok(lost)

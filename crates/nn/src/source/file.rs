@@ -116,11 +116,12 @@ pub(super) struct StoredFile {
     tensors: HashMap<String, Stored>,
 }
 
-/// The leading rows, and some columns, of a tensor of two dimensions.
+/// Rows that follow each other, and some columns, of a tensor of two dimensions.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Window {
     /// Columns of the whole tensor.
     pub(super) whole_columns: usize,
+    pub(super) first_row: usize,
     pub(super) rows: usize,
     pub(super) first_column: usize,
     pub(super) columns: usize,
@@ -224,7 +225,8 @@ impl StoredFile {
             let mut bytes = vec![0; at_once.min(rows.len()) * row_bytes];
             for first in rows.clone().step_by(at_once) {
                 let bytes = &mut bytes[..at_once.min(rows.end - first) * row_bytes];
-                self.read_at(tensor.start + (first * row_bytes) as u64, bytes)?;
+                let begin = (block.first_row + first) * row_bytes;
+                self.read_at(tensor.start + begin as u64, bytes)?;
                 for (row, bytes) in bytes.chunks_exact(row_bytes.max(1)).enumerate() {
                     let from = (block.first_column * element.size()).min(bytes.len());
                     let wanted = from..(from + block.columns * element.size()).min(bytes.len());

@@ -4,11 +4,12 @@
 
 use std::path::Path;
 
-use lpzero_arch::Document;
-use lpzero_arch::hugging_face::{self, MODEL_TYPES, ModelType};
+use lpzero_arch::hugging_face::{self, MODEL_TYPES, ModelType, TakenRows};
+use lpzero_arch::{Block, Document};
 
 pub(crate) use lpzero_arch::hugging_face::Piece;
 
+use super::stored::theirs;
 use crate::Error;
 
 /// The file that says of what class a model is.
@@ -90,44 +91,64 @@ impl Layout {
             .map(|(_, theirs)| *theirs)
     }
 
-    /// Tensors of ours, (name, shape, elements) each, under their names and as they lay
-    /// them out; what they have no name for is left out. Pieces of one tensor come
-    /// in the order of the pieces.
+    /// Tensors of ours, (name, shape, elements) each, of a network of these blocks, under
+    /// their names and as they lay them out; what they have no name for is left out. Where
+    /// several of ours make one of theirs, it stands where the first of them does.
     pub fn tensors<'a>(
         &self,
+        blocks: &[Block],
         ours: impl Iterator<Item = (&'a str, &'a [usize], &'a [f32])>,
     ) -> Vec<(String, Vec<usize>, Vec<f32>)> {
         let prefix = self.body();
         let mut theirs: Vec<(String, Vec<usize>, Vec<f32>)> = Vec::new();
         for (name, shape, data) in ours {
-            let Some((name, piece)) = self.theirs(prefix, name) else {
+            let Some(standing) = self.standing(prefix, blocks, name, shape) else {
                 continue;
             };
-            let Piece::Transposed { index, of } = piece else {
-                theirs.push((name, shape.to_vec(), data.to_vec()));
-                continue;
-            };
-            let (outputs, inputs) = match *shape {
-                [outputs, inputs] => (outputs, inputs),
-                _ => (data.len(), 1),
-            };
-            let found = theirs.iter().position(|(known, ..)| *known == name);
+            let mut known = theirs.iter();
+            let found = known.position(|(known, ..)| *known == standing.name);
             let at = found.unwrap_or_else(|| {
-                let shape = match shape.len() {
-                    1 => vec![of * outputs],
-                    _ => vec![inputs, of * outputs],
-                };
-                theirs.push((name, shape, vec![0.0; inputs * of * outputs]));
+                let elements = standing.shape.iter().product();
+                theirs.push((
+                    standing.name.clone(),
+                    standing.shape.clone(),
+                    vec![0.0; elements],
+                ));
                 theirs.len() - 1
             });
-            let whole = &mut theirs[at].2;
-            for (output, row) in data.chunks_exact(inputs).enumerate() {
-                let column = index * outputs + output;
-                let column = whole.iter_mut().skip(column).step_by(of * outputs);
-                column.zip(row).for_each(|(to, &x)| *to = x);
-            }
+            standing.place(shape, data, &mut theirs[at].2);
         }
         theirs
+    }
+
+    /// How a tensor of ours, of this shape, stands in theirs, in a network of these blocks;
+    /// `None` where theirs have none, or no such block.
+    pub(crate) fn standing(
+        &self,
+        prefix: &str,
+        blocks: &[Block],
+        ours: &str,
+        shape: &[usize],
+    ) -> Option<Standing> {
+        let (name, piece) = self.theirs(prefix, ours)?;
+        let rows = match piece {
+            Piece::Rows(rows) => {
+                let (layer, _) = ours.strip_prefix("block.")?.split_once('.')?;
+                Some(rows.of(blocks.get(layer.parse::<usize>().ok()?)?)?)
+            }
+            _ => None,
+        };
+        Some(Standing {
+            name,
+            shape: theirs(shape, piece, rows.as_ref()),
+            piece,
+            rows,
+        })
+    }
+
+    /// How much larger every number of one of our tensors is than in theirs.
+    pub fn offset(&self, ours: &str) -> f64 {
+        (self.theirs("", ours)).map_or(0.0, |(_, piece)| piece.offset())
     }
 
     /// Their name of one of our tensors, and how ours stands in it; `None` where
@@ -136,6 +157,46 @@ impl Layout {
         match self.0 {
             None => Some((ours.to_owned(), Piece::Whole)),
             Some(known) => known.tensors.theirs(prefix, ours),
+        }
+    }
+}
+
+/// A tensor of ours in one of theirs.
+#[derive(Clone, Debug)]
+pub(crate) struct Standing {
+    /// Name of theirs.
+    pub(crate) name: String,
+    /// Shape of theirs.
+    pub(crate) shape: Vec<usize>,
+    piece: Piece,
+    rows: Option<TakenRows>,
+}
+
+impl Standing {
+    /// Writes the numbers of ours, of this shape, to where they stand in theirs.
+    pub(crate) fn place(&self, shape: &[usize], data: &[f32], whole: &mut [f32]) {
+        let columns: usize = shape.iter().skip(1).product();
+        if let Some(rows) = &self.rows {
+            let theirs = rows.ranges.iter().cloned().flatten();
+            for (row, ours) in theirs.zip(data.chunks_exact(columns.max(1))) {
+                whole[row * columns..][..columns].copy_from_slice(ours);
+            }
+            return;
+        }
+        let Piece::Transposed { index, of } = self.piece else {
+            let offset = self.piece.offset() as f32;
+            let pairs = whole.iter_mut().zip(data);
+            pairs.for_each(|(to, x)| *to = x - offset);
+            return;
+        };
+        let (outputs, inputs) = match *shape {
+            [outputs, inputs] => (outputs, inputs),
+            _ => (data.len(), 1),
+        };
+        for (output, row) in data.chunks_exact(inputs).enumerate() {
+            let column = index * outputs + output;
+            let column = whole.iter_mut().skip(column).step_by(of * outputs);
+            column.zip(row).for_each(|(to, &x)| *to = x);
         }
     }
 }

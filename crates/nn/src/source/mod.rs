@@ -13,6 +13,7 @@ mod folder;
 mod layout;
 mod leading;
 mod naming;
+mod order;
 mod slice;
 mod stored;
 
@@ -26,7 +27,8 @@ pub use body::{head_parameters, missing_head};
 pub use export::{Lost, Precision, export_weights};
 pub use layout::Layout;
 pub(crate) use leading::{copy_prefix, is_leading, run_length, runs};
-pub use slice::{Prefixes, Resident};
+pub use order::{BlockOrder, Ordered};
+pub use slice::{Prefixes, Renumbered, Resident};
 pub use stored::Stored;
 
 /// Contents of a tensor before training.

@@ -96,6 +96,54 @@ impl<F: Real> Source<F> for Resident<'_, F> {
     }
 }
 
+/// Weights of a network whose blocks are some of another one's, numbered anew.
+#[derive(Debug)]
+pub struct Renumbered<F> {
+    inner: Arc<dyn Source<F>>,
+    /// The number that each block has in the other network.
+    numbers: Vec<usize>,
+}
+
+impl<F: Real> Renumbered<F> {
+    /// The blocks of `whole` that are not left out, of which `inner` has the weights.
+    pub fn of(inner: Arc<dyn Source<F>>, whole: &Architecture) -> Self {
+        let blocks = whole.blocks.iter().enumerate();
+        let kept = blocks.filter(|(_, block)| !block.left_out);
+        Renumbered {
+            inner,
+            numbers: kept.map(|(number, _)| number).collect(),
+        }
+    }
+
+    /// The name in the other network.
+    fn name(&self, name: &str) -> Result<String, Error> {
+        let Some(rest) = name.strip_prefix("block.") else {
+            return Ok(name.to_owned());
+        };
+        let found = rest.split_once('.').and_then(|(layer, rest)| {
+            let number = self.numbers.get(layer.parse::<usize>().ok()?)?;
+            Some(format!("block.{number}.{rest}"))
+        });
+        found.ok_or_else(|| Error::MissingTensor {
+            name: name.to_owned(),
+            expected: Vec::new(),
+        })
+    }
+}
+
+impl<F: Real> Source<F> for Renumbered<F> {
+    fn check(&self, request: &Request<'_>) -> Result<(), Error> {
+        let name = &self.name(request.name)?;
+        self.inner.check(&Request { name, ..*request })
+    }
+
+    fn fill(&self, request: &Request<'_>, threads: Fill, out: &mut [F]) -> Result<(), Error> {
+        let name = &self.name(request.name)?;
+        let request = Request { name, ..*request };
+        self.inner.fill(&request, threads, out)
+    }
+}
+
 fn check_fits(request: &Request<'_>, within: &[usize]) -> Result<(), Error> {
     match is_leading(request.shape, within) {
         true => Ok(()),

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
-use lpzero_arch::{Architecture, Document, Head, Problem, hugging_face};
+use lpzero_arch::hugging_face::{self, TakenRows};
+use lpzero_arch::{Architecture, Block, Document, Head, Problem};
 
 use super::file::{Stored as StoredTensor, StoredFile, Window, leads_nowhere};
 use super::folder::{self, Found};
@@ -33,6 +34,8 @@ pub struct Stored {
     prefix: Prefix,
     /// Whether the head is the table of tokens.
     tied: bool,
+    /// Blocks of the architecture that the folder says, none where it says none.
+    blocks: Vec<Block>,
 }
 
 /// Where a tensor is.
@@ -49,7 +52,12 @@ impl Stored {
     /// # Errors
     /// Where it cannot be read, or its header contradicts it.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        Self::of(path, vec![StoredFile::open(path)?], &OWN, false)
+        Self::of(
+            path,
+            vec![StoredFile::open(path)?],
+            &OWN,
+            (false, Vec::new()),
+        )
     }
 
     /// A folder with a `config.json` of transformers, and `model.safetensors` or its
@@ -65,27 +73,28 @@ impl Stored {
             return Ok(None);
         };
         let own = !folder.join(CONFIG).exists() && folder.join(ARCHITECTURE).exists();
-        let (layout, tied) = match own {
-            true => (&OWN, false),
+        let (layout, of_config) = match own {
+            true => (&OWN, (false, Vec::new())),
             false => {
                 let config = Document::read(&folder.join(CONFIG))?;
                 refuse_quantised(&config)?;
-                let head = hugging_face::read(&config.root())?.head;
-                (Layout::of_config(&config)?, head != Head::Free)
+                let architecture = hugging_face::read(&config.root())?;
+                let tied = architecture.head != Head::Free;
+                (Layout::of_config(&config)?, (tied, architecture.blocks))
             }
         };
         let files = match &found {
             Found::Whole(path) => vec![StoredFile::open(path)?],
             Found::Index(path) => open_shards(folder, path)?,
         };
-        Ok(Some(Self::of(folder, files, layout, tied)?))
+        Ok(Some(Self::of(folder, files, layout, of_config)?))
     }
 
     fn of(
         path: &Path,
         files: Vec<StoredFile>,
         layout: &'static Layout,
-        tied: bool,
+        (tied, blocks): (bool, Vec<Block>),
     ) -> Result<Self, Error> {
         let mut owners: BTreeMap<String, Owner> = BTreeMap::new();
         for (number, file) in files.iter().enumerate() {
@@ -137,6 +146,7 @@ impl Stored {
             layout,
             prefix,
             tied,
+            blocks,
         })
     }
 
@@ -199,8 +209,8 @@ impl Stored {
             };
             file.check_element(name, tensor)?;
             let mut data = vec![F::zero(); tensor.shape.iter().product()];
-            let block = block(&tensor.shape, &tensor.shape, Piece::Whole);
-            file.read(tensor, block, Threads::ONE, &mut data)?;
+            let window = window(&tensor.shape, &tensor.shape, Piece::Whole);
+            file.read(tensor, window, Threads::ONE, &mut data)?;
             tensors.insert(name.clone(), (tensor.shape.clone(), data));
         }
         Ok(tensors)
@@ -234,7 +244,8 @@ impl Stored {
             let Some(tensor) = file.find(&owner.name) else {
                 continue;
             };
-            let expected = theirs(request.within, piece);
+            let rows = self.rows(request.name, piece)?;
+            let expected = theirs(request.within, piece, rows.as_ref());
             if tensor.shape != expected {
                 let (name, found) = (&owner.name, &tensor.shape);
                 return Err(Error::Malformed {
@@ -249,6 +260,7 @@ impl Stored {
                 file,
                 tensor,
                 piece,
+                rows,
                 name: &owner.name,
             });
         }
@@ -257,7 +269,11 @@ impl Stored {
             Some((name, piece)) => Error::NotInFile {
                 path,
                 name,
-                expected: theirs(request.within, piece),
+                expected: theirs(
+                    request.within,
+                    piece,
+                    self.rows(request.name, piece)?.as_ref(),
+                ),
             },
             None => Error::Malformed {
                 path,
@@ -267,11 +283,31 @@ impl Stored {
     }
 }
 
+impl Stored {
+    /// Rows of theirs that one of our tensors is, where it is some of those of a tensor.
+    fn rows(&self, ours: &str, piece: Piece) -> Result<Option<TakenRows>, Error> {
+        let Piece::Rows(rows) = piece else {
+            return Ok(None);
+        };
+        let layer = ours
+            .strip_prefix("block.")
+            .and_then(|rest| rest.split_once('.'));
+        let layer = layer.and_then(|(layer, _)| layer.parse::<usize>().ok());
+        let found = layer.and_then(|layer| rows.of(self.blocks.get(layer)?));
+        found.map(Some).ok_or_else(|| Error::Malformed {
+            path: self.path.clone(),
+            reason: format!("the configuration has no block with `{ours}` in a fused map"),
+        })
+    }
+}
+
 /// Where a tensor of ours stands.
 struct Place<'a> {
     file: &'a StoredFile,
     tensor: &'a StoredTensor,
     piece: Piece,
+    /// Rows of theirs, where ours is some of them.
+    rows: Option<TakenRows>,
     /// Name in the file.
     name: &'a str,
 }
@@ -284,13 +320,70 @@ impl<F: Real> Source<F> for Stored {
 
     fn fill(&self, request: &Request<'_>, threads: Fill, out: &mut [F]) -> Result<(), Error> {
         let place = self.find(request)?;
-        let block = block(request.within, request.shape, place.piece);
-        place.file.read(place.tensor, block, threads.0, out)
+        if let Some(rows) = &place.rows {
+            return fill_rows(&place, rows, request, threads, out);
+        }
+        let window = window(request.within, request.shape, place.piece);
+        place.file.read(place.tensor, window, threads.0, out)?;
+        if place.piece == Piece::OneLess {
+            out.iter_mut().for_each(|x| *x += F::one());
+        }
+        Ok(())
     }
 }
 
+/// Reads the leading rows and columns of a tensor that is some rows of theirs.
+fn fill_rows<F: Real>(
+    place: &Place<'_>,
+    rows: &TakenRows,
+    request: &Request<'_>,
+    threads: Fill,
+    out: &mut [F],
+) -> Result<(), Error> {
+    // A vector is one row there, of which ours are some columns.
+    let is_vector = request.shape.len() == 1;
+    let (whole, columns) = match (request.within, request.shape) {
+        (&[_, whole], &[_, columns]) => (whole, columns),
+        _ => (1, 1),
+    };
+    let mut rest = out;
+    for range in &rows.ranges {
+        let count = range.len().min(rest.len() / columns.max(1));
+        let (here, behind) = rest.split_at_mut(count * columns);
+        rest = behind;
+        let window = match is_vector {
+            true => Window {
+                whole_columns: rows.all,
+                first_row: 0,
+                rows: usize::from(count > 0),
+                first_column: range.start,
+                columns: count,
+                transposed: false,
+            },
+            false => Window {
+                whole_columns: whole,
+                first_row: range.start,
+                rows: count,
+                first_column: 0,
+                columns,
+                transposed: false,
+            },
+        };
+        if count > 0 {
+            place.file.read(place.tensor, window, threads.0, here)?;
+        }
+    }
+    Ok(())
+}
+
 /// The shape of theirs in which one of ours, of shape `ours`, is a piece.
-fn theirs(ours: &[usize], piece: Piece) -> Vec<usize> {
+pub(super) fn theirs(ours: &[usize], piece: Piece, rows: Option<&TakenRows>) -> Vec<usize> {
+    if let (Some(rows), Some((first, rest))) = (rows, ours.split_first()) {
+        // Of other sizes than the configuration says, it is none of these rows.
+        let taken: usize = rows.ranges.iter().map(ExactSizeIterator::len).sum();
+        let all = if taken == *first { rows.all } else { *first };
+        return [&[all][..], rest].concat();
+    }
     match (piece, ours) {
         (Piece::Transposed { of, .. }, &[outputs]) => vec![of * outputs],
         (Piece::Transposed { of, .. }, &[outputs, inputs]) => vec![inputs, of * outputs],
@@ -300,7 +393,7 @@ fn theirs(ours: &[usize], piece: Piece) -> Vec<usize> {
 
 /// Window to read for the leading block of shape `shape` of a tensor of ours, of shape
 /// `within`.
-fn block(within: &[usize], shape: &[usize], piece: Piece) -> Window {
+fn window(within: &[usize], shape: &[usize], piece: Piece) -> Window {
     // A vector is one row, and what has more dimensions is flat behind the first.
     let flat = |shape: &[usize]| match *shape {
         [] => (1, 1),
@@ -309,8 +402,9 @@ fn block(within: &[usize], shape: &[usize], piece: Piece) -> Window {
     };
     let ((whole_rows, whole_columns), (rows, columns)) = (flat(within), flat(shape));
     match piece {
-        Piece::Whole => Window {
+        Piece::Whole | Piece::OneLess | Piece::Rows(_) => Window {
             whole_columns,
+            first_row: 0,
             rows,
             first_column: 0,
             columns,
@@ -318,6 +412,7 @@ fn block(within: &[usize], shape: &[usize], piece: Piece) -> Window {
         },
         Piece::Transposed { index, of } if within.len() == 1 => Window {
             whole_columns: of * whole_columns,
+            first_row: 0,
             rows: 1,
             first_column: index * whole_columns,
             columns,
@@ -325,6 +420,7 @@ fn block(within: &[usize], shape: &[usize], piece: Piece) -> Window {
         },
         Piece::Transposed { index, of } => Window {
             whole_columns: of * whole_rows,
+            first_row: 0,
             rows: columns,
             first_column: index * whole_rows,
             columns: rows,

@@ -94,7 +94,9 @@ pub fn llama() -> Architecture {
             rotary: Rotary {
                 base: 100.0,
                 scaling: RotaryScaling::Linear { factor: 2.0 },
+                turned: None,
             },
+            window: None,
             biases: AttentionBiases::None,
             normed: HeadNorms::None,
         }
@@ -126,7 +128,9 @@ pub fn qwen(biases: AttentionBiases, key_value_heads: usize) -> Architecture {
                     high: 2.0,
                     original_positions: 6,
                 },
+                turned: None,
             },
+            window: None,
             biases,
             normed: HeadNorms::Each,
         }
@@ -149,6 +153,46 @@ pub fn olmo2() -> Architecture {
             ..attention
         }
         .into();
+    }
+    architecture
+}
+
+/// Gemma 3 in miniature: norms before and after each half of a block, a block of two with
+/// a window and a base of its own, a scaled embedding, a tied head.
+pub fn gemma3() -> Architecture {
+    let mut architecture = qwen(AttentionBiases::None, 1);
+    architecture.norm_placement = NormPlacement::Around;
+    architecture.embedding.width = architecture.width;
+    architecture.embedding.scale_by_root_width = true;
+    architecture.head = Head::Tied;
+    for (layer, block) in architecture.blocks.iter_mut().enumerate() {
+        let mut attention = *block.mixer.grouped().unwrap();
+        attention.window = (layer == 0).then_some(3);
+        attention.rotary = Rotary {
+            base: [10.0, 100.0][layer % 2],
+            scaling: RotaryScaling::None,
+            turned: None,
+        };
+        block.mixer = attention.into();
+        block.feed_forward.activation = Activation::GeluTanh;
+        block.feed_forward.bias = false;
+    }
+    architecture
+}
+
+/// GPT-NeoX in miniature: halves that read the same input, a share of each head turned,
+/// LayerNorm, biases everywhere, a free head.
+pub fn neox() -> Architecture {
+    let mut architecture = qwen(AttentionBiases::All, 4);
+    architecture.norm_kind = NormKind::Layer;
+    architecture.norm_placement = NormPlacement::Parallel;
+    for block in &mut architecture.blocks {
+        let mut attention = *block.mixer.grouped().unwrap();
+        attention.head_width = 6;
+        attention.normed = HeadNorms::None;
+        attention.rotary.turned = Some(4);
+        block.mixer = attention.into();
+        block.feed_forward = FeedForward::dense(vec![5], Activation::Gelu);
     }
     architecture
 }
@@ -190,8 +234,14 @@ pub fn zoo() -> Vec<(Architecture, Objective)> {
         architecture.embedding.division = division;
         (architecture, Objective::NextToken)
     });
-    let grouped = [llama(), qwen(AttentionBiases::All, 1), olmo2()]
-        .map(|architecture| (architecture, Objective::NextToken));
+    let grouped = [
+        llama(),
+        qwen(AttentionBiases::All, 1),
+        olmo2(),
+        gemma3(),
+        neox(),
+    ];
+    let grouped = grouped.map(|architecture| (architecture, Objective::NextToken));
     let decoders = decoders.into_iter().chain(relative).chain(grouped);
     encoders.into_iter().chain(decoders).collect()
 }
@@ -202,7 +252,8 @@ pub fn large_zoo() -> Vec<(Architecture, Objective)> {
     let enlarge = |(mut architecture, objective): (Architecture, _)| {
         architecture.width = 64;
         architecture.positions = LARGE_POSITIONS + 20;
-        architecture.embedding.width = 48;
+        let tied = architecture.head == Head::Tied;
+        architecture.embedding.width = if tied { 64 } else { 48 };
         architecture.vocabulary = 1000;
         let cutoffs = &mut architecture.embedding.cutoffs;
         *cutoffs = match cutoffs.len() {
@@ -234,6 +285,7 @@ fn block(hidden: usize, activation: Activation) -> Block {
         },
         feed_forward: FeedForward::dense(vec![hidden], activation),
         adapters: Default::default(),
+        left_out: false,
     }
 }
 

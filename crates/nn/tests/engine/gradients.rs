@@ -1,7 +1,9 @@
 //! Every gradient that a pass shows equals the central difference of its loss
 //! (of fourth order, in double precision), through whole networks of every
 //! kind.
-use crate::common::{Seen, decoder, encoder, llama, olmo2, perturbed, qwen, transformer_xl};
+use crate::common::{
+    Seen, decoder, encoder, gemma3, llama, neox, olmo2, perturbed, qwen, transformer_xl,
+};
 use lpzero_arch::{
     Activation, Architecture, AttentionBiases, Block, FeedForward, Head, Mixer, NormKind,
     NormPlacement, PositionWidth, Transform,
@@ -77,6 +79,7 @@ fn with_mixers(mixers: &[Mixer]) -> Architecture {
             mixer,
             feed_forward: FeedForward::dense(vec![5; 1 + i % 2], Activation::Gelu),
             adapters: Default::default(),
+            left_out: false,
         })
         .collect();
     architecture
@@ -189,6 +192,8 @@ fn llama_and_its_descendants() {
     for objective in [Objective::NextToken, Objective::RandomProjection] {
         assert_gradients(&llama(), objective);
         assert_gradients(&olmo2(), objective);
+        assert_gradients(&gemma3(), objective);
+        assert_gradients(&neox(), objective);
         for (biases, key_value_heads) in [
             (AttentionBiases::None, 4),
             (AttentionBiases::QueryKeyValue, 2),

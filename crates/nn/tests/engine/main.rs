@@ -16,6 +16,7 @@ mod gradients;
 mod hessian;
 mod passes;
 mod pytorch;
+mod real;
 mod streaming;
 mod synflow;
 mod threads;

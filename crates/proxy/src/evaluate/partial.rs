@@ -99,9 +99,10 @@ impl Visitor<f32> for PartialVisitor {
             return self.outside.activation(site, symbol, tensor);
         };
         for (prefix, visitor) in choices {
-            let (shape, data) = prefix.part(site, symbol, tensor);
-            let (data, shape) = (&data[..], &shape[..]);
-            visitor.activation(site, symbol, TensorView { data, shape });
+            if let Some((shape, data)) = prefix.part(site, symbol, tensor) {
+                let (data, shape) = (&data[..], &shape[..]);
+                visitor.activation(site, symbol, TensorView { data, shape });
+            }
         }
     }
 
@@ -117,8 +118,11 @@ impl Visitor<f32> for PartialVisitor {
             return self.outside.parameter(name, site, weight, gradient);
         };
         for (prefix, visitor) in choices {
-            let (shape, weight) = prefix.part(at, Symbol::W, weight);
-            let (_, gradient) = prefix.part(at, Symbol::G, gradient);
+            let weight = prefix.part(at, Symbol::W, weight);
+            let gradient = prefix.part(at, Symbol::G, gradient);
+            let (Some((shape, weight)), Some((_, gradient))) = (weight, gradient) else {
+                continue;
+            };
             let view = |data| TensorView {
                 data,
                 shape: &shape[..],
@@ -179,7 +183,16 @@ impl Partials {
             let taken = values.filter(|(site, _)| sites.roles.contains(site.role));
             taken.map(|(_, value)| *value).collect()
         };
-        // A choice makes sites smaller, never fewer.
+        // A choice makes sites smaller; where it makes them fewer, it changes what a mean is
+        // taken over, and what other blocks add.
+        let differs = self.blocks.iter().any(|options| {
+            let mut counts = options.iter().map(|values| taken(values).len());
+            let first = counts.next();
+            counts.any(|count| Some(count) != first)
+        });
+        if is_mean && differs {
+            return None;
+        }
         let first = self.blocks.iter().filter_map(|options| options.first());
         let count: usize = first
             .chain([&self.outside])

@@ -34,6 +34,7 @@ pub fn decoder(layers: usize, hidden: usize) -> Architecture {
                 },
                 feed_forward: FeedForward::dense(vec![hidden], Activation::GeluTanh),
                 adapters: Default::default(),
+                left_out: false,
             };
             layers
         ],

@@ -59,7 +59,7 @@ pub fn section(run: &Run, id: String) -> Section {
         let known = |name: &&str| table.numbers(name).iter().any(|x| x.is_finite());
         let series: Vec<&str> = ["loss", "validation_loss", "floor"]
             .into_iter()
-            .filter(|name| known(&name))
+            .filter(|name| known(name))
             .collect();
         let mut losses = spec::lines(&table, "Losses", "step", &series, "nats per token", false);
         losses.caption =

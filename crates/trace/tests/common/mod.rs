@@ -33,6 +33,7 @@ pub fn encoder(layers: usize, width: usize) -> Architecture {
                 },
                 feed_forward: FeedForward::dense(vec![2 * width], Activation::Gelu),
                 adapters: Default::default(),
+                left_out: false,
             };
             layers
         ],

@@ -3,13 +3,16 @@
 //! Grouped attention with rotary positions, RMSNorm, a gated feed-forward network. The
 //! classes differ in biases, in norms, and in what their files may leave out.
 
+mod blocks;
 mod class;
 mod read;
 mod rotary;
 mod write;
 
 pub(super) use class::{Class, PLAIN, Window};
+pub(crate) use class::{KEPT_BLOCKS, KEPT_KEY_HEADS};
 pub(super) use read::read;
+pub(super) use rotary::{RotaryKeys, read_rotary, scaling_key, write_scaling};
 pub(super) use write::write;
 
 use super::model_type::ModelType;

@@ -3,11 +3,21 @@
 //! One table per class, read in both directions: to load weights, and to write a folder
 //! that `from_pretrained` takes.
 
+use std::ops::Range;
+
+use crate::block::Block;
+use crate::mixer::GroupedAttention;
+
 /// How one of our tensors stands in one of theirs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Piece {
     /// Unchanged, in the same layout.
     Whole,
+    /// In the same layout, every number one less: norms of its class multiply by one plus
+    /// what is stored.
+    OneLess,
+    /// Some rows of a tensor that has several maps one below the other.
+    Rows(Rows),
     /// A map laid out (in, out), which with `of` maps side by side is (in, of x out);
     /// ours is number `index`. Of a bias, elements side by side.
     Transposed {
@@ -18,7 +28,100 @@ pub enum Piece {
     },
 }
 
+/// Which maps stand one below the other, and which of them it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rows {
+    /// All queries, then all keys, then all values.
+    Attention(usize),
+    /// Queries, keys and values of the first head, then of the next.
+    Heads(usize),
+    /// A gate, then what it multiplies.
+    Gated(usize),
+}
+
+/// Rows of a tensor of theirs that make one of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TakenRows {
+    /// How many rows theirs has.
+    pub all: usize,
+    /// Their rows, in the order of ours.
+    pub ranges: Vec<Range<usize>>,
+}
+
+impl Rows {
+    /// The rows in a block of these sizes; `None` where it has no such maps.
+    pub fn of(self, block: &Block) -> Option<TakenRows> {
+        let mut ranges = Vec::new();
+        let all = match self {
+            Rows::Gated(index) => {
+                let hidden = *block.feed_forward.hidden.first()?;
+                ranges.push(index * hidden..(index + 1) * hidden);
+                2 * hidden
+            }
+            Rows::Attention(index) => {
+                let attention = block.mixer.grouped()?;
+                let (queries, keys) = (attention.queries(), attention.keys());
+                let (first, heads) = match index {
+                    0 => (0, attention.heads),
+                    1 => (queries, attention.key_value_heads),
+                    _ => (queries + keys, attention.key_value_heads),
+                };
+                for head in 0..heads {
+                    let start = first + head * attention.head_width;
+                    ranges.extend(of_head(attention, start, index < 2));
+                }
+                queries + 2 * keys
+            }
+            Rows::Heads(index) => {
+                let attention = block.mixer.grouped()?;
+                if attention.heads != attention.key_value_heads {
+                    return None;
+                }
+                for head in 0..attention.heads {
+                    let start = (3 * head + index) * attention.head_width;
+                    ranges.extend(of_head(attention, start, index < 2));
+                }
+                3 * attention.queries()
+            }
+        };
+        Some(TakenRows { all, ranges })
+    }
+}
+
+/// The rows of one head that begins there. Where positions turn a share of it, theirs are
+/// the first features, of which feature i goes with the one half a share on; ours goes
+/// with the one half a head on.
+fn of_head(
+    attention: &GroupedAttention,
+    start: usize,
+    is_turned: bool,
+) -> impl Iterator<Item = Range<usize>> {
+    let width = attention.head_width;
+    let turned = attention.rotary.turned.filter(|_| is_turned);
+    let turned = turned.map_or(width, |turned| turned.min(width));
+    let (half, rest) = (turned / 2, (width - turned) / 2);
+    let ends = [0, half, turned, turned + rest, width].map(|end| start + end);
+    let parts = [
+        ends[0]..ends[1],
+        ends[2]..ends[3],
+        ends[1]..ends[2],
+        ends[3]..ends[4],
+    ];
+    parts.into_iter().filter(|part| !part.is_empty())
+}
+
+impl Piece {
+    /// How much larger every number of ours is than theirs.
+    pub fn offset(self) -> f64 {
+        match self {
+            Piece::OneLess => 1.0,
+            Piece::Whole | Piece::Rows(_) | Piece::Transposed { .. } => 0.0,
+        }
+    }
+}
+
 pub(super) const WHOLE: Piece = Piece::Whole;
+pub(super) const ONE_LESS: Piece = Piece::OneLess;
 pub(super) const TRANSPOSED: Piece = Piece::Transposed { index: 0, of: 1 };
 
 pub(super) const fn third(index: usize) -> Piece {

@@ -170,6 +170,7 @@ impl<F: Real> Source<F> for Adapted<F> {
         let read = |tensor, whole_columns, rows, columns| {
             let block = Window {
                 whole_columns,
+                first_row: 0,
                 rows,
                 first_column: 0,
                 columns,
@@ -229,11 +230,13 @@ fn maps_of(
             if known.iter().any(|other| other == module) {
                 continue;
             }
-            known.push(module.to_owned());
             let (index, of) = match piece {
-                Piece::Whole => (0, 1),
+                Piece::Whole | Piece::OneLess => (0, 1),
                 Piece::Transposed { index, of } => (index, of),
+                // Rows of one adapter that several maps share are not read.
+                Piece::Rows(_) => continue,
             };
+            known.push(module.to_owned());
             maps.entry(module.to_owned()).or_default().push(OurMap {
                 name: name.clone(),
                 index,

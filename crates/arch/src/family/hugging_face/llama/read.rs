@@ -1,11 +1,12 @@
 //! Reads a config of LLaMA and its descendants.
 
 use super::super::config::{Config, SIZE};
-use super::class::{ADAPTED, Class, INTERMEDIATE, RANKS, Window};
-use super::rotary::{read_rotary, scaling_key};
+use super::blocks::{layer_types, of_blocks};
+use super::class::{ADAPTED, Class, INTERMEDIATE, KEPT_BLOCKS, KEPT_KEY_HEADS, RANKS, Window};
+use super::rotary::{SHARE, scaling_key};
 use crate::adapters::Adapters;
 use crate::architecture::{Architecture, Embedding, Head, Initialisation, NormKind, PositionWidth};
-use crate::block::{Activation, Block, FeedForward};
+use crate::block::{Block, FeedForward};
 use crate::document::Cursor;
 use crate::error::{Error, Problem};
 use crate::mixer::{AttentionBiases, GroupedAttention, Kind};
@@ -22,34 +23,46 @@ pub(in super::super) fn read(root: &Cursor<'_>, class: &Class) -> Result<Archite
         None if config.flag_or("attention_bias", false)? => AttentionBiases::All,
         None => AttentionBiases::None,
     };
-    let (rotary, original) = read_rotary(&config)?;
+    let (attended, original) = of_blocks(&config, class, (layers, heads.width))?;
     let positions = config.size_or("max_position_embeddings", class.positions)?;
     // Within a window, attention is what it is without one: so the window, and
     // the length up to which a dynamic scaling does nothing, are what the network
     // is read as being meant for.
     let limits = [original, window(&config, class)?];
     let positions = limits.into_iter().flatten().fold(positions, usize::min);
-    let activation = config.activation_or("hidden_act", Activation::Silu)?;
+    let (activation_key, activation) = class.activation;
+    let activation = config.activation_or(activation_key, activation)?;
     let bias = class.feed_forward_bias && config.flag_or("mlp_bias", false)?;
     let hidden = per_block(&root.get(INTERMEDIATE, SIZE)?, layers)?;
     let ranks = ranks(&config, layers)?;
+    let kept = kept(&config, layers)?;
     let block = |layer: usize| Block {
+        left_out: !kept[layer],
         mixer: GroupedAttention {
-            heads: heads.queries[layer],
-            key_value_heads: heads.keys[layer],
+            heads: if kept[layer] {
+                heads.queries[layer]
+            } else {
+                heads.share(layer)
+            },
+            key_value_heads: if kept[layer] { heads.keys[layer] } else { 1 },
             head_width: heads.width,
-            rotary,
+            rotary: attended[layer].rotary,
+            window: attended[layer].window,
             biases,
             normed: class.normed,
         }
         .into(),
         feed_forward: FeedForward {
-            hidden: vec![hidden[layer]],
+            hidden: vec![if kept[layer] { hidden[layer] } else { 1 }],
             activation,
             gated: true,
             bias,
         },
-        adapters: ranks[layer],
+        adapters: if kept[layer] {
+            ranks[layer]
+        } else {
+            Adapters::NONE
+        },
     };
     let vocabulary = config.size("vocab_size")?;
     let deviation = config.number_or("initializer_range", 0.02)?;
@@ -59,12 +72,15 @@ pub(in super::super) fn read(root: &Cursor<'_>, class: &Class) -> Result<Archite
         positions,
         token_types: 0,
         width,
-        embedding: Embedding::plain(vocabulary, width, PositionWidth::None),
+        embedding: Embedding {
+            scale_by_root_width: class.scaled_embedding,
+            ..Embedding::plain(vocabulary, width, PositionWidth::None)
+        },
         blocks: (0..layers).map(block).collect(),
         norm_placement: class.norm_placement,
         norm_kind: NormKind::Rms,
         norm_epsilon: config.number_or("rms_norm_eps", class.norm_epsilon)?,
-        head: match config.flag_or("tie_word_embeddings", false)? {
+        head: match config.flag_or("tie_word_embeddings", class.tied)? {
             true => Head::Tied,
             false => Head::Free,
         },
@@ -124,11 +140,35 @@ impl Heads {
                 }));
             }
         };
-        Ok(Heads {
+        let mut heads = Heads {
             queries,
             keys,
             width,
-        })
+        };
+        heads.keep(config, layers)?;
+        Ok(heads)
+    }
+
+    /// How many heads of queries read one of keys.
+    fn share(&self, layer: usize) -> usize {
+        let share = self.queries[layer].checked_div(self.keys[layer]);
+        share.unwrap_or(1).max(1)
+    }
+
+    /// Leaves the heads that a block keeps.
+    fn keep(&mut self, config: &Config<'_>, layers: usize) -> Result<(), Error> {
+        let Some(found) = config.find(KEPT_KEY_HEADS) else {
+            return Ok(());
+        };
+        for (layer, kept) in per_block(&found, layers)?.into_iter().enumerate() {
+            if kept > self.keys[layer] {
+                let all = self.keys[layer];
+                return Err(found.unexpected(format!("at most {all} of block {layer}")));
+            }
+            self.queries[layer] = kept.saturating_mul(self.share(layer));
+            self.keys[layer] = kept;
+        }
+        Ok(())
     }
 }
 
@@ -141,6 +181,22 @@ fn per_block(at: &Cursor<'_>, layers: usize) -> Result<Vec<usize>, Error> {
         return Err(at.unexpected(format!("a size, or a list of {layers}, one per block")));
     }
     items.iter().map(Cursor::size).collect()
+}
+
+/// Which blocks are not left out.
+fn kept(config: &Config<'_>, layers: usize) -> Result<Vec<bool>, Error> {
+    let Some(found) = config.find(KEPT_BLOCKS) else {
+        return Ok(vec![true; layers]);
+    };
+    let items = found.items()?;
+    if items.len() != layers {
+        return Err(found.unexpected(format!("a list of {layers}, one per block")));
+    }
+    let kept = |item: &Cursor<'_>| match item.node().as_whole() {
+        Some(number @ (0 | 1)) => Ok(number == 1),
+        _ => Err(item.unexpected("0 or 1")),
+    };
+    items.iter().map(kept).collect()
 }
 
 /// The ranks of adapters by block.
@@ -164,21 +220,9 @@ fn ranks(config: &Config<'_>, layers: usize) -> Result<Vec<Adapters>, Error> {
 
 /// How many positions a token sees, itself included, where any block limits them.
 fn window(config: &Config<'_>, class: &Class) -> Result<Option<usize>, Error> {
-    let sliding = match config.0.find("layer_types") {
-        None => false,
-        Some(list) => {
-            let mut sliding = false;
-            for item in list.items()? {
-                match item.text()? {
-                    "full_attention" => {}
-                    "sliding_attention" => sliding = true,
-                    _ => return Err(item.unexpected("full_attention or sliding_attention")),
-                }
-            }
-            sliding
-        }
-    };
+    let sliding = layer_types(config)?.is_some_and(|kinds| kinds.contains(&true));
     let holds = match class.window {
+        Window::OfBlocks => false,
         Window::Never => sliding,
         Window::Always => true,
         Window::Flagged => sliding || config.flag_or("use_sliding_window", false)?,
@@ -199,7 +243,9 @@ fn key(field: Field, config: &Config<'_>) -> String {
         Field::Heads { .. } | Field::Mixer { .. } => "num_attention_heads",
         Field::KeyValueHeads { .. } => "num_key_value_heads",
         Field::HeadWidth { .. } => "head_dim",
+        Field::Window { .. } => "sliding_window",
         Field::RotaryBase { .. } => "rope_theta",
+        Field::RotaryTurned { .. } => SHARE,
         Field::RotaryScaling { name, .. } => return scaling_key(config, name),
         Field::Adapters { .. } => RANKS,
         Field::HiddenLayers { .. } | Field::Hidden { .. } => INTERMEDIATE,

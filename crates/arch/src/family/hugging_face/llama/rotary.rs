@@ -12,37 +12,78 @@ use crate::rotary::{Rotary, RotaryScaling};
 const SCALINGS: [&str; 2] = ["rope_parameters", "rope_scaling"];
 
 /// Keys of such a mapping that scale nothing.
-const UNSCALED: [&str; 4] = ["rope_theta", "partial_rotary_factor", "rope_type", "type"];
+const UNSCALED: [&str; 4] = ["rope_theta", SHARE, "rope_type", "type"];
+
+/// Under which keys a class has the base of rotary positions, and the share of each head
+/// that they turn, where these do not stand in a mapping.
+pub(in super::super) struct RotaryKeys {
+    pub(in super::super) base: &'static str,
+    pub(in super::super) share: &'static str,
+    /// The share where no key says; `None` where it must be 1.
+    pub(in super::super) partial: Option<f64>,
+}
+
+/// The share, in such a mapping and beside it.
+pub(super) const SHARE: &str = "partial_rotary_factor";
 
 /// The rotary embedding, and the length up to which it is this one, where a
 /// scaling depends on the length of a sequence.
-pub(super) fn read_rotary(config: &Config<'_>) -> Result<(Rotary, Option<usize>), Error> {
-    let whole = |cursor: &Cursor<'_>| match cursor.given("partial_rotary_factor") {
-        Some(share) if share.number()? != 1.0 => {
-            Err(share.unexpected("1 (positions turn whole heads)"))
-        }
-        _ => Ok(()),
-    };
-    whole(config.0)?;
-    let base = config.number_or("rope_theta", 10_000.0)?;
+pub(in super::super) fn read_rotary(
+    config: &Config<'_>,
+    keys: &RotaryKeys,
+    head_width: usize,
+) -> Result<(Rotary, Option<usize>), Error> {
     let plain = Rotary {
-        base,
+        base: config.number_or(keys.base, 10_000.0)?,
         scaling: RotaryScaling::None,
+        turned: match (config.find(keys.share), keys.partial) {
+            (Some(share), partial) => turned(&share, partial.is_some(), head_width)?,
+            (None, Some(share)) => turned_by(share, head_width),
+            (None, None) => None,
+        },
     };
     let mut scalings = SCALINGS.iter().filter_map(|key| config.find(key));
     let Some(found) = scalings.find(|found| !is_empty(found)) else {
         return Ok((plain, None));
     };
-    whole(&found)?;
+    let turned = match found.given(SHARE) {
+        Some(share) => turned(&share, keys.partial.is_some(), head_width)?,
+        None => plain.turned,
+    };
+    let (rotary, original) = read_scaling(&found, plain.base)?;
+    Ok((Rotary { turned, ..rotary }, original))
+}
+
+/// How many features of a head are turned; `None` where all are.
+fn turned(share: &Cursor<'_>, partial: bool, head_width: usize) -> Result<Option<usize>, Error> {
+    let number = share.number()?;
+    let bearable = number == 1.0 || (partial && number > 0.0 && number < 1.0);
+    match (bearable, partial) {
+        (true, _) => Ok(turned_by(number, head_width)),
+        (false, true) => Err(share.unexpected("a number above 0, at most 1")),
+        (false, false) => Err(share.unexpected("1 (positions turn whole heads)")),
+    }
+}
+
+fn turned_by(share: f64, head_width: usize) -> Option<usize> {
+    // As there, rounded down.
+    (share < 1.0).then_some((share * head_width as f64) as usize)
+}
+
+/// A mapping of a scaling, and perhaps a base. Positions turn whole heads.
+pub(super) fn read_scaling(
+    found: &Cursor<'_>,
+    base: f64,
+) -> Result<(Rotary, Option<usize>), Error> {
     let number = |key: &str| found.get(key, "a number")?.number();
     let base = match found.given("rope_theta") {
         Some(found) => found.number()?,
         None => base,
     };
     let mut original = None;
-    let Some(kind) = kind(&found)? else {
+    let Some(kind) = kind(found)? else {
         let scaling = RotaryScaling::None;
-        return Ok((Rotary { base, scaling }, None));
+        return Ok((whole(base, scaling), None));
     };
     let scaling = match kind.text()? {
         "default" => RotaryScaling::None,
@@ -66,7 +107,15 @@ pub(super) fn read_rotary(config: &Config<'_>) -> Result<(Rotary, Option<usize>)
         },
         _ => return Err(kind.unexpected("default, linear, dynamic or llama3")),
     };
-    Ok((Rotary { base, scaling }, original))
+    Ok((whole(base, scaling), original))
+}
+
+fn whole(base: f64, scaling: RotaryScaling) -> Rotary {
+    Rotary {
+        base,
+        scaling,
+        turned: None,
+    }
 }
 
 /// Whether a scaling is a mapping without keys: nothing is scaled.
@@ -88,7 +137,7 @@ fn kind<'a>(scaling: &Cursor<'a>) -> Result<Option<Cursor<'a>>, Error> {
 }
 
 /// Where a number of the scaling stands.
-pub(super) fn scaling_key(config: &Config<'_>, name: &str) -> String {
+pub(in super::super) fn scaling_key(config: &Config<'_>, name: &str) -> String {
     let is_full = |key: &str| config.find(key).is_some_and(|found| !is_empty(&found));
     let found = SCALINGS.iter().find(|key| is_full(key));
     let name = match name {
@@ -101,7 +150,7 @@ pub(super) fn scaling_key(config: &Config<'_>, name: &str) -> String {
 }
 
 /// Value of `rope_scaling` in a config; null where nothing is scaled.
-pub(super) fn write_scaling(scaling: RotaryScaling) -> Value {
+pub(in super::super) fn write_scaling(scaling: RotaryScaling) -> Value {
     match scaling {
         RotaryScaling::None => Value::Null,
         RotaryScaling::Linear { factor } => json!({"rope_type": "linear", "factor": factor}),
