@@ -229,6 +229,10 @@ impl Chart<'_> {
 /// A number in few characters: `12.5M`, `0.031`.
 fn short(value: f64) -> String {
     let size = value.abs();
+    // No letter is known beyond.
+    if size >= 1e15 {
+        return format!("{value:.0e}");
+    }
     for (unit, letter) in [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")] {
         if size >= unit {
             return format!("{:.1}{letter}", value / unit);

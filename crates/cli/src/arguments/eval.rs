@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 
 use super::{WeightsArgument, parse_memory};
 
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("task").required(true).multiple(true).args(["text", "items"]))]
 pub struct Eval {
     /// A decoder with its weights: a Hugging Face folder (gpt2, llama and its
     /// descendants), or a folder that `lpzero train` wrote. With --weights seeded any
@@ -15,7 +16,7 @@ pub struct Eval {
     pub folder: PathBuf,
 
     /// A text, of which the perplexity is told.
-    #[arg(long, value_name = "FILE", required_unless_present = "items")]
+    #[arg(long, value_name = "FILE")]
     pub text: Option<PathBuf>,
 
     /// Multiple-choice items; may be repeated. A JSON list of records as LLM-Adapters

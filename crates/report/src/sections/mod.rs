@@ -42,35 +42,14 @@ pub const FEWEST_PAIRS: usize = rank::FEWEST_PAIRS;
 
 /// How the runs of a page compare: an interval for each that has one.
 pub fn side_by_side(runs: &[Run]) -> Option<Table> {
-    let mut table = Table::new(
+    let mut table = estimates(
         "side-by-side",
         "Runs side by side",
-        &[
-            ("name", "run", Format::Text),
-            ("kind", "what", Format::Text),
-            ("formula", "formula", Format::Code),
-            ("networks", "networks", Format::Count),
-            (
-                "estimate",
-                "pairs of like size ordered right",
-                Format::Share,
-            ),
-            ("interval", "95 % interval", Format::Share),
-            ("tau", "tau", Format::Share),
-        ],
+        ("run", Some(("formula", "formula", Format::Code))),
     );
     let mut row = |name: String, kind: &str, formula: String, document: &Value, of: &Value| {
-        if number(of, "same_size").is_some() {
-            table.push([
-                name.into(),
-                kind.into(),
-                formula.into(),
-                number(of, "n").or_else(|| number(document, "n")).into(),
-                number(of, "same_size").into(),
-                interval(of, "same_size_ci").into(),
-                number(of, "tau").into(),
-            ]);
-        }
+        let networks = number(of, "n").or_else(|| number(document, "n"));
+        push_estimate(&mut table, (name, kind), Some(formula), networks, of);
     };
     for run in runs {
         let document = &run.document;
@@ -95,6 +74,49 @@ pub fn side_by_side(runs: &[Run]) -> Option<Table> {
         }
     }
     (runs.len() > 1 && table.rows.len() > 1).then_some(table)
+}
+
+/// A table of how many pairs of like size are ordered right, as a forest of intervals draws it;
+/// `first` names its rows, and a further column may stand behind what they are.
+fn estimates(
+    id: impl Into<String>,
+    title: &str,
+    (first, further): (&'static str, Option<(&'static str, &'static str, Format)>),
+) -> Table {
+    let share = "pairs of like size ordered right";
+    let mut columns = vec![
+        ("name", first, Format::Text),
+        ("kind", "what", Format::Text),
+    ];
+    columns.extend(further);
+    columns.extend([
+        ("networks", "networks", Format::Count),
+        ("estimate", share, Format::Share),
+        ("interval", "95 % interval", Format::Share),
+        ("tau", "tau", Format::Share),
+    ]);
+    Table::new(id, title, &columns)
+}
+
+/// Adds a row, where the share is known.
+fn push_estimate(
+    table: &mut Table,
+    (name, kind): (String, &str),
+    further: Option<String>,
+    networks: Option<f64>,
+    of: &Value,
+) {
+    if number(of, "same_size").is_some() {
+        let mut cells: Vec<Cell> = vec![name.into(), kind.into()];
+        cells.extend(further.map(Cell::from));
+        cells.extend([
+            networks.into(),
+            number(of, "same_size").into(),
+            interval(of, "same_size_ci").into(),
+            number(of, "tau").into(),
+        ]);
+        table.push(cells);
+    }
 }
 
 /// Pairs of what is said of a run and its value.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::networks;
+use super::{estimates, networks, push_estimate};
 use crate::formula::Formula;
 use crate::section::{Part, Section};
 use crate::source::Run;
@@ -134,33 +134,11 @@ fn counts(id: &str, document: &Value) -> Table {
 
 /// Intervals over ground truths, those that were held out marked.
 fn benchmarks(section: &mut Section, document: &Value) {
-    let mut table = Table::new(
-        format!("{}-forest", section.id),
-        "Over ground truths",
-        &[
-            ("name", "ground truth", Format::Text),
-            ("kind", "what", Format::Text),
-            ("networks", "networks", Format::Count),
-            (
-                "estimate",
-                "pairs of like size ordered right",
-                Format::Share,
-            ),
-            ("interval", "95 % interval", Format::Share),
-            ("tau", "tau", Format::Share),
-        ],
-    );
+    let id = format!("{}-forest", section.id);
+    let mut table = estimates(id, "Over ground truths", ("ground truth", None));
     let mut row = |name: &str, kind: &str, of: &Value| {
-        if number(of, "same_size").is_some() {
-            table.push([
-                name.into(),
-                kind.into(),
-                number(of, "n").into(),
-                number(of, "same_size").into(),
-                interval(of, "same_size_ci").into(),
-                number(of, "tau").into(),
-            ]);
-        }
+        let networks = number(of, "n");
+        push_estimate(&mut table, (name.to_owned(), kind), None, networks, of);
     };
     let best_count = |of: &Value| {
         let rows = list(of, "baselines").iter();
