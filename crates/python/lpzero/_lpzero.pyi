@@ -7,7 +7,7 @@ from typing_extensions import Buffer
 __all__ = [
     "LpzeroError", "Proxy", "Recording", "Trace", "Truth", "Whole", "arrow_stream", "compare",
     "default_search", "engine_scores", "engine_trace", "masked_positions", "moments",
-    "named_proxies", "nas", "pair_moments", "rank", "roles", "scalars", "score", "search",
+    "named_proxies", "nas", "page", "pair_moments", "rank", "roles", "scalars", "score", "search",
     "sketch", "symbols", "traces",
 ]
 
