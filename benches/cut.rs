@@ -160,33 +160,23 @@ impl Bench {
         }
         let choosing = begin.elapsed().as_secs_f64();
         let begin = Instant::now();
-        let losses: Vec<f64> = self.pool.install(|| {
-            (cuts.par_iter())
-                .map(|cut| self.loss(&cut.part, &weights))
-                .collect()
-        });
+        let scores: Vec<Vec<f64>> = (cuts.iter())
+            .map(|cut| restricted.scores(&cut.part))
+            .collect();
+        // Each is printed as soon as it is known: all of them take long.
+        let tested = |(cut, scores): (&Cut, &Vec<f64>)| {
+            let loss = self.loss(&cut.part, &weights);
+            println!("{}", self.line(order, cut, scores, loss));
+            loss
+        };
+        let losses: Vec<f64> =
+            (self.pool).install(|| cuts.par_iter().zip(&scores).map(tested).collect());
         let testing = begin.elapsed().as_secs_f64() / cuts.len() as f64;
-        let mut random: Vec<(Vec<f64>, f64, f64)> = Vec::new();
-        for (cut, loss) in cuts.iter().zip(&losses) {
-            let scores = restricted.scores(&cut.part);
-            let params = self.size(&cut.part);
-            let named: BTreeMap<&str, f64> = PROXIES.into_iter().zip(scores.clone()).collect();
-            println!(
-                "{}",
-                json!({
-                    "order": order, "share": cut.share, "method": cut.method,
-                    "decoder_params": params, "loss": loss, "scores": named,
-                    "blocks": cut.part.kept_blocks().count(),
-                    "hidden": cut.part.blocks.iter().map(|block| match block.left_out {
-                        true => 0,
-                        false => block.feed_forward.hidden[0],
-                    }).collect::<Vec<_>>(),
-                })
-            );
-            if cut.method == "random" {
-                random.push((scores, params, *loss));
-            }
-        }
+        let all = cuts.iter().zip(scores).zip(losses);
+        let random: Vec<(Vec<f64>, f64, f64)> = all
+            .filter(|((cut, _), _)| cut.method == "random")
+            .map(|((cut, scores), loss)| (scores, self.size(&cut.part), loss))
+            .collect();
         let losses: Vec<f64> = random.iter().map(|(.., loss)| -loss).collect();
         let tau = |scores: Vec<f64>| lpzero::stats::tau(&scores, &losses).ok().flatten();
         let mut taus = BTreeMap::new();
@@ -203,6 +193,21 @@ impl Bench {
             json!({"order": order, "tau of random cuts": taus, "seconds": {
                 "pass": pass, "choosing": choosing, "testing each": testing}})
         );
+    }
+
+    /// What is known of a sub-network.
+    fn line(&self, order: &str, cut: &Cut, scores: &[f64], loss: f64) -> serde_json::Value {
+        let scores: BTreeMap<_, _> = PROXIES.iter().zip(scores).collect();
+        let hidden = cut.part.blocks.iter().map(|block| match block.left_out {
+            true => 0,
+            false => block.feed_forward.hidden[0],
+        });
+        json!({
+            "order": order, "share": cut.share, "method": cut.method,
+            "decoder_params": self.size(&cut.part), "loss": loss, "scores": scores,
+            "blocks": cut.part.kept_blocks().count(),
+            "hidden": hidden.collect::<Vec<_>>(),
+        })
     }
 
     fn size(&self, part: &Architecture) -> f64 {
