@@ -318,12 +318,12 @@ impl Bench {
                 if (options[option][0] != largest.blocks[0][0]) == removes {
                     network[random.random_range(0..depth)] = option;
                 }
-                // The same share from above and from below: too small a cut is begun again.
                 match supernet.sub_network(&network) {
                     Ok((_, part)) if self.size(&part) <= self.bound(share) => break part,
                     _ => {}
                 }
             };
+            // What fell far below the bound is drawn again.
             if self.size(&part) > self.bound(share - 0.05) {
                 cuts.push(Cut {
                     share,

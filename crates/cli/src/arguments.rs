@@ -3,10 +3,12 @@
 mod ablate;
 mod compare;
 mod eval;
+mod export;
 mod nas;
 mod report;
 mod search;
 mod train;
+mod truth;
 
 use std::path::PathBuf;
 
@@ -17,11 +19,13 @@ use serde::{Deserialize, Serialize};
 pub use ablate::*;
 pub use compare::*;
 pub use eval::*;
+pub use export::*;
 pub use nas::*;
 pub use report::*;
 pub use search::*;
 use search::{parse_budget, parse_split};
 pub use train::*;
+pub use truth::*;
 
 /// Find zero-cost proxies for language models: formulas over the weights,
 /// gradients and activations of an untrained transformer that rank
@@ -481,52 +485,6 @@ pub struct Score {
     pub format: FormatArgument,
 }
 
-/// Options of `export`.
-#[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  \
-    lpzero export --supernet FOLDER --sort snip --text TEXT --tokenizer FOLDER/tokenizer.json --out sorted\n  \
-    lpzero nas --supernet sorted --space cut --method exact --max-decoder-params 80% --out run\n  \
-    lpzero export run/architectures/ID.json --supernet sorted --out smaller")]
-pub struct Export {
-    /// The sub-network: an architecture file that `lpzero nas --supernet` wrote.
-    #[arg(value_name = "ARCH", required_unless_present = "sort")]
-    pub architecture: Option<PathBuf>,
-
-    /// First put the hidden channels and heads of every block into the order of what each adds
-    /// to this proxy, most first: a sub-network keeps the leading ones. The whole network
-    /// stays the same up to rounding. Without ARCH it is written whole.
-    #[arg(long, value_name = "P", allow_hyphen_values = true)]
-    pub sort: Option<String>,
-
-    #[command(flatten)]
-    pub pass: PassArguments,
-
-    /// The Hugging Face folder whose leading rows, columns and heads it has: of llama or
-    /// a descendant.
-    #[arg(long, value_name = "DIR")]
-    pub supernet: PathBuf,
-
-    /// The new folder: config.json, model.safetensors, and subnetwork.json where blocks
-    /// differ, which no class of transformers can build.
-    #[arg(long, value_name = "DIR")]
-    pub out: PathBuf,
-
-    /// In what precision weights are written.
-    #[arg(long, value_enum, default_value_t = PrecisionArgument::F32)]
-    pub precision: PrecisionArgument,
-}
-
-/// Precisions of exported weights.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum PrecisionArgument {
-    /// Single precision.
-    F32,
-    /// Half precision.
-    F16,
-    /// The upper half of single precision.
-    Bf16,
-}
-
 /// Bytes: a number with a unit of 1000.
 fn parse_memory(text: &str) -> Result<u64, String> {
     let bytes = text.parse::<bytesize::ByteSize>().map(|size| size.as_u64());
@@ -641,66 +599,6 @@ pub enum CacheAction {
     Size,
     /// Remove all of them; files of anything else are not touched.
     Clean,
-}
-
-#[derive(Debug, Args)]
-pub struct Truth {
-    #[command(subcommand)]
-    pub action: Option<TruthAction>,
-}
-
-/// Commands about ground truths.
-#[derive(Debug, Subcommand)]
-pub enum TruthAction {
-    /// The published ground truths that lpzero reads, and where they come from.
-    List,
-    /// One ground truth in detail: architectures, scores, closed-form baselines.
-    Show {
-        #[command(flatten)]
-        truth: TruthArguments,
-    },
-    /// What a ground truth can tell: which variables its scores respond to, how
-    /// well they could be predicted at all, which records to distrust.
-    Audit(Audit),
-    /// Build a ground truth: train small decoders drawn from a space, side by side, or
-    /// evaluate sub-networks of a super-network.
-    Build(Build),
-    /// Download a published ground truth, checked against its pinned hash; then
-    /// --truth takes its name.
-    Fetch(Fetch),
-}
-
-#[derive(Debug, Args)]
-pub struct Fetch {
-    /// One that `lpzero truth list` names.
-    #[arg(value_name = "NAME")]
-    pub name: String,
-
-    /// Where to put it [default: LPZERO_DATA, else the user's data folder].
-    #[arg(long, value_name = "DIR")]
-    pub folder: Option<PathBuf>,
-
-    /// Another address with the same files.
-    #[arg(long, value_name = "URL")]
-    pub from: Option<String>,
-}
-
-#[derive(Debug, Args)]
-pub struct Audit {
-    /// The ground truth, as for --truth.
-    #[arg(value_name = "T", conflicts_with = "truth")]
-    pub path: Option<PathBuf>,
-
-    #[command(flatten)]
-    pub truth: TruthArguments,
-
-    /// Write the JSON document to this file, too; `lpzero report` shows it.
-    #[arg(long, value_name = "FILE")]
-    pub save: Option<PathBuf>,
-
-    /// Permutations per test, 99 to 1000000.
-    #[arg(long, default_value_t = 2000, value_name = "N", value_parser = clap::value_parser!(u32).range(99..=1_000_000))]
-    pub permutations: u32,
 }
 
 #[cfg(test)]
