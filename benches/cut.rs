@@ -97,6 +97,7 @@ fn main() {
     let start = config.root().find("bos_token_id");
     let start = start.and_then(|id| id.size().ok()).unwrap_or(0) as u32;
     let tokens = lpzero::text::all_tokens(&arguments.text, &folder.join("tokenizer.json")).unwrap();
+    let tokens = tokens.tokens;
     let (chosen_on, tested_on) = tokens.split_at(tokens.len() / 2);
     let length = arguments.positions;
     // Every sequence begins as the model expects.

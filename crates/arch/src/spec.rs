@@ -65,6 +65,25 @@ pub fn read_body(cursor: &Cursor<'_>) -> Result<Architecture, Error> {
     Ok(architecture)
 }
 
+/// The text of a file of the project's own format, in one line.
+pub fn to_json(architecture: &Architecture) -> String {
+    document(architecture, false)
+}
+
+fn document(architecture: &Architecture, pretty: bool) -> String {
+    let file = File {
+        format: FORMAT,
+        version: VERSION,
+        architecture,
+    };
+    let text = match pretty {
+        true => serde_json::to_string_pretty(&file),
+        false => serde_json::to_string(&file),
+    };
+    // Plain data with finite numbers: this cannot fail.
+    text.unwrap_or_default()
+}
+
 /// Writes an architecture to a file of the project's own format, whole or not at all.
 ///
 /// # Errors
@@ -79,13 +98,7 @@ pub fn write(path: &Path, architecture: &Architecture) -> Result<(), Error> {
     architecture
         .validate()
         .map_err(|invalid| place().invalid(invalid))?;
-    let file = File {
-        format: FORMAT,
-        version: VERSION,
-        architecture,
-    };
-    let mut text = serde_json::to_string_pretty(&file)
-        .map_err(|error| place().error(Problem::Malformed(error.to_string())))?;
+    let mut text = document(architecture, true);
     text.push('\n');
     write_whole(path, text.as_bytes()).map_err(|source| Error::Write {
         path: path.to_owned(),

@@ -7,6 +7,7 @@ mod export;
 mod nas;
 mod report;
 mod search;
+mod share;
 mod train;
 mod truth;
 
@@ -24,6 +25,7 @@ pub use nas::*;
 pub use report::*;
 pub use search::*;
 use search::{parse_budget, parse_split};
+pub use share::*;
 pub use train::*;
 pub use truth::*;
 
@@ -76,6 +78,12 @@ pub enum Command {
     Train(Train),
     /// Look at runs: one page of pictures and tables, for any browser and without a network.
     Report(Report),
+    /// What is done of a run, who works on it, and how long it will take.
+    Status(Status),
+    /// Print a script that gives the shares of a command to a cluster with Slurm, and then puts
+    /// them together.
+    #[command(after_help = "Example:\n  lpzero slurm --shards 64 -- truth build --out big | sh")]
+    Slurm(Slurm),
     /// List the named proxies, or explain one name or formula.
     Proxies(Proxies),
     /// Ground truths: what is known, one in detail.
@@ -159,6 +167,11 @@ pub struct Common {
     #[arg(long, global = true, hide_short_help = true)]
     pub no_cache: bool,
 
+    /// Write no page of pictures beside the report of a run with --out; `lpzero report` makes
+    /// one later.
+    #[arg(long, global = true, hide_short_help = true)]
+    pub no_page: bool,
+
     /// Options from a TOML file: `seed = 1` for every command, a table `[search]` for one. What
     /// is typed wins.
     #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
@@ -195,6 +208,11 @@ pub struct LayoutArguments {
     #[arg(long, hide_short_help = true)]
     #[serde(default)]
     pub skip_missing: bool,
+
+    /// Leave networks of more parameters out, and say how many: 100M.
+    #[arg(long, value_name = "N", value_parser = nas::parse_quantity)]
+    #[serde(default)]
+    pub up_to: Option<f64>,
 
     /// Which network a FlexiBERT record describes.
     #[arg(long, hide_short_help = true, value_enum, default_value_t = ReadingArgument::AsTrained, value_name = "R")]
@@ -444,7 +462,7 @@ pub struct Score {
     #[arg(
         value_name = "ARCH",
         conflicts_with = "truth",
-        required_unless_present = "truth"
+        required_unless_present_any = ["truth", "resume"]
     )]
     pub architectures: Vec<PathBuf>,
 
@@ -483,6 +501,21 @@ pub struct Score {
     /// How to print the scores.
     #[arg(long, hide_short_help = true, value_enum, default_value_t = FormatArgument::Table, conflicts_with = "json")]
     pub format: FormatArgument,
+
+    /// Keep every score as soon as it is there, in this new folder.
+    #[arg(long, hide_short_help = true, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+
+    /// Continue the scoring in this folder.
+    #[arg(long, hide_short_help = true, value_name = "DIR", conflicts_with_all = [
+        "out", "architectures", "truth", "score_column", "lower_is_better", "skip_missing", "up_to",
+        "reading", "batch", "positions", "objective", "text", "tokenizer", "memory", "inits",
+        "batches", "patience", "proxies", "weights", "adapter",
+    ])]
+    pub resume: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub share: ShardArguments,
 }
 
 /// Bytes: a number with a unit of 1000.
@@ -567,6 +600,12 @@ pub enum NewAction {
     Truth {
         /// The new file, .csv.
         #[arg(value_name = "FILE", default_value = "truth.csv")]
+        file: PathBuf,
+    },
+    /// One network, as Hugging Face describes it, for score and compare.
+    Architecture {
+        /// The new file, .json.
+        #[arg(value_name = "FILE", default_value = "architecture.json")]
         file: PathBuf,
     },
     /// A space of architectures with a remark on every key, for nas --space.

@@ -1,5 +1,6 @@
 //! `lpzero truth audit`: what a ground truth can and cannot tell.
 
+use std::collections::HashSet;
 use std::io::Write;
 
 use anyhow::Result;
@@ -26,13 +27,21 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<()> {
     let truth = session.truth(&arguments_of_truth)?;
     let declared = match truth.reading {
         Some(Reading::Declared) | None => truth.clone(),
-        Some(_) => session.truth(&TruthArguments {
-            layout: LayoutArguments {
-                reading: ReadingArgument::Declared,
-                ..arguments_of_truth.layout.clone()
-            },
-            ..arguments_of_truth
-        })?,
+        Some(_) => {
+            // Another reading has other sizes, but the networks are to be the same.
+            let mut declared = session.truth(&TruthArguments {
+                layout: LayoutArguments {
+                    reading: ReadingArgument::Declared,
+                    up_to: None,
+                    ..arguments_of_truth.layout.clone()
+                },
+                ..arguments_of_truth
+            })?;
+            let ids: HashSet<&str> = truth.entries.iter().map(|entry| &entry.id[..]).collect();
+            let entries = &mut declared.entries;
+            entries.retain(|entry| ids.contains(&entry.id[..]));
+            declared
+        }
     };
     let save = arguments.save.as_deref().map(Save::begin).transpose()?;
     let settings = AuditSettings {

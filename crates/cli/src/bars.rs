@@ -1,55 +1,34 @@
 //! Progress bars that follow the library's work.
 
 use std::io::IsTerminal;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::ProgressBar;
 use lpzero::{Event, Watch};
 
 use super::output::Reporter;
+use super::pace::{Pace, rough};
 
 /// Steps of a bar: tenths of a percent.
 const STEPS: u64 = 1000;
 
-/// A watch that draws the task under way as a bar, one at a time, and prints warnings.
+/// A watch that draws the task under way as a bar, one at a time, and prints warnings. Where
+/// standard error is no terminal, progress is a line now and then.
 pub fn watch(report: Reporter) -> Watch {
-    let current: Mutex<Option<(&'static str, ProgressBar)>> = Mutex::new(None);
-    let lines = Mutex::new(Lines::new());
-    let terminal = std::io::stderr().is_terminal();
+    let follower = Mutex::new(Follower {
+        report,
+        terminal: std::io::stderr().is_terminal(),
+        last_line: Instant::now(),
+        current: None,
+    });
     Watch::new(move |event| {
-        if !terminal && let Event::Progress { task, done, detail } = &event {
-            let mut lines = lines
-                .lock()
-                .unwrap_or_else(|poisoned| poisoned.into_inner());
-            if let Some(line) = lines.at(Instant::now(), task, *done, detail) {
-                report.note(line);
-            }
-        }
         // A thread that panicked while it drew leaves nothing worth refusing to draw.
-        let mut current = current
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut follower = follower.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
-            Event::Progress { task, done, detail } => {
-                if current.as_ref().is_none_or(|(name, _)| *name != task) {
-                    clear(&mut current);
-                    *current = Some((task, report.bar(task, STEPS)));
-                }
-                if let Some((_, bar)) = &*current {
-                    bar.set_position((done * STEPS as f64) as u64);
-                    bar.set_message(detail.to_owned());
-                }
-            }
-            Event::Ended { task } => {
-                if current.as_ref().is_some_and(|(name, _)| *name == task) {
-                    clear(&mut current);
-                }
-            }
-            Event::Warning(message) => match &*current {
-                Some((_, bar)) => bar.suspend(|| report.warn(message)),
-                None => report.warn(message),
-            },
+            Event::Progress { task, done, detail } => follower.progress(task, done, detail),
+            Event::Ended { task } => follower.ended(task),
+            Event::Warning(message) => follower.warn(message),
         }
     })
 }
@@ -57,40 +36,82 @@ pub fn watch(report: Reporter) -> Watch {
 /// How often progress is a line where there is no terminal to draw on.
 const BETWEEN_LINES: Duration = Duration::from_secs(60);
 
-/// Progress as a line now and then, for logs. What is over within a minute has none.
-struct Lines {
-    began: Instant,
-    last: Instant,
+/// Shows events.
+struct Follower {
+    report: Reporter,
+    terminal: bool,
+    last_line: Instant,
+    current: Option<Current>,
 }
 
-impl Lines {
-    fn new() -> Self {
+/// The task under way.
+struct Current {
+    task: &'static str,
+    began: Instant,
+    pace: Pace,
+    bar: ProgressBar,
+}
+
+impl Follower {
+    fn progress(&mut self, task: &'static str, done: f64, detail: &str) {
         let now = Instant::now();
-        Self {
-            began: now,
-            last: now,
+        let same = |current: &Current| current.task == task;
+        if !self.current.as_ref().is_some_and(same) {
+            self.clear();
+            self.current = Some(Current {
+                task,
+                began: now,
+                pace: Pace::new(now),
+                bar: self.report.bar(task, STEPS),
+            });
+        }
+        let Some(current) = &mut self.current else {
+            return;
+        };
+        current.pace.at(now, done);
+        current.bar.set_position((done * STEPS as f64) as u64);
+        current.bar.set_message(match current.pace.left(now) {
+            Some(left) => format!("{} left  {detail}", rough(left)),
+            None => detail.to_owned(),
+        });
+        if !self.terminal && now.duration_since(self.last_line) >= BETWEEN_LINES {
+            self.last_line = now;
+            self.report.note(current.line(now, done, detail));
         }
     }
 
-    /// The line for now, if it is time for one.
-    fn at(&mut self, now: Instant, task: &str, done: f64, detail: &str) -> Option<String> {
-        if now.duration_since(self.last) < BETWEEN_LINES {
-            return None;
+    fn ended(&mut self, task: &str) {
+        if self.current.as_ref().is_some_and(|now| now.task == task) {
+            self.clear();
         }
-        self.last = now;
+    }
+
+    fn warn(&self, message: &str) {
+        match &self.current {
+            Some(current) => current.bar.suspend(|| self.report.warn(message)),
+            None => self.report.warn(message),
+        }
+    }
+
+    fn clear(&mut self) {
+        if let Some(current) = self.current.take() {
+            current.bar.finish_and_clear();
+        }
+    }
+}
+
+impl Current {
+    /// A line for a log.
+    fn line(&self, now: Instant, done: f64, detail: &str) -> String {
         let minutes = now.duration_since(self.began).as_secs() / 60;
         let percent = 100.0 * done;
-        Some(
-            format!("{minutes} min: {task}, {percent:.0} %  {detail}")
-                .trim_end()
-                .to_owned(),
-        )
-    }
-}
-
-fn clear(current: &mut Option<(&'static str, ProgressBar)>) {
-    if let Some((_, bar)) = current.take() {
-        bar.finish_and_clear();
+        let left = self.pace.left(now).map(rough);
+        let left = left.map_or_else(String::new, |left| format!(", {left} left"));
+        let line = format!(
+            "{minutes} min: {}, {percent:.0} %{left}  {detail}",
+            self.task
+        );
+        line.trim_end().to_owned()
     }
 }
 
@@ -99,23 +120,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_log_has_a_line_a_minute() {
-        let mut lines = Lines::new();
-        let at = |seconds| lines.began + Duration::from_secs(seconds);
-        let times = [1, 59, 61, 100, 120, 125].map(at);
-        let said = times.map(|now| lines.at(now, "searching", 0.25, "9 formulas"));
-        let said: Vec<Option<&str>> = said.iter().map(Option::as_deref).collect();
-        let expected = Some("1 min: searching, 25 %  9 formulas");
+    fn a_line_of_a_log_tells_the_time_left() {
+        let began = Instant::now();
+        let at = |minutes: u64| began + Duration::from_secs(60 * minutes);
+        let mut current = Current {
+            task: "searching",
+            began,
+            pace: Pace::new(began),
+            bar: ProgressBar::hidden(),
+        };
+        assert_eq!(current.line(at(0), 0.0, ""), "0 min: searching, 0 %");
+        current.pace.at(at(2), 0.25);
         assert_eq!(
-            said,
-            [
-                None,
-                None,
-                expected,
-                None,
-                None,
-                Some("2 min: searching, 25 %  9 formulas")
-            ]
+            current.line(at(2), 0.25, "9 formulas"),
+            "2 min: searching, 25 %, 6 min 00 s left  9 formulas"
         );
     }
 }

@@ -7,17 +7,17 @@ use std::time::Instant;
 
 use anyhow::Result;
 use lpzero::arch::Architecture;
-use lpzero::run::{CONFIGURATION, CONFIGURATION_LIMIT, ContentHash, Folder, Pieces, input};
+use lpzero::run::{CONFIGURATION, CONFIGURATION_LIMIT, ContentHash, Folder, Pieces, Shard, input};
 use lpzero::stats::rho;
 use lpzero::trace::DEFAULT_MEMORY;
-use lpzero::train::build::{self, Inherited, Progress, Record, Resources, TRAININGS};
+use lpzero::train::build::{self, Built, Inherited, Progress, Record, Resources, TRAININGS};
 use lpzero::train::{Error, Inheritance, Plan, Recipe, validation_floor};
 use lpzero::truth::{Entry, GroundTruth};
 use serde::{Deserialize, Serialize};
 
 use super::arguments::Build;
 use super::failure::{Failure, failed};
-use super::folder::{self, RunKind};
+use super::folder::{self, RunKind, Share};
 use super::output::print_json;
 use super::plain::{line, stdout};
 use super::rank_table::number;
@@ -54,10 +54,11 @@ struct Supernet {
 const JOURNAL: &str = "trainings";
 const TRUTH: &str = "truth.json";
 
-const RUN: RunKind = RunKind {
+pub const RUN: RunKind = RunKind {
     command: "truth build",
     writes: &[JOURNAL],
     report: TRUTH,
+    journal: Some((JOURNAL, TRAININGS, "losses")),
 };
 
 /// Sub-networks of a super-network where no option says.
@@ -66,35 +67,47 @@ const ARCHITECTURES: usize = 200;
 const MOST: usize = 100_000;
 
 pub fn run(session: &Session, arguments: &Build) -> Result<()> {
+    let shard = arguments.share.shard;
     let (configuration, folder) = match (&arguments.resume, &arguments.out) {
-        (Some(path), _) => folder::open(path, "a build")?,
+        (Some(path), _) => folder::open(path, "a build", shard)?,
         (None, Some(path)) => {
             let configuration = BuildSettings {
                 seed: session.seed,
                 of: of(session, arguments)?,
             };
-            let folder = folder::create(path, &configuration)?;
+            let folder = folder::begin(path, &configuration, shard)?;
             (configuration, folder)
         }
         (None, None) => return Err(Failure::typed("--out is missing: expected a new folder")),
     };
     session.stop.resumable(&RUN.next(folder.path(), ""));
-    let outcome = build(session, &configuration, (&folder, arguments.memory));
+    let place = Place {
+        folder: &folder,
+        shard,
+        memory: arguments.memory,
+    };
+    let outcome = build(session, &configuration, place);
     RUN.ended(outcome, Some(folder), "")
 }
 
-fn build(
-    session: &Session,
-    configuration: &BuildSettings,
-    place: (&Folder, Option<u64>),
-) -> Result<()> {
+/// Where a build works, and how much of it.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    folder: &'a Folder,
+    shard: Option<Shard>,
+    memory: Option<u64>,
+}
+
+fn build(session: &Session, configuration: &BuildSettings, place: Place<'_>) -> Result<()> {
     let start = Instant::now();
     let truth = match &configuration.of {
         Of::Plan(plan) => of_plan(session, configuration.seed, plan, place)?,
         Of::Supernet(supernet) => of_supernet(session, configuration.seed, supernet, place)?,
     };
+    // A share of a build has told what it did.
+    let Some(truth) = truth else { return Ok(()) };
     (truth.write(&truth.path)).map_err(|error| failed(lpzero::Error::from(error)))?;
-    crate::report::beside(session, place.0);
+    crate::report::beside(session, place.folder);
     report(session, &truth, start.elapsed().as_secs_f64())
 }
 
@@ -157,16 +170,20 @@ fn of_plan(
     session: &Session,
     seed: u64,
     plan: &Plan,
-    (folder, memory): (&Folder, Option<u64>),
-) -> Result<GroundTruth> {
+    place: Place<'_>,
+) -> Result<Option<GroundTruth>> {
     plan.check().map_err(trained)?;
     let drawn = plan.draw(seed);
     let inputs = build::inputs(plan, &drawn);
+    let all = drawn.len() * plan.seeds as usize;
     let build = |journal: &mut Pieces<Record>, resources: &Resources<'_>| {
         build::build(plan, &drawn, journal, resources)
     };
-    let threads = at_once(session, &drawn, &plan.recipe, memory);
-    let (entries, seconds) = measured(session, (folder, threads), inputs, &build)?;
+    let threads = at_once(session, &drawn, &plan.recipe, place.memory);
+    let Some((entries, seconds)) = measured(session, (place, threads), (inputs, all), &build)?
+    else {
+        return Ok(None);
+    };
     let floor = build::floor(plan, &session.cancel).map_err(trained)?;
     let provenance = serde_json::json!({
         "command": command(seed, plan),
@@ -178,16 +195,17 @@ fn of_plan(
         "machine": machine(),
         "training_seconds": seconds,
     });
-    let path = folder.path().join(TRUTH);
-    Ok(build::ground_truth(&plan.name, &path, entries, provenance))
+    let path = place.folder.path().join(TRUTH);
+    let truth = build::ground_truth(&plan.name, &path, entries, provenance);
+    Ok(Some(truth))
 }
 
 fn of_supernet(
     session: &Session,
     seed: u64,
     supernet: &Supernet,
-    (folder, memory): (&Folder, Option<u64>),
-) -> Result<GroundTruth> {
+    place: Place<'_>,
+) -> Result<Option<GroundTruth>> {
     let (training, declared) = training(&supernet.folder)?;
     let elastic = declared.elastic(training.seed)?;
     let count = supernet.architectures;
@@ -196,7 +214,7 @@ fn of_supernet(
     let described = serde_json::to_string(&training)?;
     let inputs = build::inherited_inputs(&described, &weights, &drawn, &session.cancel);
     let inputs = inputs.map_err(trained)?;
-    let batches = training.batches()?;
+    let batches = training.batches(session.report)?;
     let from = Inherited {
         weights: &Inheritance::open(&weights, elastic.largest()).map_err(trained)?,
         recipe: &training.recipe,
@@ -206,8 +224,12 @@ fn of_supernet(
     let inherit = |journal: &mut Pieces<Record>, resources: &Resources<'_>| {
         build::inherit(&from, &drawn, journal, resources)
     };
-    let threads = at_once(session, &drawn, &training.recipe, memory);
-    let (entries, seconds) = measured(session, (folder, threads), inputs, &inherit)?;
+    let threads = at_once(session, &drawn, &training.recipe, place.memory);
+    let Some((entries, seconds)) =
+        measured(session, (place, threads), (inputs, drawn.len()), &inherit)?
+    else {
+        return Ok(None);
+    };
     let floor = validation_floor(&training.recipe, &*batches, &session.cancel).map_err(trained)?;
     let option = |seed: u64| match seed {
         0 => String::new(),
@@ -236,8 +258,8 @@ fn of_supernet(
     });
     let name = declared.space.pointer("/space/name");
     let name = name.and_then(|name| name.as_str()).unwrap_or("supernet");
-    let path = folder.path().join(TRUTH);
-    Ok(build::ground_truth(name, &path, entries, provenance))
+    let path = place.folder.path().join(TRUTH);
+    Ok(Some(build::ground_truth(name, &path, entries, provenance)))
 }
 
 /// Training of the super-network in a folder: its configuration, and its space.
@@ -266,46 +288,52 @@ fn training(folder: &Path) -> Result<(train::TrainSettings, train::Supernet)> {
 }
 
 /// Work beside a journal: gives the entries of the ground truth.
-type Work<'a> = dyn Fn(&mut Pieces<Record>, &Resources<'_>) -> Result<Vec<Entry>, Error> + 'a;
+type Work<'a> = dyn Fn(&mut Pieces<Record>, &Resources<'_>) -> Result<Built, Error> + 'a;
 
 /// Does what the journal in a folder does not hold; entries, and the seconds that
-/// all pieces of work took.
+/// all pieces of work took. `None` where this was a share of the work.
 fn measured(
     session: &Session,
-    (folder, threads): (&Folder, usize),
-    inputs: ContentHash,
+    (place, threads): (Place<'_>, usize),
+    (inputs, all): (ContentHash, usize),
     work: &Work<'_>,
-) -> Result<(Vec<Entry>, f64)> {
-    let place = (folder, JOURNAL);
-    let mut journal = folder::journal(place, TRAININGS, inputs, "recorded losses", session.report)?;
-    let bar = session.report.bar("losses", 1000);
+) -> Result<Option<(Vec<Entry>, f64)>> {
+    let Place { folder, shard, .. } = place;
+    let (journal, what) = ((folder, JOURNAL), "recorded losses");
+    let mut journal = folder::journal(journal, shard, TRAININGS, inputs, what, session.report)?;
+    folder::tell_pieces(folder, all);
+    let task = session.watch.task("losses");
     let progress = |Progress {
                         finished,
                         total,
                         work,
-                    }| {
-        bar.set_position((work * 1000.0) as u64);
-        bar.set_message(format!("{finished} of {total}"));
-    };
+                    }| { task.at(work, &format!("{finished} of {total}")) };
     let resources = Resources {
         threads,
         cancel: &session.cancel,
         progress: &progress,
+        shard,
     };
-    let entries = work(&mut journal, &resources);
-    bar.finish_and_clear();
-    let entries = entries.map_err(|error| match error {
+    let built = work(&mut journal, &resources);
+    drop(task);
+    let built = built.map_err(|error| match error {
         error if error.is_cancelled() => Failure::interrupted(format_args!(
             "interrupted after {} recorded losses",
             journal.records().len()
         )),
         error => trained(error),
     })?;
-    let seconds = journal
-        .records()
-        .iter()
-        .map(|record| record.trained.seconds);
-    Ok((entries, seconds.sum::<f64>().round()))
+    match (built, shard) {
+        (Built { entries, .. }, None) => {
+            let seconds = journal.records().iter();
+            let seconds = seconds.map(|record| record.trained.seconds);
+            Ok(Some((entries, seconds.sum::<f64>().round())))
+        }
+        (Built { pieces, .. }, Some(shard)) => {
+            RUN.shared(session, folder, Share { shard, pieces })?;
+            Ok(None)
+        }
+    }
 }
 
 fn trained(error: Error) -> anyhow::Error {

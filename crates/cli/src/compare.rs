@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use anyhow::{Result, anyhow};
-use lpzero::arch::{Space, read_architecture, spec};
+use lpzero::arch::{Space, spec};
 use lpzero::compare::{Compared, Comparison, Next, Verdict};
 use lpzero::nas::{Bound, Cost};
 use lpzero::{Networks, Proxy, Workbench};
@@ -16,7 +16,7 @@ use super::output::print_json;
 use super::plain::{Table, sentences, significant, stdout};
 use super::sees;
 use super::session::Session;
-use super::settings::{no_space, one_proxy};
+use super::settings::{no_space, one_proxy, read_architecture};
 
 pub fn run(session: &Session, arguments: &Compare) -> Result<()> {
     let proxy = one_proxy(&arguments.proxy)?;
@@ -43,8 +43,7 @@ fn read(arguments: &Compare) -> Result<Networks> {
     let reading = arguments.reading.into();
     let mut networks = Networks::new();
     for path in &arguments.architectures {
-        let architecture = read_architecture(path, reading);
-        let architecture = architecture.map_err(|error| failed(error.into()))?;
+        let architecture = read_architecture(path, reading)?;
         networks.add(path.display().to_string(), architecture);
     }
     Ok(networks)

@@ -67,11 +67,7 @@ fn rows(session: &Session, offline: bool) -> Vec<(String, Value)> {
     let built_in: Vec<&str> = EMBEDDED.iter().map(|truth| truth.name).collect();
     let folders = data_folders();
     let is_here = |name: &&str| {
-        let source = TruthSource {
-            name: name.into(),
-            reading: Default::default(),
-            table: Default::default(),
-        };
+        let source = TruthSource::new(*name);
         source.path(&folders).exists()
     };
     let known = KNOWN.iter().map(|known| known.name);

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Result;
-use lpzero::arch::{Reading, read_architecture};
+use lpzero::arch::Reading;
 use lpzero::likelihood::{
     Accuracy, Evaluator, Item, Template, Windows, choose, perplexity, read_items,
 };
 use lpzero::nn::Seeded;
 use lpzero::run::input::{self, Limit};
-use lpzero::text::{self, TextError, Tokenizer};
+use lpzero::text::{TextError, Tokenized, Tokenizer};
 use lpzero::trace::{DEFAULT_MEMORY, Weights};
 use serde::Serialize;
 
@@ -21,6 +21,7 @@ use super::failure::{Failure, failed, system};
 use super::output::print_json;
 use super::plain::{Table, stdout};
 use super::session::Session;
+use super::settings::read_architecture;
 use super::weights;
 
 const TOKENIZER: &str = "tokenizer.json";
@@ -85,8 +86,7 @@ struct FileReport {
 pub fn run(session: &Session, arguments: &Eval) -> Result<()> {
     let start = Instant::now();
     let path = &arguments.folder;
-    let architecture = read_architecture(path, Reading::AsTrained);
-    let architecture = architecture.map_err(|error| failed(error.into()))?;
+    let architecture = read_architecture(path, Reading::AsTrained)?;
     let positions = positions(arguments, architecture.positions)?;
     let windows = windows(arguments, positions)?;
     let tokenizer = tokenizer(arguments)?;
@@ -95,6 +95,8 @@ pub fn run(session: &Session, arguments: &Eval) -> Result<()> {
         Some(file) => Some(read_text(file, &tokenizer)?),
         None => None,
     };
+    let remark = text.as_ref().and_then(|text| text.remark.as_ref());
+    remark.iter().for_each(|remark| session.report.warn(remark));
     let weights = source(session, arguments, &architecture)?;
 
     let pool = Arc::new(session.pool()?);
@@ -147,12 +149,12 @@ pub fn run(session: &Session, arguments: &Eval) -> Result<()> {
     }
 }
 
-/// How well the model predicts a text, given as tokens and bytes.
+/// How well the model predicts a text.
 fn of_text(
     session: &Session,
     evaluator: &mut Evaluator,
     file: &Path,
-    (tokens, bytes): (Vec<u32>, usize),
+    Tokenized { tokens, bytes, .. }: Tokenized,
     windows: Windows,
 ) -> Result<TextReport> {
     let task = session.watch.task("text");
@@ -290,21 +292,19 @@ fn read_all_items(arguments: &Eval) -> Result<Vec<Vec<Item>>> {
     files.map(read).collect()
 }
 
-/// The tokens of a text, and its bytes.
-fn read_text(path: &Path, tokenizer: &Tokenizer) -> Result<(Vec<u32>, usize)> {
+/// The tokens of a text, two at least.
+fn read_text(path: &Path, tokenizer: &Tokenizer) -> Result<Tokenized> {
     let wrong = |what: String| Failure::input(format_args!("--text {}: {what}", path.display()));
     let unread = |error| match error {
         TextError::Read { source, .. } => system(&format!("--text {}", path.display()), source),
         error => failed(error.into()),
     };
-    let bytes = text::read(path).map_err(unread)?;
-    let tokens = tokenizer.tokens(&text::characters(path, &bytes).map_err(unread)?);
-    let tokens = tokens.map_err(|error| failed(error.into()))?;
-    match tokens.len() >= 2 {
-        true => Ok((tokens, bytes.len())),
+    let text = tokenizer.read_all(path).map_err(unread)?;
+    match text.tokens.len() >= 2 {
+        true => Ok(text),
         false => Err(wrong(format!(
             "{} tokens, but the first is only told from, so that it takes two at least",
-            tokens.len()
+            text.tokens.len()
         ))),
     }
 }

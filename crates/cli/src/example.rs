@@ -12,6 +12,8 @@ use super::plain::stdout;
 
 /// A ground truth of three networks.
 const TRUTH: &str = include_str!("example/truth.csv");
+/// One small decoder.
+const ARCHITECTURE: &str = include_str!("example/architecture.json");
 /// A space of small decoders.
 const SPACE: &str = include_str!("example/space.yaml");
 
@@ -30,6 +32,15 @@ pub fn run(action: &NewAction) -> Result<()> {
                  loss          what training gave; other columns of numbers are told by\n                \
                  --score-column\n\n  \
                  lpzero rank --truth {file} --lower-is-better"
+            )?;
+        }
+        NewAction::Architecture { file } => {
+            write(file, ARCHITECTURE, &["json"])?;
+            let file = file.display();
+            writeln!(
+                out,
+                "{file}: a decoder like LLaMA, with the keys of Hugging Face's config.json.\n\n  \
+                 lpzero score {file} --proxy params --proxy snip"
             )?;
         }
         NewAction::Space { file } => {

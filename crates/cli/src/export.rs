@@ -9,7 +9,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use lpzero::Proxy;
 use lpzero::arch::document;
-use lpzero::arch::{Adapters, Architecture, Document, Reading, hugging_face, read_architecture};
+use lpzero::arch::{Adapters, Architecture, Document, Reading, hugging_face};
 use lpzero::nn::{
     Layout, Lost, Objective, Ordered, Precision, Prefixes, Renumbered, Source, Stored,
     export_weights,
@@ -22,6 +22,7 @@ use super::failure::{Failure, engine, failed, system};
 use super::output::print_json;
 use super::plain::line;
 use super::session::Session;
+use super::settings::read_architecture;
 use super::weights;
 
 const CONFIG: &str = "config.json";
@@ -45,9 +46,7 @@ pub fn run(session: &Session, arguments: &Export) -> Result<()> {
         sort,
         pass,
     } = arguments;
-    let read = |path: &Path| {
-        read_architecture(path, Reading::default()).map_err(|error| failed(error.into()))
-    };
+    let read = |path: &Path| read_architecture(path, Reading::default());
     let whole = read(supernet)?;
     let part = match architecture {
         Some(path) => {

@@ -44,6 +44,18 @@ impl Failure {
         Self::Input(message.to_string()).into()
     }
 
+    /// The same failure, with the command that writes a file of this kind that is right.
+    pub fn with_example(error: anyhow::Error, command: &str) -> anyhow::Error {
+        match error.downcast::<Self>() {
+            Ok(Self::Input(message)) => Self::Input(format!(
+                "{message}; `{command}` writes an example that works"
+            ))
+            .into(),
+            Ok(failure) => failure.into(),
+            Err(error) => error,
+        }
+    }
+
     /// The user's formula is wrong; `message` shows the place in lines of its own.
     pub fn place(message: impl fmt::Display) -> anyhow::Error {
         Self::Place(message.to_string()).into()

@@ -41,13 +41,10 @@ pub fn run(session: &Session, arguments: &Fetch) -> Result<()> {
             .map(|proxy| proxy.to_string_lossy().into_owned()),
         ..FetchOptions::default()
     };
-    let bar = session.report.bar("fetching", 1);
-    let progress = |Fetching { done, total }| {
-        bar.set_length(total);
-        bar.set_position(done);
-    };
+    let task = session.watch.task("fetching");
+    let progress = |Fetching { done, total }| task.at(done as f64 / total.max(1) as f64, "");
     let fetched = fetch(known, &folder, &options, &progress, &session.cancel);
-    bar.finish_and_clear();
+    drop(task);
     let path = fetched.map_err(|error| match error {
         FetchError::Cancelled => Failure::interrupted(known.name),
         FetchError::Proxy { .. } | FetchError::NotPinned { .. } => Failure::input(error),

@@ -3,12 +3,40 @@
 use std::path::Path;
 
 use anyhow::Result;
-use lpzero::run::{ContentHash, Folder, FolderError, Kind, MAIN, Piece, Pieces, Torn};
-use serde::Serialize;
+use lpzero::run::{
+    ContentHash, Folder, FolderError, Hold, Kind, MAIN, PIECES, Piece, Pieces, Shard, Torn,
+};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 
+use super::arguments::ShardArguments;
 use super::failure::{Failure, failed, sentence};
-use super::output::Reporter;
+use super::output::{Reporter, print_json};
+use super::session::Session;
+
+/// The folder of a run that begins: a new one, or for a share of a run the one that other
+/// shares may have begun.
+pub fn begin(path: &Path, configuration: &impl Serialize, shard: Option<Shard>) -> Result<Folder> {
+    match shard {
+        None => create(path, configuration),
+        Some(_) => Folder::join(path, configuration)
+            .map_err(|error| refused(&error, format!("--out {error}"))),
+    }
+}
+
+/// The share of a run that options name, where they name its folder, too.
+pub fn share(
+    arguments: ShardArguments,
+    (out, resume): (Option<&Path>, Option<&Path>),
+) -> Result<Option<Shard>> {
+    match (arguments.shard, out.or(resume)) {
+        (Some(_), None) => Err(Failure::typed(
+            "--shard: expected --out DIR beside it, the folder that all shares work in",
+        )),
+        (shard, _) => Ok(shard),
+    }
+}
 
 /// A new folder; one that exists already is never touched.
 pub fn create(path: &Path, configuration: &impl Serialize) -> Result<Folder> {
@@ -28,6 +56,18 @@ fn refused(error: &FolderError, message: String) -> anyhow::Error {
     }
 }
 
+/// What a share of a run came to.
+#[derive(Clone, Copy, Debug)]
+pub struct Share {
+    /// Which one it is.
+    pub shard: Shard,
+    /// Pieces that are recorded, by this share and others, and all that the run has.
+    pub pieces: [usize; 2],
+}
+
+/// End of the name of the file that says that a share is done.
+pub const DONE: &str = ".done.json";
+
 /// A kind of run that a folder keeps.
 pub struct RunKind {
     /// The command that begins one, without the program: `truth build`.
@@ -36,6 +76,21 @@ pub struct RunKind {
     pub writes: &'static [&'static str],
     /// Name of the file that says that it is finished.
     pub report: &'static str,
+    /// The journal: its folder, its kind, and what its records are about, in the plural.
+    /// `None` where there is a checkpoint instead.
+    pub journal: Option<(&'static str, Kind, &'static str)>,
+}
+
+/// Says how many pieces a run has, for `lpzero status`. Where there is no room for that, the
+/// work itself will say so.
+pub fn tell_pieces(folder: &Folder, all: usize) {
+    let _ = folder.write(PIECES, &PieceCount { all });
+}
+
+/// How many pieces a run has.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct PieceCount {
+    pub all: usize,
 }
 
 impl RunKind {
@@ -43,6 +98,32 @@ impl RunKind {
     pub fn next(&self, folder: &Path, options: &str) -> String {
         let (command, path) = (self.command, folder.display());
         format!("`lpzero {command} --resume {path}{options}` continues")
+    }
+
+    /// Says what a share of a run came to, and how the run gets its result.
+    pub fn shared(&self, session: &Session, folder: &Folder, share: Share) -> Result<()> {
+        let Share {
+            shard,
+            pieces: [done, all],
+        } = share;
+        let what = self.journal.map_or("pieces", |(_, _, what)| what);
+        // Says that the share is done: whatever becomes of its process.
+        tell_pieces(folder, all);
+        folder.write(
+            &format!("{}{DONE}", shard.writer()),
+            &json!({"recorded": done}),
+        )?;
+        if session.json {
+            let shard = shard.to_string();
+            let run = folder.path();
+            return print_json(&json!({"shard": shard, "recorded": done, "all": all, "run": run}));
+        }
+        let next = self.next(folder.path(), "");
+        session.report.note(format_args!(
+            "share {shard} is done: {done} of {all} {what} are recorded by all; {next} and \
+             writes the result"
+        ));
+        Ok(())
     }
 
     /// Says of a run that ended early how to go on, with these further `options`.
@@ -80,9 +161,13 @@ impl RunKind {
     }
 }
 
-/// The folder of a run of `what` that was started before.
-pub fn open<C: DeserializeOwned>(path: &Path, what: &str) -> Result<(C, Folder)> {
-    Folder::open(path, what).map_err(to_resume)
+/// The folder of a run of `what` that was started before, alone or for a share of it.
+pub fn open<C: DeserializeOwned>(
+    path: &Path,
+    what: &str,
+    shard: Option<Shard>,
+) -> Result<(C, Folder)> {
+    Folder::open_for(path, what, hold(shard)).map_err(to_resume)
 }
 
 /// The folder of a run whose layout has a version; another version is an error.
@@ -90,8 +175,21 @@ pub fn open_versioned<C: DeserializeOwned>(
     path: &Path,
     what: &str,
     expected: u32,
+    shard: Option<Shard>,
 ) -> Result<(C, Folder)> {
-    Folder::open_versioned(path, what, expected).map_err(to_resume)
+    Folder::open_versioned(path, what, expected, hold(shard)).map_err(to_resume)
+}
+
+fn hold(shard: Option<Shard>) -> Hold {
+    match shard {
+        None => Hold::Alone,
+        Some(_) => Hold::Shared,
+    }
+}
+
+/// Name of this process among the writers of a journal.
+pub fn writer(shard: Option<Shard>) -> String {
+    shard.map_or_else(|| MAIN.to_owned(), Shard::writer)
 }
 
 fn to_resume(error: FolderError) -> anyhow::Error {
@@ -101,12 +199,13 @@ fn to_resume(error: FolderError) -> anyhow::Error {
 /// The journal of a run, ready to be continued. `pieces` is what its records are about.
 pub fn journal<R: Piece>(
     (folder, name): (&Folder, &str),
+    shard: Option<Shard>,
     kind: Kind,
     inputs: ContentHash,
     pieces: &str,
     report: Reporter,
 ) -> Result<Pieces<R>> {
-    let opened = Pieces::open(&folder.path().join(name), kind, MAIN, inputs);
+    let opened = Pieces::open(&folder.path().join(name), kind, &writer(shard), inputs);
     let (journal, torn) = opened.map_err(|error| failed(error.into()))?;
     tell(torn, journal.records().len(), pieces, report);
     Ok(journal)

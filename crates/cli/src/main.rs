@@ -21,6 +21,7 @@ mod folder;
 mod housekeeping;
 mod nas;
 mod output;
+mod pace;
 mod places;
 mod plain;
 mod provenance;
@@ -30,12 +31,13 @@ mod rank_table;
 mod report;
 mod save;
 mod score;
-mod score_table;
 mod search;
 mod sees;
 mod session;
 mod settings;
 mod signals;
+mod slurm;
+mod status;
 mod stop;
 mod text_table;
 mod threads;
@@ -155,6 +157,8 @@ fn dispatch(session: &Session, command: Command) -> Result<()> {
         Command::Train(arguments) => train::run(session, arguments),
         Command::Export(arguments) => export::run(session, &arguments),
         Command::Report(arguments) => report::run(session, &arguments),
+        Command::Status(arguments) => status::run(session, &arguments),
+        Command::Slurm(arguments) => slurm::run(&arguments),
         Command::Proxies(arguments) => proxies::run(session, &arguments),
         Command::Truth(arguments) => truth::run(session, &arguments),
         Command::Cache(arguments) => cache::run(session, &arguments),

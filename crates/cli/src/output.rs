@@ -49,7 +49,7 @@ impl Reporter {
         }
     }
 
-    /// A progress bar with a time left, drawn on a terminal only.
+    /// A progress bar, drawn on a terminal only.
     pub fn bar(&self, what: &str, length: u64) -> ProgressBar {
         let visible = !self.quiet && std::io::stderr().is_terminal();
         let target = if visible {
@@ -59,7 +59,7 @@ impl Reporter {
         };
         let bar = ProgressBar::with_draw_target(Some(length), target);
         if let Ok(style) = ProgressStyle::with_template(
-            "{prefix} [{bar:30}] {pos}/{len}  {elapsed} elapsed, {eta} left  {msg}",
+            "{prefix} [{bar:30}] {percent} %  {elapsed} elapsed  {msg}",
         ) {
             bar.set_style(style.progress_chars("=> "));
         }

@@ -98,16 +98,20 @@ fn open(session: &Session, page: &Path) {
     }
 }
 
-/// Writes who made a run, and its page, beside its report. The run is finished whatever comes of
-/// this, so a failure is a warning.
+/// Writes who made a run, and its page where pages are wanted, beside its report. The run is
+/// finished whatever comes of this, so a failure is a warning.
 pub fn beside(session: &Session, folder: &Folder) {
     let path = folder.path();
     let written = || -> Result<()> {
         folder.write(PROVENANCE, &session.provenance())?;
-        let page = Page::new(&[Run::read(path)?]).to_html();
-        Ok(folder.write_text(PAGE, &page)?)
+        if session.pages {
+            let page = Page::new(&[Run::read(path)?]).to_html();
+            folder.write_text(PAGE, &page)?;
+        }
+        Ok(())
     };
     match written() {
+        Ok(()) if !session.pages => {}
         Ok(()) => (session.report).note(format_args!("page in {}", path.join(PAGE).display())),
         Err(error) => (session.report).warn(format_args!("no page was written: {error:#}")),
     }

@@ -35,6 +35,8 @@ pub struct Session {
     cache_limit: u64,
     /// Whether the user named the folder of the cache.
     cache_is_chosen: bool,
+    /// Whether runs end with a page of pictures.
+    pub pages: bool,
 }
 
 impl Session {
@@ -99,6 +101,7 @@ impl Session {
             cache,
             cache_limit: common.cache_limit,
             cache_is_chosen: common.cache.is_some(),
+            pages: !common.no_page,
         })
     }
 
@@ -146,7 +149,7 @@ impl Session {
         Ok(workbench
             .with_store(self.usable_store()?)
             .with_seed(seed)
-            .with_pass(pass.read(shortest)?)
+            .with_pass(pass.read(shortest, self.report)?)
             .with_memory(pass.memory.unwrap_or(DEFAULT_MEMORY))
             .with_watch(self.watch.clone()))
     }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use lpzero::arch::{
     Activation, Architecture, Block, Document, Embedding, FeedForward, Head, Initialisation, Kind,
-    NormKind, NormPlacement, PositionWidth, Space, read_architecture, spec,
+    NormKind, NormPlacement, PositionWidth, Space, spec,
 };
 use lpzero::nn::{Workspace, write_safetensors};
 use lpzero::run::Folder;
@@ -22,9 +22,10 @@ use serde::{Deserialize, Serialize};
 use super::arguments::{RecipeArguments, Train};
 use super::failure::{Failure, failed, system};
 use super::folder::{self, RunKind};
-use super::output::print_json;
+use super::output::{Reporter, print_json};
 use super::plain::{line, stdout};
 use super::session::Session;
+use super::settings::read_architecture;
 
 /// Everything that a training is a function of, as kept in its folder.
 #[derive(Debug, Serialize, Deserialize)]
@@ -59,8 +60,8 @@ impl TrainSettings {
     ///
     /// # Errors
     /// A text that cannot be read, or another one than the training began with.
-    pub(super) fn batches(&self) -> Result<Box<dyn Batches>> {
-        let (batches, tokens) = self.read_batches()?;
+    pub(super) fn batches(&self, report: Reporter) -> Result<Box<dyn Batches>> {
+        let (batches, tokens) = self.read_batches(report)?;
         match &self.text {
             Some((text, tokenizer)) if self.tokens.is_some() && self.tokens != tokens => {
                 Err(Failure::input(format_args!(
@@ -75,7 +76,7 @@ impl TrainSettings {
     }
 
     /// Where the tokens come from, and the hash of those of a text.
-    fn read_batches(&self) -> Result<(Box<dyn Batches>, Option<String>)> {
+    fn read_batches(&self, report: Reporter) -> Result<(Box<dyn Batches>, Option<String>)> {
         // Keys of a recipe are options.
         self.recipe.check().map_err(|error| {
             Failure::input(format_args!("--{}", error.to_string().replace('_', "-")))
@@ -84,9 +85,10 @@ impl TrainSettings {
             return Ok((Box::new(Synthetic::new(self.seed)), None));
         };
         let tokens = lpzero::text::all_tokens(text, tokenizer);
-        let tokens = tokens.map_err(|error| failed(error.into()))?;
-        let hash = lpzero::text::hash(&tokens).to_string();
-        let batches = Text::new(tokens, self.recipe.positions, self.seed);
+        let read = tokens.map_err(|error| failed(error.into()))?;
+        read.remark.iter().for_each(|remark| report.warn(remark));
+        let hash = lpzero::text::hash(&read.tokens).to_string();
+        let batches = Text::new(read.tokens, self.recipe.positions, self.seed);
         let batches = batches
             .map_err(|error| Failure::input(format_args!("--text {}: {error}", text.display())))?;
         Ok((Box::new(batches), Some(hash)))
@@ -163,7 +165,7 @@ const FOR_A_CHECKPOINT: Duration = Duration::from_secs(60);
 /// At most so much work is lost when the process is killed.
 const BETWEEN_CHECKPOINTS: Duration = Duration::from_secs(20);
 
-const RUN: RunKind = RunKind {
+pub const RUN: RunKind = RunKind {
     command: "train",
     writes: &[
         CHECKPOINT,
@@ -176,24 +178,26 @@ const RUN: RunKind = RunKind {
         TOKENIZER,
     ],
     report: REPORT,
+    journal: None,
 };
 
 pub fn run(session: &Session, arguments: Train) -> Result<()> {
     let (settings, folder, batches) = match &arguments.resume {
         Some(path) => {
-            let (settings, folder): (TrainSettings, Folder) = folder::open(path, "a training")?;
+            let (settings, folder): (TrainSettings, Folder) =
+                folder::open(path, "a training", None)?;
             if folder.path().join(REPORT).exists() {
                 return Err(Failure::input(format_args!(
                     "--resume {}: this training is finished; its report is {REPORT}",
                     path.display()
                 )));
             }
-            let batches = settings.batches()?;
+            let batches = settings.batches(session.report)?;
             (settings, Some(folder), batches)
         }
         None => {
             let mut settings = configuration(session, &arguments)?;
-            let (batches, tokens) = settings.read_batches()?;
+            let (batches, tokens) = settings.read_batches(session.report)?;
             settings.tokens = tokens;
             let folder = arguments.out.as_deref();
             let folder = folder.map(|path| folder::create(path, &settings));
@@ -249,7 +253,7 @@ fn configuration(session: &Session, arguments: &Train) -> Result<TrainSettings> 
         (Some(architecture), _) => architecture,
         (None, Some(path)) => {
             let reading = arguments.truth.layout.reading.into();
-            read_architecture(path, reading).map_err(|error| failed(error.into()))?
+            read_architecture(path, reading)?
         }
         (None, None) => {
             let vocabulary = match text {
@@ -377,25 +381,22 @@ fn train(
         }
     }
     let (start, begun) = (Instant::now(), training.step());
-    let bar = session.report.bar("training", recipe.steps);
-    bar.set_position(begun);
-    bar.reset_eta();
+    let share = |step: u64| step as f64 / recipe.steps.max(1) as f64;
+    let task = session.watch.task("training");
+    task.at(share(begun), "");
     let mut validation = training.curve().validation();
     let outcome = training.run(Control {
         cancel: &session.cancel,
         progress: &mut |point| {
             validation = point.validation.or(validation);
-            bar.set_position(point.step);
             let validation = validation.map(|loss| format!(", validation {loss:.3}"));
-            bar.set_message(format!(
-                "loss {:.3}{}",
-                point.loss,
-                validation.unwrap_or_default()
-            ));
+            let validation = validation.unwrap_or_default();
+            let detail = format!("loss {:.3}{validation}", point.loss);
+            task.at(share(point.step), &detail);
         },
         checkpoints: folder.map(|folder| (folder.path(), BETWEEN_CHECKPOINTS)),
     });
-    bar.finish_and_clear();
+    drop(task);
     outcome.map_err(|error| match error {
         error if error.is_cancelled() => anyhow::Error::from(Failure::Interrupted {
             message: format!(

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 /// Commands in the order of the help, and a line that each would take. What stands in capitals
 /// is a file of the user.
-const LINES: [(&str, &str); 17] = [
+const LINES: [(&str, &str); 19] = [
     ("search", "search --truth tiny --budget 500"),
     (
         "ablate",
@@ -21,6 +21,8 @@ const LINES: [(&str, &str); 17] = [
     ),
     ("train", "train --layers 2 --width 16 --steps 60"),
     ("report", "report RUN --out report.html"),
+    ("status", "status RUN"),
+    ("slurm", "slurm --shards 8 -- truth build --out NEW"),
     ("proxies", "proxies snip"),
     ("truth", "truth show --truth tiny"),
     ("new", "new truth mine.csv"),

@@ -27,6 +27,7 @@
 pub mod ablation;
 pub mod audit;
 pub mod compare;
+mod elsewhere;
 mod error;
 mod exact;
 mod finding;
@@ -39,6 +40,7 @@ mod proxy;
 mod ranking;
 mod repeats;
 mod saved;
+pub mod scored;
 mod scores;
 mod scoring;
 pub mod sees;

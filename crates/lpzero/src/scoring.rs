@@ -5,6 +5,7 @@ use lpzero_nn::{Objective, Symbol, missing_head};
 use lpzero_proxy::Node;
 use lpzero_trace::Progress;
 
+use crate::scored::{self, Kept, Scored, ScoresSoFar};
 use crate::watch::Task;
 use crate::{Error, Networks, PassMoments, Proxy, Repeats, Scores, Undefined, Workbench};
 
@@ -27,36 +28,85 @@ impl Workbench {
         proxies: &[Proxy],
         repeats: Repeats,
     ) -> Result<Scores, Error> {
-        let bodies = self.bodies(networks, proxies)?;
-        let whole = (0..networks.len()).filter(|row| !bodies.contains(row));
-        let whole: Vec<usize> = whole.collect();
-        let task = self.watch().task("scoring");
+        let scored = self.score_keeping(networks, proxies, repeats, None)?;
+        Ok(scored.scores)
+    }
+
+    /// [`score`](Self::score) of what is not kept yet, or of a share of it. Every network is
+    /// recorded soon after it is scored.
+    ///
+    /// # Errors
+    ///
+    /// As [`score`](Self::score), and a journal that cannot be written.
+    pub fn score_keeping(
+        &self,
+        networks: &Networks,
+        proxies: &[Proxy],
+        repeats: Repeats,
+        mut kept: Option<Kept<'_>>,
+    ) -> Result<ScoresSoFar, Error> {
+        let nothing = || vec![vec![f64::NAN; networks.len()]; proxies.len()];
         let mut scores = Scores {
             ids: networks.ids().to_vec(),
             proxies: proxies.iter().map(|proxy| proxy.name.clone()).collect(),
-            columns: vec![vec![f64::NAN; networks.len()]; proxies.len()],
-            spread: (repeats.count() > 1)
-                .then(|| vec![vec![f64::NAN; networks.len()]; proxies.len()]),
+            columns: nothing(),
+            spread: (repeats.count() > 1).then(nothing),
             repeats,
             weighted: networks.weights().iter().map(Option::is_some).collect(),
-            bodies,
+            bodies: self.bodies(networks, proxies)?,
             undefined: Vec::new(),
         };
         let mut reasons: Reasons = vec![vec![None; networks.len()]; proxies.len()];
+        let mut known = vec![false; networks.len()];
+        if let Some(Kept { journal, .. }) = &kept {
+            for (row, id) in networks.ids().iter().enumerate() {
+                if let Some(scored) = journal.get(&scored::name(row, id)) {
+                    enter(&mut scores, &mut reasons, &[row], Part::of(scored));
+                    known[row] = true;
+                }
+            }
+        }
+        let own = own_rows(networks, kept.as_ref());
+        let mut meter = Meter {
+            task: self.watch().task("scoring"),
+            lengths: own.iter().map(|&row| length(networks, row)).sum(),
+            done: 0.0,
+            finished: 0,
+            total: own.len(),
+        };
+        let (there, missing): (Vec<usize>, Vec<usize>) = own.iter().partition(|row| known[**row]);
+        meter.finish(networks, &there);
         let without_loss = self.clone().with_pass(crate::Pass {
             objective: Some(Objective::RandomProjection),
             ..self.pass().clone()
         });
-        let parts = [(self, whole), (&without_loss, scores.bodies.clone())];
-        for (workbench, rows) in parts {
-            if !rows.is_empty() {
-                let networks = networks.subset(rows.iter().copied());
-                let part = workbench.means(&networks, proxies, repeats, &task)?;
-                enter(&mut scores, &mut reasons, &rows, part);
+        let is_body = |row: &usize| scores.bodies.contains(row);
+        let (bodies, whole): (Vec<usize>, Vec<usize>) =
+            missing.iter().partition(|row| is_body(row));
+        for (workbench, rows) in [(self, whole), (&without_loss, bodies)] {
+            // What is kept is kept soon; all at once is quicker.
+            let at_once = match kept {
+                Some(_) => PER_THREAD * self.pool().current_num_threads(),
+                None => rows.len(),
+            };
+            for rows in rows.chunks(at_once.max(1)) {
+                let some = networks.subset(rows.iter().copied());
+                let lengths = rows.iter().map(|&row| length(networks, row)).sum();
+                let progress = |progress| meter.show(lengths, progress);
+                let part = workbench.means(&some, proxies, repeats, &progress)?;
+                if let Some(Kept { journal, .. }) = &mut kept {
+                    for (place, &row) in rows.iter().enumerate() {
+                        journal.append(part.scored(place, (row, &networks.ids()[row])))?;
+                    }
+                }
+                enter(&mut scores, &mut reasons, rows, part);
+                rows.iter().for_each(|&row| known[row] = true);
+                meter.finish(networks, rows);
             }
         }
         scores.undefined = self.undefined(&scores, proxies, &reasons);
-        Ok(scores)
+        let recorded = known.iter().filter(|known| **known).count();
+        Ok(ScoresSoFar { scores, recorded })
     }
 
     /// Rows whose weights have no head, where the objective is the networks' own.
@@ -91,7 +141,7 @@ impl Workbench {
         networks: &Networks,
         proxies: &[Proxy],
         repeats: Repeats,
-        task: &Task<'_>,
+        tell: &(dyn Fn(Progress) + Sync),
     ) -> Result<Part, Error> {
         let mut moments = PassMoments::default();
         let mut columns = Vec::new();
@@ -99,7 +149,7 @@ impl Workbench {
         for (repetition, done) in repeats.passes().zip(0u32..) {
             let progress = |progress: Progress| {
                 let work = (f64::from(done) + progress.work) / f64::from(repeats.count());
-                task.passes(Progress { work, ..progress });
+                tell(Progress { work, ..progress });
             };
             let workbench = self.clone().with_repetition(repetition);
             let found = workbench.scores_or_reasons(networks, proxies, &progress)?;
@@ -149,11 +199,80 @@ impl Workbench {
     }
 }
 
+/// Networks that a thread scores between two records: so many are lost at most.
+const PER_THREAD: usize = 4;
+
+/// The rows that are done here, the longest first.
+fn own_rows(networks: &Networks, kept: Option<&Kept<'_>>) -> Vec<usize> {
+    let mut rows: Vec<usize> = (0..networks.len()).collect();
+    let Some(Kept { shard, .. }) = kept else {
+        return rows;
+    };
+    let lengths: Vec<f64> = rows.iter().map(|&row| length(networks, row)).collect();
+    if let Some(shard) = shard {
+        let takes = shard.of_lengths(&lengths);
+        rows.retain(|&row| takes[row]);
+    }
+    rows.sort_by(|&a, &b| lengths[b].total_cmp(&lengths[a]).then(a.cmp(&b)));
+    rows
+}
+
+/// How long a network takes, up to a factor.
+fn length(networks: &Networks, row: usize) -> f64 {
+    networks.architectures()[row].parameters().total() as f64
+}
+
+/// Progress of a scoring in several steps.
+struct Meter<'a> {
+    task: Task<'a>,
+    lengths: f64,
+    done: f64,
+    finished: usize,
+    total: usize,
+}
+
+impl Meter<'_> {
+    fn finish(&mut self, networks: &Networks, rows: &[usize]) {
+        self.done += rows.iter().map(|&row| length(networks, row)).sum::<f64>();
+        self.finished += rows.len();
+    }
+
+    /// A step of this length goes on.
+    fn show(&self, length: f64, progress: Progress) {
+        self.task.passes(Progress {
+            work: (self.done + length * progress.work) / self.lengths,
+            finished: self.finished + progress.finished,
+            total: self.total,
+            ..progress
+        });
+    }
+}
+
 /// What several passes of some networks gave.
 struct Part {
     columns: Vec<Vec<f64>>,
     spread: Option<Vec<Vec<f64>>>,
     reasons: Reasons,
+}
+
+impl Part {
+    /// The record of one network, for its place here and its row and id in all.
+    fn scored(&self, place: usize, of: (usize, &str)) -> Scored {
+        let scores = self.columns.iter().map(|column| column[place]);
+        let spread = self.spread.iter().flatten().map(|column| column[place]);
+        let reasons = self.reasons.iter().map(|reasons| reasons[place].clone());
+        Scored::new(of, scores, spread, reasons)
+    }
+
+    /// One network as it was recorded.
+    fn of(scored: &Scored) -> Self {
+        let spread: Vec<Vec<f64>> = scored.spread().map(|x| vec![x]).collect();
+        Self {
+            columns: scored.scores().map(|x| vec![x]).collect(),
+            spread: (!spread.is_empty()).then_some(spread),
+            reasons: scored.reasons().map(|why| vec![why]).collect(),
+        }
+    }
 }
 
 /// Enters the scores of the networks in `rows`.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use lpzero_run::input::{self, Limit};
 use lpzero_run::{ContentHash, Hasher, content};
+use serde::Deserialize;
 
 /// Size of the largest text that is read to its end.
 const TEXT: Limit = Limit::mebibytes("a text that is read to its end", 1024);
@@ -15,6 +16,8 @@ const TOKENIZER: Limit = Limit::mebibytes("a tokenizer", 256);
 const PIECE: usize = 4 << 20;
 /// One character of so many may be broken in a text.
 const BROKEN: usize = 100;
+/// Share of unknown tokens from which on text and tokenizer do not fit each other.
+const UNKNOWN: f64 = 0.01;
 
 /// Why text could not be turned into tokens.
 #[derive(Debug, thiserror::Error)]
@@ -89,6 +92,33 @@ pub fn vocabulary(tokenizer: &Path) -> Result<usize, TextError> {
 pub struct Tokenizer {
     path: PathBuf,
     inner: tokenizers::Tokenizer,
+    /// The token of whatever the tokenizer does not know; many have none.
+    unknown: Option<u32>,
+}
+
+/// A text as a network reads it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tokenized {
+    /// Ids of the tokens.
+    pub tokens: Vec<u32>,
+    /// Bytes of the text.
+    pub bytes: usize,
+    /// Warning that text and tokenizer do not fit each other.
+    pub remark: Option<String>,
+}
+
+/// What a `tokenizer.json` says of unknown tokens: by text, or by number (unigrams).
+#[derive(Deserialize)]
+struct File {
+    model: Model,
+}
+
+#[derive(Deserialize)]
+struct Model {
+    #[serde(default)]
+    unk_token: Option<String>,
+    #[serde(default)]
+    unk_id: Option<u32>,
 }
 
 impl Tokenizer {
@@ -102,14 +132,53 @@ impl Tokenizer {
         if let Some(what) = content::not_text(&bytes) {
             return Err(failed(path, &what));
         }
-        let inner = tokenizers::Tokenizer::from_bytes(bytes);
+        let inner = tokenizers::Tokenizer::from_bytes(&bytes);
         let mut inner = inner.map_err(|error| failed(path, &error))?;
         inner
             .with_truncation(None)
             .map_err(|error| failed(path, &error))?
             .with_padding(None);
-        let path = path.to_owned();
-        Ok(Self { path, inner })
+        // The library has read the file, so this cannot go wrong where it matters.
+        let model = serde_json::from_slice(&bytes).map(|file: File| file.model);
+        let unknown = model.ok().and_then(|model| {
+            let by_text = model.unk_token.and_then(|text| inner.token_to_id(&text));
+            by_text.or(model.unk_id)
+        });
+        Ok(Self {
+            path: path.to_owned(),
+            inner,
+            unknown,
+        })
+    }
+
+    /// All tokens of the text in `path`, without special ones.
+    ///
+    /// # Errors
+    ///
+    /// Where the file cannot be read, is larger than a gibibyte, or is no text.
+    pub fn read_all(&self, path: &Path) -> Result<Tokenized, TextError> {
+        let bytes = read(path)?;
+        let tokens = self.tokens(&characters(path, &bytes)?)?;
+        Ok(self.tokenized(path, tokens, bytes.len()))
+    }
+
+    fn tokenized(&self, path: &Path, tokens: Vec<u32>, bytes: usize) -> Tokenized {
+        let unknown = tokens.iter().filter(|id| Some(**id) == self.unknown);
+        let share = unknown.count() as f64 / tokens.len().max(1) as f64;
+        let remark = (share > UNKNOWN).then(|| {
+            format!(
+                "{}: {:.0} % of its tokens are unknown to {}; expected the tokenizer that \
+                 the network was made for",
+                path.display(),
+                100.0 * share,
+                self.path.display()
+            )
+        });
+        Tokenized {
+            tokens,
+            bytes,
+            remark,
+        }
     }
 
     /// The tokens of a text, without special ones. A text of many mebibytes is taken in
@@ -196,17 +265,12 @@ pub fn hash(tokens: &[u32]) -> ContentHash {
 /// # Errors
 ///
 /// Where a file cannot be read, or the text is larger than a gibibyte.
-pub fn all_tokens(path: &Path, tokenizer: &Path) -> Result<Vec<u32>, TextError> {
-    let bytes = read(path)?;
-    Tokenizer::read(tokenizer)?.tokens(&characters(path, &bytes)?)
+pub fn all_tokens(path: &Path, tokenizer: &Path) -> Result<Tokenized, TextError> {
+    Tokenizer::read(tokenizer)?.read_all(path)
 }
 
-/// The bytes of a text of no more than a gibibyte.
-///
-/// # Errors
-///
-/// Where the file cannot be read, is larger, or has a hole.
-pub fn read(path: &Path) -> Result<Vec<u8>, TextError> {
+/// The bytes of a text of no more than a gibibyte, without a hole.
+fn read(path: &Path) -> Result<Vec<u8>, TextError> {
     prose(path, input::read(path, TEXT))
 }
 
@@ -216,7 +280,7 @@ pub fn read(path: &Path) -> Result<Vec<u8>, TextError> {
 /// # Errors
 ///
 /// Where a file cannot be read or the text has fewer tokens than asked for.
-pub fn tokens(path: &Path, tokenizer: &Path, count: usize) -> Result<Vec<u32>, TextError> {
+pub fn tokens(path: &Path, tokenizer: &Path, count: usize) -> Result<Tokenized, TextError> {
     let tokenizer = Tokenizer::read(tokenizer)?;
     // A token spans several bytes, but blank ones may belong to none.
     let mut bytes = (count as u64).saturating_mul(64).min(TEXT.bytes);
@@ -225,7 +289,7 @@ pub fn tokens(path: &Path, tokenizer: &Path, count: usize) -> Result<Vec<u32>, T
         let mut ids = tokenizer.tokens(&characters(path, &text)?)?;
         if ids.len() >= count {
             ids.truncate(count);
-            return Ok(ids);
+            return Ok(tokenizer.tokenized(path, ids, text.len()));
         }
         if (text.len() as u64) < bytes || bytes == TEXT.bytes {
             return Err(TextError::TooShort {
@@ -255,7 +319,7 @@ fn prose(path: &Path, bytes: io::Result<Vec<u8>>) -> Result<Vec<u8>, TextError> 
 /// # Errors
 ///
 /// More broken characters than a UTF-8 text has.
-pub fn characters<'a>(path: &Path, bytes: &'a [u8]) -> Result<Cow<'a, str>, TextError> {
+fn characters<'a>(path: &Path, bytes: &'a [u8]) -> Result<Cow<'a, str>, TextError> {
     let text = match bytes {
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
             let message = "UTF-16 text, expected UTF-8".to_owned();
@@ -305,8 +369,15 @@ mod tests {
         let tokenizer = word_tokenizer(folder.path());
         let text = folder.path().join("text.txt");
         std::fs::write(&text, "the cat sat the dog").unwrap();
-        assert_eq!(tokens(&text, &tokenizer, 5).unwrap(), [0, 1, 2, 0, 3]);
-        assert_eq!(tokens(&text, &tokenizer, 2).unwrap(), [0, 1]);
+        let read = tokens(&text, &tokenizer, 5).unwrap();
+        assert_eq!(read.tokens, [0, 1, 2, 0, 3]);
+        assert!(
+            read.remark
+                .unwrap()
+                .contains("20 % of its tokens are unknown")
+        );
+        let read = tokens(&text, &tokenizer, 2).unwrap();
+        assert_eq!((read.tokens, read.remark), (vec![0, 1], None));
     }
 
     #[test]
@@ -316,12 +387,12 @@ mod tests {
         let path = folder.path().join("text.txt");
         let text = format!("the cat {} sat", " ".repeat(100_000));
         std::fs::write(&path, text).unwrap();
-        assert_eq!(tokens(&path, &tokenizer, 3).unwrap(), [0, 1, 2]);
+        assert_eq!(tokens(&path, &tokenizer, 3).unwrap().tokens, [0, 1, 2]);
         // What stands behind is not looked at.
         let file = std::fs::File::options().write(true).open(&path).unwrap();
         file.set_len(1 << 40).unwrap();
-        assert_eq!(tokens(&path, &tokenizer, 2).unwrap(), [0, 1]);
-        let refused = |found: Result<Vec<u32>, TextError>| found.unwrap_err().to_string();
+        assert_eq!(tokens(&path, &tokenizer, 2).unwrap().tokens, [0, 1]);
+        let refused = |found: Result<Tokenized, TextError>| found.unwrap_err().to_string();
         let hole = refused(tokens(&path, &tokenizer, 9));
         assert!(hole.contains("a hole of zero bytes"), "{hole}");
         let large = refused(all_tokens(&path, &tokenizer));
@@ -353,7 +424,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let tokenizer = word_tokenizer(folder.path());
         let text = folder.path().join("text.txt");
-        let message = |result: Result<Vec<u32>, TextError>| result.unwrap_err().to_string();
+        let message = |result: Result<Tokenized, TextError>| result.unwrap_err().to_string();
 
         assert!(message(tokens(&text, &tokenizer, 5)).contains("text.txt"));
         std::fs::write(&text, "the cat").unwrap();

@@ -179,6 +179,17 @@ impl Workbench {
         }
     }
 
+    /// The cache of this workbench's traces, if it has one. Damage of it is a warning.
+    pub(crate) fn open_cache(&self, source: &str) -> Result<Option<TraceCache>, Error> {
+        let Some(store) = &self.cache else {
+            return Ok(None);
+        };
+        let opened = TraceCache::open_in(store, &self.spec(source));
+        let (cache, warnings) = opened.map_err(Error::Trace)?;
+        warnings.iter().for_each(|warning| self.watch.warn(warning));
+        Ok(Some(cache))
+    }
+
     /// Traces in the order of the networks, out of the cache where it has them.
     /// Damage of the cache is a warning.
     ///
@@ -187,14 +198,7 @@ impl Workbench {
     /// What [`build_traces`] says, and an unusable cache folder.
     pub fn traces(&self, source: &str, networks: &Networks) -> Result<Vec<Trace>, Error> {
         let spec = self.spec(source);
-        let cache = match &self.cache {
-            Some(store) => {
-                let (cache, warnings) = TraceCache::open_in(store, &spec).map_err(Error::Trace)?;
-                warnings.iter().for_each(|warning| self.watch.warn(warning));
-                Some(cache)
-            }
-            None => None,
-        };
+        let cache = self.open_cache(source)?;
         let task = self.watch.task("tracing");
         let progress = |progress| task.passes(progress);
         let resources = self.resources(cache.as_ref(), networks, &progress);

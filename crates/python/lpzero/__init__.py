@@ -14,6 +14,7 @@ network. It ranks architectures by the quality that they will reach once trained
 
 from __future__ import annotations
 
+from . import executors
 from ._lpzero import LpzeroError, Proxy, Trace
 from .errors import LpzeroWarning
 from .networks import compare, nas, score, traces
@@ -35,6 +36,7 @@ __all__ = [
     "Trace",
     "Truth",
     "compare",
+    "executors",
     "named_proxies",
     "nas",
     "rank",

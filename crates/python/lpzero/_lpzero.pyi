@@ -5,10 +5,11 @@ from typing import Any, final
 from typing_extensions import Buffer
 
 __all__ = [
-    "LpzeroError", "Proxy", "Recording", "Trace", "Truth", "Whole", "arrow_stream", "compare",
-    "default_search", "engine_scores", "engine_trace", "masked_positions", "moments",
-    "named_proxies", "nas", "page", "pair_moments", "rank", "roles", "scalars", "score", "search",
-    "sketch", "symbols", "traces",
+    "LpzeroError", "Proxy", "Recording", "Trace", "Truth", "Whole", "arrow_stream",
+    "common_positions", "common_positions_of", "compare", "default_search", "engine_scores",
+    "engine_trace", "keep_rows", "masked_positions", "missing_rows", "moments", "named_proxies",
+    "nas", "page", "pair_moments", "rank", "roles", "scalars", "score", "search", "sketch",
+    "symbols", "traces",
 ]
 
 class LpzeroError(ValueError): ...
@@ -139,6 +140,7 @@ class Truth:
     def of_traces(
         name: str, ids: Sequence[str], scores: Sequence[float], traces: Sequence[Trace]
     ) -> Truth: ...
+    def described(self, rows: Sequence[int]) -> list[str]: ...
     def up_to(self, parameters: float) -> Truth: ...
     @property
     def name(self) -> str: ...
@@ -191,9 +193,16 @@ def traces(
     architectures: Sequence[Mapping[str, object]],
     bench: str,
     seeded: bool,
+    init: int,
     progress: _Progress | None,
     warn: Callable[[str], object] | None,
 ) -> list[Trace]: ...
+def common_positions(truths: Sequence[Truth]) -> int | None: ...
+def common_positions_of(architectures: Sequence[Mapping[str, object]]) -> int: ...
+def keep_rows(
+    truth: Truth, rows: Sequence[int], traces: Sequence[Trace], bench: str, init: int
+) -> None: ...
+def missing_rows(truth: Truth, bench: str, init: int) -> list[int]: ...
 def compare(
     architectures: Sequence[Mapping[str, object]],
     proxy: Proxy,

@@ -7,10 +7,11 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
-from . import _lpzero
+from . import _lpzero, elsewhere
 from ._lpzero import LpzeroError, Trace
 from .bench import bench
 from .errors import warn
+from .executors import Executor
 from .progress import Progress, shown
 from .proxies import AnyProxy, proxies, proxy
 from .table import Table
@@ -32,13 +33,15 @@ def score(
     objective: str | None = None,
     memory: int | None = None,
     threads: int | None = None,
+    executor: Executor | None = None,
     progress: Progress | bool | None = None,
 ) -> Table:
     """Exact scores of networks, a row each and a column per proxy.
 
     A network is a path (``config.json``, a folder of transformers) or a description as a
     dict. Weights of a folder are read; ``weights="seeded"`` draws them instead. A score
-    that is not finite is NaN, and ``table.notes`` says why.
+    that is not finite is NaN, and ``table.notes`` says why. An ``executor`` runs networks
+    elsewhere (:mod:`lpzero.executors`); its workers must see the same files.
     """
     wanted, seeded = proxies(by), _are_seeded(weights)
     settings = bench(
@@ -50,13 +53,18 @@ def score(
         objective=objective,
         memory=memory,
     )
+    described = _described(architectures)
     with shown(progress) as show:
-        ids, columns, reasons = _lpzero.score(
-            _described(architectures), wanted, settings, seeded, show, warn
-        )
+        if executor is None:
+            ids, columns, why = _lpzero.score(described, wanted, settings, seeded, show, warn)
+            reasons = dict(why)
+        else:
+            ids, columns, reasons = elsewhere.score(
+                executor, described, wanted, settings, seeded, show
+            )
     names = [one.name for one in wanted]
     rows = [{"id": name, **dict(zip(names, scores))} for name, *scores in zip(ids, *columns)]
-    return Table(rows, dict(reasons))
+    return Table(rows, reasons)
 
 
 def traces(
@@ -70,9 +78,11 @@ def traces(
     memory: int | None = None,
     threads: int | None = None,
     cache: str | os.PathLike[str] | None = None,
+    executor: Executor | None = None,
     progress: Progress | bool | None = None,
 ) -> list[Trace]:
-    """What one pass over each network leaves, by the engine. ``weights`` as in :func:`score`."""
+    """What one pass over each network leaves, by the engine. ``weights`` and ``executor`` as in
+    :func:`score`."""
     seeded = _are_seeded(weights)
     settings = bench(
         threads=threads,
@@ -83,8 +93,11 @@ def traces(
         objective=objective,
         memory=memory,
     )
+    described = _described(architectures)
     with shown(progress) as show:
-        return _lpzero.traces(_described(architectures), settings, seeded, show, warn)
+        if executor is not None:
+            return elsewhere.traces(executor, described, settings, seeded, show)
+        return _lpzero.traces(described, settings, seeded, 0, show, warn)
 
 
 def compare(

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from collections.abc import Iterable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from . import _lpzero
+from . import _lpzero, elsewhere
 from ._lpzero import LpzeroError, Proxy
 from .bench import bench
 from .errors import warn
+from .executors import Executor
 from .progress import Progress, shown
 from .report import Report
 from .table import Table
@@ -99,6 +102,7 @@ def search(
     threads: int | None = None,
     cache: str | os.PathLike[str] | None = None,
     out: str | os.PathLike[str] | None = None,
+    executor: Executor | None = None,
     progress: Progress | bool | None = None,
 ) -> Run:
     """Search for a proxy, and say honestly how good it is.
@@ -112,13 +116,18 @@ def search(
     With ``out``, results are kept in that folder: the same call goes on where it was
     stopped, and returns at once where it had ended. Ctrl-C stops within a second.
 
+    An ``executor`` runs the networks (:mod:`lpzero.executors`); formulas are evaluated here.
+    What it found is kept in ``cache``, and the run is the same to the bit.
+
     Raises :class:`LpzeroError` for what cannot be used, :class:`KeyboardInterrupt` when
     stopped.
     """
     searched, kept_out, method, up_to = _asked(given, hold_out, method, split, up_to)
+    # Traces that were made elsewhere are read from a cache.
+    place = tempfile.TemporaryDirectory() if executor is not None and cache is None else None
     settings = bench(
         threads=threads,
-        cache=cache,
+        cache=cache if place is None else place.name,
         seed=seed if init_seed is None else init_seed,
         batch=batch,
         positions=positions,
@@ -139,10 +148,15 @@ def search(
     )
     folder = None if out is None else Path(out)
     if folder is not None:
-        finished = _begin(folder, [settings, wanted, *_said(searched), *_said(kept_out)])
+        said = json.dumps({**json.loads(settings), "cache": None if cache is None else os.fspath(cache)})
+        finished = _begin(folder, [said, wanted, *_said(searched), *_said(kept_out)])
         if finished is not None:
             return finished
-    with shown(progress) as show:
+    with shown(progress) as show, place or nullcontext():
+        if executor is not None:
+            further = [(1, up_to)] if method == "transfer" else []
+            elsewhere.fill(executor, searched, settings, [(0, None), *further], show)
+            elsewhere.fill(executor, kept_out, settings, [(0, None)], show)
         document, pictured = _lpzero.search(
             [one._inner for one in searched],
             [one._inner for one in kept_out],

@@ -34,7 +34,10 @@ mod _lpzero {
     #[pymodule_export]
     use crate::site::{roles, scalars, sketch, symbols};
     #[pymodule_export]
-    use crate::study::{compare, default_search, nas, rank, score, search, traces};
+    use crate::study::{
+        common_positions, common_positions_of, compare, default_search, keep_rows, missing_rows,
+        nas, rank, score, search, traces,
+    };
     #[pymodule_export]
     use crate::table::arrow_stream;
     #[pymodule_export]

@@ -369,14 +369,16 @@ pub fn score(
     Ok((scores.ids, scores.columns, reasons.collect()))
 }
 
-/// Traces of networks whose weights are drawn by the seed or read from their folder.
+/// Traces of networks whose weights are drawn by the seed or read from their folder. `init` is
+/// the number of the initialisation as searches across ground truths compare them, 0 first.
 #[pyfunction]
-#[pyo3(signature = (architectures, bench, seeded, progress, warn))]
+#[pyo3(signature = (architectures, bench, seeded, init, progress, warn))]
 pub fn traces(
     py: Python<'_>,
     architectures: Vec<Described>,
     bench: &str,
     seeded: bool,
+    init: u32,
     progress: Option<Bound<'_, PyAny>>,
     warn: Option<Bound<'_, PyAny>>,
 ) -> PyResult<Vec<Trace>> {
@@ -384,12 +386,73 @@ pub fn traces(
     let traces = follow(py, progress.as_ref(), warn.as_ref(), |watch| {
         let networks = networks(&architectures, !seeded)?;
         let workbench = bench.workbench(shortest(&networks), watch)?;
-        workbench.traces("python", &networks)
+        workbench.initialised(init).traces("python", &networks)
     })?;
     Ok(traces
         .into_iter()
         .map(|trace| Trace(Arc::new(trace)))
         .collect())
+}
+
+/// Tokens per sequence that all networks of ground truths have positions for, where nobody
+/// says; `None` where one is of traces alone.
+#[pyfunction]
+pub fn common_positions(truths: Vec<Truth>) -> Option<usize> {
+    let truths = architectures(&truths)?;
+    let entries = truths.iter().flat_map(|truth| &truth.entries);
+    let shortest = entries.map(|entry| entry.architecture.positions).min();
+    Some(POSITIONS.min(shortest.unwrap_or(POSITIONS)))
+}
+
+/// The same for networks.
+#[pyfunction]
+pub fn common_positions_of(py: Python<'_>, architectures: Vec<Described>) -> PyResult<usize> {
+    follow(py, None, None, |_| {
+        let networks = networks(&architectures, false)?;
+        Ok(POSITIONS.min(shortest(&networks).unwrap_or(POSITIONS)))
+    })
+}
+
+/// The networks of a ground truth, all of these rows.
+fn of_rows<'a>(truth: &'a Truth, rows: &[usize]) -> Result<&'a lpzero::truth::GroundTruth, Error> {
+    let Known::Architectures(truth) = &truth.0 else {
+        let what = "a ground truth of traces alone has no networks to run";
+        return Err(Error::Formula(what.to_owned()));
+    };
+    let n = truth.entries.len();
+    match rows.iter().find(|&&row| row >= n) {
+        Some(row) => Err(Error::Formula(format!("row {row}: expected one of {n}"))),
+        None => Ok(truth),
+    }
+}
+
+/// Keeps traces that [`traces`] made elsewhere in the cache of `bench`, which names the
+/// positions.
+#[pyfunction]
+pub fn keep_rows(
+    py: Python<'_>,
+    truth: Truth,
+    rows: Vec<usize>,
+    traces: Vec<Trace>,
+    bench: &str,
+    init: u32,
+) -> PyResult<()> {
+    let bench = Bench::read(bench)?;
+    follow(py, None, None, |watch| {
+        let workbench = bench.workbench(bench.positions, watch)?.initialised(init);
+        let traces = traces.iter().map(|trace| &*trace.0);
+        workbench.keep_rows(of_rows(&truth, &rows)?, &rows, traces)
+    })
+}
+
+/// Rows of a ground truth that the cache of `bench` has no trace of.
+#[pyfunction]
+pub fn missing_rows(py: Python<'_>, truth: Truth, bench: &str, init: u32) -> PyResult<Vec<usize>> {
+    let bench = Bench::read(bench)?;
+    follow(py, None, None, |watch| {
+        let workbench = bench.workbench(bench.positions, watch)?.initialised(init);
+        workbench.missing_rows(of_rows(&truth, &[])?)
+    })
 }
 
 /// Networks in the order of a proxy, and how sure that is: the JSON document of

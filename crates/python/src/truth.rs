@@ -113,6 +113,19 @@ impl Truth {
         Ok(Self(Known::Architectures(Arc::new(truth))))
     }
 
+    /// The networks of some rows, each as the text of a file of lpzero's own.
+    fn described(&self, rows: Vec<usize>) -> PyResult<Vec<String>> {
+        let Known::Architectures(truth) = &self.0 else {
+            return Err(refused("described: not for a ground truth of traces"));
+        };
+        let describe = |row: usize| {
+            let entry = truth.entries.get(row);
+            let entry = entry.ok_or_else(|| refused(format_args!("row {row}: there is none")))?;
+            Ok(lpzero::arch::spec::to_json(&entry.architecture))
+        };
+        rows.into_iter().map(describe).collect()
+    }
+
     #[getter]
     fn name(&self) -> &str {
         match &self.0 {

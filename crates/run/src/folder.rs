@@ -1,5 +1,6 @@
 //! A folder that a run works in: its configuration, and whatever lets it go on after it
-//! was stopped. It belongs to one run, and to one process at a time.
+//! was stopped. It belongs to one run, and to one process at a time, or to several that each
+//! do a share of it.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -7,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::input::{self, Limit};
 use crate::journal::is_empty;
@@ -16,6 +18,8 @@ use crate::{is_machines_fault, open_own, write_whole};
 pub const CONFIGURATION: &str = "configuration.json";
 /// Its largest size.
 pub const CONFIGURATION_LIMIT: Limit = Limit::mebibytes("the configuration of a run", 64);
+/// The file that says how many pieces the run has, where somebody has counted.
+pub const PIECES: &str = "pieces.json";
 const LOCK: &str = "lock";
 
 /// Why a folder cannot be used, in one sentence that names it.
@@ -54,6 +58,14 @@ pub enum FolderError {
         /// Fault, and what was expected instead.
         message: String,
     },
+    /// There is another run than the one that a share was to be done of.
+    #[error("{}: a run with other options ({key} differs); a share is one of the same run", path.display())]
+    OtherRun {
+        /// The configuration.
+        path: PathBuf,
+        /// The first key that differs.
+        key: String,
+    },
     /// Another process holds the folder.
     #[error(
         "{}: another process works on this run; wait for it or stop it first",
@@ -78,6 +90,15 @@ impl FolderError {
     pub fn is_input(&self) -> bool {
         !matches!(self, Self::Write { .. })
     }
+}
+
+/// Who may work in a folder at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hold {
+    /// This process.
+    Alone,
+    /// This process, and others that do other shares.
+    Shared,
 }
 
 /// The folder of a run, held by this process.
@@ -117,7 +138,7 @@ impl Folder {
             false => Origin::Made,
         };
         fs::create_dir_all(path).map_err(unwritable(path))?;
-        let lock = lock(path).inspect_err(|_| {
+        let lock = lock(path, Hold::Alone).inspect_err(|_| {
             if origin == Origin::Made {
                 let _ = fs::remove_dir(path);
             }
@@ -140,12 +161,61 @@ impl Folder {
         }
     }
 
+    /// Opens the folder of a run beside others that do other shares of it, or makes it where
+    /// there is none. Whoever is first writes the configuration; all must mean the same one.
+    ///
+    /// # Errors
+    /// A folder of another run, or of none; one that a process holds alone.
+    pub fn join(path: &Path, configuration: &impl Serialize) -> Result<Self, FolderError> {
+        fs::create_dir_all(path).map_err(unwritable(path))?;
+        let folder = Self {
+            path: path.to_owned(),
+            // Others may be at work already: it is nobody's to remove.
+            origin: Origin::Opened,
+            _lock: lock(path, Hold::Shared)?,
+        };
+        let file = path.join(CONFIGURATION);
+        if !file.exists() {
+            // Another share may write it between the two questions.
+            if !is_blank(path) && !file.exists() {
+                let path = path.to_owned();
+                return Err(FolderError::Exists { path });
+            }
+            folder.write(CONFIGURATION, configuration)?;
+        }
+        // Two that are first at once write the same, or one of them learns that here.
+        let read = input::read_text(&file, CONFIGURATION_LIMIT).map_err(unwritable(&file))?;
+        let unreadable = |error: serde_json::Error| FolderError::Configuration {
+            path: file.clone(),
+            message: error.to_string(),
+        };
+        let theirs: Value = serde_json::from_str(&read).map_err(unreadable)?;
+        let own = serde_json::to_string(configuration).map_err(unreadable)?;
+        let own: Value = serde_json::from_str(&own).map_err(unreadable)?;
+        match difference(&own, &theirs) {
+            None => Ok(folder),
+            Some(key) => Err(FolderError::OtherRun { path: file, key }),
+        }
+    }
+
     /// Opens the folder of a run that was started before. `what` is the kind of run
     /// with its article, such as "a search".
     ///
     /// # Errors
     /// A folder without a configuration of that kind, or one that another process holds.
     pub fn open<C: DeserializeOwned>(path: &Path, what: &str) -> Result<(C, Self), FolderError> {
+        Self::open_for(path, what, Hold::Alone)
+    }
+
+    /// [`open`](Self::open), alone or beside others.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_for<C: DeserializeOwned>(
+        path: &Path,
+        what: &str,
+        hold: Hold,
+    ) -> Result<(C, Self), FolderError> {
         let file = path.join(CONFIGURATION);
         let text =
             input::read_text(&file, CONFIGURATION_LIMIT).map_err(|error| FolderError::NotARun {
@@ -161,7 +231,7 @@ impl Folder {
         let folder = Self {
             path: path.to_owned(),
             origin: Origin::Opened,
-            _lock: lock(path)?,
+            _lock: lock(path, hold)?,
         };
         Ok((configuration, folder))
     }
@@ -175,6 +245,7 @@ impl Folder {
         path: &Path,
         what: &str,
         expected: u32,
+        hold: Hold,
     ) -> Result<(C, Self), FolderError> {
         #[derive(Deserialize)]
         struct Version {
@@ -191,7 +262,7 @@ impl Folder {
                     message: format!("{version}; expected {expected}"),
                 })
             }
-            _ => Self::open(path, what),
+            _ => Self::open_for(path, what, hold),
         }
     }
 
@@ -217,7 +288,7 @@ impl Folder {
             // What cannot be removed stays, and the folder with it.
             let _ = fs::remove_dir_all(path);
         }
-        for name in [CONFIGURATION, LOCK] {
+        for name in [CONFIGURATION, PIECES, LOCK] {
             let _ = fs::remove_file(self.path.join(name));
         }
         if self.origin == Origin::Made {
@@ -269,10 +340,32 @@ fn is_blank(folder: &Path) -> bool {
     fs::read_dir(folder).is_ok_and(|mut entries| entries.all(is_leftover))
 }
 
-/// Makes the folder this process's own.
-fn lock(folder: &Path) -> Result<File, FolderError> {
+/// The first key under which two configurations differ, with the keys that it stands under.
+fn difference(own: &Value, theirs: &Value) -> Option<String> {
+    match (own, theirs) {
+        (Value::Object(own), Value::Object(theirs)) => {
+            let keys = own.keys().chain(theirs.keys());
+            keys.into_iter()
+                .find_map(|key| match (own.get(key), theirs.get(key)) {
+                    (Some(own), Some(theirs)) => match difference(own, theirs)? {
+                        below if below.is_empty() => Some(key.clone()),
+                        below => Some(format!("{key}.{below}")),
+                    },
+                    _ => Some(key.clone()),
+                })
+        }
+        (own, theirs) => (own != theirs).then(String::new),
+    }
+}
+
+/// Makes the folder this process's own, or one that it shares.
+fn lock(folder: &Path, hold: Hold) -> Result<File, FolderError> {
     let file = open_own(&folder.join(LOCK)).map_err(unwritable(folder))?;
-    match file.try_lock() {
+    let held = match hold {
+        Hold::Alone => file.try_lock(),
+        Hold::Shared => file.try_lock_shared(),
+    };
+    match held {
         // Some network file systems have no locks.
         Ok(()) | Err(TryLockError::Error(_)) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(FolderError::InUse {
@@ -313,6 +406,31 @@ mod tests {
         // Who opened a run does not remove it.
         assert!(!folder.discard(&["journal", "report.json"]));
         assert!(path.join(CONFIGURATION).exists());
+    }
+
+    #[test]
+    fn shares_of_one_run_have_one_configuration_and_keep_others_out() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("run");
+        let configuration = serde_json::json!({"seed": 1, "pass": {"batch": 4}});
+        let first = Folder::join(&path, &configuration).unwrap();
+        let second = Folder::join(&path, &configuration).unwrap();
+        let other = serde_json::json!({"seed": 1, "pass": {"batch": 8}});
+        let refused = Folder::join(&path, &other).unwrap_err().to_string();
+        assert!(refused.contains("pass.batch differs"), "{refused}");
+        let alone = Folder::open::<Value>(&path, "a build").unwrap_err();
+        assert_eq!(alone, FolderError::InUse { path: path.clone() });
+        drop((first, second));
+        let held = Folder::open::<Value>(&path, "a build").unwrap();
+        let refused = Folder::join(&path, &configuration).unwrap_err();
+        assert_eq!(refused, FolderError::InUse { path: path.clone() });
+        drop(held);
+        // What is no run is not made one.
+        let foreign = place.path().join("foreign");
+        fs::create_dir(&foreign).unwrap();
+        fs::write(foreign.join("thesis.txt"), "mine").unwrap();
+        let refused = Folder::join(&foreign, &configuration).unwrap_err();
+        assert!(matches!(refused, FolderError::Exists { .. }), "{refused}");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //!   process at a time;
 //! - [`Journal`]: finished pieces of work, appended as bytes, so that a run that was killed
 //!   goes on where it stopped; [`Pieces`] is the same for records that serialise;
+//! - [`Shard`]: the share of the pieces that one of several processes does;
 //! - [`Budget`] and [`Clock`]: when to stop, also across processes;
 //! - [`Cancel`]: how to be stopped from elsewhere;
 //! - [`seed`]: randomness as a function of names;
@@ -47,12 +48,16 @@ mod hash;
 pub mod input;
 mod journal;
 pub mod seed;
+mod shard;
 mod system;
 
 pub use atomic::{Whole, write_whole};
 pub use budget::{Budget, Clock};
 pub use cancel::Cancel;
-pub use folder::{CONFIGURATION, CONFIGURATION_LIMIT, Folder, FolderError};
+pub use folder::{CONFIGURATION, CONFIGURATION_LIMIT, Folder, FolderError, Hold, PIECES};
 pub use hash::{ContentHash, Hasher};
-pub use journal::{Journal, JournalError, Kind, MAIN, Piece, Pieces, Record, Records, Torn};
+pub use journal::{
+    Journal, JournalError, Kind, MAIN, Piece, Pieces, Record, Records, Torn, Writer,
+};
+pub use shard::{MOST_SHARDS, Shard};
 pub use system::{is_machines_fault, open_own, read_own};

@@ -9,6 +9,14 @@ pub enum Error {
     /// A statistic or a split is not possible on these data.
     #[error(transparent)]
     Statistics(#[from] lpzero_stats::Error),
+    /// A share of an enumeration is done: the result takes the others, too.
+    #[error("a share is done: {recorded} of {all} pieces are recorded")]
+    Share {
+        /// Pieces that are recorded, by this share and those that were there.
+        recorded: usize,
+        /// Pieces of the whole enumeration.
+        all: usize,
+    },
     /// All trained scores of a part are equal: nothing can correlate with them.
     #[error("all {n} trained scores of the {part} split are equal, so nothing can be ranked")]
     ConstantTruth {

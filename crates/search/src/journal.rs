@@ -11,15 +11,16 @@ use std::path::Path;
 use std::time::Duration;
 
 use lpzero_proxy::Node;
-use lpzero_run::{self as run, ContentHash, Hasher, JournalError, Kind, MAIN, Torn};
+use lpzero_run::{self as run, ContentHash, Hasher, JournalError, Kind, MAIN, Shard, Torn};
 
 use crate::Problem;
 use crate::criterion::Criterion;
 use crate::record::{self, Outcome, take};
 use crate::settings::Settings;
 
-/// A piece is a batch of formulas, or what an enumeration does at one go.
-const KIND: Kind = Kind {
+/// The journal of a search. A piece is a batch of formulas, or what an enumeration does at
+/// one go.
+pub const JOURNAL_KIND: Kind = Kind {
     format: "lpzero-search",
     version: 2,
     each: false,
@@ -39,6 +40,8 @@ pub struct Journal {
     last: usize,
     /// Hash of what traces and truths follow from, where the caller knows.
     bound: Option<ContentHash>,
+    /// The share of an enumeration that is done; all of it where there is none.
+    shard: Option<Shard>,
 }
 
 impl Journal {
@@ -48,13 +51,27 @@ impl Journal {
     /// # Errors
     /// As [`lpzero_run::Journal::open`].
     pub fn open(folder: &Path) -> Result<(Self, Option<Torn>), JournalError> {
-        let (records, torn) = run::Journal::open(folder, KIND, MAIN)?;
+        Self::open_for(folder, None)
+    }
+
+    /// [`open`](Self::open), to do one share of an enumeration beside processes that do the
+    /// others.
+    ///
+    /// # Errors
+    /// As [`lpzero_run::Journal::open`].
+    pub fn open_for(
+        folder: &Path,
+        shard: Option<Shard>,
+    ) -> Result<(Self, Option<Torn>), JournalError> {
+        let writer = shard.map_or_else(|| MAIN.to_owned(), Shard::writer);
+        let (records, torn) = run::Journal::open(folder, JOURNAL_KIND, &writer)?;
         let journal = Self {
             recorded: records.len(),
             records,
             replayed: 0,
             last: 0,
             bound: None,
+            shard,
         };
         Ok((journal, torn))
     }
@@ -135,13 +152,25 @@ impl Journal {
         if self.batches_left() == 0 {
             return Ok(None);
         }
-        let Some(position) = self.records.find(&piece) else {
+        match self.find_piece(piece)? {
             // The search arrives at something else than the one that was recorded.
-            return Err(self.records.other_piece(self.replayed));
+            None => Err(self.records.other_piece(self.replayed)),
+            found => Ok(found),
+        }
+    }
+
+    /// The recorded value of a piece of work that does not hang on others, by whichever
+    /// process, and the time that its search had taken by then.
+    pub(crate) fn find_piece(
+        &mut self,
+        piece: ContentHash,
+    ) -> Result<Option<(Vec<u8>, Duration)>, JournalError> {
+        let Some(position) = self.records.find(&piece) else {
+            return Ok(None);
         };
         let record = self.records.at(position)?;
         self.last = position;
-        self.replayed += 1;
+        self.replayed = (self.replayed + 1).min(self.recorded);
         let nanoseconds = take(&mut &record.note[..]).map_or(0, u64::from_le_bytes);
         Ok(Some((record.value, Duration::from_nanos(nanoseconds))))
     }
@@ -155,6 +184,11 @@ impl Journal {
     ) -> Result<(), JournalError> {
         let nanoseconds = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX);
         self.records.append(piece, body, &nanoseconds.to_le_bytes())
+    }
+
+    /// The share of an enumeration that is done, if it is not all of it.
+    pub(crate) fn shard(&self) -> Option<Shard> {
+        self.shard
     }
 
     /// Error that the record read last says something else than it should.

@@ -40,7 +40,7 @@ pub use control::{Control, Snapshot};
 pub use criterion::Criterion;
 pub use error::Error;
 pub use found::Found;
-pub use journal::Journal;
+pub use journal::{JOURNAL_KIND, Journal};
 pub use lpzero_run::{Budget, JournalError, Torn, seed};
 pub use problem::{Baseline, Benchmark, Problem};
 pub use report::{

@@ -36,7 +36,7 @@ use crate::factors::Factors;
 use crate::found::Found;
 use crate::generate::power;
 use crate::like_size::LikeSize;
-use crate::run::Run;
+use crate::run::{Recorded, Run};
 use crate::settings::Settings;
 use crate::vary::Limits;
 use crate::{Error, Problem, language};
@@ -113,7 +113,7 @@ impl Products {
     /// be written.
     pub(crate) fn of(run: &mut Run<'_, '_>) -> Result<Self, Error> {
         let piece = ContentHash::of_bytes(b"powers");
-        if let Some(known) = run.recorded(piece, Self::decode)? {
+        if let Some(known) = run.recorded(Recorded::Next(piece), Self::decode)? {
             return Ok(known);
         }
         let fitted = Self::fit(&run.problem, run.settings, run.control)?;

@@ -24,6 +24,15 @@ use crate::{Error, Problem, language};
 /// as exhausted.
 const EXHAUSTED: u32 = 200;
 
+/// Where a journal has a piece of work.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Recorded {
+    /// Next after what was replayed: the search arrives at its pieces in one order.
+    Next(ContentHash),
+    /// Anywhere, since pieces do not hang on each other.
+    Anywhere(ContentHash),
+}
+
 /// A search under way.
 pub(crate) struct Run<'a, 'c> {
     pub(crate) settings: &'a Settings,
@@ -192,13 +201,17 @@ impl<'a, 'c> Run<'a, 'c> {
     /// Reads what the journal has about a piece of work that is no batch.
     pub(crate) fn recorded<T>(
         &mut self,
-        piece: ContentHash,
+        piece: Recorded,
         decode: impl FnOnce(&[u8]) -> Option<T>,
     ) -> Result<Option<T>, Error> {
         let Some(journal) = &mut self.control.journal else {
             return Ok(None);
         };
-        let Some((body, elapsed)) = journal.replay_piece(piece)? else {
+        let found = match piece {
+            Recorded::Next(piece) => journal.replay_piece(piece)?,
+            Recorded::Anywhere(piece) => journal.find_piece(piece)?,
+        };
+        let Some((body, elapsed)) = found else {
             return Ok(None);
         };
         self.clock.replayed(elapsed, journal.batches_left() > 0);

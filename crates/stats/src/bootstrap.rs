@@ -1,4 +1,8 @@
 //! Percentile bootstrap intervals (Efron 1979) for rank correlations.
+//!
+//! Where every pair is ordered right, every resample is, too, and percentiles would claim
+//! certainty, of three networks as of three hundred. The interval is then that of a share of
+//! independent pairs that are all right (Clopper and Pearson 1934).
 
 use lpzero_run::seed;
 use rand::Rng;
@@ -46,6 +50,17 @@ pub struct Interval {
 pub struct Resamples {
     values: Vec<Option<f64>>,
     level: f64,
+    /// What the statistic ranges over; `None` of a difference.
+    range: Option<Range>,
+}
+
+/// What a statistic of pairs ranges over.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Range {
+    /// Its values where all pairs are wrong and where all are right.
+    pub all: [f64; 2],
+    /// How many pairs have no architecture in common.
+    pub independent: usize,
 }
 
 impl Bootstrap {
@@ -102,7 +117,11 @@ impl Bootstrap {
             return Ok(None);
         }
         let mut columns = [Vec::new(), Vec::new()];
-        let resamples = self.draw(x.len(), |indices| {
+        let range = Some(Range {
+            all: [-1.0, 1.0],
+            independent: x.len() / 2,
+        });
+        let resamples = self.draw(x.len(), range, |indices| {
             gather(indices, [x, y], &mut columns);
             workspace.correlate(correlation, &columns[0], &columns[1])
         });
@@ -113,6 +132,7 @@ impl Bootstrap {
     pub(crate) fn draw(
         &self,
         n: usize,
+        range: Option<Range>,
         mut statistic: impl FnMut(&[usize]) -> Result<Option<f64>, Error>,
     ) -> Result<Resamples, Error> {
         let mut random = seed::stream(self.seed, "bootstrap");
@@ -122,14 +142,21 @@ impl Bootstrap {
             indices.fill_with(|| random.random_range(0..n));
             values.push(statistic(&indices)?);
         }
-        Ok(Resamples::new(values, self.level))
+        Ok(Resamples {
+            range,
+            ..Resamples::new(values, self.level)
+        })
     }
 }
 
 impl Resamples {
     /// Values of resamples, in the order in which they were drawn.
     pub(crate) fn new(values: Vec<Option<f64>>, level: f64) -> Self {
-        Self { values, level }
+        Self {
+            values,
+            level,
+            range: None,
+        }
     }
 
     /// The difference on every resample. Both must come from the same bootstrap
@@ -139,6 +166,7 @@ impl Resamples {
         Self {
             values: pairs.map(|(a, b)| Some((*a)? - (*b)?)).collect(),
             level: self.level,
+            range: None,
         }
     }
 
@@ -151,11 +179,32 @@ impl Resamples {
         }
         values.sort_unstable_by(|a, b| compare(*a, *b));
         let tail = (1.0 - self.level) / 2.0;
+        let (low, high) = (percentile(&values, tail), percentile(&values, 1.0 - tail));
+        let [low, high] = match self.range {
+            Some(range) if low == high => range.around(low, tail),
+            _ => [low, high],
+        };
         Some(Interval {
-            low: percentile(&values, tail),
-            high: percentile(&values, 1.0 - tail),
+            low,
+            high,
             standard_error: standard_deviation(&values),
         })
+    }
+}
+
+impl Range {
+    /// The interval where every resample has this value: wider where it is the best or the
+    /// worst there is.
+    fn around(self, value: f64, tail: f64) -> [f64; 2] {
+        let [worst, best] = self.all;
+        // The share of right pairs at which all would be right with this probability.
+        let share = tail.powf(1.0 / self.independent.max(1) as f64);
+        let reach = (best - worst) * share;
+        match value {
+            value if value == best => [worst + reach, best],
+            value if value == worst => [worst, best - reach],
+            value => [value, value],
+        }
     }
 }
 

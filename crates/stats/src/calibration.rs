@@ -173,7 +173,7 @@ pub fn slope_interval(
             ..*bootstrap
         };
         let n = truth.logarithms.len();
-        bootstrap.draw(n, |indices| {
+        bootstrap.draw(n, None, |indices| {
             let mut times = vec![0.0; n];
             indices.iter().for_each(|&index| times[index] += 1.0);
             counts.push(times);

@@ -4,7 +4,7 @@
 //! says that larger is better, which needs no proxy.
 
 use crate::Error;
-use crate::bootstrap::{Bootstrap, Interval, Resamples};
+use crate::bootstrap::{Bootstrap, Interval, Range, Resamples};
 use crate::column::{check_pair, compare};
 
 /// Pairs of architectures whose sizes are alike and whose truths differ.
@@ -70,7 +70,11 @@ impl SameSize {
     pub fn resample(&self, bootstrap: &Bootstrap, scores: &[f64]) -> Result<Resamples, Error> {
         self.check(scores)?;
         let mut counts = vec![0.0; self.n];
-        bootstrap.draw(self.n, |indices| {
+        let range = Some(Range {
+            all: [0.0, 1.0],
+            independent: self.independent(),
+        });
+        bootstrap.draw(self.n, range, |indices| {
             counts.fill(0.0);
             indices.iter().for_each(|&index| counts[index] += 1.0);
             // Drawn twice, an architecture is in twice as many pairs.
@@ -89,6 +93,20 @@ impl SameSize {
         scores: &[f64],
     ) -> Result<Option<Interval>, Error> {
         Ok(self.resample(bootstrap, scores)?.interval())
+    }
+
+    /// Pairs without a common architecture, taken as they come.
+    fn independent(&self) -> usize {
+        let mut free = vec![true; self.n];
+        let mut taken = 0;
+        for &[better, worse] in &self.pairs {
+            if free[better] && free[worse] {
+                free[better] = false;
+                free[worse] = false;
+                taken += 1;
+            }
+        }
+        taken
     }
 
     fn check(&self, scores: &[f64]) -> Result<(), Error> {
@@ -119,6 +137,20 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+
+    #[test]
+    fn one_pair_that_is_right_is_no_certainty() {
+        let sizes = [100.0, 101.0, 102.0, 103.0];
+        let truth = [1.0, 2.0, 3.0, 4.0];
+        let same = SameSize::new(&sizes, &truth, 0.05).unwrap();
+        let bootstrap = Bootstrap::default();
+        let interval = |scores| same.interval(&bootstrap, scores).unwrap().unwrap();
+        // Two pairs without a common network: scipy.stats.binomtest(2, 2).proportion_ci(.95).
+        let right = interval(&truth);
+        assert!((right.low - 0.158_113_883).abs() < 1e-8 && right.high == 1.0);
+        let wrong = interval(&[4.0, 3.0, 2.0, 1.0]);
+        assert!((wrong.high - 0.841_886_117).abs() < 1e-8 && wrong.low == 0.0);
+    }
 
     #[test]
     fn pairs_are_of_like_size_and_ties_count_one_half() {

@@ -68,8 +68,8 @@ pub struct Progress {
     pub cached: usize,
     /// All different architectures.
     pub total: usize,
-    /// Share of the work of the passes that is done, 0 to 1. Large networks
-    /// come first, so this and not the count tells the time left.
+    /// Share of the work of all passes that is done, 0 to 1, with those out of the cache.
+    /// Large networks come first, so this and not the count tells the time left.
     pub work: f64,
 }
 
@@ -187,8 +187,7 @@ fn run<V, T: Clone + Send>(
         }
     })?;
 
-    let missing = (0..total).filter(|&index| results[index].is_none());
-    let jobs = missing.map(|index| {
+    let jobs = (0..total).map(|index| {
         let first = distinct.first[index];
         Job {
             index,
@@ -196,8 +195,8 @@ fn run<V, T: Clone + Send>(
             work: work_estimate(&architectures[first], spec),
         }
     });
-    let jobs: Vec<Job> = jobs.collect();
-    let meter = Meter::new(total, &jobs, resources.progress);
+    let (jobs, known): (Vec<Job>, Vec<Job>) = jobs.partition(|job| results[job.index].is_none());
+    let meter = Meter::new(&known, &jobs, resources.progress);
     let limit = resources.memory;
     let (large, small) = schedule::divide(jobs, pool.current_num_threads(), limit);
     let execute = |workspace: &mut Workspace<f32>, job: &Job| -> Result<T, Error> {
@@ -241,7 +240,8 @@ fn run<V, T: Clone + Send>(
     Ok(distinct.spread(results))
 }
 
-/// Memory needs of all networks; an error for the first that does not fit, streamed or not.
+/// Memory needs of all networks; an error for the first that has too few positions, or does
+/// not fit, streamed or not.
 fn needs(
     architectures: &[Architecture],
     spec: &TraceSpec,
@@ -254,6 +254,11 @@ fn needs(
         ..
     } = resources;
     let need = |(index, architecture): (usize, &Architecture)| {
+        if spec.positions > architecture.positions {
+            let (found, limit) = (spec.positions, architecture.positions);
+            let source = lpzero_nn::Error::Positions { found, limit };
+            return Err(Error::Engine { index, source });
+        }
         let beside = beside(architecture);
         let need = Need::of(architecture, spec, memory.saturating_sub(beside), bands);
         let bytes = need.bytes.saturating_add(beside);
@@ -487,18 +492,23 @@ struct Meter<'a> {
 
 impl<'a> Meter<'a> {
     /// Reports at once what the cache has given.
-    fn new(total: usize, jobs: &[Job], progress: &'a (dyn Fn(Progress) + Sync)) -> Self {
+    fn new(known: &[Job], jobs: &[Job], progress: &'a (dyn Fn(Progress) + Sync)) -> Self {
+        let sum = |jobs: &[Job]| jobs.iter().map(|job| job.work).sum::<f64>();
+        let (done, left) = (sum(known), sum(jobs));
         let start = Progress {
-            finished: total - jobs.len(),
-            cached: total - jobs.len(),
-            total,
-            work: if jobs.is_empty() { 1.0 } else { 0.0 },
+            finished: known.len(),
+            cached: known.len(),
+            total: known.len() + jobs.len(),
+            work: match jobs.is_empty() {
+                true => 1.0,
+                false => done / (done + left),
+            },
         };
         progress(start);
         Meter {
             progress,
-            work: jobs.iter().map(|job| job.work).sum(),
-            state: Mutex::new((0.0, start)),
+            work: done + left,
+            state: Mutex::new((done, start)),
         }
     }
 

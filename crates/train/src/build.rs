@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use lpzero_arch::{Architecture, Family};
 use lpzero_nn::Workspace;
-use lpzero_run::{Cancel, ContentHash, Hasher, Kind, Piece, Pieces};
+use lpzero_run::{Cancel, ContentHash, Hasher, Kind, Piece, Pieces, Shard};
 use lpzero_truth::{Entry, GroundTruth, Trained};
 use serde::{Deserialize, Serialize};
 
@@ -84,6 +84,17 @@ pub struct Resources<'a> {
     pub cancel: &'a Cancel,
     /// Called after every training.
     pub progress: &'a (dyn Fn(Progress) + Sync),
+    /// The share of the work that is this process's; all of it where there is none.
+    pub shard: Option<Shard>,
+}
+
+/// What a build, or a share of one, came to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Built {
+    /// Entries of the ground truth. A share has those whose trainings are all recorded.
+    pub entries: Vec<Entry>,
+    /// Pieces that are recorded, by whatever process, and all that there are.
+    pub pieces: [usize; 2],
 }
 
 /// Trains one architecture as a plan does. The validation loss, rounded to six
@@ -119,7 +130,7 @@ pub fn build(
     drawn: &[(String, Architecture)],
     journal: &mut Pieces<Record>,
     resources: &Resources<'_>,
-) -> Result<Vec<Entry>, Error> {
+) -> Result<Built, Error> {
     let train = |architecture: &Architecture, seed: u64, (): &mut ()| {
         train_one(architecture, &plan.recipe, seed, resources.cancel)
     };
@@ -150,7 +161,7 @@ pub fn inherit(
     drawn: &[(String, Architecture)],
     journal: &mut Pieces<Record>,
     resources: &Resources<'_>,
-) -> Result<Vec<Entry>, Error> {
+) -> Result<Built, Error> {
     let evaluate = |architecture: &Architecture, seed: u64, workspace: &mut Workspace<f32>| {
         let recipe = (from.recipe, seed);
         let weights = from.weights;
@@ -158,12 +169,11 @@ pub fn inherit(
     };
     let of = (drawn, &[from.seed][..], from.recipe.positions);
     let workspace = || Workspace::new().stopped_by(resources.cancel);
-    let mut entries = measure(of, &evaluate, workspace, journal, resources)?;
+    let mut built = measure(of, &evaluate, workspace, journal, resources)?;
     // They were trained together, not each.
-    entries
-        .iter_mut()
-        .for_each(|entry| entry.trainings = Vec::new());
-    Ok(entries)
+    let entries = built.entries.iter_mut();
+    entries.for_each(|entry| entry.trainings = Vec::new());
+    Ok(built)
 }
 
 /// Measures one architecture with one seed, by something that is a thread's own.
@@ -186,7 +196,7 @@ fn measure<T>(
     of_thread: impl Fn() -> T + Sync,
     journal: &mut Pieces<Record>,
     resources: &Resources<'_>,
-) -> Result<Vec<Entry>, Error> {
+) -> Result<Built, Error> {
     let wanted = drawn.iter().flat_map(|(id, architecture)| {
         seeds.iter().map(move |&seed| Wanted {
             id,
@@ -195,8 +205,15 @@ fn measure<T>(
             work: architecture.flops(positions) as f64,
         })
     });
-    let (done, left): (Vec<_>, Vec<_>) =
-        wanted.partition(|wanted| journal.get(&piece(wanted.id, wanted.seed)).is_some());
+    let mut wanted: Vec<Wanted<'_>> = wanted.collect();
+    let all = wanted.len();
+    if let Some(shard) = resources.shard {
+        let lengths: Vec<f64> = wanted.iter().map(|wanted| wanted.work).collect();
+        let mut takes = shard.of_lengths(&lengths).into_iter();
+        wanted.retain(|_| takes.next() == Some(true));
+    }
+    let (done, left): (Vec<_>, Vec<_>) = (wanted.into_iter())
+        .partition(|wanted| journal.get(&piece(wanted.id, wanted.seed)).is_some());
     let sum = |some: &[Wanted<'_>]| some.iter().map(|wanted| wanted.work).sum::<f64>();
     let shared = Shared {
         all_work: sum(&done) + sum(&left),
@@ -208,7 +225,10 @@ fn measure<T>(
     };
     shared.show(resources);
     side_by_side(&left, measure, of_thread, shared, resources)?;
-    Ok(entries(drawn, seeds, journal))
+    Ok(Built {
+        entries: entries(drawn, seeds, journal),
+        pieces: [journal.records().len(), all],
+    })
 }
 
 /// State that all measuring threads share.
@@ -290,7 +310,8 @@ fn side_by_side<T>(
     }
 }
 
-/// Entries of the ground truth: each architecture with its recorded trainings and their mean score.
+/// Entries of the ground truth: each architecture whose trainings are all recorded, with those
+/// and their mean score.
 fn entries(
     drawn: &[(String, Architecture)],
     seeds: &[u64],
@@ -298,20 +319,21 @@ fn entries(
 ) -> Vec<Entry> {
     let entry = |(id, architecture): &(String, Architecture)| {
         let records = seeds.iter().map(|&seed| journal.get(&piece(id, seed)));
-        let trainings: Vec<Trained> = records.flatten().map(|record| record.trained).collect();
+        let trainings = records.map(|record| Some(record?.trained));
+        let trainings: Vec<Trained> = trainings.collect::<Option<_>>()?;
         let mean = trainings
             .iter()
             .map(|training| training.metric)
             .sum::<f64>()
             / trainings.len() as f64;
-        Entry {
+        Some(Entry {
             id: id.clone(),
             architecture: architecture.clone(),
             score: -((mean * 1e6).round() / 1e6),
             trainings,
-        }
+        })
     };
-    drawn.iter().map(entry).collect()
+    drawn.iter().filter_map(entry).collect()
 }
 
 /// The ground truth of entries that [`build`] or [`inherit`] made.

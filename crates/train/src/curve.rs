@@ -78,7 +78,7 @@ impl Curve {
     /// Reads a table.
     ///
     /// # Errors
-    /// A file that cannot be read, or another table.
+    /// A file that cannot be read, or another table than [`to_csv`](Self::to_csv) writes.
     pub fn read(path: &Path) -> Result<Self, Error> {
         let text = input::read_text(path, LIMIT).map_err(Error::read(path))?;
         let mut lines = text.lines();
@@ -108,7 +108,17 @@ impl Curve {
         let points = lines
             .enumerate()
             .map(|(i, line)| point(line).ok_or_else(|| wrong(i + 2)));
-        Ok(Curve(points.collect::<Result<_, _>>()?))
+        let curve = Curve(points.collect::<Result<_, _>>()?);
+        // Two decimals may be one number: a damaged digit need not change what is read.
+        let written = curve.to_csv();
+        match written == text {
+            true => Ok(curve),
+            false => {
+                let same = |(a, b): &(&str, &str)| a == b;
+                let lines = written.lines().zip(text.lines());
+                Err(wrong(lines.take_while(same).count() + 1))
+            }
+        }
     }
 
     /// A picture: training losses as a line, validation losses as points, and the

@@ -26,6 +26,19 @@ pub enum Error {
         /// The file or folder.
         path: PathBuf,
     },
+    /// Every network is larger than what was asked for.
+    #[error(
+        "{}: no network of at most {parameters} parameters; the smallest has {smallest}",
+        path.display()
+    )]
+    NoneUpTo {
+        /// The ground truth.
+        path: PathBuf,
+        /// Most parameters that were asked for.
+        parameters: f64,
+        /// Parameters of the smallest network.
+        smallest: f64,
+    },
     /// Two records have the same id.
     #[error("{}: record \"{id}\": the id appears twice, expected unique ids", path.display())]
     DuplicateId {

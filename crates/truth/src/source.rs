@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use lpzero_arch::Reading;
 use serde::{Deserialize, Serialize};
 
-use crate::{Embedded, Error, GroundTruth, TableOptions, Tokens, embedded, known};
+use crate::{Embedded, Entry, Error, GroundTruth, TableOptions, Tokens, embedded, known};
 
 /// A ground truth as it is asked for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -18,6 +18,9 @@ pub struct TruthSource {
     pub reading: Reading,
     /// Columns of a table.
     pub table: TableOptions,
+    /// Most parameters of a network; larger ones are left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub up_to: Option<f64>,
 }
 
 impl TruthSource {
@@ -27,6 +30,7 @@ impl TruthSource {
             name: name.into(),
             reading: Reading::AsTrained,
             table: TableOptions::default(),
+            up_to: None,
         }
     }
 
@@ -79,9 +83,27 @@ impl TruthSource {
     /// Reads the ground truth. Published ones are looked for below the `data` folders.
     ///
     /// # Errors
-    /// As [`GroundTruth::read_with`], and [`Error::NotHere`] for a published one that no
-    /// folder has.
+    /// As [`GroundTruth::read_with`], [`Error::NotHere`] for a published one that no folder
+    /// has, and [`Error::NoneUpTo`] where every network is too large.
     pub fn read(&self, data: &[PathBuf]) -> Result<GroundTruth, Error> {
+        let mut truth = self.read_whole(data)?;
+        if let Some(parameters) = self.up_to {
+            let counts = truth.entries.iter().map(Entry::parameters);
+            let smallest = counts.fold(f64::INFINITY, f64::min);
+            if smallest > parameters {
+                return Err(Error::NoneUpTo {
+                    path: self.name.clone(),
+                    parameters,
+                    smallest,
+                });
+            }
+            truth.keep_up_to(parameters);
+        }
+        Ok(truth)
+    }
+
+    /// Reads networks of all sizes.
+    fn read_whole(&self, data: &[PathBuf]) -> Result<GroundTruth, Error> {
         let (_, tokens) = self.parts();
         if let Some(embedded) = self.embedded() {
             return embedded.read_with(&self.table, tokens);

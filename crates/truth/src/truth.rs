@@ -78,6 +78,11 @@ impl std::fmt::Display for Group {
 }
 
 impl Entry {
+    /// All parameters of the network, as a number to compare.
+    pub fn parameters(&self) -> f64 {
+        self.architecture.parameters().total() as f64
+    }
+
     /// Standard deviation of the metric over its trainings; `None` with fewer than
     /// two.
     pub fn spread(&self) -> Option<f64> {
@@ -130,8 +135,8 @@ impl GroundTruth {
     /// Keeps networks of at most so many parameters; says how many are left out.
     pub fn keep_up_to(&mut self, parameters: f64) -> usize {
         let all = self.entries.len();
-        let fits = |entry: &Entry| entry.architecture.parameters().total() as f64 <= parameters;
-        self.entries.retain(fits);
+        self.entries
+            .retain(|entry| entry.parameters() <= parameters);
         let left_out = all - self.entries.len();
         if left_out > 0 {
             self.remarks.push(format!(

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use lpzero::ablation::{AXES, Axis};
+use lpzero::run::Shard;
 use lpzero::search::{Budget, Settings};
 use lpzero::truth::TruthSource;
 use lpzero::{AblationOptions, SplitSizes, Study};
@@ -59,7 +60,7 @@ impl AblateSettings {
     }
 
     /// Options of the library: which axes to change, and how to search.
-    pub fn options(&self) -> Result<AblationOptions> {
+    pub fn options(&self, shard: Option<Shard>) -> Result<AblationOptions> {
         let mut axes: Vec<&'static Axis> = Vec::new();
         for name in &self.axes {
             let axis = Axis::named(name).ok_or_else(|| {
@@ -78,6 +79,7 @@ impl AblateSettings {
             seed: self.seed,
             seeds: self.seeds,
             budget: budget.map_or(Settings::default().budget, Budget::Evaluations),
+            shard,
         })
     }
 }

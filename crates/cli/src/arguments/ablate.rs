@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{PassArguments, SplitArgument, TruthArguments, parse_split};
+use super::{PassArguments, ShardArguments, SplitArgument, TruthArguments, parse_split};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Axes:\n  \
@@ -43,9 +43,12 @@ pub struct Ablate {
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
 
+    #[command(flatten)]
+    pub share: ShardArguments,
+
     /// Continue the ablation in this folder.
     #[arg(long, value_name = "DIR", conflicts_with_all = [
-        "axes", "out", "truth", "score_column", "lower_is_better", "skip_missing", "reading", "batch",
+        "axes", "out", "truth", "score_column", "lower_is_better", "skip_missing", "up_to", "reading", "batch",
         "positions", "objective", "text", "tokenizer", "memory", "split", "seeds", "budget",
     ])]
     pub resume: Option<PathBuf>,

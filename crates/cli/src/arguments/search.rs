@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
-use super::{LikeArguments, PassArguments, TruthsArguments, parse_seconds};
+use super::{LikeArguments, PassArguments, ShardArguments, TruthsArguments, parse_seconds};
 
 /// Two sizes, `S/V`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -126,11 +126,14 @@ pub struct Search {
 
     /// Continue the run in this folder with the configuration it was started with.
     #[arg(long, value_name = "DIR", conflicts_with_all = [
-        "out", "truths", "hold_out", "full", "init_seed", "tolerance", "size", "score_column", "lower_is_better", "skip_missing", "reading", "method", "grammar",
+        "out", "truths", "hold_out", "full", "init_seed", "tolerance", "size", "score_column", "lower_is_better", "skip_missing", "up_to", "reading", "method", "grammar",
         "n_unary", "aggregates", "from", "template", "no_rules", "no_prediction", "powers",
         "fitness", "splits", "budget", "batch", "positions", "objective", "text", "tokenizer", "memory",
     ])]
     pub resume: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub share: ShardArguments,
 }
 
 /// Search methods.
@@ -220,6 +223,11 @@ impl Search {
         let every = "an exhaustive search evaluates every formula";
         let fit = "fitted products are all evaluated";
         [
+            (
+                self.truth.layout.up_to.is_some() && self.truth.truths.is_empty(),
+                "--up-to",
+                "without --truth, a search has sizes of its own; add --truth openlm",
+            ),
             (
                 self.n_unary.is_some() && !paper,
                 "--n-unary",

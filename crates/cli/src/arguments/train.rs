@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{TruthArguments, parse_memory};
+use super::{ShardArguments, TruthArguments, parse_memory};
 use clap::Args;
 
 #[derive(Debug, Args)]
@@ -73,7 +73,7 @@ pub struct Train {
 
     /// Continue the training in this folder; it ends with the same bits.
     #[arg(long, value_name = "DIR", conflicts_with_all = [
-        "architecture", "space", "samples", "entry", "truth", "score_column", "lower_is_better", "skip_missing", "reading",
+        "architecture", "space", "samples", "entry", "truth", "score_column", "lower_is_better", "skip_missing", "up_to", "reading",
         "layers", "width", "heads", "feed_forward", "steps", "batch", "positions",
         "accumulate", "learning_rate", "warm_up", "weight_decay", "clip", "validate_every",
         "validation_batches",
@@ -160,6 +160,9 @@ pub struct Build {
     /// A new folder for finished trainings and for the ground truth, truth.json.
     #[arg(long, value_name = "DIR", required_unless_present = "resume")]
     pub out: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub share: ShardArguments,
 
     /// Continue the build in this folder.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["out", "plan", "supernet", "architectures", "seeds", "steps"])]

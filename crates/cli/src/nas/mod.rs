@@ -24,16 +24,17 @@ const FRONT: &str = "front.csv";
 const EVALUATED: &str = "evaluated.csv";
 const PICTURE: &str = "front.svg";
 
-const RUN: RunKind = RunKind {
+pub const RUN: RunKind = RunKind {
     command: "nas",
     writes: &[JOURNAL, ARCHITECTURES, FRONT, EVALUATED, PICTURE],
     report: REPORT,
+    journal: Some((JOURNAL, JOURNAL_KIND, "architectures")),
 };
 
 pub fn run(session: &Session, arguments: &Nas) -> Result<()> {
     let (settings, folder) = match &arguments.resume {
         Some(path) => {
-            let (settings, folder) = folder::open_versioned(path, "a nas search", VERSION)?;
+            let (settings, folder) = folder::open_versioned(path, "a nas search", VERSION, None)?;
             if path.join(REPORT).exists() {
                 return Err(Failure::input(format_args!(
                     "--resume {}: this search is finished; its report is {REPORT}",
@@ -75,7 +76,7 @@ fn search(session: &Session, settings: &NasSettings, folder: Option<&Folder>) ->
             let inputs = settings.inputs(session, &options, &workbench)?;
             let place = (folder, JOURNAL);
             let what = "recorded architectures";
-            let journal = folder::journal(place, JOURNAL_KIND, inputs, what, session.report);
+            let journal = folder::journal(place, None, JOURNAL_KIND, inputs, what, session.report);
             Some(journal?)
         }
         None => None,

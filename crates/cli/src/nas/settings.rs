@@ -5,19 +5,19 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use lpzero::arch::space::{BUILT_IN, CUT, LONAS};
-use lpzero::arch::{Document, Reading, Space, read_architecture};
+use lpzero::arch::{Document, Reading, Space};
 use lpzero::nas::{Bound, Budget, Cost, Costs, Table};
 use lpzero::nn::Layout;
 use lpzero::run::ContentHash;
 use lpzero::shapes::{NasMethod, NasOptions};
-use lpzero::{Proxy, SupernetWeights, Workbench, text};
+use lpzero::{SupernetWeights, Workbench, text};
 use serde::{Deserialize, Serialize};
 
 use crate::arguments::{Amount, BoundArguments, Nas, NasMethodArgument};
 use crate::failure::{Failure, engine, failed};
 use crate::output::Reporter;
 use crate::session::Session;
-use crate::settings::{PassSettings, absolute, no_space, one_proxy};
+use crate::settings::{Formula, PassSettings, absolute, no_space, one_proxy, read_architecture};
 use crate::weights::{self, stored};
 
 /// Layout of a search's folder.
@@ -48,15 +48,6 @@ pub struct NasSettings {
     table: Option<PathBuf>,
     budget: Budget,
     population: usize,
-}
-
-/// A formula, also where a run was named: that may change.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Formula {
-    name: String,
-    formula: String,
-    sign: i8,
 }
 
 /// A bound. JSON has no infinity: an end that is open is left out.
@@ -100,11 +91,7 @@ impl NasSettings {
             version: VERSION,
             seed,
             space: if built_in { space } else { absolute(space) },
-            proxy: Formula {
-                name: proxy.name,
-                formula: proxy.formula.to_string(),
-                sign: proxy.sign,
-            },
+            proxy: Formula::from(&proxy),
             pass: PassSettings::new(&arguments.pass)?,
             supernet: match &arguments.supernet {
                 Some(path) if path == Path::new(SEEDED) => Some(path.clone()),
@@ -142,12 +129,7 @@ impl NasSettings {
         let space = space.map_err(|error| no_space(&self.space, error))?;
         let table = self.table.as_deref();
         let table = table.map(|path| Table::read(path, &space)).transpose();
-        let parsed = Proxy::parse(&self.proxy.formula).map_err(failed)?;
-        let proxy = Proxy {
-            name: self.proxy.name.clone(),
-            formula: parsed.formula,
-            sign: self.proxy.sign,
-        };
+        let proxy = self.proxy.proxy()?;
         let whole = match self.bounds.iter().any(|limits| limits.shares) {
             true => Some(self.whole(&space)?),
             false => None,
@@ -300,8 +282,7 @@ fn weighted(report: Reporter, path: &Path, adapter: Option<&Path>) -> Result<Sup
             ))),
         };
     }
-    let architecture = read_architecture(path, Reading::default());
-    let architecture = architecture.map_err(|error| failed(error.into()))?;
+    let architecture = read_architecture(path, Reading::default())?;
     match (stored(report, path, &architecture)?, adapter) {
         (Some(base), None) => Ok(SupernetWeights::Stored(base)),
         (Some(base), Some(adapter)) => Ok(SupernetWeights::Adapted {

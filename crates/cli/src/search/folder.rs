@@ -9,14 +9,14 @@
 use std::path::Path;
 
 use anyhow::Result;
-use lpzero::run::Folder;
-use lpzero::search::Journal;
+use lpzero::run::{Folder, Shard};
+use lpzero::search::{JOURNAL_KIND, Journal};
 use lpzero::{FRONT, Points, REPORT};
 use serde::Serialize;
 
 use super::settings::{SearchSettings, VERSION};
 use crate::failure::{Failure, failed};
-use crate::folder::{self, RunKind};
+use crate::folder::{self, RunKind, Share};
 use crate::output::Reporter;
 use crate::report;
 use crate::session::Session;
@@ -31,21 +31,26 @@ pub const RUN: RunKind = RunKind {
     command: "search",
     writes: &[JOURNAL, FRONT, POINTS, HISTORY, SIGHT],
     report: REPORT,
+    journal: Some((JOURNAL, JOURNAL_KIND, "batches or pieces")),
 };
 
 /// The folder of one search.
-pub struct RunFolder(Folder);
+pub struct RunFolder {
+    folder: Folder,
+    shard: Option<Shard>,
+}
 
 impl RunFolder {
-    /// A new folder; one that exists already is never touched.
-    pub fn create(path: &Path, settings: &SearchSettings) -> Result<Self> {
-        Ok(Self(folder::create(path, settings)?))
+    /// A new folder, or for a share the one that others may have begun.
+    pub fn begin(path: &Path, settings: &SearchSettings, shard: Option<Shard>) -> Result<Self> {
+        let folder = folder::begin(path, settings, shard)?;
+        Ok(Self { folder, shard })
     }
 
     /// The folder of a run that was started before and has not ended.
-    pub fn open(path: &Path) -> Result<(SearchSettings, Self)> {
-        let (settings, folder) = folder::open_versioned(path, "a search", VERSION)?;
-        let folder = Self(folder);
+    pub fn open(path: &Path, shard: Option<Shard>) -> Result<(SearchSettings, Self)> {
+        let (settings, folder) = folder::open_versioned(path, "a search", VERSION, shard)?;
+        let folder = Self { folder, shard };
         match folder.is_finished() {
             false => Ok((settings, folder)),
             true => Err(Failure::input(format_args!(
@@ -56,7 +61,7 @@ impl RunFolder {
     }
 
     pub fn path(&self) -> &Path {
-        self.0.path()
+        self.folder.path()
     }
 
     pub fn is_finished(&self) -> bool {
@@ -65,7 +70,7 @@ impl RunFolder {
 
     /// The journal of the search, ready to be continued.
     pub fn journal(&self, report: Reporter) -> Result<Journal> {
-        let opened = Journal::open(&self.path().join(JOURNAL));
+        let opened = Journal::open_for(&self.path().join(JOURNAL), self.shard);
         let (journal, torn) = opened.map_err(|error| failed(error.into()))?;
         folder::tell(torn, journal.batches_left(), "recorded batches", report);
         Ok(journal)
@@ -73,33 +78,41 @@ impl RunFolder {
 
     /// Keeps the front as it is now.
     pub fn keep_front(&self, front: &impl Serialize) -> Result<()> {
-        Ok(self.0.write(FRONT, front)?)
+        Ok(self.folder.write(FRONT, front)?)
     }
 
     /// Keeps what pictures are drawn from: networks under the formula, and the best fitness over
     /// evaluations.
     pub fn keep_pictured(&self, points: &[Points], history: &[(u64, f64)]) -> Result<()> {
-        self.0.write(POINTS, &points)?;
-        Ok(self.0.write(HISTORY, &history)?)
+        self.folder.write(POINTS, &points)?;
+        Ok(self.folder.write(HISTORY, &history)?)
     }
 
     /// Keeps what the formula sees of a shape.
     pub fn keep_sight(&self, sight: &impl Serialize) -> Result<()> {
-        Ok(self.0.write(SIGHT, sight)?)
+        Ok(self.folder.write(SIGHT, sight)?)
     }
 
     /// Writes the page of the finished run.
     pub fn page(&self, session: &Session) {
-        report::beside(session, &self.0);
+        report::beside(session, &self.folder);
     }
 
     /// Keeps the report; the run is finished.
     pub fn finish(&self, report: &impl Serialize) -> Result<()> {
-        Ok(self.0.write(REPORT, report)?)
+        Ok(self.folder.write(REPORT, report)?)
+    }
+
+    /// Says that a share of the search is done, of which `pieces` are recorded out of all.
+    pub fn shared(&self, session: &Session, pieces: [usize; 2]) -> Result<()> {
+        let Some(shard) = self.shard else {
+            return Ok(());
+        };
+        RUN.shared(session, &self.folder, Share { shard, pieces })
     }
 
     /// The folder without what a search knows of it.
     pub fn into_inner(self) -> Folder {
-        self.0
+        self.folder
     }
 }

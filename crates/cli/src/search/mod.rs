@@ -15,15 +15,18 @@ use crate::output::print_json;
 use crate::plain::stdout;
 use crate::sees;
 use crate::session::Session;
-use folder::{RUN, RunFolder};
+pub use folder::RUN;
+use folder::RunFolder;
 use front::Front;
 use print::{print, print_partly};
 use settings::SearchSettings;
 
 pub fn run(session: &Session, arguments: &Search) -> Result<()> {
+    let places = (arguments.out.as_deref(), arguments.resume.as_deref());
+    let shard = crate::folder::share(arguments.share, places)?;
     let (settings, folder) = match &arguments.resume {
         Some(path) => {
-            let (settings, folder) = RunFolder::open(path)?;
+            let (settings, folder) = RunFolder::open(path, shard)?;
             (settings, Some(folder))
         }
         None => {
@@ -31,10 +34,15 @@ pub fn run(session: &Session, arguments: &Search) -> Result<()> {
             // Reading the ground truth first would be nicer to the user's disk, but a
             // run that cannot be kept should not start.
             let folder = arguments.out.as_deref();
-            let folder = folder.map(|path| RunFolder::create(path, &settings));
+            let folder = folder.map(|path| RunFolder::begin(path, &settings, shard));
             (settings, folder.transpose()?)
         }
     };
+    if shard.is_some() && !settings.is_of_pieces() {
+        return Err(Failure::typed(
+            "--shard: the formulas of this search hang on each other; expected --method exhaustive",
+        ));
+    }
     if let Some(folder) = &folder {
         session
             .stop
@@ -69,8 +77,14 @@ fn search(session: &Session, settings: &SearchSettings, folder: Option<&RunFolde
         beside: held_out.as_ref().map(Study::inputs),
     };
     let found = study.search_keeping(&options, keeping);
-    if let Err(error @ Error::Search(lpzero::search::Error::Journal(_))) = found {
-        return Err(failed(error));
+    match found {
+        Err(error @ Error::Search(lpzero::search::Error::Journal(_))) => {
+            return Err(failed(error));
+        }
+        Err(Error::Search(lpzero::search::Error::Share { recorded, all })) => {
+            return folder.map_or(Ok(()), |folder| folder.shared(session, [recorded, all]));
+        }
+        _ => {}
     }
     let history = front.history.points();
     let front = front.write();
@@ -98,7 +112,9 @@ fn search(session: &Session, settings: &SearchSettings, folder: Option<&RunFolde
             points.extend(held_out.held_out_points(&found.held_out, &options));
         }
         folder.keep_pictured(&points, &history)?;
-        if let Some(sight) = sees::kept(session, &found.report.best.formula) {
+        // Pictures show it; to know it takes passes.
+        let sight = (session.pages).then(|| sees::kept(session, &found.report.best.formula));
+        if let Some(sight) = sight.flatten() {
             folder.keep_sight(&sight)?;
         }
         // Before anything is printed: whoever reads may have gone.

@@ -107,6 +107,11 @@ impl SearchSettings {
         })
     }
 
+    /// Whether the search is made of pieces that do not hang on each other.
+    pub fn is_of_pieces(&self) -> bool {
+        self.method == Method::Exhaustive
+    }
+
     /// Reads the ground truths.
     pub fn study(&self, session: &Session) -> Result<Study> {
         let [_, tested, _] = self.up_to.unwrap_or([f64::INFINITY; 3]);

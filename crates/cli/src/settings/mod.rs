@@ -1,6 +1,8 @@
 //! Validated settings: what arguments come to once names are resolved and contradictions
 //! refused. Paths mean the same in any folder, because runs keep settings to go on with.
 
+mod architecture;
+mod formula;
 mod names;
 mod pass;
 mod paths;
@@ -10,6 +12,8 @@ mod truth;
 use anyhow::Result;
 use lpzero::Proxy;
 
+pub use architecture::read_architecture;
+pub use formula::Formula;
 pub use pass::PassSettings;
 pub use paths::absolute;
 pub use space::no_space;

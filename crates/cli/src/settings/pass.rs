@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::paths::absolute;
 use crate::arguments::PassArguments;
 use crate::failure::{Failure, failed};
+use crate::output::Reporter;
 
 /// Tokens that one minibatch may have: enough for any proxy, far from what
 /// memory holds.
@@ -84,14 +85,16 @@ impl PassSettings {
     ///
     /// # Errors
     /// A text or tokenizer that cannot be read.
-    pub fn read(&self, shortest: Option<usize>) -> Result<Pass> {
+    pub fn read(&self, shortest: Option<usize>, report: Reporter) -> Result<Pass> {
         let positions = self.positions(shortest);
         self.check(positions)?;
         let tokens = self.batch.saturating_mul(positions);
         let text = match &self.text {
             Some(TextSettings { file, tokenizer }) => {
                 let tokens = text::tokens(file, tokenizer, tokens).map_err(lpzero::Error::from);
-                Some(tokens.map_err(failed)?.into())
+                let read = tokens.map_err(failed)?;
+                read.remark.iter().for_each(|remark| report.warn(remark));
+                Some(read.tokens.into())
             }
             None => None,
         };

@@ -11,7 +11,7 @@ use crate::failure::{Failure, failed};
 /// Why there is no space; a misspelt name reads like a missing file.
 pub fn no_space(path: &Path, error: lpzero::arch::Error) -> anyhow::Error {
     if path.exists() || path == Path::new(CUT) {
-        return failed(error.into());
+        return Failure::with_example(failed(error.into()), "lpzero new space mine.yaml");
     }
     let names: Vec<_> = BUILT_IN.iter().map(|(name, _)| *name).collect();
     // What was typed may have become a path.

@@ -46,6 +46,7 @@ fn source(path: Option<&Path>, layout: &LayoutArguments) -> TruthSource {
             lower_is_better: layout.lower_is_better,
             skip_missing: layout.skip_missing,
         },
+        up_to: layout.up_to,
     }
 }
 
@@ -88,6 +89,10 @@ fn read(source: &TruthSource) -> Result<GroundTruth> {
                 "--truth {}: not there; did you mean `--truth {name}`? `lpzero truth list` has all",
                 source.name.display()
             )),
+            None if source.name.is_file() => Failure::with_example(
+                failed(lpzero::Error::from(error)),
+                "lpzero new truth mine.csv",
+            ),
             None => failed(lpzero::Error::from(error)),
         },
     })

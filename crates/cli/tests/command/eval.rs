@@ -203,3 +203,33 @@ fn wrong_input_is_named() {
         without.stderr
     );
 }
+
+#[test]
+fn a_text_of_unknown_tokens_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let tokenizer = file(
+        "words.json",
+        r#"{"version": "1.0", "added_tokens": [], "pre_tokenizer": {"type": "Whitespace"},
+            "model": {"type": "WordLevel", "vocab": {"the": 0, "?": 1}, "unk_token": "?"}}"#,
+    );
+    let text = file("text.txt", &"the cat ".repeat(40));
+    let said = |text: &str| {
+        let model = checkpoint("qwen3");
+        let arguments = ["eval", &model, "--tokenizer", &tokenizer, "--text", text];
+        let run = lpzero(folder.path(), &arguments);
+        assert_eq!(run.status, 0, "{}", run.stderr);
+        run.stderr
+    };
+    let unknown = said(&text);
+    assert!(
+        unknown.contains("50 % of its tokens are unknown"),
+        "{unknown}"
+    );
+    let known = said(&file("known.txt", &"the the ".repeat(40)));
+    assert!(!known.contains("unknown"), "{known}");
+}

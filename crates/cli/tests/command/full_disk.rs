@@ -164,11 +164,11 @@ fn a_build_on_two_threads_goes_on_once_there_is_room() {
         0
     );
     let journal = size(whole.join("trainings/main"));
-    let configuration = size(whole.join("configuration.json"));
     let pages = |bytes: u64| bytes.div_ceil(4096) * 4096;
+    let beside = ["configuration.json", "pieces.json"].map(|name| pages(size(whole.join(name))));
     // Room for some records, and for a part of another.
     let room = (journal / 2 / 4096).max(1) * 4096;
-    let Some(disk) = Disk::of(pages(configuration) + room) else {
+    let Some(disk) = Disk::of(beside.iter().sum::<u64>() + room) else {
         return;
     };
     let out = disk.path().join("run");

@@ -28,6 +28,7 @@ mod remarks;
 mod repeats;
 mod report;
 mod search;
+mod shards;
 mod supernet;
 mod support;
 mod survive;

@@ -3,13 +3,13 @@
 use std::fs;
 use std::path::Path;
 
-use crate::support::{Run, command, finished};
+use crate::support::{Run, finished, whole_command};
 
 const BUDGET: [&str; 6] = ["search", "--truth", "tiny", "--budget", "150", "--quiet"];
 
 /// Runs `lpzero` as who stands in `folder`: paths are typed and named as they are seen from there.
 fn lpzero(folder: &Path, arguments: &[&str]) -> Run {
-    let mut command = command(folder);
+    let mut command = whole_command(folder);
     finished(
         &command
             .current_dir(folder)
@@ -200,6 +200,13 @@ fn examples_are_files_that_work() {
         lpzero(folder.path(), &["new", "truth", "mine.csv"]).status,
         2
     );
+    let made = lpzero(folder.path(), &["new", "architecture", "mine.json"]);
+    assert_eq!(made.status, 0, "{}", made.stderr);
+    let scored = lpzero(
+        folder.path(),
+        &["score", "mine.json", "--proxy", "params", "--json"],
+    );
+    assert_eq!(scored.status, 0, "{}", scored.stderr);
     let made = lpzero(folder.path(), &["new", "space", "mine.yaml"]);
     assert_eq!(made.status, 0, "{}", made.stderr);
     let found = lpzero(

@@ -41,8 +41,15 @@ pub fn interrupted(folder: &Path, line: &str, ready: impl Fn() -> bool) -> Run {
     finished(&child.wait_with_output().unwrap())
 }
 
-/// The command, with its default cache below `folder` and no published data.
+/// [`whole_command`], without pages of pictures: those take longer than most tests.
 pub fn command(folder: &Path) -> Command {
+    let mut command = whole_command(folder);
+    command.arg("--no-page");
+    command
+}
+
+/// The command, with its default cache below `folder` and no published data.
+pub fn whole_command(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lpzero"));
     command
         .env("XDG_CACHE_HOME", folder.join("default-cache"))
@@ -113,6 +120,7 @@ pub fn under(folder: &Path, before: &str, line: &str) -> Run {
     shell.arg("-c").arg(format!("{before}\nexec \"$0\" \"$@\""));
     shell
         .arg(program.get_program())
+        .args(program.get_args())
         .args(line.split_whitespace());
     finished(&shell.output().unwrap())
 }

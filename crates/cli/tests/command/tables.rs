@@ -178,3 +178,22 @@ fn what_is_equal_everywhere_is_said() {
         );
     }
 }
+
+#[test]
+fn networks_up_to_a_size_are_ranked() {
+    let folder = tempfile::tempdir().unwrap();
+    let count = |options: &[&str]| {
+        let arguments = [&["rank", "--truth", "openlm", "--proxy", "params"], options].concat();
+        let run = lpzero(folder.path(), &[&arguments[..], &["--json"]].concat());
+        (run.json()["n"].as_u64().unwrap(), run.stderr)
+    };
+    let (all, said) = count(&[]);
+    assert_eq!(all, 130);
+    assert!(!said.contains("left out"), "{said}");
+    let (small, said) = count(&["--up-to", "50M"]);
+    assert!(small > 10 && small < 130, "{small}");
+    assert!(
+        said.contains("of 130 networks have more than 50000000 parameters"),
+        "{said}"
+    );
+}

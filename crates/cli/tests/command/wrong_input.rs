@@ -69,6 +69,44 @@ fn a_missing_file_is_named() {
 }
 
 #[test]
+fn a_size_that_no_network_has_is_told_beside_the_smallest() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = ["rank", "--truth", "tiny", "--up-to", "1k"];
+    refused(
+        &folder,
+        &arguments,
+        &["tiny", "at most 1000", "smallest has"],
+    );
+}
+
+#[test]
+fn what_is_wrong_in_a_file_ends_with_a_command_that_writes_a_right_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let network = write("network.json", r#"{"model_type": "gpt2", "n_layer": -1}"#);
+    let space = write("space.yaml", "format: lpzero-space\nversion: 1\n");
+    let table = write("table.csv", "architecture\n1\n");
+    for (arguments, command) in [
+        (["score", &network], "lpzero new architecture mine.json"),
+        (["compare", &network], "lpzero new architecture mine.json"),
+        (
+            ["nas", &format!("--space={space}")],
+            "lpzero new space mine.yaml",
+        ),
+        (
+            ["rank", &format!("--truth={table}")],
+            "lpzero new truth mine.csv",
+        ),
+    ] {
+        refused(&folder, &arguments, &[command]);
+    }
+}
+
+#[test]
 fn truncated_json_is_located() {
     let folder = tempfile::tempdir().unwrap();
     let path = write_benchmark(folder.path(), &benchmark(6));
@@ -346,6 +384,8 @@ fn an_option_without_effect_is_refused() {
     ]
     .concat();
     refused(&folder, &arguments, &["aggregate", "sum[fnn]", "sum[ffn]"]);
+    let arguments = ["search", "--up-to", "50M"];
+    refused(&folder, &arguments, &["--up-to", "add --truth openlm"]);
     let arguments = ["search", "--truth", &path, "--from", "sum(l2(Q))"];
     refused(&folder, &arguments, &["`Q`", "column"]);
 }

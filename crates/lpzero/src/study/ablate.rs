@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use lpzero_search::Budget;
-use lpzero_search::{Method, Settings};
+use lpzero_run::Shard;
+use lpzero_search::{Budget, Method, Settings};
 use lpzero_stats::Split;
 use serde::Serialize;
 
@@ -24,6 +24,8 @@ pub struct AblationOptions {
     pub seeds: u64,
     /// Budget of every search.
     pub budget: Budget,
+    /// The share of the searches that is done here; all where there is none.
+    pub shard: Option<Shard>,
 }
 
 /// Result of an ablation. Serialised, it is the JSON document of `lpzero ablate`.
@@ -43,8 +45,11 @@ pub struct Ablation {
     pub seeds: u64,
     /// A line per variant, axis by axis.
     pub rows: Vec<Summary>,
-    /// Every search.
+    /// Every search, seed by seed, or those that are known where a share was done.
     pub searches: Vec<Outcome>,
+    /// How many searches the whole ablation has.
+    #[serde(skip)]
+    pub all: usize,
 }
 
 impl Study {
@@ -84,17 +89,21 @@ impl Study {
 
         self.traces()?;
         let task = self.workbench.watch().task("searching");
-        let mut searches = known;
+        let mut searches = Vec::new();
         let mut begun = 0;
         // Seed by seed, so that what is interrupted has something to say of all.
         for (seed, split) in seeds().zip(&splits) {
             for (axis, variants) in &axes {
                 for variant in variants {
                     begun += 1;
-                    let is_known = |o: &Outcome| {
+                    let is_known = |o: &&Outcome| {
                         o.axis == axis.name && o.variant == variant.name && o.seed == seed
                     };
-                    if searches.iter().any(is_known) {
+                    if let Some(known) = known.iter().find(is_known) {
+                        searches.push(known.clone());
+                        continue;
+                    }
+                    if options.shard.is_some_and(|shard| !shard.takes(begun - 1)) {
                         continue;
                     }
                     let detail = format!("{} {}, seed {seed}", axis.name, variant.name);
@@ -124,6 +133,7 @@ impl Study {
             seeds: options.seeds,
             rows,
             searches,
+            all: total,
         })
     }
 

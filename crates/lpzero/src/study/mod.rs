@@ -24,7 +24,7 @@ pub use search::{
 pub use traced::TracedNetworks;
 
 use crate::variation::VariedTraces;
-use crate::{Error, Networks, Pass, Proxy, Repeats, Repetition, Scores, Workbench};
+use crate::{Error, Networks, Proxy, Repeats, Scores, Workbench};
 
 /// Ground truths with the workbench that runs their networks: search them for a proxy,
 /// rank proxies on them, score their architectures.
@@ -162,23 +162,11 @@ impl Study {
         split: &Split,
         init: u32,
     ) -> Result<Vec<Trace>, Error> {
-        let repetition = Repetition {
-            init,
-            ..Repetition::default()
-        };
-        // Half as many sequences: what depends on that, too, does not carry over.
-        let pass = Pass {
-            batch: self.workbench.pass().batch.div_ceil(2),
-            ..self.workbench.pass().clone()
-        };
         let seen: Vec<usize> = (split.search.iter())
             .chain(&split.validation)
             .copied()
             .collect();
-        let networks = Networks::from(truth).subset(seen.iter().copied());
-        let workbench = self.workbench.clone().with_pass(pass);
-        let workbench = workbench.with_repetition(repetition);
-        let found = workbench.traces(&source(truth), &networks)?;
+        let found = self.workbench.initialised(init).trace_rows(truth, &seen)?;
         let entries = truth.entries.iter();
         let mut traces: Vec<Trace> = entries
             .map(|entry| Trace::data_free(&entry.architecture))

@@ -23,5 +23,5 @@ pub use error::{JournalError, Torn};
 pub use kind::Kind;
 pub use pieces::{Piece, Pieces};
 pub(crate) use records::is_empty;
-pub use records::{Record, Records};
+pub use records::{Record, Records, Writer};
 pub use writer::{Journal, MAIN};

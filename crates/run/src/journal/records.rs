@@ -49,6 +49,15 @@ pub struct Records {
     pieces: HashMap<ContentHash, usize>,
 }
 
+/// Who wrote how much.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Writer<'a> {
+    /// The file, named as the writer.
+    pub path: &'a Path,
+    /// Whole records in it.
+    pub records: u64,
+}
+
 /// The file of one writer.
 #[derive(Debug)]
 pub(super) struct Written {
@@ -208,6 +217,14 @@ impl Records {
             record,
             other,
             other_record,
+        })
+    }
+
+    /// The writers, by name, with the records of each: one that two wrote counts twice.
+    pub fn writers(&self) -> impl Iterator<Item = Writer<'_>> {
+        self.files.iter().map(|file| Writer {
+            path: &file.path,
+            records: file.count,
         })
     }
 

@@ -27,7 +27,7 @@ use crate::assess::Wanted;
 use crate::control::{Control, Snapshot};
 use crate::found::Found;
 use crate::generate::{Generator, Grammar};
-use crate::run::Run;
+use crate::run::{Recorded, Run};
 use crate::settings::Settings;
 use crate::{Error, Problem, language};
 pub use aggregate::Aggregate;
@@ -59,7 +59,8 @@ pub const MOST_MEMORY: u64 = 8_000_000_000;
 /// # Errors
 /// Settings out of range, several ground truths, another grammar, no symbols, no
 /// aggregate, a constant truth, a space that needs more than [`MOST_MEMORY`], a journal of
-/// another search, or nothing that could be evaluated.
+/// another search, or nothing that could be evaluated; [`Error::Share`] where the journal is
+/// that of a share, and the share is done.
 pub fn search(
     problem: Problem<'_>,
     settings: &Settings,
@@ -98,6 +99,7 @@ pub fn search(
         sample,
         ranker: &ranker,
         tally: Tally::default(),
+        recorded: 0,
         values: None,
     };
     enumeration.measure(&pieces, &mut run)?;
@@ -192,15 +194,18 @@ struct Enumeration<'a> {
     ranker: &'a Ranker<'a>,
     work: Work<'a>,
     tally: Tally,
+    /// Pieces that the journal holds.
+    recorded: usize,
     /// Numbers of all branches at all sites, while there are pieces that need them.
     values: Option<Values>,
 }
 
 impl Enumeration<'_> {
     /// Measures piece after piece, those that are recorded excepted, until it is
-    /// cancelled.
+    /// cancelled. A share of them does not end in a result, but in [`Error::Share`].
     fn measure(&mut self, pieces: &[Piece], run: &mut Run<'_, '_>) -> Result<(), Error> {
-        for piece in pieces {
+        let shard = run.control.journal.as_ref().and_then(|j| j.shard());
+        for (index, piece) in pieces.iter().enumerate() {
             let key = piece.key(&self.key);
             let decode = |body: &[u8]| {
                 let known = Tally::decode(body)?;
@@ -209,9 +214,13 @@ impl Enumeration<'_> {
                 let fits = known.fits(self.aggregates, numbers, tensors);
                 fits.then_some(known)
             };
-            if let Some(known) = run.recorded(key, decode)? {
+            if let Some(known) = run.recorded(Recorded::Anywhere(key), decode)? {
                 self.tally.add(known);
                 self.work.finish(piece, 1.0);
+                self.recorded += 1;
+                continue;
+            }
+            if shard.is_some_and(|shard| !shard.takes(index)) {
                 continue;
             }
             if self.sample.cancel.is_cancelled() {
@@ -222,6 +231,7 @@ impl Enumeration<'_> {
             };
             if done >= 1.0 {
                 run.record(key, &part.encode())?;
+                self.recorded += 1;
             }
             self.work.finish(piece, done);
             // Of a piece that was cancelled, what is there counts, but is not kept.
@@ -230,7 +240,13 @@ impl Enumeration<'_> {
                 break;
             }
         }
-        Ok(())
+        match shard {
+            Some(_) if !self.sample.cancel.is_cancelled() => Err(Error::Share {
+                recorded: self.recorded,
+                all: pieces.len(),
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// Measures one piece; also which share of it was done before it was cancelled.

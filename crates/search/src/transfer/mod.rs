@@ -27,7 +27,7 @@ use crate::criterion::{Criterion, Known};
 use crate::factors::formulas;
 use crate::found::Found;
 use crate::generate::power;
-use crate::run::Run;
+use crate::run::{Recorded, Run};
 use crate::settings::Settings;
 use crate::{Benchmark, Error, Problem, language, stability};
 use measure::{Differences, Ground};
@@ -100,7 +100,7 @@ pub fn search(
     };
     let mut run = Run::start(problem, settings, control)?;
     let piece = ContentHash::of_bytes(b"transfer");
-    let carried = match run.recorded(piece, decode)? {
+    let carried = match run.recorded(Recorded::Next(piece), decode)? {
         Some(carried) => carried,
         None => {
             let carried = carry(&run.problem, run.settings, run.control)?;

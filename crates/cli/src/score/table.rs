@@ -10,10 +10,10 @@ use lpzero::{Proxy, Scores};
 use lpzero_report::count;
 use parquet::arrow::ArrowWriter;
 
-use super::arguments::FormatArgument;
-use super::failure::Failure;
-use super::output::print_json;
-use super::plain::{Table, significant, stdout};
+use crate::arguments::FormatArgument;
+use crate::failure::Failure;
+use crate::output::print_json;
+use crate::plain::{Table, significant, stdout};
 
 /// Scores, ready to be printed.
 pub struct ScoreTable(pub Scores);
@@ -105,7 +105,7 @@ impl ScoreTable {
         Ok(())
     }
 
-    fn to_json(&self) -> serde_json::Value {
+    pub fn to_json(&self) -> serde_json::Value {
         let row = |(row, id): (usize, &String)| {
             let scores = self.by_proxy(&self.0.columns, row);
             let weights = match self.0.weighted[row] {
