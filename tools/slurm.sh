@@ -103,8 +103,15 @@ for _ in $(seq 100); do
   [ "$(squeue --noheader --states=RUNNING --jobs "$array" | wc -l)" = 1 ] && break
   sleep 0.1
 done
-echo "task 2 was killed: $(scontrol show job "${array}_2" | grep -o 'JobState=[A-Z]*')"
-scontrol requeue "${array}_2"
+state() { scontrol show job "${array}_2" | grep -o 'JobState=[A-Z_]*' | head -n 1; }
+for _ in $(seq 100); do
+  [ "$(state)" = JobState=COMPLETING ] || break
+  sleep 0.1
+done
+echo "task 2 was killed: $(state)"
+# Slurm gives it another turn by itself, in two minutes.
+[ "$(state)" = JobState=PENDING ] || scontrol requeue "${array}_2"
+scontrol update JobId="${array}_2" StartTime=now
 
 for _ in $(seq 1200); do
   [ -e run/truth.json ] && break

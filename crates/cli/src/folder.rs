@@ -120,8 +120,8 @@ impl RunKind {
         }
         let next = self.next(folder.path(), "");
         session.report.note(format_args!(
-            "share {shard} is done: {done} of {all} {what} are recorded by all; {next} and \
-             writes the result"
+            "share {shard} is done, and with it at least {done} of {all} {what}; {next} and writes \
+             the result"
         ));
         Ok(())
     }

@@ -30,8 +30,10 @@ pub fn run(arguments: &Slurm) -> Result<()> {
     let Slurm { shards, cpus, .. } = arguments;
     let log = quoted(&format!("{folder}.%A_%a.log"));
     let merge_log = quoted(&format!("{folder}.%j.log"));
-    // A task that is told to end records what it has, and asks for another turn. A task whose
-    // node fails is given one by --requeue. Both go on where the journal stops.
+    // A task that is told to end records what it has, and asks for another turn. A task that is
+    // killed is given one by --requeue. Both go on where the journal stops. The merge does not
+    // ask whether all ended well: of a task that was killed Slurm would never believe it, and
+    // what is missing in the end the merge does itself.
     write!(
         stdout(),
         r#"#!/bin/sh
@@ -61,12 +63,14 @@ exit $status
 JOB
 )
 array=${{array%%;*}}
-sbatch --dependency=afterok:$array <<'JOB'
+sbatch --dependency=afterany:$array --export=ALL,LPZERO_ARRAY=$array <<'JOB'
 #!/bin/sh
 #SBATCH --job-name=lpzero-merge
 #SBATCH --cpus-per-task={cpus}
 #SBATCH --output={merge_log}
-{options}exec {merge} --threads {cpus}
+{options}# A task that was killed has ended once, and has another turn.
+while [ -n "$(squeue --noheader --jobs "$LPZERO_ARRAY" 2>/dev/null)" ]; do sleep 10; done
+exec {merge} --threads {cpus}
 JOB
 echo "lpzero status {folder} says how far they are"
 "#

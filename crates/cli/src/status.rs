@@ -67,7 +67,7 @@ struct Writer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum State {
-    /// Its share is done.
+    /// Its share is done, or the whole run.
     Done,
     /// It has recorded something lately.
     Running,
@@ -105,8 +105,9 @@ fn status(folder: &Path) -> Result<Status> {
             Err(JournalError::Foreign { .. }) => continue,
             records => records.map_err(|error| failed(error.into()))?,
         };
+        let finished = finished(run);
         let writers: Vec<Writer> = (records.writers())
-            .map(|writer| about(folder, writer))
+            .map(|writer| about(folder, finished, writer))
             .collect();
         let all = count(folder);
         let pace: f64 = (writers.iter())
@@ -114,7 +115,6 @@ fn status(folder: &Path) -> Result<Status> {
             .map(|writer| writer.pace)
             .sum();
         let left = all.map(|all| all.saturating_sub(records.len()) as f64 / pace);
-        let finished = finished(run);
         return Ok(Status {
             run: folder.to_owned(),
             command: run.command,
@@ -139,7 +139,7 @@ fn status(folder: &Path) -> Result<Status> {
     })
 }
 
-fn about(folder: &Path, writer: lpzero::run::Writer<'_>) -> Writer {
+fn about(folder: &Path, finished: bool, writer: lpzero::run::Writer<'_>) -> Writer {
     let name = writer
         .path
         .file_name()
@@ -159,7 +159,7 @@ fn about(folder: &Path, writer: lpzero::run::Writer<'_>) -> Writer {
     let pace = if pace.is_finite() { pace.max(0.0) } else { 0.0 };
     let patience = QUIET.as_secs_f64().max(RECORDS / pace);
     Writer {
-        state: match folder.join(format!("{name}{DONE}")).exists() {
+        state: match finished || folder.join(format!("{name}{DONE}")).exists() {
             true => State::Done,
             false if silent < patience => State::Running,
             false => State::Silent,
