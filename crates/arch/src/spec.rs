@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::architecture::Architecture;
 use crate::document::Cursor;
-use crate::error::{Error, Problem};
+use crate::error::Error;
 
 /// The value of `format`.
 pub const FORMAT: &str = "lpzero-architecture";
