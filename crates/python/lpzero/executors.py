@@ -7,6 +7,7 @@ does it: the result is the same to the bit. Two ways:
   networks to an executor;
 - :func:`run` gives the shares of a whole command (``truth build``, ``score``, ``ablate``,
   ``search --method exhaustive``) to one. A driver that is killed goes on where it stopped.
+  From a shell: ``python -m lpzero.cluster --ray auto --out big -- truth build``.
 
 Dask has an executor of its own: ``client.get_executor()``. Ray's is :class:`Ray`.
 """

@@ -100,6 +100,18 @@ def test_shares_of_a_command_are_the_command(command: list[str], tmp_path: Path)
         assert entries(tmp_path / "run") == entries(tmp_path / "whole")
 
 
+def test_shares_from_a_shell(tmp_path: Path) -> None:
+    def shell(command: list[str], out: str) -> subprocess.CompletedProcess[str]:
+        line = [sys.executable, "-m", "lpzero.cluster", "--out", str(tmp_path / out), "--shards", "3", "--"]
+        return subprocess.run([*line, *command], capture_output=True, text=True, check=False)
+
+    found = shell(SCORE, "run")
+    assert found.returncode == 0, found.stderr
+    assert plain(json.loads(found.stdout)) == plain(whole(SCORE))
+    wrong = shell([*SCORE, "--proxy", "snap"], "wrong")
+    assert wrong.returncode == 2 and wrong.stderr.startswith("lpzero: "), wrong.stderr
+
+
 def test_another_command_in_the_same_folder_is_refused(tmp_path: Path) -> None:
     with ThreadPoolExecutor(1) as pool:
         executors.run(SCORE, tmp_path / "run", pool, shards=2)
