@@ -98,7 +98,8 @@ class Crate:
 
     def resolve(self, path: tuple[str, ...], file: Path, seen: frozenset = frozenset()):
         """The file that defines what `path` means in `file`; none for other crates."""
-        if (path, file) in seen:
+        # A name that is brought from what has the same name would be followed for ever.
+        if (path, file) in seen or len(seen) > 40:
             return None
         seen |= {(path, file)}
         first, rest = path[0], path[1:]

@@ -4,8 +4,10 @@ mod ablate;
 mod compare;
 mod eval;
 mod export;
+mod housekeeping;
 mod nas;
 mod report;
+mod score;
 mod search;
 mod share;
 mod train;
@@ -14,15 +16,16 @@ mod truth;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use lpzero::compare::SHIPPED;
 use serde::{Deserialize, Serialize};
 
 pub use ablate::*;
 pub use compare::*;
 pub use eval::*;
 pub use export::*;
+pub use housekeeping::*;
 pub use nas::*;
 pub use report::*;
+pub use score::*;
 pub use search::*;
 use search::{parse_budget, parse_split};
 pub use share::*;
@@ -454,70 +457,6 @@ pub enum RankFormatArgument {
     Json,
 }
 
-#[derive(Debug, Args)]
-pub struct Score {
-    /// Architectures: lpzero specs, FlexiBERT configs, LiteTransformerSearch
-    /// model_config.yaml files (GPT-2, Transformer-XL), Hugging Face folders (gpt2, bert,
-    /// electra, llama and its descendants), folders that `train` wrote.
-    #[arg(
-        value_name = "ARCH",
-        conflicts_with = "truth",
-        required_unless_present_any = ["truth", "resume"]
-    )]
-    pub architectures: Vec<PathBuf>,
-
-    #[command(flatten)]
-    pub truth: TruthArguments,
-
-    #[command(flatten)]
-    pub pass: PassArguments,
-
-    #[command(flatten)]
-    pub repeats: RepeatArguments,
-
-    #[command(flatten)]
-    pub patience: PatienceArguments,
-
-    /// A named proxy, a formula, or @ before the folder of a search, its report,
-    /// or a file with one formula a line; may be repeated.
-    #[arg(
-        long = "proxy",
-        value_name = "P",
-        default_value = SHIPPED,
-        allow_hyphen_values = true
-    )]
-    pub proxies: Vec<String>,
-
-    /// Weights to score Hugging Face folders with: those in model.safetensors or its
-    /// shards, where there are any, or seeded ones as for all other architectures.
-    #[arg(long, value_enum, default_value_t = WeightsArgument::Stored, conflicts_with = "truth")]
-    pub weights: WeightsArgument,
-
-    /// A folder with a LoRA adapter of PEFT (adapter_config.json,
-    /// adapter_model.safetensors), merged into the weights of every Hugging Face folder.
-    #[arg(long, value_name = "DIR", conflicts_with = "truth")]
-    pub adapter: Option<PathBuf>,
-
-    /// How to print the scores.
-    #[arg(long, hide_short_help = true, value_enum, default_value_t = FormatArgument::Table, conflicts_with = "json")]
-    pub format: FormatArgument,
-
-    /// Keep every score as soon as it is there, in this new folder.
-    #[arg(long, hide_short_help = true, value_name = "DIR")]
-    pub out: Option<PathBuf>,
-
-    /// Continue the scoring in this folder.
-    #[arg(long, hide_short_help = true, value_name = "DIR", conflicts_with_all = [
-        "out", "architectures", "truth", "score_column", "lower_is_better", "skip_missing", "up_to",
-        "reading", "batch", "positions", "objective", "text", "tokenizer", "memory", "inits",
-        "batches", "patience", "proxies", "weights", "adapter",
-    ])]
-    pub resume: Option<PathBuf>,
-
-    #[command(flatten)]
-    pub share: ShardArguments,
-}
-
 /// Bytes: a number with a unit of 1000.
 fn parse_memory(text: &str) -> Result<u64, String> {
     let bytes = text.parse::<bytesize::ByteSize>().map(|size| size.as_u64());
@@ -549,28 +488,6 @@ fn parse_patience(text: &str) -> Result<f64, String> {
     parse_seconds(text).ok_or_else(|| format!("{text:?}: expected a time such as 90s, 10m or 2h"))
 }
 
-/// Whose weights are scored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum WeightsArgument {
-    /// Those in the folder, where there are any.
-    Stored,
-    /// Random ones, a function of seed and name.
-    Seeded,
-}
-
-/// Output formats of `score`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum FormatArgument {
-    /// Aligned columns to read.
-    Table,
-    /// `id,<proxy>,...`, full precision.
-    Csv,
-    /// One JSON document.
-    Json,
-    /// Apache Parquet (redirect it to a file).
-    Parquet,
-}
-
 #[derive(Debug, Args)]
 pub struct Proxies {
     /// A named proxy or a formula to explain [default: list all].
@@ -585,59 +502,6 @@ pub struct Proxies {
     /// Print the reference of the language: every operator, symbol and role.
     #[arg(long, conflicts_with_all = ["name", "json", "sees"])]
     pub reference: bool,
-}
-
-#[derive(Debug, Args)]
-pub struct New {
-    #[command(subcommand)]
-    pub action: NewAction,
-}
-
-/// Example files.
-#[derive(Debug, Subcommand)]
-pub enum NewAction {
-    /// A table of networks and their trained scores, for --truth.
-    Truth {
-        /// The new file, .csv.
-        #[arg(value_name = "FILE", default_value = "truth.csv")]
-        file: PathBuf,
-    },
-    /// One network, as Hugging Face describes it, for score and compare.
-    Architecture {
-        /// The new file, .json.
-        #[arg(value_name = "FILE", default_value = "architecture.json")]
-        file: PathBuf,
-    },
-    /// A space of architectures with a remark on every key, for nas --space.
-    Space {
-        /// The new file, .yaml.
-        #[arg(value_name = "FILE", default_value = "space.yaml")]
-        file: PathBuf,
-    },
-}
-
-#[derive(Debug, Args)]
-pub struct Doctor {
-    /// Do not ask whether the network answers.
-    #[arg(long)]
-    pub offline: bool,
-}
-
-#[derive(Debug, Args)]
-pub struct Cache {
-    #[command(subcommand)]
-    pub action: CacheAction,
-}
-
-/// Commands about traces that are kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
-pub enum CacheAction {
-    /// The folder that has them.
-    Path,
-    /// How many files and bytes there are.
-    Size,
-    /// Remove all of them; files of anything else are not touched.
-    Clean,
 }
 
 #[cfg(test)]

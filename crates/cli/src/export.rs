@@ -108,31 +108,39 @@ pub fn run(session: &Session, arguments: &Export) -> Result<()> {
         write_json(&folder.join(SUBNETWORK), &sizes.by_block())?;
     }
     folder.finish()?;
+    tell(session, lost, name, sizes.is_uniform());
+    report(session, out, &part, sizes.is_uniform())
+}
+
+/// Says what a precision could not hold, and who can read blocks that differ.
+fn tell(session: &Session, lost: Lost, precision: &str, uniform: bool) {
     if let Lost {
         vanished,
         first: Some(tensor),
     } = lost
     {
         session.report.warn(format_args!(
-            "--precision: {vanished} numbers are too small for {name} and became 0, the first of \
+            "--precision: {vanished} numbers are too small for {precision} and became 0, the first of \
              them in `{tensor}`"
         ));
     }
-    if !sizes.is_uniform() {
+    if !uniform {
         session.report.note(format_args!(
             "blocks differ, which no class of transformers can build: {SUBNETWORK} has their sizes, \
              and lpzero reads them from {CONFIG}"
         ));
     }
-    let report = json!({
-        "folder": out,
-        "params": part.parameters().total() as f64,
-        "uniform": sizes.is_uniform(),
-    });
+}
+
+fn report(session: &Session, out: &Path, part: &Architecture, uniform: bool) -> Result<()> {
     if session.json {
-        return print_json(&report);
+        return print_json(&json!({
+            "folder": out,
+            "params": part.parameters().total() as f64,
+            "uniform": uniform,
+        }));
     }
-    let loads = match sizes.is_uniform() {
+    let loads = match uniform {
         true => "transformers loads it",
         false => "lpzero loads it",
     };

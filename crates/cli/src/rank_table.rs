@@ -201,67 +201,14 @@ impl<'a> RankTable<'a> {
 
     /// Named as in the JSON document, one number each.
     fn complete(&self) -> Vec<Column<'_>> {
-        fn low(ends: Option<[f64; 2]>) -> Option<f64> {
-            ends.map(|ends| ends[0])
-        }
-        fn high(ends: Option<[f64; 2]>) -> Option<f64> {
-            ends.map(|ends| ends[1])
-        }
-        fn ends(difference: Option<Difference>) -> Option<[f64; 2]> {
-            difference?.tau_ci
-        }
-        fn tau(difference: Option<Difference>) -> Option<f64> {
-            Some(difference?.tau)
-        }
-        fn exact(header: &str, of: impl Fn(&RankRow) -> Option<f64> + 'static) -> Column<'static> {
-            column(header, move |row| {
-                of(row).map_or_else(String::new, |x| x.to_string())
-            })
-        }
-        let mut columns = vec![
-            column("proxy", |row| row.proxy.clone()),
-            column("formula", |row| row.formula.clone()),
-            column("sign", |row| row.sign.to_string()),
-            exact("tau", |row| row.tau),
-            exact("tau_low", |row| low(row.tau_ci)),
-            exact("tau_high", |row| high(row.tau_ci)),
-            exact("rho", |row| row.rho),
-            exact("rho_low", |row| low(row.rho_ci)),
-            exact("rho_high", |row| high(row.rho_ci)),
-            exact("same_size", |row| row.same_size),
-            exact("same_size_low", |row| low(row.same_size_ci)),
-            exact("same_size_high", |row| high(row.same_size_ci)),
-            column("same_size_pairs", |row| row.same_size_pairs.to_string()),
-            exact("over_params", |row| tau(row.over_params)),
-            exact("over_params_low", |row| low(ends(row.over_params))),
-            exact("over_params_high", |row| high(ends(row.over_params))),
-            exact("over_depth2_width", |row| tau(row.over_depth2_width)),
-            exact("over_depth2_width_low", |row| {
-                low(ends(row.over_depth2_width))
-            }),
-            exact("over_depth2_width_high", |row| {
-                high(ends(row.over_depth2_width))
-            }),
-            exact("partial_tau_params", |row| row.partial_tau_params),
-        ];
+        let mut columns = correlations();
         for group in &self.groups {
             let group = (*group).to_owned();
             columns.push(exact(&format!("tau_within {group}"), move |row| {
                 within(row, &group)
             }));
         }
-        columns.extend([
-            exact("tau_top10", |row| row.tau_top10),
-            exact("precision_top10", |row| row.precision_top10),
-            exact("ties", |row| row.ties),
-            column("needs_network", |row| row.needs_network.to_string()),
-            column("data_free", |row| row.data_free.to_string()),
-            column("undefined", |row| row.undefined.to_string()),
-            exact("seconds", |row| Some(row.seconds)),
-            exact("seconds_per_architecture", |row| {
-                Some(row.seconds_per_architecture)
-            }),
-        ]);
+        columns.extend(circumstances());
         if self.rows.iter().any(|row| row.stability.is_some()) {
             columns.extend([
                 exact("rho_between_passes_mean", |row| {
@@ -289,6 +236,71 @@ impl<'a> RankTable<'a> {
         let movements = longest.map_or(&[][..], |row| &row.movements[..]);
         movements.iter().map(|m| &m.variation[..]).collect()
     }
+}
+
+/// A number in full precision; empty where there is none.
+fn exact(header: &str, of: impl Fn(&RankRow) -> Option<f64> + 'static) -> Column<'static> {
+    column(header, move |row| {
+        of(row).map_or_else(String::new, |x| x.to_string())
+    })
+}
+
+/// Correlations with the truth, their intervals, and gains over counts.
+fn correlations() -> Vec<Column<'static>> {
+    fn low(ends: Option<[f64; 2]>) -> Option<f64> {
+        ends.map(|ends| ends[0])
+    }
+    fn high(ends: Option<[f64; 2]>) -> Option<f64> {
+        ends.map(|ends| ends[1])
+    }
+    fn ends(difference: Option<Difference>) -> Option<[f64; 2]> {
+        difference?.tau_ci
+    }
+    fn tau(difference: Option<Difference>) -> Option<f64> {
+        Some(difference?.tau)
+    }
+    vec![
+        column("proxy", |row| row.proxy.clone()),
+        column("formula", |row| row.formula.clone()),
+        column("sign", |row| row.sign.to_string()),
+        exact("tau", |row| row.tau),
+        exact("tau_low", |row| low(row.tau_ci)),
+        exact("tau_high", |row| high(row.tau_ci)),
+        exact("rho", |row| row.rho),
+        exact("rho_low", |row| low(row.rho_ci)),
+        exact("rho_high", |row| high(row.rho_ci)),
+        exact("same_size", |row| row.same_size),
+        exact("same_size_low", |row| low(row.same_size_ci)),
+        exact("same_size_high", |row| high(row.same_size_ci)),
+        column("same_size_pairs", |row| row.same_size_pairs.to_string()),
+        exact("over_params", |row| tau(row.over_params)),
+        exact("over_params_low", |row| low(ends(row.over_params))),
+        exact("over_params_high", |row| high(ends(row.over_params))),
+        exact("over_depth2_width", |row| tau(row.over_depth2_width)),
+        exact("over_depth2_width_low", |row| {
+            low(ends(row.over_depth2_width))
+        }),
+        exact("over_depth2_width_high", |row| {
+            high(ends(row.over_depth2_width))
+        }),
+        exact("partial_tau_params", |row| row.partial_tau_params),
+    ]
+}
+
+/// Ties, what a score reads, and what it took.
+fn circumstances() -> Vec<Column<'static>> {
+    vec![
+        exact("tau_top10", |row| row.tau_top10),
+        exact("precision_top10", |row| row.precision_top10),
+        exact("ties", |row| row.ties),
+        column("needs_network", |row| row.needs_network.to_string()),
+        column("data_free", |row| row.data_free.to_string()),
+        column("undefined", |row| row.undefined.to_string()),
+        exact("seconds", |row| Some(row.seconds)),
+        exact("seconds_per_architecture", |row| {
+            Some(row.seconds_per_architecture)
+        }),
+    ]
 }
 
 fn column<'a>(header: &str, cell: impl Fn(&RankRow) -> String + 'a) -> Column<'a> {

@@ -381,33 +381,7 @@ fn train(
         }
     }
     let (start, begun) = (Instant::now(), training.step());
-    let share = |step: u64| step as f64 / recipe.steps.max(1) as f64;
-    let task = session.watch.task("training");
-    task.at(share(begun), "");
-    let mut validation = training.curve().validation();
-    let outcome = training.run(Control {
-        cancel: &session.cancel,
-        progress: &mut |point| {
-            validation = point.validation.or(validation);
-            let validation = validation.map(|loss| format!(", validation {loss:.3}"));
-            let validation = validation.unwrap_or_default();
-            let detail = format!("loss {:.3}{validation}", point.loss);
-            task.at(share(point.step), &detail);
-        },
-        checkpoints: folder.map(|folder| (folder.path(), BETWEEN_CHECKPOINTS)),
-    });
-    drop(task);
-    outcome.map_err(|error| match error {
-        error if error.is_cancelled() => anyhow::Error::from(Failure::Interrupted {
-            message: format!(
-                "interrupted after update {} of {}",
-                training.step(),
-                recipe.steps
-            ),
-            next: "nothing is kept without --out".to_owned(),
-        }),
-        error => trained(error),
-    })?;
+    run_updates(session, &mut training, folder)?;
 
     let seconds = start.elapsed().as_secs_f64();
     let updates = recipe.steps - begun;
@@ -424,10 +398,42 @@ fn train(
         write_results(folder, configuration, &training, &report)?;
         crate::report::beside(session, folder);
     }
-    if session.json {
-        return print_json(&report);
+    match session.json {
+        true => print_json(&report),
+        false => print(&report),
     }
-    print(&report)
+}
+
+/// Trains to the last update, with progress and checkpoints.
+fn run_updates(
+    session: &Session,
+    training: &mut Training<'_>,
+    folder: Option<&Folder>,
+) -> Result<()> {
+    let steps = training.recipe().steps;
+    let share = |step: u64| step as f64 / steps.max(1) as f64;
+    let task = session.watch.task("training");
+    task.at(share(training.step()), "");
+    let mut validation = training.curve().validation();
+    let outcome = training.run(Control {
+        cancel: &session.cancel,
+        progress: &mut |point| {
+            validation = point.validation.or(validation);
+            let validation = validation.map(|loss| format!(", validation {loss:.3}"));
+            let validation = validation.unwrap_or_default();
+            let detail = format!("loss {:.3}{validation}", point.loss);
+            task.at(share(point.step), &detail);
+        },
+        checkpoints: folder.map(|folder| (folder.path(), BETWEEN_CHECKPOINTS)),
+    });
+    drop(task);
+    outcome.map_err(|error| match error {
+        error if error.is_cancelled() => anyhow::Error::from(Failure::Interrupted {
+            message: format!("interrupted after update {} of {steps}", training.step()),
+            next: "nothing is kept without --out".to_owned(),
+        }),
+        error => failed(error.into()),
+    })
 }
 
 impl Report {

@@ -103,9 +103,35 @@ fn show(session: &Session, arguments: &TruthArguments) -> Result<()> {
         let on = on.map_err(|error| failed(lpzero::Error::from(error)))?;
         baselines.push((baseline.name, on));
     }
-    if session.json {
-        let baselines: Vec<_> = baselines
-            .iter()
+    let shown = Shown {
+        truth: &truth,
+        different: different.len(),
+        scores: [lowest, highest],
+        groups,
+        baselines,
+    };
+    match session.json {
+        true => print_json(&shown.to_json()),
+        false => shown.print(&mut stdout()),
+    }
+}
+
+/// A ground truth in detail.
+struct Shown<'a> {
+    truth: &'a GroundTruth,
+    /// Networks that are not equal to another.
+    different: usize,
+    /// The lowest score and the highest.
+    scores: [f64; 2],
+    groups: Vec<(String, usize)>,
+    baselines: Vec<(String, Correlations)>,
+}
+
+impl Shown<'_> {
+    fn to_json(&self) -> serde_json::Value {
+        let Self { truth, .. } = self;
+        let [lowest, highest] = self.scores;
+        let baselines: Vec<_> = (self.baselines.iter())
             .map(|(name, on)| {
                 serde_json::json!({
                     "baseline": name,
@@ -117,15 +143,14 @@ fn show(session: &Session, arguments: &TruthArguments) -> Result<()> {
                 })
             })
             .collect();
-        let groups: serde_json::Map<_, _> = groups
-            .into_iter()
-            .map(|(group, n)| (group, n.into()))
+        let groups: serde_json::Map<_, _> = (self.groups.iter())
+            .map(|(group, n)| (group.clone(), (*n).into()))
             .collect();
-        return print_json(&serde_json::json!({
+        serde_json::json!({
             "truth": truth.name,
             "path": truth.path,
             "n": truth.entries.len(),
-            "different_networks": different.len(),
+            "different_networks": self.different,
             "metric": truth.metric,
             "lower_is_better": truth.lower_is_better,
             "reading": truth.reading.map(|reading| reading.to_string()),
@@ -133,51 +158,55 @@ fn show(session: &Session, arguments: &TruthArguments) -> Result<()> {
             "score": { "min": lowest, "max": highest },
             "groups": groups,
             "baselines": baselines,
-        }));
+        })
     }
-    let out = &mut stdout();
-    let path = truth.path.display().to_string();
-    writeln!(out, "{} ({})", line(&truth.name), line(&path))?;
-    writeln!(
-        out,
-        "  architectures  {} ({} different networks)",
-        truth.entries.len(),
-        different.len()
-    )?;
-    if let Some(reading) = truth.reading {
-        writeln!(out, "  reading        {reading}")?;
-    }
-    writeln!(
-        out,
-        "  metric         {}{}",
-        line(&truth.metric),
-        if truth.lower_is_better {
-            ", lower is better; scores below are turned"
-        } else {
-            ""
+
+    fn print(&self, out: &mut impl Write) -> Result<()> {
+        let Self { truth, .. } = self;
+        let [lowest, highest] = self.scores;
+        let path = truth.path.display().to_string();
+        writeln!(out, "{} ({})", line(&truth.name), line(&path))?;
+        writeln!(
+            out,
+            "  architectures  {} ({} different networks)",
+            truth.entries.len(),
+            self.different
+        )?;
+        if let Some(reading) = truth.reading {
+            writeln!(out, "  reading        {reading}")?;
         }
-    )?;
-    writeln!(out, "  scores         {lowest:.4} to {highest:.4}")?;
-    writeln!(out, "  fingerprint    {}", truth.fingerprint())?;
-    writeln!(out, "\ndepth x width: architectures")?;
-    for (group, n) in &groups {
-        writeln!(out, "  {group:<12} {n}")?;
+        writeln!(
+            out,
+            "  metric         {}{}",
+            line(&truth.metric),
+            if truth.lower_is_better {
+                ", lower is better; scores below are turned"
+            } else {
+                ""
+            }
+        )?;
+        writeln!(out, "  scores         {lowest:.4} to {highest:.4}")?;
+        writeln!(out, "  fingerprint    {}", truth.fingerprint())?;
+        writeln!(out, "\ndepth x width: architectures")?;
+        for (group, n) in &self.groups {
+            writeln!(out, "  {group:<12} {n}")?;
+        }
+        writeln!(out, "\nbaselines that need no network")?;
+        let mut table = Table::new();
+        table.set_header(["", "tau", "rho", "same size", "95 % interval"]);
+        for (name, on) in &self.baselines {
+            table.add_row([
+                name.clone(),
+                number(on.tau),
+                number(on.rho),
+                number(on.same_size),
+                interval(on.same_size_ci),
+            ]);
+        }
+        table.align_numbers(1);
+        writeln!(out, "{table}")?;
+        Ok(())
     }
-    writeln!(out, "\nbaselines that need no network")?;
-    let mut table = Table::new();
-    table.set_header(["", "tau", "rho", "same size", "95 % interval"]);
-    for (name, on) in baselines {
-        table.add_row([
-            name,
-            number(on.tau),
-            number(on.rho),
-            number(on.same_size),
-            interval(on.same_size_ci),
-        ]);
-    }
-    table.align_numbers(1);
-    writeln!(out, "{table}")?;
-    Ok(())
 }
 
 /// Number of architectures of each depth and width.

@@ -351,27 +351,12 @@ pub(crate) fn rank_passes(
             movements: Vec::new(),
         };
         if undefined == 0 {
-            let truth = &subjects.scores;
-            let tau = Measured::new(&bootstrap, scores, truth)?;
-            let rho = bootstrap.interval(Correlation::Spearman, scores, truth)?;
-            row.tau = tau.tau;
-            row.tau_ci = interval(tau.resamples.as_ref());
-            row.rho = Workspace::new().rho(scores, truth)?;
-            row.rho_ci = rho.map(|interval| [interval.low, interval.high]);
-            row.same_size = subjects.same.accuracy(scores)?;
-            let same = subjects.same.interval(&bootstrap, scores)?;
-            row.same_size_ci = same.map(|interval| [interval.low, interval.high]);
-            row.over_params = tau.minus(&params);
-            row.over_depth2_width = tau.minus(&depth2_width);
-            row.partial_tau_params = partial_tau(scores, truth, &subjects.params)?;
-            let groups = tau_within_groups(scores, truth, &subjects.groups)?.into_iter();
-            row.tau_within_group = groups
-                .filter(|group| group.n >= MINIMUM_GROUP)
-                .map(|group| (group.group, group.tau))
-                .collect();
-            row.tau_top10 = tau_among_top(scores, truth, 0.1)?;
-            row.precision_top10 = Some(precision_at_top(scores, truth, 0.1)?);
-            row.ties = Some(ties(scores)?);
+            correlate(
+                &mut row,
+                scores,
+                subjects,
+                (&bootstrap, [&params, &depth2_width]),
+            )?;
         }
         if repeats.count() > 1 {
             row.stability = Some(stability(&columns, repeats, &subjects.scores)?);
@@ -380,6 +365,37 @@ pub(crate) fn rank_passes(
         progress(done + 1);
     }
     Ok(rows)
+}
+
+/// Enters what finite scores say of the truth, and what they add to two counts.
+fn correlate(
+    row: &mut RankRow,
+    scores: &[f64],
+    subjects: &Ranked,
+    (bootstrap, [params, depth2_width]): (&Bootstrap, [&Measured; 2]),
+) -> Result<(), Error> {
+    let truth = &subjects.scores;
+    let tau = Measured::new(bootstrap, scores, truth)?;
+    let rho = bootstrap.interval(Correlation::Spearman, scores, truth)?;
+    row.tau = tau.tau;
+    row.tau_ci = interval(tau.resamples.as_ref());
+    row.rho = Workspace::new().rho(scores, truth)?;
+    row.rho_ci = rho.map(|interval| [interval.low, interval.high]);
+    row.same_size = subjects.same.accuracy(scores)?;
+    let same = subjects.same.interval(bootstrap, scores)?;
+    row.same_size_ci = same.map(|interval| [interval.low, interval.high]);
+    row.over_params = tau.minus(params);
+    row.over_depth2_width = tau.minus(depth2_width);
+    row.partial_tau_params = partial_tau(scores, truth, &subjects.params)?;
+    let groups = tau_within_groups(scores, truth, &subjects.groups)?.into_iter();
+    row.tau_within_group = groups
+        .filter(|group| group.n >= MINIMUM_GROUP)
+        .map(|group| (group.group, group.tau))
+        .collect();
+    row.tau_top10 = tau_among_top(scores, truth, 0.1)?;
+    row.precision_top10 = Some(precision_at_top(scores, truth, 0.1)?);
+    row.ties = Some(ties(scores)?);
+    Ok(())
 }
 
 /// Kendall's tau with its resamples.

@@ -163,26 +163,7 @@ fn of_table(
         });
     }
     let metric = table.columns[score].clone();
-    let remark = |count: usize| {
-        format!(
-            "{}: {count} of {} rows have no `{metric}` and are left out: {}",
-            path.display(),
-            table.rows.len(),
-            listed(&without)
-        )
-    };
-    let mut remarks: Vec<String> = Vec::new();
-    if !without.is_empty() {
-        remarks.push(remark(without.len()));
-    }
-    // Whoever forgets it gets every ranking upside down.
-    let lower = metric.to_lowercase();
-    if !options.lower_is_better && SMALLER_IS_BETTER.iter().any(|name| lower.contains(name)) {
-        remarks.push(format!(
-            "{}: a larger `{metric}` counts as better; --lower-is-better turns that round",
-            path.display()
-        ));
-    }
+    let remarks = remarks(path, table, (&metric, options.lower_is_better), &without);
     let family = match families.first() {
         Some(first) if families.iter().all(|family| family == first) => *first,
         _ => Family::General,
@@ -199,6 +180,35 @@ fn of_table(
         entries,
         remarks,
     })
+}
+
+/// What a reader has to know of a table: rows `without` a score, and a column that is probably
+/// meant the other way round.
+fn remarks(
+    path: &Path,
+    table: &Table,
+    (metric, lower_is_better): (&str, bool),
+    without: &[String],
+) -> Vec<String> {
+    let mut remarks = Vec::new();
+    if !without.is_empty() {
+        remarks.push(format!(
+            "{}: {} of {} rows have no `{metric}` and are left out: {}",
+            path.display(),
+            without.len(),
+            table.rows.len(),
+            listed(without)
+        ));
+    }
+    // Whoever forgets it gets every ranking upside down.
+    let lower = metric.to_lowercase();
+    if !lower_is_better && SMALLER_IS_BETTER.iter().any(|name| lower.contains(name)) {
+        remarks.push(format!(
+            "{}: a larger `{metric}` counts as better; --lower-is-better turns that round",
+            path.display()
+        ));
+    }
+    remarks
 }
 
 fn score_of(path: &Path, table: &Table, row: &Row, column: usize) -> Result<f64, Error> {

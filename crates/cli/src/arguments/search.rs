@@ -213,15 +213,24 @@ impl Search {
 
     /// The first option that would do nothing beside the others, and why.
     pub fn idle_option(&self) -> Option<(&'static str, &'static str)> {
+        let shape = self.idle_by_shape().into_iter();
+        let all = shape.chain(self.idle_by_method());
+        let mut idle = all.filter(|(idle, ..)| *idle);
+        idle.next().map(|(_, option, reason)| (option, reason))
+    }
+
+    /// Whether formulas are of the paper's shape.
+    fn is_paper(&self) -> bool {
+        self.method() == MethodArgument::Exhaustive || self.grammar == Some(GrammarArgument::Paper)
+    }
+
+    /// Options that the shape of formulas makes idle: whether they are, which, and why.
+    fn idle_by_shape(&self) -> [Idle; 8] {
         let method = self.method();
         let exhaustive = method == MethodArgument::Exhaustive;
         let transfer = method == MethodArgument::Transfer;
-        let paper = exhaustive || self.grammar == Some(GrammarArgument::Paper);
+        let paper = self.is_paper();
         let gp = method == MethodArgument::Gp;
-        let fitted = !paper && self.template.is_none() && gp;
-        let powers = method == MethodArgument::Powers;
-        let every = "an exhaustive search evaluates every formula";
-        let fit = "fitted products are all evaluated";
         [
             (
                 self.truth.layout.up_to.is_some() && self.truth.truths.is_empty(),
@@ -264,6 +273,20 @@ impl Search {
                 "--template",
                 "products have a shape of their own",
             ),
+        ]
+    }
+
+    /// Options that the method makes idle.
+    fn idle_by_method(&self) -> [Idle; 12] {
+        let method = self.method();
+        let exhaustive = method == MethodArgument::Exhaustive;
+        let transfer = method == MethodArgument::Transfer;
+        let powers = method == MethodArgument::Powers;
+        let paper = self.is_paper();
+        let fitted = !paper && self.template.is_none() && method == MethodArgument::Gp;
+        let every = "an exhaustive search evaluates every formula";
+        let fit = "fitted products are all evaluated";
+        [
             (
                 transfer
                     && self
@@ -292,10 +315,11 @@ impl Search {
                 "only genetic programming over aggregates starts from products of powers",
             ),
         ]
-        .into_iter()
-        .find_map(|(idle, option, reason)| idle.then_some((option, reason)))
     }
 }
+
+/// Whether an option does nothing, which one it is, and why.
+type Idle = (bool, &'static str, &'static str);
 
 pub(super) fn parse_split(text: &str) -> Result<SplitArgument, String> {
     let expected =

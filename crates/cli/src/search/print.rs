@@ -5,7 +5,7 @@ use std::io::Write;
 use anyhow::Result;
 use lpzero::SearchReport;
 use lpzero::search::exhaustive::Census;
-use lpzero::search::{Criterion, LeftOutReport, Optimism, Report, StabilityOn, Verdict};
+use lpzero::search::{Criterion, LeftOutReport, Optimism, Report, StabilityOn, Test, Verdict};
 
 use crate::output::print_json;
 use crate::plain::{Table, line, sentences, stdout};
@@ -223,7 +223,11 @@ fn print_verdict(verdict: &Verdict, out: &mut impl Write) -> Result<()> {
         number(tau),
         number(rho)
     )?;
+    print_test(test, out)
+}
 
+/// Prints what the test split says beside the formula's figures.
+fn print_test(test: &Test, out: &mut impl Write) -> Result<()> {
     if !test.baselines.is_empty() {
         writeln!(out, "\ntest split, baselines that need no network")?;
         let mut baselines = Table::new();
