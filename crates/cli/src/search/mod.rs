@@ -6,6 +6,7 @@ mod print;
 mod settings;
 
 use anyhow::Result;
+use lpzero::run::Shard;
 use lpzero::search::{Report, Snapshot};
 use lpzero::{Error, Keeping, Study};
 
@@ -27,10 +28,12 @@ pub fn run(session: &Session, arguments: &Search) -> Result<()> {
     let (settings, folder) = match &arguments.resume {
         Some(path) => {
             let (settings, folder) = RunFolder::open(path, shard)?;
+            check_share(&settings, shard)?;
             (settings, Some(folder))
         }
         None => {
             let settings = SearchSettings::new(session.seed, arguments)?;
+            check_share(&settings, shard)?;
             // Reading the ground truth first would be nicer to the user's disk, but a
             // run that cannot be kept should not start.
             let folder = arguments.out.as_deref();
@@ -38,11 +41,6 @@ pub fn run(session: &Session, arguments: &Search) -> Result<()> {
             (settings, folder.transpose()?)
         }
     };
-    if shard.is_some() && !settings.is_of_pieces() {
-        return Err(Failure::typed(
-            "--shard: the formulas of this search hang on each other; expected --method exhaustive",
-        ));
-    }
     if let Some(folder) = &folder {
         session
             .stop
@@ -54,6 +52,16 @@ pub fn run(session: &Session, arguments: &Search) -> Result<()> {
         folder.map(RunFolder::into_inner),
         &session.cache_options,
     )
+}
+
+/// Refuses a share of a search whose formulas hang on each other.
+fn check_share(settings: &SearchSettings, shard: Option<Shard>) -> Result<()> {
+    match shard {
+        Some(_) if !settings.is_of_pieces() => Err(Failure::typed(
+            "--shard: the formulas of this search hang on each other; expected --method exhaustive",
+        )),
+        _ => Ok(()),
+    }
 }
 
 fn search(session: &Session, settings: &SearchSettings, folder: Option<&RunFolder>) -> Result<()> {

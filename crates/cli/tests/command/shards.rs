@@ -229,6 +229,8 @@ fn a_share_of_another_run_is_refused() {
         assert_eq!(run.status, 2, "{typed}: {}", run.stderr);
         assert!(run.stderr.contains(expected), "{typed}: {}", run.stderr);
     }
+    // Refused before there is a folder.
+    assert!(!folder.path().join("run-2").exists());
     // A journal of another run among those of this one.
     let journal = folder.path().join("run").join(SCORE.journal);
     let other = folder.path().join("other");
