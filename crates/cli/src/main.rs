@@ -96,7 +96,7 @@ fn run(arguments: Arguments) -> ExitCode {
         dispatch(&session, arguments.command)?;
         std::io::stdout().flush()?;
         // Whoever stopped it shall not take it for whole.
-        match session.cancel.is_cancelled() {
+        match session.cancel.is_cancelled() && !session.stop.is_finished() {
             true => Err(failed(lpzero::Error::Cancelled)),
             false => Ok(()),
         }

@@ -101,6 +101,7 @@ fn open(session: &Session, page: &Path) {
 /// Writes who made a run, and its page where pages are wanted, beside its report. The run is
 /// finished whatever comes of this, so a failure is a warning.
 pub fn beside(session: &Session, folder: &Folder) {
+    session.stop.finished();
     let path = folder.path();
     let written = || -> Result<()> {
         folder.write(PROVENANCE, &session.provenance())?;

@@ -27,6 +27,8 @@ struct How {
     patience: Duration,
     /// How to go on.
     next: String,
+    /// Whether all results are written: there is nothing left to interrupt.
+    finished: bool,
 }
 
 impl Stop {
@@ -35,6 +37,7 @@ impl Stop {
         let stop = Self(Arc::new(Mutex::new(How {
             patience: PATIENCE,
             next: "run the same command again".to_owned(),
+            finished: false,
         })));
         let (how, flag) = (stop.clone(), flag.clone());
         let watch = move || {
@@ -59,7 +62,20 @@ impl Stop {
         self.how().patience = patience;
     }
 
+    /// Says that all results are written: who stops the command now, stops nothing.
+    pub fn finished(&self) {
+        self.how().finished = true;
+    }
+
+    /// Whether all results are written.
+    pub fn is_finished(&self) -> bool {
+        self.how().finished
+    }
+
     fn end(&self) {
+        if self.is_finished() {
+            return;
+        }
         let failure = Failure::Interrupted {
             message: "interrupted".to_owned(),
             next: self.how().next.clone(),
