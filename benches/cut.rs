@@ -18,8 +18,9 @@ use clap::Parser;
 use lpzero::arch::{Architecture, Document, Reading, Space, read_architecture};
 use lpzero::nas::{Bound, Cost};
 use lpzero::nn::{Batch, Network, Objective, Ordered, Prefixes, Source, Stored};
+use lpzero::supernet::{Restricted, Supernet, SupernetWeights};
 use lpzero::trace::Weights;
-use lpzero::{Pass, Proxy, Restricted, Supernet, SupernetWeights, Workbench};
+use lpzero::{Pass, Proxy, Workbench};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use rayon::prelude::*;
@@ -38,6 +39,37 @@ const PROXIES: [&str; 6] = [
     "sum[ffn-in](sum(abs(A)))",
     "lpzero",
 ];
+
+/// What tells random cuts that are searched on from those that are tested.
+const SEARCH: u64 = 1 << 32;
+
+/// Formulas that add over sites: sums of powers of one symbol, over one role or all.
+fn candidates() -> impl Iterator<Item = String> {
+    let roles = ["", "[ffn-in]", "[ffn-out]", "[query]", "[value]", "[out]"];
+    let terms = [
+        "abs(W)",
+        "square(W)",
+        "abs(G)",
+        "square(G)",
+        "abs(W*G)",
+        "abs(A)",
+        "square(A)",
+        "abs(D)",
+        "square(D)",
+    ];
+    roles.into_iter().flat_map(move |role| {
+        let formula = move |term| format!("sum{role}(sum({term}))");
+        terms.into_iter().map(formula)
+    })
+}
+
+/// Name of the choice by a proxy of the pool.
+fn method(number: usize, pool: &[String]) -> String {
+    match number < PROXIES.len() {
+        true => format!("chosen by {}", pool[number]),
+        false => format!("searched: chosen by {}", pool[number]),
+    }
+}
 
 #[derive(Parser)]
 struct Arguments {
@@ -59,6 +91,12 @@ struct Arguments {
     /// Random cuts of each size.
     #[arg(long, default_value_t = 30)]
     random: usize,
+    /// Other random cuts of each size, whose losses a proxy is searched for.
+    #[arg(long, default_value_t = 25)]
+    searched: usize,
+    /// Orders of channels and heads.
+    #[arg(long, value_delimiter = ',', default_value = "as it is,sorted")]
+    orders: Vec<String>,
     #[arg(long, default_value_t = 2)]
     threads: usize,
     #[arg(long, default_value_t = 0)]
@@ -74,6 +112,8 @@ struct Bench {
     whole: Architecture,
     space: Space,
     workbench: Workbench,
+    /// Of the text that networks are chosen on.
+    seen: Vec<Batch>,
     tests: Vec<Batch>,
     pool: rayon::ThreadPool,
 }
@@ -112,12 +152,18 @@ fn main() {
         objective: None,
         text: Some(sequences(chosen_on, arguments.batch).concat().into()),
     });
-    let tests = sequences(tested_on, arguments.test / length);
-    let tests = tests.into_iter();
-    let tests = tests.map(|one| Batch::from_tokens(one, 1, length, whole.vocabulary).unwrap());
+    let batches = |sequences: Vec<Vec<u32>>| -> Vec<Batch> {
+        let batches = sequences.into_iter();
+        let batch = |one| Batch::from_tokens(one, 1, length, whole.vocabulary).unwrap();
+        batches.map(batch).collect()
+    };
+    let tests = batches(sequences(tested_on, arguments.test / length));
+    // Half as much is enough for an order of many.
+    let seen = batches(sequences(chosen_on, (arguments.test / length / 2).max(1)));
     let threads = rayon::ThreadPoolBuilder::new().num_threads(arguments.threads);
     let bench = Bench {
-        tests: tests.collect(),
+        seen,
+        tests,
         pool: threads.build().unwrap(),
         whole,
         space,
@@ -128,7 +174,13 @@ fn main() {
         .unwrap()
         .unwrap();
     let stored: Weights = Arc::new(stored);
-    bench.run("as it is", Arc::clone(&stored));
+    let asked = |order: &str| bench.arguments.orders.iter().any(|asked| asked == order);
+    if asked("as it is") {
+        bench.run("as it is", Arc::clone(&stored));
+    }
+    if !asked("sorted") {
+        return;
+    }
     let begin = Instant::now();
     let taylor = Proxy::parse("snip").unwrap();
     let orders = bench
@@ -143,10 +195,14 @@ impl Bench {
     fn run(&self, order: &str, weights: Weights) {
         let source = SupernetWeights::Stored(Arc::clone(&weights));
         let supernet = Supernet::new(&self.space, source, &self.workbench).unwrap();
-        let proxies = PROXIES.map(|text| Proxy::parse(text).unwrap());
+        let named = PROXIES.map(str::to_owned).into_iter();
+        let pool: Vec<String> = named.chain(candidates()).collect();
+        let parsed = pool.iter().map(|text| Proxy::parse(text).unwrap());
+        let proxies: Vec<Proxy> = parsed.collect();
         let begin = Instant::now();
         let restricted = supernet.restricted(&self.workbench, &proxies).unwrap();
         let pass = begin.elapsed().as_secs_f64();
+        let found = self.search(order, &supernet, &restricted, (&pool, &weights));
         let begin = Instant::now();
         let mut cuts = vec![Cut {
             share: 1.0,
@@ -154,10 +210,18 @@ impl Bench {
             part: self.whole.clone(),
         }];
         for share in SHARES {
-            cuts.extend(self.chosen(&supernet, &restricted, &proxies, share));
+            let named = (0..PROXIES.len()).chain(found);
+            for (number, method) in named.map(|number| (number, method(number, &pool))) {
+                let part = self.chosen(&supernet, &restricted, number, share);
+                cuts.extend(part.map(|part| Cut {
+                    share,
+                    method,
+                    part,
+                }));
+            }
             cuts.extend(self.uniform(&supernet, share));
             cuts.extend(self.last_removed(&supernet, share));
-            cuts.extend(self.random(&supernet, share));
+            cuts.extend(self.random(&supernet, share, (self.arguments.random, 0)));
         }
         let choosing = begin.elapsed().as_secs_f64();
         let begin = Instant::now();
@@ -166,7 +230,7 @@ impl Bench {
             .collect();
         // Each is printed as soon as it is known: all of them take long.
         let tested = |(cut, scores): (&Cut, &Vec<f64>)| {
-            let loss = self.loss(&cut.part, &weights);
+            let loss = self.loss(&cut.part, &weights, &self.tests);
             println!("{}", self.line(order, cut, scores, loss));
             loss
         };
@@ -181,14 +245,12 @@ impl Bench {
         let losses: Vec<f64> = random.iter().map(|(.., loss)| -loss).collect();
         let tau = |scores: Vec<f64>| lpzero::stats::tau(&scores, &losses).ok().flatten();
         let mut taus = BTreeMap::new();
-        for (number, proxy) in PROXIES.iter().enumerate() {
+        for number in (0..PROXIES.len()).chain(found) {
             let scores = random.iter().map(|(scores, ..)| scores[number]);
-            taus.insert(*proxy, tau(scores.collect()));
+            taus.insert(pool[number].clone(), tau(scores.collect()));
         }
-        taus.insert(
-            "#Params",
-            tau(random.iter().map(|(_, params, _)| *params).collect()),
-        );
+        let params = random.iter().map(|(_, params, _)| *params);
+        taus.insert("#Params".to_owned(), tau(params.collect()));
         println!(
             "{}",
             json!({"order": order, "tau of random cuts": taus, "seconds": {
@@ -219,33 +281,62 @@ impl Bench {
         share * self.size(&self.whole)
     }
 
-    /// What each proxy chooses, exactly.
+    /// The candidate that best orders random cuts of all sizes on the text that is seen.
+    fn search(
+        &self,
+        order: &str,
+        supernet: &Supernet<'_>,
+        restricted: &Restricted,
+        (pool, weights): (&[String], &Weights),
+    ) -> Option<usize> {
+        let begin = Instant::now();
+        let drawn = SHARES.iter().flat_map(|&share| {
+            // Other cuts than those that are tested.
+            self.random(supernet, share, (self.arguments.searched, SEARCH))
+        });
+        let cuts: Vec<Cut> = drawn.collect();
+        let loss = |cut: &Cut| -self.loss(&cut.part, weights, &self.seen);
+        let quality: Vec<f64> = self.pool.install(|| cuts.par_iter().map(loss).collect());
+        let scores = cuts.iter().map(|cut| restricted.scores(&cut.part));
+        let scores: Vec<Vec<f64>> = scores.collect();
+        let taus = (0..pool.len()).map(|number| {
+            let scores: Vec<f64> = scores.iter().map(|scores| scores[number]).collect();
+            let tau = lpzero::stats::tau(&scores, &quality).ok().flatten();
+            tau.filter(|_| restricted.adds(number))
+        });
+        let taus: Vec<Option<f64>> = taus.collect();
+        let ranked = taus.iter().zip(0..);
+        let ranked = ranked.filter_map(|(tau, number)| Some(((*tau)?, number)));
+        let best = ranked.max_by(|a, b| a.0.total_cmp(&b.0));
+        println!(
+            "{}",
+            json!({"order": order, "searched": cuts.len(), "seconds": begin.elapsed().as_secs_f64(),
+                "found": best.map(|(tau, number)| (&pool[number], tau)),
+                "taus": pool.iter().zip(&taus).collect::<BTreeMap<_, _>>()})
+        );
+        best.map(|(_, number)| number)
+    }
+
+    /// What a proxy chooses, exactly.
     fn chosen(
         &self,
         supernet: &Supernet<'_>,
         restricted: &Restricted,
-        proxies: &[Proxy],
+        proxy: usize,
         share: f64,
-    ) -> Vec<Cut> {
+    ) -> Option<Architecture> {
         let bound = Bound {
             cost: Cost::DecoderParams,
             least: 0.0,
             most: self.bound(share),
         };
         let batch = (self.arguments.batch, self.arguments.positions);
-        let chosen = proxies.iter().enumerate().filter_map(|(number, proxy)| {
-            let choices = supernet
-                .choices(restricted, number, &bound, batch)
-                .unwrap()?;
-            let best = choices.best(bound.most, 1).into_iter().next()?;
-            let (_, part) = supernet.sub_network(&best.choices).ok()?;
-            Some(Cut {
-                share,
-                method: format!("chosen by {}", proxy.name),
-                part,
-            })
-        });
-        chosen.collect()
+        let choices = supernet
+            .choices(restricted, proxy, &bound, batch)
+            .unwrap()?;
+        let best = choices.best(bound.most, 1).into_iter().next()?;
+        let (_, part) = supernet.sub_network(&best.choices).ok()?;
+        Some(part)
     }
 
     /// The same share of channels in every block.
@@ -299,7 +390,12 @@ impl Bench {
     }
 
     /// Random cuts of the largest network until the bound is met.
-    fn random(&self, supernet: &Supernet<'_>, share: f64) -> Vec<Cut> {
+    fn random(
+        &self,
+        supernet: &Supernet<'_>,
+        share: f64,
+        (count, stream): (usize, u64),
+    ) -> Vec<Cut> {
         let options = self.space.block_options().unwrap();
         let depth = self.whole.blocks.len();
         let largest = self.space.largest().unwrap();
@@ -307,10 +403,10 @@ impl Bench {
             .iter()
             .position(|option| *option == largest.blocks[0])
             .unwrap();
-        let seed = self.arguments.seed ^ (1000.0 * share) as u64;
+        let seed = self.arguments.seed ^ stream ^ (1000.0 * share) as u64;
         let mut random = StdRng::seed_from_u64(seed);
         let mut cuts = Vec::new();
-        while cuts.len() < self.arguments.random {
+        while cuts.len() < count {
             let mut network = vec![whole; depth];
             let part = loop {
                 // One change of ten takes a whole block away.
@@ -336,14 +432,14 @@ impl Bench {
         cuts
     }
 
-    /// Loss on the test, in nats a token.
-    fn loss(&self, part: &Architecture, weights: &Weights) -> f64 {
+    /// Loss on these sequences, in nats a token.
+    fn loss(&self, part: &Architecture, weights: &Weights, text: &[Batch]) -> f64 {
         let source = Prefixes::of(Arc::clone(weights), &self.whole, Objective::NextToken).unwrap();
         let mut workspace = lpzero::nn::Workspace::new();
         let source: &dyn Source<f32> = &source;
         let network = Network::loaded(part, Objective::NextToken, source, &mut workspace).unwrap();
         let (mut nats, mut count) = (0.0, 0);
-        for batch in &self.tests {
+        for batch in text {
             let found = network.log_likelihoods(batch, &mut workspace).unwrap();
             nats -= found.iter().sum::<f64>();
             count += found.len();

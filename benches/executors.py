@@ -2,9 +2,9 @@
 
     python benches/executors.py OUT [REPEATS]
 
-Scores real decoders in 16 shares, by one worker of one processor and by two, in turns; then
-16 shares of nothing to score, which is what a share costs. Let nothing else run meanwhile. The
-wheel must be installed, and Ray.
+Trains small decoders and scores real ones in shares, by one worker of one processor and by two,
+in turns; then does shares of nothing to score, which is what a share costs. Let nothing else run
+meanwhile. The wheel must be installed, and Ray.
 """
 
 import json
@@ -22,16 +22,18 @@ from ray.cluster_utils import Cluster
 import ray
 from lpzero import executors
 
-WORK = ["score", "--truth", "openlm", "--up-to", "90M", "--proxy", "snip", "--no-cache"]
-NOTHING = ["score", "--truth", "tiny", "--proxy", "params", "--no-cache"]
-SHARDS = 16
+# Each command, and into how many shares it is cut.
+TRAININGS = (["truth", "build", "--architectures", "32", "--seeds", "2", "--steps", "100"], 64)
+SCORES = (["score", "--truth", "openlm", "--up-to", "90M", "--proxy", "snip", "--no-cache"], 16)
+NOTHING = (["score", "--truth", "tiny", "--proxy", "params", "--no-cache"], 16)
 
 
-def seconds(command, address):
+def seconds(work, address):
+    command, shards = work
     place = Path(tempfile.mkdtemp())
     executor = executors.Ray(address)
     start = time.perf_counter()
-    executors.run(command, place / "run", executor, shards=SHARDS)
+    executors.run(command, place / "run", executor, shards=shards)
     took = time.perf_counter() - start
     ray.shutdown()
     shutil.rmtree(place)
@@ -44,32 +46,37 @@ def main():
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
     address = cluster.address
     seconds(NOTHING, address)  # Workers are begun on the first call.
-    times = {"one": [], "two": [], "nothing": []}
+    works = {"trainings": TRAININGS, "scores": SCORES}
+    times = {name: {"one": [], "two": []} for name in works} | {"nothing": []}
     for _ in range(repeats):
-        times["one"].append(seconds(WORK, address))
+        for name, work in works.items():
+            times[name]["one"].append(seconds(work, address))
         node = cluster.add_node(num_cpus=1)
         time.sleep(2)
         seconds(NOTHING, address)
-        times["two"].append(seconds(WORK, address))
+        for name, work in works.items():
+            times[name]["two"].append(seconds(work, address))
         times["nothing"].append(seconds(NOTHING, address))
         cluster.remove_node(node)
         time.sleep(2)
-        print({name: [round(one, 2) for one in some] for name, some in times.items()}, flush=True)
-    middle = {name: statistics.median(some) for name, some in times.items()}
-    ratio = middle["one"] / middle["two"]
+        print(json.dumps(times), flush=True)
+    middle = {name: {n: statistics.median(some) for n, some in times[name].items()} for name in works}
+    ratio = {name: workers["one"] / workers["two"] for name, workers in middle.items()}
+    share = statistics.median(times["nothing"]) / NOTHING[1]
     out.mkdir(parents=True, exist_ok=True)
     document = {
         "machine": platform.processor() or platform.machine(),
         "cores": os.cpu_count(),
         "ray": ray.__version__,
-        "command": WORK,
-        "shards": SHARDS,
+        "commands": {name: {"command": work[0], "shards": work[1]} for name, work in works.items()},
         "seconds": times,
         "one_over_two": ratio,
-        "seconds_a_share_of_nothing": middle["nothing"] / SHARDS,
+        "seconds_a_share_of_nothing": share,
     }
     (out / "executors.json").write_text(json.dumps(document, indent=2) + "\n")
-    print(f"two workers: {ratio:.2f} times as fast as one; a share of nothing: {middle['nothing'] / SHARDS:.2f} s")
+    for name, times_as_fast in ratio.items():
+        print(f"{name}: two workers are {times_as_fast:.2f} times as fast as one")
+    print(f"a share of nothing: {share:.2f} s")
     cluster.shutdown()
 
 

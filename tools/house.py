@@ -1,13 +1,15 @@
 """Prints figures about this house: how it is divided, how long its functions are, how
 its docs begin, which files depend on each other in circles.
 
-    python tools/house.py [FOLDER]
+    python tools/house.py [--check] [FOLDER]
 
-FOLDER is the root of a checkout, by default the one this file stands in. It reads the
-sources as text, with the rules of Rust's modules and imports that this workspace uses
+With --check it fails where the house has drifted: where a figure is above its limit. FOLDER
+is the root of a checkout, by default the one this file stands in. It reads the sources as
+text, with the rules of Rust's modules and imports that this workspace uses
 (`rust_modules.py`); it needs only Python.
 """
 
+import argparse
 import collections
 import re
 import sys
@@ -16,6 +18,14 @@ from pathlib import Path
 from rust_modules import Crate, blanked, imports
 
 LONG = 80
+# Most of each that the house may have.
+LIMITS = {
+    "files that name `Mixer::`": 6,
+    f"functions above {LONG} lines": 10,
+    "circles of more than two files": 0,
+    "items of the facade": 60,
+    "globs of the facade": 0,
+}
 BARE = re.compile(r"(Of|The same|What|Those|Its)\b")
 FUNCTION = re.compile(r"^(\s*)(pub(\([a-z]+\))? )?((const|async|unsafe) )*fn (\w+)")
 TYPE = re.compile(r"^pub (?:struct|enum|trait|type|union) (\w+)", re.MULTILINE)
@@ -29,7 +39,11 @@ def long_functions(path: Path) -> list[tuple[int, str]]:
     """Length in lines and name of each function that is longer than `LONG`."""
     lines, found = path.read_text().splitlines(), []
     for start, line in enumerate(lines):
-        if not (match := FUNCTION.match(line)) or line.rstrip().endswith(";"):
+        if not (match := FUNCTION.match(line)):
+            continue
+        opens = (one.rstrip()[-1] for one in lines[start:] if one.rstrip().endswith(("{", ";", "}")))
+        # A trait may declare it only.
+        if next(opens, ";") == ";":
             continue
         end = start
         while end < len(lines) and lines[end] != match[1] + "}":
@@ -60,8 +74,21 @@ def lines_of(files: list[Path]) -> int:
     return sum(len(file.read_text().splitlines()) for file in files)
 
 
+def drifted(counts: dict[str, int]) -> list[str]:
+    """What is above its limit."""
+    return [
+        f"{what}: {counts[what]}, at most {most}"
+        for what, most in LIMITS.items()
+        if counts[what] > most
+    ]
+
+
 def main() -> None:
-    here = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parent.parent).resolve()
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", nargs="?", default=Path(__file__).parent.parent, type=Path)
+    parser.add_argument("--check", action="store_true")
+    options = parser.parse_args()
+    here = options.folder.resolve()
     sources = sorted(here.glob("crates/*/src/**/*.rs"))
 
     def name(path: Path) -> str:
@@ -116,6 +143,11 @@ def main() -> None:
     print(f"names of more than one public type: {len(shared)}")
     for word, files in shared.items():
         print(f"  {word}: {', '.join(files)}")
+
+    measured = [matching, found, large, door, range(globs)]
+    counts = {what: len(some) for what, some in zip(LIMITS, measured, strict=True)}
+    if options.check and (wrong := drifted(counts)):
+        sys.exit("the house has drifted:\n" + "\n".join(f"  {line}" for line in wrong))
 
 
 if __name__ == "__main__":

@@ -4,8 +4,9 @@ use std::io::Write;
 
 use anyhow::Result;
 use lpzero::language::named::{RANK_PRODUCTS, RankProduct, find_product};
+use lpzero::points::Points;
 use lpzero::truth::GroundTruth;
-use lpzero::{Points, Proxy, RankOptions, Ranking, Study};
+use lpzero::{Proxy, RankOptions, Ranking, Study};
 use serde::Serialize;
 
 use super::arguments::{ColumnsArgument, Rank, RankFormatArgument};

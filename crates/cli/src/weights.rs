@@ -104,7 +104,7 @@ const DESCRIBING: [&str; 4] = [
 /// Files that cannot be read, and a command that was interrupted.
 pub fn hash(folder: &Path, cancel: &Cancel) -> Result<ContentHash> {
     let failed = |path: &Path, error: io::Error| match error.kind() {
-        io::ErrorKind::Interrupted => Failure::interrupted("interrupted before the search began"),
+        io::ErrorKind::Interrupted => Failure::interrupted("interrupted before the work began"),
         _ => system(&format!("{}: cannot be read", path.display()), error),
     };
     let mut files = Vec::new();

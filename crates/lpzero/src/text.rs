@@ -181,6 +181,24 @@ impl Tokenizer {
         }
     }
 
+    /// The token that every text begins with, where the tokenizer puts one there.
+    ///
+    /// # Errors
+    ///
+    /// What the library says.
+    pub fn start(&self) -> Result<Option<u32>, TextError> {
+        let encoding = self.inner.encode("a", true);
+        let encoding = encoding.map_err(|error| failed(&self.path, &error))?;
+        let mut begin = encoding
+            .get_ids()
+            .iter()
+            .zip(encoding.get_special_tokens_mask());
+        Ok(begin
+            .next()
+            .filter(|(_, special)| **special == 1)
+            .map(|(id, _)| *id))
+    }
+
     /// The tokens of a text, without special ones. A text of many mebibytes is taken in
     /// pieces that end with a line.
     ///

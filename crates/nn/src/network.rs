@@ -1,38 +1,40 @@
 //! A network: an architecture with weights and an objective.
 
+mod activations;
 mod blocks;
 mod engine;
 mod evaluate;
+mod flow;
 mod hessian;
 mod jacobian;
+mod layers;
 mod stream;
 mod synflow;
+mod visit;
 
+pub use activations::MAX_ACTIVATIONS;
 pub use engine::Engine;
 pub use evaluate::evaluation_activations;
+pub use flow::Flow;
 pub use hessian::{Curvature, rademacher};
+pub(crate) use layers::{declared, requests};
 pub use stream::{streamed_pass, streamed_weights};
-pub use synflow::Flow;
 
 use std::sync::Arc;
 
-use lpzero_arch::{Architecture, NormPlacement};
+use lpzero_arch::Architecture;
 
 use crate::batch::mask_token;
 use crate::kernels::elementwise::{long_inner_product, scale};
 use crate::kernels::threads::Threads;
-use crate::layers::{
-    Embedding, Head, MaskedToken, Norm, SharedGradients, Sublayer, norm_index, outer_site,
-    scatter_add, unsupported,
-};
-use crate::parameters::{Declarations, Initial, Parameter, Parameters, Part, Tensors};
+use crate::layers::{SharedGradients, scatter_add};
+use crate::parameters::{Parameter, Parameters, Tensors};
 use crate::pass::{Pass, Rows};
-use crate::source::{Seeded, Source};
-use crate::{Batch, Error, Objective, Real, Role, Visitor, Workspace, random};
+use crate::source::Source;
+use crate::{Batch, Error, Objective, Real, Visitor, Workspace, random};
+use activations::check_activations;
+use layers::{Goal, Layers};
 use stream::Stream;
-
-/// Most activations that one pass may keep: 2^32, 16 GiB in single precision.
-pub const MAX_ACTIVATIONS: u128 = 1 << 32;
 
 /// An architecture with weights, ready to compute one objective.
 #[derive(Clone, Debug)]
@@ -45,192 +47,6 @@ pub struct Network<F> {
     /// Where weights come from whenever a part is visited; `None` where they are
     /// all in memory.
     stream: Option<Stream<F>>,
-}
-
-/// The layers in order; they know their weights by number.
-#[derive(Clone, Debug)]
-struct Layers {
-    embedding: Embedding,
-    blocks: Vec<[Sublayer; 2]>,
-    /// Whether both halves of a block read its input.
-    parallel: bool,
-    final_norm: Option<Norm>,
-    goal: Goal,
-    parts: Parts,
-}
-
-/// The tensors of each part of a network.
-#[derive(Clone, Debug)]
-struct Parts {
-    embedding: Part,
-    blocks: Vec<Part>,
-    /// Tensors of the final norm and the objective, then of the embedding where it is tied.
-    end: [Part; 2],
-}
-
-/// Layers behind the last hidden state.
-#[derive(Clone, Debug)]
-enum Goal {
-    NextToken(Head),
-    MaskedToken(MaskedToken),
-    RandomProjection,
-    OutputSum,
-}
-
-impl Layers {
-    /// Checks that the network can be built and declares every tensor of it.
-    fn declare(
-        architecture: &Architecture,
-        objective: Objective,
-    ) -> Result<(Self, Declarations), Error> {
-        architecture.validate()?;
-        if let Some(reason) = unsupported(architecture) {
-            return Err(Error::Unsupported(reason));
-        }
-        let unmet = |needs| Error::Objective { objective, needs };
-        if let Some(needs) = objective.unmet_need(architecture) {
-            return Err(unmet(needs));
-        }
-        let mut declarations = Declarations::default();
-        let embedding = Embedding::declare(&mut declarations, architecture);
-        let embedded = 0..declarations.len();
-        let (mut blocks, mut parts) = (Vec::new(), Vec::new());
-        for (layer, block) in architecture.blocks.iter().enumerate() {
-            // It has no tensors, and passes its input on.
-            if block.left_out {
-                continue;
-            }
-            let first = declarations.len();
-            let block = Sublayer::declare_block(&mut declarations, architecture, layer);
-            blocks.push(block);
-            parts.push(first..declarations.len());
-        }
-        let first = declarations.len();
-        let final_norm = architecture.norm_placement.has_final().then(|| {
-            Norm::declare(
-                &mut declarations,
-                "final.norm",
-                outer_site(Role::Norm, norm_index::FINAL.into()),
-                architecture.width,
-                (architecture.norm_kind, architecture.norm_epsilon),
-            )
-        });
-        let goal = match objective {
-            Objective::NextToken => Goal::NextToken(
-                Head::declare(&mut declarations, architecture, &embedding)
-                    .ok_or_else(|| unmet("an architecture with an output head"))?,
-            ),
-            Objective::MaskedToken => Goal::MaskedToken(MaskedToken::declare(
-                &mut declarations,
-                architecture,
-                &embedding,
-            )),
-            Objective::RandomProjection => Goal::RandomProjection,
-            Objective::OutputSum => Goal::OutputSum,
-        };
-        let tied = match goal.reads_embedding() {
-            true => embedded.clone(),
-            false => 0..0,
-        };
-        let end = [first..declarations.len(), tied];
-        let layers = Layers {
-            embedding,
-            blocks,
-            parallel: architecture.norm_placement == NormPlacement::Parallel,
-            final_norm,
-            goal,
-            parts: Parts {
-                embedding: embedded,
-                blocks: parts,
-                end,
-            },
-        };
-        Ok((layers, declarations))
-    }
-}
-
-impl Goal {
-    /// Whether tables of the embedding are tied to it.
-    fn reads_embedding(&self) -> bool {
-        match self {
-            Goal::NextToken(head) => !head.is_free(),
-            Goal::MaskedToken(_) => true,
-            Goal::RandomProjection | Goal::OutputSum => false,
-        }
-    }
-}
-
-impl<F: Engine> Network<F> {
-    /// A network with random weights. Each tensor is a function of the seed,
-    /// its name and its size only; `f32` and `f64` networks of one seed are
-    /// equal up to rounding.
-    ///
-    /// # Errors
-    /// Where the architecture is not valid, not supported or too large, or
-    /// does not suit the objective.
-    pub fn seeded(
-        architecture: &Architecture,
-        objective: Objective,
-        seed: u64,
-    ) -> Result<Self, Error> {
-        Self::seeded_with(architecture, objective, seed, &mut Workspace::new())
-    }
-
-    /// [`seeded`](Self::seeded) on the threads and in the buffers of a
-    /// workspace: the same network, sooner. [`recycle`](Self::recycle) it when
-    /// it is done.
-    ///
-    /// # Errors
-    /// As [`seeded`](Self::seeded).
-    pub fn seeded_with(
-        architecture: &Architecture,
-        objective: Objective,
-        seed: u64,
-        workspace: &mut Workspace<F>,
-    ) -> Result<Self, Error> {
-        let source = Seeded(seed);
-        let network = Self::loaded(architecture, objective, &source, workspace)?;
-        Ok(Network { seed, ..network })
-    }
-
-    /// A network with the weights of a source, all of them in memory, in buffers of
-    /// the workspace. Its seed, which then decides masked positions and random
-    /// projections only, is 0.
-    ///
-    /// # Errors
-    /// As [`seeded`](Self::seeded), and what the source says.
-    pub fn loaded(
-        architecture: &Architecture,
-        objective: Objective,
-        source: &dyn Source<F>,
-        workspace: &mut Workspace<F>,
-    ) -> Result<Self, Error> {
-        F::loaded(architecture, objective, source, workspace)
-    }
-
-    /// One forward and one backward pass on the calling thread. Shows the
-    /// visitor every tensor once and returns the loss.
-    ///
-    /// # Errors
-    /// Where the batch does not suit the architecture or would need too much
-    /// memory.
-    pub fn pass(&self, batch: &Batch, visitor: &mut dyn Visitor<F>) -> Result<f64, Error> {
-        self.pass_with(batch, visitor, &mut Workspace::new())
-    }
-
-    /// [`pass`](Self::pass) with buffers from an earlier one, on the threads of
-    /// the workspace.
-    ///
-    /// # Errors
-    /// As [`pass`](Self::pass).
-    pub fn pass_with(
-        &self,
-        batch: &Batch,
-        visitor: &mut dyn Visitor<F>,
-        workspace: &mut Workspace<F>,
-    ) -> Result<f64, Error> {
-        F::pass(self, batch, visitor, workspace)
-    }
 }
 
 impl<F: Real> Network<F> {
@@ -513,30 +329,6 @@ impl<F: Real> Network<F> {
     }
 }
 
-/// Name, shape and initial values of every tensor that a network declares.
-///
-/// # Errors
-/// Where it cannot be built.
-pub(crate) fn declared(
-    architecture: &Architecture,
-    objective: Objective,
-) -> Result<Vec<(String, Vec<usize>, Initial)>, Error> {
-    let (_, declarations) = Layers::declare(architecture, objective)?;
-    Ok(declarations.all().collect())
-}
-
-/// Name and shape of every tensor that a network declares.
-///
-/// # Errors
-/// Where it cannot be built.
-pub(crate) fn requests(
-    architecture: &Architecture,
-    objective: Objective,
-) -> Result<impl Iterator<Item = (String, Vec<usize>)> + use<>, Error> {
-    let tensors = declared(architecture, objective)?.into_iter();
-    Ok(tensors.map(|(name, shape, _)| (name, shape)))
-}
-
 /// Runs `work` on the threads of the pass's workspace.
 fn on_threads<F: Real, T: Send>(
     mut pass: Pass<'_, F>,
@@ -547,42 +339,4 @@ fn on_threads<F: Real, T: Send>(
         pass.threads = threads;
         work(&mut pass)
     })
-}
-
-/// Refuses what would need too much memory.
-fn check_activations(architecture: &Architecture, rows: Rows) -> Result<(), Error> {
-    check_count(activations(architecture, rows))
-}
-
-fn check_count(elements: u128) -> Result<(), Error> {
-    match elements <= MAX_ACTIVATIONS {
-        true => Ok(()),
-        false => Err(Error::TooLarge {
-            what: "the activations of this batch",
-            elements,
-            limit: MAX_ACTIVATIONS,
-        }),
-    }
-}
-
-/// About how many activations a pass keeps at once, from above: what every
-/// layer leaves for its backward pass, and twice the largest logits.
-fn activations(architecture: &Architecture, rows: Rows) -> u128 {
-    let blocks: u128 = block_activations(architecture, rows.positions).sum();
-    let tokens = rows.batch as u128 * rows.positions as u128;
-    tokens.saturating_mul(blocks + 2 * architecture.vocabulary as u128)
-}
-
-/// Number of activations, roughly, that each block has at once for a token.
-fn block_activations(
-    architecture: &Architecture,
-    positions: usize,
-) -> impl Iterator<Item = u128> + '_ {
-    let width = architecture.width;
-    let block = move |block: &lpzero_arch::Block| {
-        let hidden: u128 = (block.feed_forward.hidden.iter()).map(|&h| h as u128).sum();
-        let copies = if block.feed_forward.gated { 5 } else { 2 };
-        block.mixer_floats(width, positions) + 4 * width as u128 + copies * hidden
-    };
-    architecture.kept_blocks().map(block)
 }

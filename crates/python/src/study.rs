@@ -9,12 +9,13 @@ use std::time::Duration;
 use lpzero::arch::{Architecture, Document, Reading, Space, read_architecture, read_value};
 use lpzero::nas::{self as shapes, Cost};
 use lpzero::nn::{Objective, Stored};
+use lpzero::points::History;
 use lpzero::search::{Criterion, Journal, Method, Snapshot};
 use lpzero::shapes::NasOptions;
 use lpzero::trace::DEFAULT_MEMORY;
 use lpzero::{
-    Error, History, Keeping, Networks, Pass, RankOptions, Repeats, SearchOptions, SplitSizes,
-    Splits, Study, Watch, Workbench,
+    Error, Keeping, Networks, Pass, RankOptions, Repeats, SearchOptions, SplitSizes, Splits, Study,
+    Watch, Workbench,
 };
 use pyo3::prelude::*;
 use serde::Deserialize;

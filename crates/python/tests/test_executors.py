@@ -265,3 +265,13 @@ def test_a_driver_of_ray_that_is_killed_goes_on(cluster, tmp_path: Path) -> None
     run = killed_driver(tmp_path, cluster.address, BUILD)
     whole([*BUILD, "--out", str(tmp_path / "whole")])
     assert entries(run) == entries(tmp_path / "whole")
+
+
+def test_two_workers_of_dask_are_one_process(tmp_path: Path) -> None:
+    distributed = pytest.importorskip("distributed", reason="SKIPPED: Dask is not installed")
+    with (
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as dask,
+        distributed.Client(dask) as client,
+    ):
+        found = executors.run(SCORE, tmp_path / "run", client.get_executor(), shards=4)
+    assert plain(found) == plain(whole(SCORE))

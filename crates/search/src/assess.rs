@@ -7,13 +7,11 @@ use lpzero_proxy::Node;
 use lpzero_stats::Workspace;
 use lpzero_stats::rank_vector::doubled_ranks;
 
-use crate::archive::{Archive, Individual};
+use crate::Problem;
+use crate::archive::Individual;
 use crate::fitness::{Fitness, Measured};
 use crate::foresight::{Foresight, LIKENESS, STAGES, Standing, stages};
-use crate::found::Found;
 use crate::pruning::{self, PROBE, Rule};
-use crate::settings::Settings;
-use crate::{Error, Problem};
 
 /// Threshold and foresight by which a formula is given up before the end.
 #[derive(Clone, Debug)]
@@ -113,42 +111,4 @@ pub(crate) fn assess(
     let Measured { strength, reversed } = measured.ok_or(pruning::CONSTANT)?;
     let ranks = doubled_ranks(&columns, reversed, workspace).map_err(|_| pruning::NOT_FINITE)?;
     Ok(Individual::measured(formula, strength, reversed, ranks))
-}
-
-impl Found {
-    /// Repeats the measurement for these formulas alone, by the scorers of `problem`, which may be
-    /// more exact ones than the search had. Formulas that are not finite there are left out.
-    ///
-    /// # Errors
-    /// A constant truth.
-    pub fn remeasured(
-        &self,
-        problem: &Problem<'_>,
-        settings: &Settings,
-        formulas: &[Individual],
-    ) -> Result<Found, Error> {
-        let settings = Settings {
-            fitness: self.fitness,
-            ..settings.clone()
-        };
-        let fitness = Fitness::of(&settings, problem)?.relative_to(&self.attainable);
-        let mut workspace = Workspace::new();
-        let mut archive = Archive::new(formulas.len());
-        for individual in formulas {
-            let formula = &individual.formula;
-            if let Ok(measured) = assess(problem, &fitness, formula, None, &mut workspace) {
-                archive.offer(&measured);
-            }
-        }
-        Ok(Found {
-            archive,
-            counts: self.counts.clone(),
-            interrupted: self.interrupted,
-            space: self.space.clone(),
-            attainable: self.attainable.clone(),
-            preferred: self.preferred.clone(),
-            fitness: self.fitness,
-            carried: self.carried.clone(),
-        })
-    }
 }

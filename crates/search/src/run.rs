@@ -272,3 +272,41 @@ impl<'a, 'c> Run<'a, 'c> {
         })
     }
 }
+
+impl Found {
+    /// Repeats the measurement for these formulas alone, by the scorers of `problem`, which may be
+    /// more exact ones than the search had. Formulas that are not finite there are left out.
+    ///
+    /// # Errors
+    /// A constant truth.
+    pub fn remeasured(
+        &self,
+        problem: &Problem<'_>,
+        settings: &Settings,
+        formulas: &[Individual],
+    ) -> Result<Found, Error> {
+        let settings = Settings {
+            fitness: self.fitness,
+            ..settings.clone()
+        };
+        let fitness = Fitness::of(&settings, problem)?.relative_to(&self.attainable);
+        let mut workspace = Workspace::new();
+        let mut archive = Archive::new(formulas.len());
+        for individual in formulas {
+            let formula = &individual.formula;
+            if let Ok(measured) = assess(problem, &fitness, formula, None, &mut workspace) {
+                archive.offer(&measured);
+            }
+        }
+        Ok(Found {
+            archive,
+            counts: self.counts.clone(),
+            interrupted: self.interrupted,
+            space: self.space.clone(),
+            attainable: self.attainable.clone(),
+            preferred: self.preferred.clone(),
+            fitness: self.fitness,
+            carried: self.carried.clone(),
+        })
+    }
+}

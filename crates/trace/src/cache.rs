@@ -28,16 +28,10 @@ use lpzero_run::{ContentHash, Hasher, open_own};
 use crate::{
     codec,
     error::{CacheWarning, Error},
-    spec::TraceSpec,
-    store::{DEFAULT_LIMIT, TraceStore},
+    spec::{FORMAT, TraceSpec},
+    store::{DEFAULT_LIMIT, MAGIC, TraceStore, begins_as_ours},
     trace::Trace,
 };
-
-pub(crate) const MAGIC: &[u8; 8] = b"LPZTRACE";
-
-/// Changes whenever the encoding, the sample, a reduction, or (between two
-/// releases) what the engine computes does.
-pub(crate) const FORMAT: u32 = 5;
 
 const HASH: usize = ContentHash::LENGTH;
 const RECORD_HEAD: usize = HASH + 8;
@@ -344,14 +338,6 @@ fn sealed(seal: ContentHash, record: &[u8]) -> ContentHash {
     let mut hasher = Hasher::new();
     hasher.update(seal.as_bytes()).update(record);
     hasher.finish()
-}
-
-/// Whether a file is a trace cache of whatever version, or the beginning of one.
-pub(crate) fn begins_as_ours(file: &mut File) -> io::Result<bool> {
-    let mut found = Vec::with_capacity(MAGIC.len());
-    file.seek(SeekFrom::Start(0))?;
-    Read::take(file, MAGIC.len() as u64).read_to_end(&mut found)?;
-    Ok(MAGIC.starts_with(&found))
 }
 
 /// Whether the file starts with these bytes; leaves it behind them.

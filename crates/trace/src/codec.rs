@@ -29,6 +29,19 @@ const SMALLEST_SITE: usize = 7;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Malformed;
 
+impl Trace {
+    /// The trace as bytes: little endian, floats as they are. The trace cache keeps the same.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        encode(self)
+    }
+
+    /// The trace that these bytes are; `None` where they are not one. A length is compared
+    /// with the bytes that are left before anything is allocated for it.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        decode(bytes).ok()
+    }
+}
+
 pub(crate) fn encode(trace: &Trace) -> Vec<u8> {
     let mut out = Vec::with_capacity(1 << 20);
     put(&mut out, (trace.scalars.len() as u16).to_le_bytes());

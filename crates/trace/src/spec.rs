@@ -6,8 +6,11 @@ use lpzero_arch::Architecture;
 use lpzero_nn::{Batch, Objective};
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
-use crate::cache::FORMAT;
 use crate::store::ENDING;
+
+/// Changes whenever the encoding, the sample, a reduction, or (between two
+/// releases) what the engine computes does.
+pub(crate) const FORMAT: u32 = 5;
 
 /// Everything, beside the architectures themselves, that decides what their
 /// traces are. Two equal specs give equal traces; a cache file belongs to one.

@@ -1,18 +1,19 @@
 //! The folder of all trace caches, which may hold so much and no more.
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-    time::SystemTime,
-};
+use std::fs::{self, File};
+use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use lpzero_run::read_own;
 
-use crate::cache::begins_as_ours;
 use crate::error::Error;
 
 /// Default of what a store may hold, in bytes: ten searches of published ground truths.
 pub const DEFAULT_LIMIT: u64 = 2_000_000_000;
+
+/// First bytes of every trace cache.
+pub(crate) const MAGIC: &[u8; 8] = b"LPZTRACE";
 
 /// Ending of the names of trace caches.
 pub(crate) const ENDING: &str = "trace";
@@ -155,4 +156,12 @@ fn remove_unused(path: &Path) -> io::Result<bool> {
         // Some network file systems have no locks.
         Ok(()) | Err(fs::TryLockError::Error(_)) => fs::remove_file(path).map(|()| true),
     }
+}
+
+/// Whether a file is a trace cache of whatever version, or the beginning of one.
+pub(crate) fn begins_as_ours(file: &mut File) -> io::Result<bool> {
+    let mut found = Vec::with_capacity(MAGIC.len());
+    file.seek(SeekFrom::Start(0))?;
+    io::Read::take(file, MAGIC.len() as u64).read_to_end(&mut found)?;
+    Ok(MAGIC.starts_with(&found))
 }

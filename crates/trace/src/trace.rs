@@ -3,8 +3,6 @@
 
 use lpzero_nn::{Site, Symbol};
 
-use crate::codec;
-
 /// Everything that formulas may read about one architecture.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trace {
@@ -12,19 +10,6 @@ pub struct Trace {
     pub scalars: Vec<f64>,
     /// One entry per site that showed at least one symbol, sorted by site.
     pub sites: Vec<SiteTrace>,
-}
-
-impl Trace {
-    /// The trace as bytes: little endian, floats as they are. The trace cache keeps the same.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        codec::encode(self)
-    }
-
-    /// The trace that these bytes are; `None` where they are not one. A length is compared
-    /// with the bytes that are left before anything is allocated for it.
-    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        codec::decode(bytes).ok()
-    }
 }
 
 /// The symbols seen at one site.

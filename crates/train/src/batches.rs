@@ -95,6 +95,8 @@ pub struct Text {
     validation: Vec<u32>,
     vocabulary: usize,
     seed: u64,
+    /// First token of every sequence, where the network expects one.
+    start: Option<u32>,
 }
 
 /// The share of validation: one part of so many.
@@ -122,7 +124,24 @@ impl Text {
             validation,
             vocabulary,
             seed,
+            start: None,
         })
+    }
+
+    /// With this token before every sequence, which has one less of the text then.
+    #[must_use]
+    pub fn with_start(mut self, token: Option<u32>) -> Self {
+        self.start = token;
+        self.vocabulary = self
+            .vocabulary
+            .max(token.map_or(0, |token| token as usize + 1));
+        self
+    }
+
+    /// A sequence of a part of the text.
+    fn sequence<'a>(&self, part: &'a [u32], positions: usize) -> impl Iterator<Item = u32> + 'a {
+        let all = self.start.into_iter().chain(part.iter().copied());
+        all.take(positions)
     }
 }
 
@@ -136,7 +155,7 @@ impl Batches for Text {
         let last = self.training.len() - positions.min(self.training.len());
         let tokens = (0..batch).flat_map(|_| {
             let start = generator.random_range(0..=last);
-            self.training[start..].iter().take(positions).copied()
+            self.sequence(&self.training[start..], positions)
         });
         Batch {
             tokens: tokens.collect(),
@@ -151,7 +170,7 @@ impl Batches for Text {
         let first = number * batch as u64;
         let tokens = (first..first + batch as u64).flat_map(|sequence| {
             let start = (sequence % sequences) as usize * positions;
-            self.validation[start..].iter().take(positions).copied()
+            self.sequence(&self.validation[start..], positions)
         });
         Batch {
             tokens: tokens.collect(),

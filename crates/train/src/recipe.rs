@@ -55,6 +55,22 @@ impl Default for Recipe {
     }
 }
 
+impl Recipe {
+    /// For weights that have been trained: short, at a low rate, on longer sequences.
+    pub fn going_on() -> Self {
+        Recipe {
+            steps: 300,
+            batch: 8,
+            positions: 256,
+            learning_rate: 1e-4,
+            warm_up: 15,
+            weight_decay: 0.01,
+            validate_every: 30,
+            ..Recipe::default()
+        }
+    }
+}
+
 /// Learning rate of the last update, as a share of the highest.
 const FINAL_RATE: f64 = 0.1;
 

@@ -5,7 +5,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use lpzero_arch::Architecture;
-use lpzero_nn::{AdamW, Gradients, Network, Objective, Workspace, clip_factor, room_for};
+use lpzero_nn::{
+    AdamW, Gradients, Network, Objective, Seeded, Source, Workspace, clip_factor, room_for,
+};
 use lpzero_run::Cancel;
 
 use crate::supernet::{self, Elastic};
@@ -46,6 +48,21 @@ impl<'a> Training<'a> {
         recipe: &'a Recipe,
         batches: &'a dyn Batches,
         seed: u64,
+        workspace: Workspace<f32>,
+    ) -> Result<Self, Error> {
+        let source = Seeded(seed);
+        Self::going_on(architecture, recipe, batches, (&source, seed), workspace)
+    }
+
+    /// At the start, with the weights of a source; the seed decides the rest.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new), and what the source says.
+    pub fn going_on(
+        architecture: &Architecture,
+        recipe: &'a Recipe,
+        batches: &'a dyn Batches,
+        (source, seed): (&dyn Source<f32>, u64),
         mut workspace: Workspace<f32>,
     ) -> Result<Self, Error> {
         recipe.check()?;
@@ -65,7 +82,8 @@ impl<'a> Training<'a> {
             ));
         }
         room_for("the training", bytes(architecture, recipe))?;
-        let network = Network::seeded_with(architecture, objective, seed, &mut workspace)?;
+        let mut network = Network::loaded(architecture, objective, source, &mut workspace)?;
+        network.reseed(seed);
         Ok(Self::of(network, recipe, batches, workspace))
     }
 
@@ -115,6 +133,11 @@ impl<'a> Training<'a> {
     /// Where it cannot be written.
     pub fn checkpoint(&self, folder: &Path) -> Result<(), Error> {
         checkpoint::save(self, folder)
+    }
+
+    /// Stops what is at work soon after this is set.
+    pub fn stop_with(&mut self, cancel: &Cancel) {
+        self.workspace.stop_with(cancel);
     }
 
     /// The network as it is.

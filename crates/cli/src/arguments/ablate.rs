@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{PassArguments, ShardArguments, SplitArgument, TruthArguments, parse_split};
+use super::share::ShardArguments;
+use super::shared::{PassArguments, TruthArguments};
+use super::values::{SplitArgument, parse_split};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Axes:\n  \

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use lpzero::compare::{DRAWN, SHIPPED};
 
-use super::nas::parse_quantity;
-use super::{PassArguments, PatienceArguments, ReadingArgument};
+use super::shared::{PassArguments, PatienceArguments, ReadingArgument};
+use super::values::parse_quantity;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \

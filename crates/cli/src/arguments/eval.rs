@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args};
 
-use super::{WeightsArgument, parse_memory};
+use super::WeightsArgument;
+use super::values::parse_memory;
 
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("task").required(true).multiple(true).args(["text", "items"]))]

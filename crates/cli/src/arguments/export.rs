@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::PassArguments;
+use super::shared::PassArguments;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \

@@ -6,7 +6,10 @@ use clap::{Args, ValueEnum};
 use lpzero::compare::SHIPPED;
 use serde::{Deserialize, Serialize};
 
-use super::{BudgetArgument, PassArguments, parse_budget, parse_seconds};
+use super::shared::PassArguments;
+use super::values::{
+    Amount, BudgetArgument, parse_amount, parse_budget, parse_quantity, parse_time,
+};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
@@ -103,16 +106,6 @@ pub struct Nas {
     pub resume: Option<PathBuf>,
 }
 
-/// A quantity, or a share of what the largest network of a space has.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Amount {
-    /// So much.
-    Of(f64),
-    /// A share, 1 the whole.
-    Share(f64),
-}
-
 /// Constraints on every architecture that is scored.
 #[derive(Clone, Debug, PartialEq, Args, Serialize, Deserialize)]
 pub struct BoundArguments {
@@ -181,67 +174,4 @@ pub enum CostArgument {
     Latency,
     /// The sum by --table.
     Table,
-}
-
-/// `40M`, `1.5e8`, `250000`.
-pub(super) fn parse_quantity(text: &str) -> Result<f64, String> {
-    let text = text.trim();
-    let units = [
-        ("k", 1e3),
-        ("K", 1e3),
-        ("M", 1e6),
-        ("G", 1e9),
-        ("B", 1e9),
-        ("T", 1e12),
-    ];
-    let unit = units
-        .into_iter()
-        .find_map(|(unit, size)| Some((text.strip_suffix(unit)?, size)));
-    let (number, unit) = unit.unwrap_or((text, 1.0));
-    let number: Option<f64> = number.trim().parse().ok();
-    let quantity = number.map(|number| number * unit);
-    let quantity = quantity.filter(|quantity| quantity.is_finite() && *quantity > 0.0);
-    quantity.ok_or_else(|| "expected a positive number such as 40M, 1.5e8 or 250000".to_owned())
-}
-
-/// A quantity, or `80%`.
-fn parse_amount(text: &str) -> Result<Amount, String> {
-    let Some(share) = text.trim().strip_suffix('%') else {
-        return parse_quantity(text).map(Amount::Of);
-    };
-    let share: Option<f64> = share.trim().parse().ok();
-    let share = share.filter(|share| *share > 0.0 && *share <= 100.0);
-    let share = share.ok_or("expected a share above 0 %, at most 100 %, such as 80%")?;
-    Ok(Amount::Share(share / 100.0))
-}
-
-/// `20ms`, `0.5s`, as seconds.
-fn parse_time(text: &str) -> Result<f64, String> {
-    let seconds = parse_seconds(text.trim());
-    seconds.ok_or_else(|| "expected a time such as 20ms, 500us or 0.5s".to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn quantities_and_times_have_units() {
-        assert_eq!(parse_quantity("40M"), Ok(4e7));
-        assert_eq!(parse_quantity("1.5e8"), Ok(1.5e8));
-        assert_eq!(parse_quantity("250 k"), Ok(2.5e5));
-        assert_eq!(parse_time("20ms"), Ok(0.02));
-        assert_eq!(parse_time("0.5s"), Ok(0.5));
-        for wrong in ["", "M", "-1", "0", "nan", "inf", "4Q"] {
-            assert!(parse_quantity(wrong).is_err(), "{wrong}");
-        }
-        assert_eq!(parse_amount("80%"), Ok(Amount::Share(0.8)));
-        assert_eq!(parse_amount("80M"), Ok(Amount::Of(8e7)));
-        for wrong in ["0%", "101%", "%", "-5%", "nan%"] {
-            assert!(parse_amount(wrong).is_err(), "{wrong}");
-        }
-        for wrong in ["20", "-1s", "s", "0ms"] {
-            assert!(parse_time(wrong).is_err(), "{wrong}");
-        }
-    }
 }

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use lpzero::compare::SHIPPED;
 
-use super::{PassArguments, PatienceArguments, RepeatArguments, ShardArguments, TruthArguments};
+use super::share::ShardArguments;
+use super::shared::{PassArguments, PatienceArguments, RepeatArguments, TruthArguments};
 
 #[derive(Debug, Args)]
 pub struct Score {

@@ -5,22 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
-use super::{LikeArguments, PassArguments, ShardArguments, TruthsArguments, parse_seconds};
-
-/// Two sizes, `S/V`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SplitArgument {
-    pub search: usize,
-    pub validation: usize,
-}
-
-/// `60s` or a number of evaluations.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum BudgetArgument {
-    Seconds(f64),
-    Evaluations(u64),
-}
+use super::share::ShardArguments;
+use super::shared::{LikeArguments, PassArguments, TruthsArguments};
+use super::values::{BudgetArgument, SplitArgument, parse_budget, parse_split};
 
 #[derive(Debug, Args)]
 pub struct Search {
@@ -320,66 +307,3 @@ impl Search {
 
 /// Whether an option does nothing, which one it is, and why.
 type Idle = (bool, &'static str, &'static str);
-
-pub(super) fn parse_split(text: &str) -> Result<SplitArgument, String> {
-    let expected =
-        "expected two numbers such as 100/50: architectures to search on / to select with";
-    let (search, validation) = text.split_once('/').ok_or(expected)?;
-    let number = |part: &str| {
-        part.trim()
-            .parse::<usize>()
-            .map_err(|_| expected.to_owned())
-    };
-    let split = SplitArgument {
-        search: number(search)?,
-        validation: number(validation)?,
-    };
-    if split.search < 2 || split.validation < 2 {
-        return Err("each part of a split needs at least 2 architectures".into());
-    }
-    Ok(split)
-}
-
-pub(super) fn parse_budget(text: &str) -> Result<BudgetArgument, String> {
-    let expected = "expected a number of evaluations such as 20000, or a time such as 60s";
-    if let Some(seconds) = parse_seconds(text.trim()) {
-        return Ok(BudgetArgument::Seconds(seconds));
-    }
-    let evaluations: u64 = text.trim().parse().map_err(|_| expected.to_owned())?;
-    if evaluations == 0 {
-        return Err(expected.into());
-    }
-    Ok(BudgetArgument::Evaluations(evaluations))
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    #[test]
-    fn a_split_is_two_sizes_of_at_least_two() {
-        assert_eq!(
-            parse_split("100/50").unwrap(),
-            SplitArgument {
-                search: 100,
-                validation: 50
-            }
-        );
-        for wrong in ["100", "1/50", "a/b", "100/", "-3/4", "100/50/2"] {
-            assert!(parse_split(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn a_budget_counts_evaluations_or_seconds() {
-        assert_eq!(parse_budget("60s").unwrap(), BudgetArgument::Seconds(60.0));
-        assert_eq!(
-            parse_budget("20000").unwrap(),
-            BudgetArgument::Evaluations(20000)
-        );
-        for wrong in ["", "1M", "s", "-1s", "NaNs", "1e30s", "0", "1.5", "ten"] {
-            assert!(parse_budget(wrong).is_err(), "{wrong}");
-        }
-    }
-}

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use lpzero::run::{MOST_SHARDS, Shard};
 
+use super::values::parse_shard;
+
 /// A share of a run, for several processes that work in one folder.
 #[derive(Clone, Copy, Debug, PartialEq, Args)]
 pub struct ShardArguments {
@@ -13,13 +15,6 @@ pub struct ShardArguments {
     /// array. --resume, without this, puts all shares together.
     #[arg(long = "shard", hide_short_help = true, value_name = "I/N", value_parser = parse_shard)]
     pub shard: Option<Shard>,
-}
-
-fn parse_shard(text: &str) -> Result<Shard, String> {
-    match text {
-        "auto" => Shard::of_array(|name| std::env::var(name).ok()),
-        text => text.parse(),
-    }
 }
 
 #[derive(Debug, Args)]

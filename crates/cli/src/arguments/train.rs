@@ -2,13 +2,19 @@
 
 use std::path::PathBuf;
 
-use super::{ShardArguments, TruthArguments, parse_memory};
+use super::score::WeightsArgument;
+use super::share::ShardArguments;
+use super::shared::TruthArguments;
+use super::values::parse_memory;
 use clap::Args;
 
 #[derive(Debug, Args)]
 pub struct Train {
     /// The architecture: any file or folder that `score` takes
     /// [default: a decoder like GPT-2, of --layers, --width, --heads, --feed-forward].
+    ///
+    /// Weights in the folder are trained on: 300 updates of 8 x 256 tokens at a rate of 0.0001,
+    /// where options do not say otherwise.
     #[arg(value_name = "ARCH", conflicts_with_all = ["layers", "width", "heads", "feed_forward", "entry"])]
     pub architecture: Option<PathBuf>,
 
@@ -49,15 +55,19 @@ pub struct Train {
     #[arg(long, value_name = "N")]
     pub feed_forward: Option<usize>,
 
+    /// Begin with the weights in the folder ARCH, where there are any, or with seeded ones.
+    #[arg(long, hide_short_help = true, value_enum, default_value_t = WeightsArgument::Stored)]
+    pub weights: WeightsArgument,
+
     #[command(flatten)]
     pub recipe: RecipeArguments,
 
     /// Real text to train on, in place of the synthetic language; its last
     /// twentieth is for validation.
-    #[arg(long, value_name = "FILE", requires = "tokenizer")]
+    #[arg(long, value_name = "FILE")]
     pub text: Option<PathBuf>,
 
-    /// The tokenizer.json that turns the text into tokens.
+    /// The tokenizer.json that turns the text into tokens [default: that of the folder ARCH].
     #[arg(long, hide_short_help = true, value_name = "FILE", requires = "text")]
     pub tokenizer: Option<PathBuf>,
 
@@ -66,8 +76,8 @@ pub struct Train {
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
 
-    /// Write a folder hugging-face below --out, too, that transformers'
-    /// GPT2LMHeadModel reads.
+    /// Write a folder hugging-face below --out, too, that transformers reads: of the class that
+    /// the weights came from, or a GPT2LMHeadModel.
     #[arg(long, requires = "out")]
     pub hugging_face: bool,
 
@@ -76,7 +86,7 @@ pub struct Train {
         "architecture", "space", "samples", "entry", "truth", "score_column", "lower_is_better", "skip_missing", "up_to", "reading",
         "layers", "width", "heads", "feed_forward", "steps", "batch", "positions",
         "accumulate", "learning_rate", "warm_up", "weight_decay", "clip", "validate_every",
-        "validation_batches",
+        "validation_batches", "weights",
         "text", "tokenizer", "out", "hugging_face",
     ])]
     pub resume: Option<PathBuf>,

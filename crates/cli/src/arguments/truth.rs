@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{Build, TruthArguments};
+use super::shared::TruthArguments;
+use super::train::Build;
 
 #[derive(Debug, Args)]
 pub struct Truth {

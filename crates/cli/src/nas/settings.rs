@@ -10,7 +10,8 @@ use lpzero::nas::{Bound, Budget, Cost, Costs, Table};
 use lpzero::nn::Layout;
 use lpzero::run::ContentHash;
 use lpzero::shapes::{NasMethod, NasOptions};
-use lpzero::{SupernetWeights, Workbench, text};
+use lpzero::supernet::SupernetWeights;
+use lpzero::{Workbench, text};
 use serde::{Deserialize, Serialize};
 
 use crate::arguments::{Amount, BoundArguments, Nas, NasMethodArgument};

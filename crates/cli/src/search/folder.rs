@@ -9,9 +9,10 @@
 use std::path::Path;
 
 use anyhow::Result;
+use lpzero::points::Points;
 use lpzero::run::{Folder, Shard};
+use lpzero::saved::{FRONT, REPORT};
 use lpzero::search::{JOURNAL_KIND, Journal};
-use lpzero::{FRONT, Points, REPORT};
 use serde::Serialize;
 
 use super::settings::{SearchSettings, VERSION};

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use lpzero::History;
+use lpzero::points::History;
 use lpzero::search::Snapshot;
 use lpzero::search::archive::Individual;
 use serde::Serialize;

@@ -3,12 +3,13 @@
 use std::path::Path;
 
 use anyhow::Result;
+use lpzero::saved::front_of;
 use lpzero::search::exhaustive::Aggregate;
 use lpzero::search::generate::Grammar;
 use lpzero::search::template::Template;
 use lpzero::search::{Budget, Criterion, Method, Settings};
 use lpzero::truth::{GroundTruth, TruthSource};
-use lpzero::{DEFAULT_SEARCH, Like, Proxy, SearchOptions, SplitSizes, Splits, Study, front_of};
+use lpzero::{DEFAULT_SEARCH, Like, Proxy, SearchOptions, SplitSizes, Splits, Study};
 use serde::{Deserialize, Serialize};
 
 use crate::arguments::{GrammarArgument, MethodArgument, Search};

@@ -16,6 +16,7 @@ mod drift;
 mod eval;
 mod export;
 mod full_disk;
+mod going_on;
 mod hostile_checkpoints;
 mod links;
 mod memory_limit;

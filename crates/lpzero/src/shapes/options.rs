@@ -4,7 +4,8 @@ use lpzero_arch::Space;
 use lpzero_nas::{Bound, Budget, Cost, Table};
 use serde::{Deserialize, Serialize};
 
-use crate::{Proxy, SupernetWeights};
+use crate::Proxy;
+use crate::supernet::SupernetWeights;
 
 /// The folder, below that of a search, of the architectures of its front.
 pub const ARCHITECTURES: &str = "architectures";

@@ -9,9 +9,8 @@ use lpzero_run::Pieces;
 use super::options::{NasMethod, NasOptions};
 use super::report::{Reranked, SubNetworks};
 use super::scorer::check;
-use crate::{
-    Error, Restricted, SubNetworkScorer, Supernet, SupernetWeights, Workbench, one_budget,
-};
+use crate::supernet::{Restricted, SubNetworkScorer, Supernet, SupernetWeights, one_budget};
+use crate::{Error, Workbench};
 
 /// The super-network, and what was read off its pass where that was asked for.
 pub(super) struct Parts<'a> {

@@ -1,7 +1,8 @@
 //! Sub-networks of a super-network: scores from one pass, and the best choice of them.
 use lpzero::arch::{Architecture, Document, Space};
 use lpzero::nas::{Bound, Cost, Scorer};
-use lpzero::{Pass, Proxy, Restricted, SubNetworkScorer, Supernet, SupernetWeights, Workbench};
+use lpzero::supernet::{Restricted, SubNetworkScorer, Supernet, SupernetWeights};
+use lpzero::{Pass, Proxy, Workbench};
 
 const SPACE: &str = r#"{"format": "lpzero-space", "version": 1, "space": {
     "name": "mini", "blocks": [3],

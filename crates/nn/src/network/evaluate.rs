@@ -2,7 +2,9 @@
 
 use lpzero_arch::Architecture;
 
-use super::{Engine, Network, block_activations, check_count, on_threads};
+use super::activations::{block_activations, check_count};
+use super::engine::Engine;
+use super::{Network, on_threads};
 use crate::pass::{Keep, Pass, Rows};
 use crate::{Batch, Error, NoVisitor, Objective, Real, Workspace};
 

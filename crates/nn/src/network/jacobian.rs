@@ -1,8 +1,10 @@
 //! How every half of a block passes gradients on, tried with random signs.
 
+use super::activations::check_activations;
+use super::engine::Engine;
 use super::engine::JacobianVisitor;
 use super::hessian::fill_signs;
-use super::{Engine, Network, check_activations, on_threads};
+use super::{Network, on_threads};
 use crate::kernels::matrix::{Into, Matrix, MatrixMut, product};
 use crate::layers::{Sublayer, SublayerCache};
 use crate::pass::{Pass, Rows};

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use lpzero_arch::{Architecture, Block};
 
-use super::{Layers, Network, Parts, block_activations};
+use super::activations::block_activations;
+use super::layers::{Layers, Parts};
 use crate::parameters::{Declarations, Parameters, Part};
-use crate::pass::{BAND, Keep, Pass, Rows};
+use crate::pass::{BAND, Pass, Rows};
 use crate::source::Source;
 use crate::{Error, Objective, Real};
 
@@ -15,15 +16,6 @@ use crate::{Error, Objective, Real};
 pub(super) struct Stream<F> {
     pub(super) source: Arc<dyn Source<F>>,
     pub(super) declarations: Declarations,
-}
-
-impl Parts {
-    /// Each of them.
-    pub(super) fn all(&self) -> impl Iterator<Item = Part> {
-        let blocks = self.blocks.iter().cloned();
-        let outer = [self.embedding.clone()].into_iter();
-        outer.chain(blocks).chain(self.end.iter().cloned())
-    }
 }
 
 /// How many numbers a forward pass over a streamed network has in memory at once beside
@@ -97,7 +89,7 @@ pub fn streamed_pass(
 /// How many activations a pass keeps at once, from above: versions of outputs that blocks
 /// leave for their backward half, inputs of their halves and norms, all that one block has, and
 /// twice the largest logits. Inputs of maps are computed again.
-fn kept(architecture: &Architecture, rows: Rows) -> u128 {
+pub(super) fn kept(architecture: &Architecture, rows: Rows) -> u128 {
     let width = architecture.width;
     let block = |block: &Block| {
         let maps = block.maps(width);
@@ -115,100 +107,9 @@ fn kept(architecture: &Architecture, rows: Rows) -> u128 {
     tokens.saturating_mul(blocks.saturating_add(ends))
 }
 
-impl<F: Real> Network<F> {
-    /// Whether weights are read whenever a pass visits them.
-    pub fn is_streamed(&self) -> bool {
-        self.stream.is_some()
-    }
-
-    /// Refuses what needs all weights at once.
-    pub(super) fn check_resident(&self) -> Result<(), Error> {
-        match self.stream {
-            None => Ok(()),
-            Some(_) => Err(Error::Streamed),
-        }
-    }
-
-    /// Tells the workspace what the pass of a streamed network will need, so that the
-    /// buffers of one part become those of the next: memory that is new to the process
-    /// takes longer to touch than to fill.
-    pub(super) fn prepare(&self, pass: &mut Pass<'_, F>, rows: Rows) {
-        let Some(Stream { declarations, .. }) = &self.stream else {
-            return;
-        };
-        let Parts { blocks, end, .. } = &self.layers.parts;
-        let sum = |parts: &[Part]| declarations.sizes(parts).0;
-        let blocks = blocks.iter().map(std::slice::from_ref).map(sum);
-        let last = blocks.clone().next_back().unwrap_or(0);
-        let largest = blocks.max().unwrap_or(0).max(last.saturating_add(sum(end)));
-        let kept = match pass.keep {
-            Keep::All => kept(&self.architecture, rows),
-            Keep::Inputs | Keep::Nothing => 0,
-        };
-        let most = usize::try_from(largest.saturating_add(kept));
-        pass.workspace.expect(most.unwrap_or_default());
-    }
-
-    /// Work on the embedding, with its weights in memory.
-    pub(super) fn in_embedding<T>(
-        &self,
-        pass: &mut Pass<'_, F>,
-        work: impl FnOnce(&mut Pass<'_, F>) -> T,
-    ) -> Result<T, Error> {
-        self.with(
-            pass,
-            std::slice::from_ref(&self.layers.parts.embedding),
-            work,
-        )
-    }
-
-    /// Work on the final norm and the objective, with their weights in memory.
-    pub(super) fn in_end<T>(
-        &self,
-        pass: &mut Pass<'_, F>,
-        work: impl FnOnce(&mut Pass<'_, F>) -> T,
-    ) -> Result<T, Error> {
-        self.with(pass, &self.layers.parts.end, work)
-    }
-
-    fn with<T>(
-        &self,
-        pass: &mut Pass<'_, F>,
-        parts: &[Part],
-        work: impl FnOnce(&mut Pass<'_, F>) -> T,
-    ) -> Result<T, Error> {
-        let weights = self.read(pass, parts)?;
-        let result = weights.during(pass, work);
-        weights.recycle(pass);
-        Ok(result)
-    }
-
-    /// The weights of a block.
-    pub(super) fn read_block(
-        &self,
-        pass: &mut Pass<'_, F>,
-        layer: usize,
-    ) -> Result<Visited<F>, Error> {
-        self.read(pass, std::slice::from_ref(&self.layers.parts.blocks[layer]))
-    }
-
-    fn read(&self, pass: &mut Pass<'_, F>, parts: &[Part]) -> Result<Visited<F>, Error> {
-        let Some(Stream {
-            source,
-            declarations,
-        }) = &self.stream
-        else {
-            return Ok(Visited(None));
-        };
-        let _span = crate::profile::span("weights");
-        let parameters = declarations.part(parts, pass.threads, &**source, pass.workspace)?;
-        Ok(Visited(Some(parameters)))
-    }
-}
-
 /// The weights that are in memory while a part of a network is visited; nothing where
 /// those of all parts are.
-pub(super) struct Visited<F>(Option<Parameters<F>>);
+pub(super) struct Visited<F>(pub(super) Option<Parameters<F>>);
 
 impl<F: Real> Visited<F> {
     /// Work on the part.

@@ -2,35 +2,15 @@
 
 use num_traits::Signed;
 
-use super::{Engine, Network, check_activations, on_threads};
+use super::activations::check_activations;
+use super::engine::Engine;
+use super::flow::Flow;
+use super::{Network, on_threads};
 use crate::kernels::elementwise::long_inner_product;
 use crate::layers::outer_site;
 use crate::parameters::{Parameter, Parameters};
 use crate::pass::{Keep, Pass, Rows};
 use crate::{Error, Real, Role, Symbol, Visitor, Workspace};
-
-/// Sum of the last hidden state in a pass of synaptic flow: `value * 2^exponent`.
-///
-/// The exponent is 0 where values fit into floating point.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Flow {
-    /// The sum in units of the power of two.
-    pub value: f64,
-    /// A whole number.
-    pub exponent: f64,
-}
-
-impl Flow {
-    /// The sum itself, which may be infinite.
-    pub fn sum(self) -> f64 {
-        self.value * self.exponent.exp2()
-    }
-
-    /// Its natural logarithm.
-    pub fn ln(self) -> f64 {
-        self.value.ln() + self.exponent * std::f64::consts::LN_2
-    }
-}
 
 impl<F: Engine> Network<F> {
     /// One forward and one backward pass of SynFlow (Tanaka et al. 2020,

@@ -9,7 +9,6 @@ use lpzero_arch::{Block, Document};
 
 pub(crate) use lpzero_arch::hugging_face::Piece;
 
-use super::stored::theirs;
 use crate::Error;
 
 /// The file that says of what class a model is.
@@ -198,6 +197,21 @@ impl Standing {
             let column = whole.iter_mut().skip(column).step_by(of * outputs);
             column.zip(row).for_each(|(to, &x)| *to = x);
         }
+    }
+}
+
+/// The shape of theirs in which one of ours, of shape `ours`, is a piece.
+pub(super) fn theirs(ours: &[usize], piece: Piece, rows: Option<&TakenRows>) -> Vec<usize> {
+    if let (Some(rows), Some((first, rest))) = (rows, ours.split_first()) {
+        // Of other sizes than the configuration says, it is none of these rows.
+        let taken: usize = rows.ranges.iter().map(ExactSizeIterator::len).sum();
+        let all = if taken == *first { rows.all } else { *first };
+        return [&[all][..], rest].concat();
+    }
+    match (piece, ours) {
+        (Piece::Transposed { of, .. }, &[outputs]) => vec![of * outputs],
+        (Piece::Transposed { of, .. }, &[outputs, inputs]) => vec![inputs, of * outputs],
+        _ => ours.to_vec(),
     }
 }
 

@@ -8,7 +8,7 @@ use lpzero_arch::{Architecture, Block, Document, Head, Problem};
 
 use super::file::{Stored as StoredTensor, StoredFile, Window, leads_nowhere};
 use super::folder::{self, Found};
-use super::layout::{CONFIG, Layout, OWN, Piece};
+use super::layout::{self, CONFIG, Layout, OWN, Piece};
 use super::naming::{self, Prefix};
 use super::{Fill, Request, Source};
 use crate::kernels::threads::Threads;
@@ -245,7 +245,7 @@ impl Stored {
                 continue;
             };
             let rows = self.rows(request.name, piece)?;
-            let expected = theirs(request.within, piece, rows.as_ref());
+            let expected = layout::theirs(request.within, piece, rows.as_ref());
             if tensor.shape != expected {
                 let (name, found) = (&owner.name, &tensor.shape);
                 return Err(Error::Malformed {
@@ -269,7 +269,7 @@ impl Stored {
             Some((name, piece)) => Error::NotInFile {
                 path,
                 name,
-                expected: theirs(
+                expected: layout::theirs(
                     request.within,
                     piece,
                     self.rows(request.name, piece)?.as_ref(),
@@ -374,21 +374,6 @@ fn fill_rows<F: Real>(
         }
     }
     Ok(())
-}
-
-/// The shape of theirs in which one of ours, of shape `ours`, is a piece.
-pub(super) fn theirs(ours: &[usize], piece: Piece, rows: Option<&TakenRows>) -> Vec<usize> {
-    if let (Some(rows), Some((first, rest))) = (rows, ours.split_first()) {
-        // Of other sizes than the configuration says, it is none of these rows.
-        let taken: usize = rows.ranges.iter().map(ExactSizeIterator::len).sum();
-        let all = if taken == *first { rows.all } else { *first };
-        return [&[all][..], rest].concat();
-    }
-    match (piece, ours) {
-        (Piece::Transposed { of, .. }, &[outputs]) => vec![of * outputs],
-        (Piece::Transposed { of, .. }, &[outputs, inputs]) => vec![inputs, of * outputs],
-        _ => ours.to_vec(),
-    }
 }
 
 /// Window to read for the leading block of shape `shape` of a tensor of ours, of shape

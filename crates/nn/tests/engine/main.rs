@@ -17,6 +17,7 @@ mod hessian;
 mod passes;
 mod pytorch;
 mod real;
+mod spectra;
 mod streaming;
 mod synflow;
 mod threads;

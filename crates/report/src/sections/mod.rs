@@ -2,18 +2,23 @@
 
 mod ablate;
 mod audit;
+mod csv_table;
+mod estimates;
 mod nas;
 mod networks;
 mod rank;
 mod search;
 mod train;
 
+pub use rank::{FEWEST_PAIRS, verdict as verdict_of_ranking};
+
+use estimates::{estimates, push_estimate};
 use serde_json::Value;
 
 use crate::section::Section;
 use crate::source::{Kind, Run};
-use crate::table::{Cell, Format, Table};
-use crate::value::{at, interval, number, text};
+use crate::table::{Format, Table};
+use crate::value::{at, number, text};
 
 /// The section of a run; `number` tells it from others of the page.
 pub fn section(run: &Run, number: usize) -> Section {
@@ -30,15 +35,6 @@ pub fn section(run: &Run, number: usize) -> Section {
     section.provenance = provenance(run);
     section
 }
-
-/// The verdict on the document of a ranking, in one sentence: the best proxy and the best count,
-/// with their intervals.
-pub fn verdict_of_ranking(document: &Value) -> String {
-    rank::verdict(document)
-}
-
-/// Fewest pairs of like size that rankings are sorted by.
-pub const FEWEST_PAIRS: usize = rank::FEWEST_PAIRS;
 
 /// How the runs of a page compare: an interval for each that has one.
 pub fn side_by_side(runs: &[Run]) -> Option<Table> {
@@ -76,49 +72,6 @@ pub fn side_by_side(runs: &[Run]) -> Option<Table> {
     (runs.len() > 1 && table.rows.len() > 1).then_some(table)
 }
 
-/// A table of how many pairs of like size are ordered right, as a forest of intervals draws it;
-/// `first` names its rows, and a further column may stand behind what they are.
-fn estimates(
-    id: impl Into<String>,
-    title: &str,
-    (first, further): (&'static str, Option<(&'static str, &'static str, Format)>),
-) -> Table {
-    let share = "pairs of like size ordered right";
-    let mut columns = vec![
-        ("name", first, Format::Text),
-        ("kind", "what", Format::Text),
-    ];
-    columns.extend(further);
-    columns.extend([
-        ("networks", "networks", Format::Count),
-        ("estimate", share, Format::Share),
-        ("interval", "95 % interval", Format::Share),
-        ("tau", "tau", Format::Share),
-    ]);
-    Table::new(id, title, &columns)
-}
-
-/// Adds a row, where the share is known.
-fn push_estimate(
-    table: &mut Table,
-    (name, kind): (String, &str),
-    further: Option<String>,
-    networks: Option<f64>,
-    of: &Value,
-) {
-    if number(of, "same_size").is_some() {
-        let mut cells: Vec<Cell> = vec![name.into(), kind.into()];
-        cells.extend(further.map(Cell::from));
-        cells.extend([
-            networks.into(),
-            number(of, "same_size").into(),
-            interval(of, "same_size_ci").into(),
-            number(of, "tau").into(),
-        ]);
-        table.push(cells);
-    }
-}
-
 /// Pairs of what is said of a run and its value.
 fn provenance(run: &Run) -> Vec<(String, String)> {
     let mut rows = vec![("kind".to_owned(), format!("lpzero {}", run.kind.command()))];
@@ -141,37 +94,4 @@ fn provenance(run: &Run) -> Vec<(String, String)> {
         rows.push(("settings".to_owned(), settings.to_string()));
     }
     rows
-}
-
-/// Numbers of a table in CSV, by column; fields that are no numbers are NaN.
-struct Csv {
-    header: Vec<String>,
-    rows: Vec<csv::StringRecord>,
-}
-
-impl Csv {
-    fn read(text: &str) -> Self {
-        let mut reader = csv::ReaderBuilder::new()
-            .flexible(true)
-            .from_reader(text.as_bytes());
-        let header = reader
-            .headers()
-            .map(|header| header.iter().map(str::to_owned).collect());
-        Self {
-            header: header.unwrap_or_default(),
-            // A torn last line is no reason to show nothing.
-            rows: reader.records().map_while(Result::ok).collect(),
-        }
-    }
-
-    fn text<'a>(&self, row: &'a csv::StringRecord, name: &str) -> &'a str {
-        let column = self.header.iter().position(|column| column == name);
-        column.and_then(|column| row.get(column)).unwrap_or("")
-    }
-
-    fn number(&self, row: &csv::StringRecord, name: &str) -> Cell {
-        self.text(row, name)
-            .parse()
-            .map_or(Cell::Missing, Cell::Number)
-    }
 }

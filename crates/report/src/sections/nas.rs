@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::Csv;
+use super::csv_table::Csv;
 use crate::formula::Formula;
 use crate::section::{Part, Section};
 use crate::source::Run;

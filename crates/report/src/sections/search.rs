@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::{estimates, networks, push_estimate};
+use super::estimates::{estimates, push_estimate};
+use super::networks;
 use crate::formula::Formula;
 use crate::section::{Part, Section};
 use crate::source::Run;

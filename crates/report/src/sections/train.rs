@@ -1,6 +1,6 @@
 //! A training.
 
-use super::Csv;
+use super::csv_table::Csv;
 use crate::section::Section;
 use crate::source::Run;
 use crate::spec;

@@ -14,6 +14,7 @@
 //! How well the procedure itself does is measured by leaving out one ground truth after
 //! the other, beside the same procedure over counts, which looks at no network.
 
+mod carried;
 mod grammar;
 mod measure;
 
@@ -30,6 +31,8 @@ use crate::generate::power;
 use crate::run::{Recorded, Run};
 use crate::settings::Settings;
 use crate::{Benchmark, Error, Problem, language, stability};
+pub use carried::{Carried, LeftOut};
+use carried::{decode, encode};
 use measure::{Differences, Ground};
 
 /// Single factors that products are made of.
@@ -61,28 +64,6 @@ struct Product {
 struct Judged {
     product: Product,
     worth: Vec<f64>,
-}
-
-/// The best formula of a procedure that did not see one ground truth.
-#[derive(Clone, Debug, PartialEq)]
-pub struct LeftOut {
-    /// Number of the ground truth that took no part.
-    pub truth: usize,
-    /// The formula, larger being better.
-    pub formula: Node,
-    /// The best formula of counts that the same procedure finds.
-    pub counts: Node,
-}
-
-/// What the procedure finds: with all ground truths, and without each of them.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Carried {
-    /// The formulas, best first.
-    pub formulas: Vec<Node>,
-    /// The best formula of counts.
-    pub counts: Node,
-    /// The procedure without one ground truth after the other, where there are several.
-    pub left_out: Vec<LeftOut>,
 }
 
 /// Finds the product that orders networks best on all ground truths; there is no budget.
@@ -331,37 +312,4 @@ fn mean(worth: &[f64], out: Option<usize>) -> f64 {
     let kept = kept.filter(|(number, _)| Some(*number) != out);
     let (sum, count) = kept.fold((0.0, 0.0), |(sum, count), (_, x)| (sum + x, count + 1.0));
     sum / f64::max(count, 1.0)
-}
-
-/// A line for the counts, two for every ground truth that was left out, then the formulas.
-fn encode(carried: &Carried) -> String {
-    let mut lines = vec![
-        carried.left_out.len().to_string(),
-        carried.counts.to_string(),
-    ];
-    for left in &carried.left_out {
-        lines.extend([left.formula.to_string(), left.counts.to_string()]);
-    }
-    lines.extend(carried.formulas.iter().map(ToString::to_string));
-    lines.join("\n")
-}
-
-fn decode(body: &[u8]) -> Option<Carried> {
-    let mut lines = std::str::from_utf8(body).ok()?.lines();
-    let several: usize = lines.next()?.parse().ok()?;
-    let mut formulas = lines.map(|line| lpzero_proxy::parse(line).ok());
-    let counts = formulas.next()??;
-    let left_out = (0..several).map(|truth| {
-        Some(LeftOut {
-            truth,
-            formula: formulas.next()??,
-            counts: formulas.next()??,
-        })
-    });
-    let left_out = left_out.collect::<Option<_>>()?;
-    Some(Carried {
-        formulas: formulas.collect::<Option<_>>()?,
-        counts,
-        left_out,
-    })
 }
