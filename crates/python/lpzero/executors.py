@@ -145,7 +145,11 @@ def _is_lost(error: BaseException) -> bool:
     """Whether a worker went, rather than that its work went wrong."""
     if isinstance(error, (BrokenExecutor, CancelledError, ConnectionError, Lost)):
         return True
-    if not type(error).__module__.startswith("ray."):
+    module = type(error).__module__
+    # Dask's own errors are of workers: what a task raised comes as it was.
+    if module.startswith("distributed."):
+        return True
+    if not module.startswith("ray."):
         return False
     # Ray wraps what a task raised; its other errors are of workers, nodes, and objects.
     cause = getattr(error, "cause", None)

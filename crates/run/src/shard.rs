@@ -16,15 +16,10 @@ pub struct Shard {
     of: u32,
 }
 
-/// Variables that tell a process of a job array its number, and how to learn of how many.
+/// Variables that tell a process of a job array its number, and how to learn of how many. The
+/// innermost system first: HyperQueue and Kubernetes also run inside of tasks of Slurm, whose
+/// variables are there then, too.
 const ARRAYS: [Array; 3] = [
-    Array {
-        system: "Slurm",
-        number: "SLURM_ARRAY_TASK_ID",
-        first: Some("SLURM_ARRAY_TASK_MIN"),
-        last: Some("SLURM_ARRAY_TASK_MAX"),
-        count: None,
-    },
     Array {
         system: "HyperQueue",
         number: "HQ_TASK_ID",
@@ -38,6 +33,13 @@ const ARRAYS: [Array; 3] = [
         first: None,
         last: None,
         count: Some("LPZERO_SHARDS"),
+    },
+    Array {
+        system: "Slurm",
+        number: "SLURM_ARRAY_TASK_ID",
+        first: Some("SLURM_ARRAY_TASK_MIN"),
+        last: Some("SLURM_ARRAY_TASK_MAX"),
+        count: None,
     },
 ];
 
@@ -205,6 +207,15 @@ mod tests {
         };
         assert_eq!(slurm("3").unwrap().to_string(), "3/8");
         assert!(slurm("9").unwrap_err().contains("beyond the tasks"));
+        // A queue whose workers run as tasks of another: each task has a number of its own.
+        let inside = shard(&[
+            ("SLURM_ARRAY_TASK_ID", "1"),
+            ("SLURM_ARRAY_TASK_MIN", "1"),
+            ("SLURM_ARRAY_TASK_MAX", "2"),
+            ("HQ_TASK_ID", "2"),
+            ("LPZERO_SHARDS", "4"),
+        ]);
+        assert_eq!(inside.unwrap().to_string(), "3/4");
         let queue = shard(&[("JOB_COMPLETION_INDEX", "2"), ("LPZERO_SHARDS", "8")]);
         assert_eq!(queue.unwrap().to_string(), "3/8");
         let alone = shard(&[("HQ_TASK_ID", "2")]).unwrap_err();

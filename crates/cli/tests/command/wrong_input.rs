@@ -131,7 +131,7 @@ fn an_unknown_operation_names_record_and_key() {
 fn heads_must_divide_the_width() {
     refused_benchmark(
         |records| layer(records)["num_operation_heads"] = 3.into(),
-        &["\"2\"", "encoder_layers[0].num_operation_heads", "3", "128"],
+        &["\"2\"", "encoder_layers[0].num_operation_heads", "3", "32"],
     );
 }
 

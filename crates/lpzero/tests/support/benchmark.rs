@@ -21,12 +21,12 @@ pub fn benchmark(n: usize) -> serde_json::Value {
             let depth = 1 + id % 3;
             let stacked = 2 + (id / 3) % 2;
             // No two networks are equal: equal ones would bind a split.
-            let layers: Vec<_> = (0..depth).map(|_| layer(stacked, 128 + 8 * id)).collect();
+            let layers: Vec<_> = (0..depth).map(|_| layer(stacked, 32 + 8 * id)).collect();
             serde_json::json!({
                 "id": id,
                 "scores": { "glue": 60.0 + 4.0 * depth as f64 + stacked as f64 + 0.01 * id as f64 },
                 "hparams": { "model_hparam_overrides": {
-                    "hidden_size": 128,
+                    "hidden_size": 32,
                     "nas_config": { "encoder_layers": layers },
                 }},
             })
