@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::architecture::{Architecture, Embedding, Head, NormKind, NormPlacement, PositionWidth};
 use crate::block::Block;
+use crate::mixer::Kind;
 use crate::table::{Map, Mixing};
 
 /// Number of parameters of an architecture, by part. The parts are disjoint.
@@ -276,6 +277,27 @@ impl Architecture {
             product([size_of::<f32>(), batch, positions]).saturating_mul(per_token),
             product([size_of::<f32>(), positions]).saturating_mul(shared),
         ])
+    }
+
+    /// Bytes that it takes to serve `batch` sequences of up to `positions` tokens at once: all
+    /// weights, and the keys and values of every token that a block looks back at, in numbers of
+    /// 16 bits. An encoder keeps no keys; scratch is not counted.
+    pub fn serving_memory(&self, batch: usize, positions: usize) -> u128 {
+        let kept = self.blocks.iter().map(|block| {
+            let maps = block.maps(self.width).into_iter();
+            let cached =
+                maps.filter(|map| ["key", "value"].contains(&&*map.name) && !map.of_distances);
+            let width = sum(cached.map(|map| map.outputs.size as u128));
+            let window = block.mixer.grouped().and_then(|attention| attention.window);
+            let tokens = positions.min(window.unwrap_or(positions));
+            width.saturating_mul(tokens as u128)
+        });
+        let cache = match self.kind {
+            Kind::Decoder => sum(kept).saturating_mul(batch as u128),
+            Kind::Encoder => 0,
+        };
+        let numbers = self.parameters().total().saturating_add(cache);
+        numbers.saturating_mul(size_of::<u16>() as u128)
     }
 }
 

@@ -2,7 +2,9 @@
 //! trained the networks counted.
 #![allow(clippy::unwrap_used)]
 
-use lpzero_arch::{Architecture, Document, Reading, flexibert, lts};
+use lpzero_arch::{
+    Architecture, Document, GroupedAttention, Reading, flexibert, hugging_face, lts,
+};
 
 fn encoder(operation: &str) -> Architecture {
     let config = format!(
@@ -201,5 +203,55 @@ fn relative_attention_costs_a_map_and_a_product_more() {
     assert_eq!(
         two.activation_memory(3, 16) - one.activation_memory(3, 16),
         4 * b * t * (attention + norms + feed_forward) + 4 * t * 2 * c
+    );
+}
+
+/// A decoder of transformers by its configuration.
+fn decoder(config: &serde_json::Value) -> Architecture {
+    let document = Document::parse_json("config.json", &config.to_string()).unwrap();
+    hugging_face::read(&document.root()).unwrap()
+}
+
+#[test]
+fn serving_takes_the_weights_and_the_keys_and_values_of_every_token() {
+    // OPT-13B's shape: 800 KB a token (Kwon et al. 2023, section 3).
+    let mut opt = serde_json::json!({
+        "model_type": "gpt2", "vocab_size": 50272, "n_positions": 2048, "n_embd": 5120,
+        "n_layer": 40, "n_head": 40,
+    });
+    let cache = |config: &serde_json::Value, batch, positions| {
+        let network = decoder(config);
+        network.serving_memory(batch, positions) - 2 * network.parameters().total()
+    };
+    assert_eq!(cache(&opt, 1, 1), 800 * 1024);
+    assert_eq!(cache(&opt, 3, 2048), 3 * 2048 * 800 * 1024);
+    opt["n_layer"] = 20.into();
+    assert_eq!(cache(&opt, 1, 1), 400 * 1024);
+    // Eight heads of keys for 32 of queries, as LLaMA 3 of 8B: 128 KB.
+    let llama = serde_json::json!({
+        "model_type": "llama", "vocab_size": 128256, "max_position_embeddings": 8192,
+        "hidden_size": 4096, "num_hidden_layers": 32, "num_attention_heads": 32,
+        "num_key_value_heads": 8, "intermediate_size": 14336, "rms_norm_eps": 1e-5,
+    });
+    assert_eq!(cache(&llama, 2, 4096), 2 * 4096 * 128 * 1024);
+    // Blocks that look back 1,024 tokens keep no more, however many there are.
+    let mut near = decoder(&llama);
+    for block in &mut near.blocks {
+        let attention = *block.mixer.grouped().unwrap();
+        let window = Some(1024);
+        block.mixer = GroupedAttention {
+            window,
+            ..attention
+        }
+        .into();
+    }
+    let weights = 2 * near.parameters().total();
+    assert_eq!(near.serving_memory(1, 4096) - weights, 1024 * 128 * 1024);
+    assert_eq!(near.serving_memory(1, 512) - weights, 512 * 128 * 1024);
+    // An encoder keeps nothing.
+    let encoder = encoder(ATTENTION);
+    assert_eq!(
+        encoder.serving_memory(8, 128),
+        2 * encoder.parameters().total()
     );
 }

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use lpzero_arch::{Adapters, Architecture, Block, Genotype, Space};
-use lpzero_nas::{BlockChoices, Bound, Candidate, Cost, Costs, Scorer, Solution, architecture_id};
+use lpzero_nas::{
+    BlockChoices, Bound, Candidate, Cost, Costs, Load, Scorer, Solution, architecture_id,
+};
 use lpzero_nn::{Adapted, BlockPrefix, Layout, Objective, Prefixes, Seeded};
 use lpzero_proxy::{AddedAggregate, Node, PartialVisitor, Partials, sum_over_sites};
 use lpzero_trace::{NetworkScalar, Trace, Weights};
@@ -223,15 +225,16 @@ impl<'a> Supernet<'a> {
         restricted: &Restricted,
         proxy: usize,
         bound: &Bound,
-        batch: (usize, usize),
+        load: impl Into<Load>,
     ) -> Result<Option<BlockChoices>, Error> {
+        let load = load.into();
         let Some(scores) = restricted.contributions(proxy) else {
             return Ok(None);
         };
         let depth = self.blocks.len();
         let cost = |options: &[usize]| -> Result<f64, Error> {
             let (_, architecture) = self.sub_network(options)?;
-            let costs = Costs::count(&architecture, batch, None);
+            let costs = Costs::count(&architecture, load, None);
             Ok(costs.get(bound.cost).unwrap_or(f64::NAN))
         };
         let base = cost(&vec![0; depth])?;
@@ -393,7 +396,8 @@ pub fn one_budget(bounds: &[Bound]) -> Result<&Bound, Error> {
         Error::from(lpzero_nas::Error::Setting {
             name: "--method exact with",
             value,
-            expected: "exactly one of --max-params, --max-decoder-params, --max-flops and --max-memory",
+            expected: "exactly one of --max-params, --max-decoder-params, --max-flops, --max-memory and \
+                       --max-serving",
         })
     };
     match bounds {
@@ -422,10 +426,11 @@ impl Supernet<'_> {
         restricted: &Restricted,
         proxy: usize,
         bound: &Bound,
-        batch: (usize, usize),
+        load: impl Into<Load>,
         count: usize,
     ) -> Result<Option<Vec<Candidate>>, Error> {
-        let Some(choices) = self.choices(restricted, proxy, bound, batch)? else {
+        let load = load.into();
+        let Some(choices) = self.choices(restricted, proxy, bound, load)? else {
             return Ok(None);
         };
         let solutions = choices.best(bound.most, count);
@@ -450,7 +455,7 @@ impl Supernet<'_> {
             Ok(Candidate {
                 id: architecture_id(&architecture),
                 genotype,
-                costs: Costs::count(&architecture, batch, None),
+                costs: Costs::count(&architecture, load, None),
                 violation: 0.0,
                 score: sign * restricted.scores(&architecture)[proxy],
                 architecture,

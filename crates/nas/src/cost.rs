@@ -17,6 +17,8 @@ pub enum Cost {
     Flops,
     /// Bytes of activations that a pass over the minibatch keeps for its backward half.
     Memory,
+    /// Bytes of weights and of the key-value cache when it serves, in numbers of 16 bits.
+    Serving,
     /// Seconds of a forward pass over the minibatch, measured on this machine.
     Latency,
     /// The sum of what a table of the user's says of every choice.
@@ -25,11 +27,12 @@ pub enum Cost {
 
 impl Cost {
     /// Every cost.
-    pub const ALL: [Cost; 6] = [
+    pub const ALL: [Cost; 7] = [
         Cost::Params,
         Cost::DecoderParams,
         Cost::Flops,
         Cost::Memory,
+        Cost::Serving,
         Cost::Latency,
         Cost::Table,
     ];
@@ -41,6 +44,7 @@ impl Cost {
             Cost::DecoderParams => "decoder_params",
             Cost::Flops => "flops",
             Cost::Memory => "memory",
+            Cost::Serving => "serving",
             Cost::Latency => "latency",
             Cost::Table => "table",
         }
@@ -53,9 +57,27 @@ impl Cost {
             Cost::DecoderParams => "parameters of mixers and feed-forward networks",
             Cost::Flops => "FLOPs of a forward pass over one sequence",
             Cost::Memory => "bytes of activations kept for the backward pass",
+            Cost::Serving => "bytes of weights and key-value cache when it serves",
             Cost::Latency => "seconds of a forward pass",
             Cost::Table => "cost by the table",
         }
+    }
+}
+
+/// What networks are given, which costs hang on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Load {
+    /// Sequences and tokens per sequence of the minibatch.
+    pub batch: (usize, usize),
+    /// Sequences that are served at once, and tokens of each; `None` for one sequence of as many
+    /// tokens as a network takes.
+    pub served: Option<(usize, usize)>,
+}
+
+impl From<(usize, usize)> for Load {
+    fn from(batch: (usize, usize)) -> Self {
+        let served = None;
+        Load { batch, served }
     }
 }
 
@@ -70,6 +92,8 @@ pub struct Costs {
     pub flops: f64,
     /// See [`Cost::Memory`].
     pub memory: f64,
+    /// See [`Cost::Serving`].
+    pub serving: f64,
     /// See [`Cost::Latency`]; `None` where it was not measured.
     pub latency: Option<f64>,
     /// See [`Cost::Table`]; `None` where there is no table.
@@ -77,19 +101,22 @@ pub struct Costs {
 }
 
 impl Costs {
-    /// Counts all costs but latency, for a minibatch of `batch` sequences of `positions` tokens. No
-    /// network is built. Counts are whole numbers below 2^53.
+    /// Counts all costs but latency. No network is built. Counts are whole numbers below 2^53.
     pub fn count(
         architecture: &Architecture,
-        (batch, positions): (usize, usize),
+        load: impl Into<Load>,
         table: Option<(&Table, &Space, &Genotype)>,
     ) -> Self {
+        let load = load.into();
+        let (batch, positions) = load.batch;
+        let served = load.served.unwrap_or((1, architecture.positions));
         let parameters = architecture.parameters();
         Costs {
             params: parameters.total() as f64,
             decoder_params: parameters.decoder() as f64,
             flops: architecture.flops(positions) as f64,
             memory: architecture.activation_memory(batch, positions) as f64,
+            serving: architecture.serving_memory(served.0, served.1) as f64,
             latency: None,
             table: table.map(|(table, space, genotype)| table.cost(space, genotype)),
         }
@@ -102,6 +129,7 @@ impl Costs {
             Cost::DecoderParams => Some(self.decoder_params),
             Cost::Flops => Some(self.flops),
             Cost::Memory => Some(self.memory),
+            Cost::Serving => Some(self.serving),
             Cost::Latency => self.latency,
             Cost::Table => self.table,
         }

@@ -31,7 +31,7 @@ mod search;
 mod strategy;
 mod table;
 
-pub use cost::{Bound, Cost, Costs};
+pub use cost::{Bound, Cost, Costs, Load};
 pub use error::Error;
 pub use exact::{BlockChoices, Solution};
 pub use front::front;

@@ -2,7 +2,7 @@
 
 use lpzero_arch::{Architecture, Genotype, Space};
 
-use crate::{Bound, Cost, Costs, Table};
+use crate::{Bound, Cost, Costs, Load, Table};
 
 /// A search problem: a space, a score to maximise, a cost to minimise, and bounds.
 #[derive(Clone, Copy, Debug)]
@@ -13,8 +13,8 @@ pub struct Problem<'a> {
     pub cost: Cost,
     /// Bounds that every architecture must keep.
     pub bounds: &'a [Bound],
-    /// Sequences and tokens per sequence of the minibatch that costs are about.
-    pub batch: (usize, usize),
+    /// What networks are given, which costs hang on.
+    pub load: Load,
     /// Costs of choices; needed where cost or a bound is [`Cost::Table`].
     pub table: Option<&'a Table>,
 }

@@ -109,14 +109,11 @@ impl<S: Scorer> Run<'_, '_, S> {
     /// Builds the architecture of a genotype; counts its costs and their violation of the bounds.
     fn build(&mut self, genotype: Genotype) -> Result<Proposal, lpzero_arch::Error> {
         let Problem {
-            space,
-            batch,
-            table,
-            ..
+            space, load, table, ..
         } = self.problem;
         let architecture = space.architecture(&genotype)?;
         let table = table.map(|table| (table, space, &genotype));
-        let costs = Costs::count(&architecture, batch, table);
+        let costs = Costs::count(&architecture, load, table);
         let violation = self.problem.violation(&costs);
         self.rejected += u64::from(violation > 0.0);
         Ok(Proposal {

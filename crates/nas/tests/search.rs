@@ -77,7 +77,7 @@ fn problem<'a>(space: &'a Space, bounds: &'a [Bound]) -> Problem<'a> {
         space,
         cost: Cost::Params,
         bounds,
-        batch: (2, 16),
+        load: (2, 16).into(),
         table: None,
     }
 }

@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use lpzero::compare::SHIPPED;
 use serde::{Deserialize, Serialize};
 
 use super::shared::PassArguments;
 use super::values::{
-    Amount, BudgetArgument, parse_amount, parse_budget, parse_quantity, parse_time,
+    Amount, BudgetArgument, Served, parse_amount, parse_budget, parse_bytes, parse_quantity,
+    parse_served, parse_time,
 };
 
 #[derive(Debug, Args)]
@@ -28,11 +28,12 @@ pub struct Nas {
     pub space: PathBuf,
 
     /// What architectures are scored by: a named proxy, a formula, or @ before the
-    /// folder of a search, its report, or a file with one formula.
+    /// folder of a search, its report, or a file with one formula [default: lpzero, and snip
+    /// for --space cut].
     ///
     /// What a proxy does not see, a search gives away: `lpzero proxies NAME --sees` tells.
-    #[arg(long, default_value = SHIPPED, value_name = "P", allow_hyphen_values = true)]
-    pub proxy: String,
+    #[arg(long, value_name = "P", allow_hyphen_values = true)]
+    pub proxy: Option<String>,
 
     #[command(flatten)]
     pub pass: PassArguments,
@@ -100,7 +101,7 @@ pub struct Nas {
     /// Continue the search in this folder with the configuration it was started with.
     #[arg(long, value_name = "DIR", conflicts_with_all = [
         "out", "space", "proxy", "supernet", "adapter", "restricted", "rerank", "method", "cost", "table", "budget", "population",
-        "max_params", "min_params", "max_decoder_params", "max_flops", "max_memory",
+        "max_params", "min_params", "max_decoder_params", "max_flops", "max_memory", "max_serving", "serve",
         "max_latency", "max_table", "batch", "positions", "objective", "text", "tokenizer", "memory",
     ])]
     pub resume: Option<PathBuf>,
@@ -131,6 +132,16 @@ pub struct BoundArguments {
     /// sequences: 200M is 200 000 000.
     #[arg(long, hide_short_help = true, value_name = "N", value_parser = parse_amount)]
     pub max_memory: Option<Amount>,
+
+    /// No more bytes of weights and key-value cache when it serves, in numbers of 16 bits:
+    /// 2GB, or 80% of the largest network of the space.
+    #[arg(long, hide_short_help = true, value_name = "SIZE", value_parser = parse_bytes)]
+    pub max_serving: Option<Amount>,
+
+    /// What it serves at once, for --max-serving and --cost serving: sequences x tokens, such
+    /// as 8x4096 [default: one sequence of as many tokens as the network takes].
+    #[arg(long, hide_short_help = true, value_name = "NxT", value_parser = parse_served)]
+    pub serve: Option<Served>,
 
     /// No more time of a forward pass over --batch sequences, measured on this machine
     /// with --threads (20ms, 0.5s). Run it on a quiet machine.
@@ -170,6 +181,8 @@ pub enum CostArgument {
     Flops,
     /// Bytes of activations that a pass keeps.
     Memory,
+    /// Bytes of weights and key-value cache when it serves.
+    Serving,
     /// Seconds of a forward pass, measured on this machine.
     Latency,
     /// The sum by --table.

@@ -102,6 +102,32 @@ pub fn parse_amount(text: &str) -> Result<Amount, String> {
     Ok(Amount::Share(share / 100.0))
 }
 
+/// A size in memory, or `80%`.
+pub fn parse_bytes(text: &str) -> Result<Amount, String> {
+    match text.trim().ends_with('%') {
+        true => parse_amount(text),
+        false => parse_memory(text).map(|bytes| Amount::Of(bytes as f64)),
+    }
+}
+
+/// Sequences that are served at once, and tokens of each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Served(pub usize, pub usize);
+
+/// `8x4096`.
+pub fn parse_served(text: &str) -> Result<Served, String> {
+    let pair = text.split_once('x').and_then(|(sequences, tokens)| {
+        Some(Served(
+            sequences.trim().parse().ok()?,
+            tokens.trim().parse().ok()?,
+        ))
+    });
+    let most = 1 << 40;
+    let fits = |served: &Served| (1..=most).contains(&served.0) && (1..=most).contains(&served.1);
+    pair.filter(fits)
+        .ok_or_else(|| "expected sequences x tokens such as 8x4096".to_owned())
+}
+
 /// `20ms`, `0.5s`, as seconds.
 pub fn parse_time(text: &str) -> Result<f64, String> {
     let seconds = parse_seconds(text.trim());
@@ -199,6 +225,12 @@ mod tests {
         assert_eq!(parse_amount("80M"), Ok(Amount::Of(8e7)));
         for wrong in ["0%", "101%", "%", "-5%", "nan%"] {
             assert!(parse_amount(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(parse_bytes("2GB"), Ok(Amount::Of(2e9)));
+        assert_eq!(parse_bytes("80%"), Ok(Amount::Share(0.8)));
+        assert_eq!(parse_served("8x4096"), Ok(Served(8, 4096)));
+        for wrong in ["8", "0x4", "4x0", "axb", "8x-1"] {
+            assert!(parse_served(wrong).is_err(), "{wrong}");
         }
         for wrong in ["20", "-1s", "s", "0ms"] {
             assert!(parse_time(wrong).is_err(), "{wrong}");

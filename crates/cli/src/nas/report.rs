@@ -19,13 +19,14 @@ fn in_one_field(choices: &Choices) -> String {
 }
 
 /// Columns that every table of architectures has.
-const COLUMNS: [&str; 9] = [
+const COLUMNS: [&str; 10] = [
     "id",
     "score",
     "params",
     "decoder_params",
     "flops",
     "memory",
+    "serving",
     "latency",
     "table",
     "choices",
@@ -123,7 +124,10 @@ fn members(document: &NasReport) -> Table {
         .front
         .iter()
         .any(|member| member.costs.table.is_some());
+    let bounded = document.bounds.contains_key(Cost::Serving.name());
+    let serves = bounded || document.cost == Cost::Serving;
     let mut header = vec!["id", "score", "params", "decoder params", "flops", "memory"];
+    header.extend(serves.then_some("serving"));
     header.extend(
         measured
             .then_some(["latency", "again"])
@@ -145,6 +149,9 @@ fn members(document: &NasReport) -> Table {
             count(costs.flops),
             bytes(costs.memory),
         ];
+        if serves {
+            row.push(bytes(costs.serving));
+        }
         if measured {
             let milliseconds = |seconds: Option<f64>| {
                 seconds.map_or_else(|| "-".to_owned(), |s| format!("{:.2} ms", s * 1e3))

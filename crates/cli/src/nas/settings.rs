@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use lpzero::arch::space::{BUILT_IN, CUT, LONAS};
 use lpzero::arch::{Document, Reading, Space};
-use lpzero::nas::{Bound, Budget, Cost, Costs, Table};
+use lpzero::compare::SHIPPED;
+use lpzero::nas::{Bound, Budget, Cost, Costs, Load, Table};
 use lpzero::nn::Layout;
 use lpzero::run::ContentHash;
 use lpzero::shapes::{NasMethod, NasOptions};
@@ -26,6 +27,10 @@ pub const VERSION: u32 = 2;
 
 /// In place of a folder: weights that are drawn.
 const SEEDED: &str = "seeded";
+
+/// What is kept of a network that has been trained: what the loss misses most without it. The
+/// shipped proxy, which was found for shapes to be trained, sees no channel.
+const OF_CUTS: &str = "snip";
 
 /// Members that a population may have.
 const POPULATIONS: std::ops::RangeInclusive<usize> = 4..=10_000;
@@ -47,6 +52,9 @@ pub struct NasSettings {
     cost: Cost,
     bounds: Vec<Limits>,
     table: Option<PathBuf>,
+    /// Sequences and tokens of each that are served at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    served: Option<(usize, usize)>,
     budget: Budget,
     population: usize,
 }
@@ -69,7 +77,9 @@ impl NasSettings {
     /// # Errors
     /// A proxy that is none, several, and options that contradict each other.
     pub fn new(seed: u64, arguments: &Nas) -> Result<Self> {
-        let proxy = one_proxy(&arguments.proxy)?;
+        let cut = arguments.space == Path::new(CUT) && !arguments.space.is_file();
+        let default = if cut { OF_CUTS } else { SHIPPED };
+        let proxy = one_proxy(arguments.proxy.as_deref().unwrap_or(default))?;
         if !POPULATIONS.contains(&arguments.population) {
             return Err(Failure::typed(format_args!(
                 "--population {}: expected between 4 and 10000",
@@ -85,7 +95,6 @@ impl NasSettings {
         let built_in = BUILT_IN
             .iter()
             .any(|(name, _)| Path::new(name) == arguments.space && !arguments.space.exists());
-        let cut = arguments.space == Path::new(CUT) && !arguments.space.is_file();
         let built_in = built_in || cut;
         let space = arguments.space.clone();
         Ok(Self {
@@ -107,6 +116,7 @@ impl NasSettings {
             cost,
             bounds: bounds(&arguments.bounds)?,
             table: arguments.table.clone().map(absolute),
+            served: arguments.bounds.serve.map(|served| (served.0, served.1)),
             budget: arguments.budget.into(),
             population: arguments.population,
         })
@@ -151,6 +161,7 @@ impl NasSettings {
             bounds: self.bounds.iter().map(bound).collect(),
             table: table.map_err(|error| failed(error.into()))?,
             budget: self.budget,
+            served: self.served,
             population: self.population,
             seed: self.seed,
             supernet: match &self.supernet {
@@ -169,7 +180,11 @@ impl NasSettings {
         let whole = whole.and_then(|largest| space.architecture(&largest));
         let whole = whole.map_err(|error| failed(error.into()))?;
         let positions = self.pass.positions(Some(whole.positions));
-        Ok(Costs::count(&whole, (self.pass.batch, positions), None))
+        let load = Load {
+            batch: (self.pass.batch, positions),
+            served: self.served,
+        };
+        Ok(Costs::count(&whole, load, None))
     }
 
     /// The space, of a file of its own or of a LoNAS configuration and its model.
@@ -225,6 +240,8 @@ fn bounds(arguments: &BoundArguments) -> Result<Vec<Limits>> {
         max_decoder_params,
         max_flops,
         max_memory,
+        max_serving,
+        serve: _,
         max_latency,
         max_table,
     } = *arguments;
@@ -242,6 +259,7 @@ fn bounds(arguments: &BoundArguments) -> Result<Vec<Limits>> {
         (Cost::DecoderParams, None, max_decoder_params),
         (Cost::Flops, None, max_flops),
         (Cost::Memory, None, max_memory),
+        (Cost::Serving, None, max_serving),
         (Cost::Latency, None, at_most(max_latency)),
         (Cost::Table, None, at_most(max_table)),
     ];

@@ -101,6 +101,7 @@ impl From<CostArgument> for Cost {
             CostArgument::DecoderParams => Cost::DecoderParams,
             CostArgument::Flops => Cost::Flops,
             CostArgument::Memory => Cost::Memory,
+            CostArgument::Serving => Cost::Serving,
             CostArgument::Latency => Cost::Latency,
             CostArgument::Table => Cost::Table,
         }

@@ -145,8 +145,6 @@ fn what_is_cut_from_a_folder_is_chosen_and_exported() {
             supernet,
             "--method",
             "exact",
-            "--proxy",
-            "snip",
             "--max-decoder-params",
             "60%",
             "--positions",
@@ -157,6 +155,8 @@ fn what_is_cut_from_a_folder_is_chosen_and_exported() {
         ],
     );
     assert_eq!(search.status, 0, "{}", search.stderr);
+    // What has been trained is cut by what the loss would miss.
+    assert_eq!(search.json()["proxy"], "snip");
     let found = fs::read_dir(place.join("architectures")).unwrap();
     let found = found.flatten().next().unwrap().path();
     let part = read_architecture(&found, Reading::default()).unwrap();

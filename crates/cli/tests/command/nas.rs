@@ -22,6 +22,34 @@ fn report(run: &Path) -> serde_json::Value {
 }
 
 #[test]
+fn what_serving_takes_can_be_bounded_and_traded_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    let options = "--cost serving --max-serving 400kB --serve 4x64";
+    let line = format!("{options} --out {} --json {QUICK}", run.display());
+    let printed = nas(folder.path(), &line).json();
+    let front = printed["front"].as_array().unwrap();
+    assert!(!front.is_empty());
+    for member in front {
+        let file = run.join(member["file"].as_str().unwrap());
+        let network = read_architecture(&file, Reading::default()).unwrap();
+        // Keys and values of 4 x 64 tokens, as wide as the network in each block.
+        let cache = 4 * 64 * 2 * network.width * network.blocks.len();
+        let bytes = 2.0 * (network.parameters().total() as f64 + cache as f64);
+        assert_eq!(member["serving"].as_f64(), Some(bytes));
+        assert!(bytes <= 400_000.0);
+    }
+    let table = nas(folder.path(), &format!("{options} {QUICK}"));
+    assert!(table.stdout.contains(" serving "), "{}", table.stdout);
+    let wrong = nas(folder.path(), &format!("--serve 4 {QUICK}"));
+    assert!(
+        wrong.status == 2 && wrong.stderr.contains("8x4096"),
+        "{}",
+        wrong.stderr
+    );
+}
+
+#[test]
 fn the_front_is_written_and_keeps_to_the_bounds() {
     let folder = tempfile::tempdir().unwrap();
     let run = folder.path().join("run");

@@ -179,7 +179,7 @@ impl Workbench {
             space,
             cost: Cost::Params,
             bounds,
-            batch: (pass.batch, pass.positions),
+            load: (pass.batch, pass.positions).into(),
             table: None,
         };
         let strategy = Strategy {

@@ -9,7 +9,7 @@ mod scorer;
 use std::cell::Cell;
 use std::path::Path;
 
-use lpzero_nas::{History, Method, Problem, Record, Snapshot, Strategy, search};
+use lpzero_nas::{History, Load, Method, Problem, Record, Snapshot, Strategy, search};
 use lpzero_run::Pieces;
 
 pub use front::verify;
@@ -82,7 +82,10 @@ impl Workbench {
             space: &options.space,
             cost: options.cost,
             bounds: &options.bounds,
-            batch: (self.pass().batch, self.pass().positions),
+            load: Load {
+                batch: (self.pass().batch, self.pass().positions),
+                served: options.served,
+            },
             table: options.table.as_ref(),
         };
         let strategy = Strategy {

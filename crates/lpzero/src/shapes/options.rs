@@ -40,6 +40,9 @@ pub struct NasOptions {
     pub bounds: Vec<Bound>,
     /// Costs of choices; needed where cost or a bound is [`Cost::Table`].
     pub table: Option<Table>,
+    /// Sequences that are served at once, and tokens of each, for [`Cost::Serving`]; `None` for
+    /// one sequence of as many tokens as a network takes.
+    pub served: Option<(usize, usize)>,
     /// When to stop.
     pub budget: Budget,
     /// Members of a population.
@@ -65,6 +68,7 @@ impl NasOptions {
             cost: Cost::Params,
             bounds: Vec::new(),
             table: None,
+            served: None,
             budget: Budget::Evaluations(200),
             population: 16,
             seed: 0,

@@ -84,7 +84,7 @@ impl<'a> Parts<'a> {
         let solved = match &self.restricted {
             Some((pass, _)) => {
                 let count = rerank.max(1);
-                self.supernet.solve(pass, 0, bound, problem.batch, count)?
+                self.supernet.solve(pass, 0, bound, problem.load, count)?
             }
             None => None,
         };
