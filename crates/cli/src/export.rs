@@ -29,6 +29,17 @@ const CONFIG: &str = "config.json";
 const WEIGHTS: &str = "model.safetensors";
 const SUBNETWORK: &str = "subnetwork.json";
 
+/// What a folder says of its tokens, which are those of every sub-network.
+const OF_TOKENS: [&str; 7] = [
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "tokenizer.model",
+    "vocab.json",
+    "merges.txt",
+    "generation_config.json",
+];
+
 /// Keys of a config that sizes of blocks stand under.
 const HEADS: &str = "num_attention_heads";
 const KEY_HEADS: &str = "num_key_value_heads";
@@ -104,6 +115,7 @@ pub fn run(session: &Session, arguments: &Export) -> Result<()> {
     )
     .map_err(engine)?;
     write_json(&folder.join(CONFIG), &Value::Object(config))?;
+    copy_of_tokens(supernet, &folder)?;
     if !sizes.is_uniform() {
         write_json(&folder.join(SUBNETWORK), &sizes.by_block())?;
     }
@@ -322,6 +334,18 @@ impl Sizes {
     }
 }
 
+/// Copies what there is of the tokenizer.
+fn copy_of_tokens(from: &Path, to: &NewFolder) -> Result<()> {
+    for name in OF_TOKENS {
+        let path = from.join(name);
+        if path.is_file() {
+            fs::copy(&path, to.join(name))
+                .map_err(|error| system(&path.display().to_string(), error))?;
+        }
+    }
+    Ok(())
+}
+
 fn write_json(path: &Path, value: &Value) -> Result<()> {
     let text = serde_json::to_string_pretty(value)? + "\n";
     write_whole(path, text.as_bytes()).with_context(|| path.display().to_string())
@@ -337,7 +361,7 @@ struct NewFolder<'a> {
 
 /// Between the name of a folder and the number of the process that fills it.
 const PARTIAL: &str = ".lpzero-export-";
-/// Everything that such a folder may hold.
+/// Everything that such a folder may hold beside [`OF_TOKENS`].
 const FILES: [&str; 3] = [CONFIG, WEIGHTS, SUBNETWORK];
 
 /// Removes folders that exports to the same place left behind when they were killed.
@@ -361,9 +385,8 @@ fn remove_abandoned(path: &Path, start: &str) {
         let free = File::open(&left).is_ok_and(|folder| folder.try_lock().is_ok());
         if free {
             // What cannot be removed is left as it is: this export does not need the room.
-            FILES
-                .iter()
-                .for_each(|file| drop(fs::remove_file(left.join(file))));
+            let files = FILES.iter().chain(&OF_TOKENS);
+            files.for_each(|file| drop(fs::remove_file(left.join(file))));
             let _ = fs::remove_dir(&left);
         }
     }

@@ -174,6 +174,28 @@ fn what_is_cut_from_a_folder_is_chosen_and_exported() {
 }
 
 #[test]
+fn the_tokenizer_of_a_folder_goes_with_its_parts() {
+    let folder = tempfile::tempdir().unwrap();
+    let copy = folder.path().join("model");
+    fs::create_dir(&copy).unwrap();
+    for name in ["config.json", "model.safetensors"] {
+        fs::copy(supernet().join(name), copy.join(name)).unwrap();
+    }
+    fs::write(copy.join("tokenizer.json"), "{}").unwrap();
+    fs::write(copy.join("tokenizer_config.json"), "[]").unwrap();
+    fs::write(copy.join("notes.txt"), "not ours").unwrap();
+    let file = folder.path().join("part.json");
+    spec::write(&file, &with_sizes([(1, 7), (1, 7)])).unwrap();
+    let out = folder.path().join("out");
+    let run = export_from(&copy, &file, &out, &[]);
+    assert_eq!(run.status, 0, "{}", run.stderr);
+    let text = |name: &str| fs::read_to_string(out.join(name)).ok();
+    assert_eq!(text("tokenizer.json").as_deref(), Some("{}"));
+    assert_eq!(text("tokenizer_config.json").as_deref(), Some("[]"));
+    assert_eq!(text("notes.txt"), None);
+}
+
+#[test]
 fn sorted_channels_and_heads_are_the_same_network() {
     let folder = tempfile::tempdir().unwrap();
     let (supernet, out) = (supernet(), folder.path().join("sorted"));
