@@ -2,7 +2,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::support::{Run, after, interrupted, line};
+use crate::support::{Run, interrupted, line};
 use lpzero::nn::{Tensors, read_safetensors};
 
 /// Puts a token before every text.
@@ -166,7 +166,8 @@ fn what_cannot_be_trained_on_is_refused_in_a_sentence() {
         "train {} {RECIPE} --steps 1000000 --out {at}/long",
         of.display()
     );
-    let killed = interrupted(folder.path(), &long, after(1.0));
+    let before = folder.path().join("long/before.json");
+    let killed = interrupted(folder.path(), &long, || before.exists());
     assert_eq!(killed.status, 130, "{}", killed.stderr);
     let checkpoint = folder.path().join("long/checkpoint.safetensors");
     if checkpoint.exists() {
