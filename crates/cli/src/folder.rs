@@ -113,6 +113,7 @@ impl RunKind {
             &format!("{}{DONE}", shard.writer()),
             &json!({"recorded": done}),
         )?;
+        session.stop.finished();
         if session.json {
             let shard = shard.to_string();
             let run = folder.path();

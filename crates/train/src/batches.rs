@@ -183,3 +183,24 @@ impl Batches for Text {
         seed::derived(self.seed, "mask", number)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_start_stands_before_as_much_of_the_text_as_there_is_room_for() {
+        let text = Text::new((0..100).collect(), 4, 0).unwrap();
+        let with = text.clone().with_start(Some(500));
+        assert_eq!((text.vocabulary(), with.vocabulary()), (100, 501));
+        let batches = [(text.training(3, (5, 4)), with.training(3, (5, 4)))];
+        let validations = [(text.validation(0, (1, 4)), with.validation(0, (1, 4)))];
+        for (plain, begun) in batches.iter().chain(&validations) {
+            let pairs = plain.tokens.chunks(4).zip(begun.tokens.chunks(4));
+            for (plain, begun) in pairs {
+                assert_eq!((begun[0], &begun[1..]), (500, &plain[..3]));
+            }
+        }
+    }
+}

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::shared::PassArguments;
 use super::values::{
-    Amount, BudgetArgument, Served, parse_amount, parse_budget, parse_bytes, parse_quantity,
-    parse_served, parse_time,
+    Amount, BudgetArgument, parse_amount, parse_budget, parse_bytes, parse_quantity, parse_served,
+    parse_time,
 };
 
 #[derive(Debug, Args)]
@@ -76,6 +76,11 @@ pub struct Nas {
     #[command(flatten)]
     pub bounds: BoundArguments,
 
+    /// What it serves at once, for --max-serving and --cost serving: sequences x tokens, such
+    /// as 8x4096 [default: one sequence of as many tokens as the network takes].
+    #[arg(long, hide_short_help = true, value_name = "NxT", value_parser = parse_served)]
+    pub serve: Option<(usize, usize)>,
+
     /// A table of what choices cost, such as latencies measured on another device:
     /// CSV with the columns variable,value,cost. An architecture costs the sum over
     /// its choices, of every block for variables of blocks.
@@ -137,11 +142,6 @@ pub struct BoundArguments {
     /// 2GB, or 80% of the largest network of the space.
     #[arg(long, hide_short_help = true, value_name = "SIZE", value_parser = parse_bytes)]
     pub max_serving: Option<Amount>,
-
-    /// What it serves at once, for --max-serving and --cost serving: sequences x tokens, such
-    /// as 8x4096 [default: one sequence of as many tokens as the network takes].
-    #[arg(long, hide_short_help = true, value_name = "NxT", value_parser = parse_served)]
-    pub serve: Option<Served>,
 
     /// No more time of a forward pass over --batch sequences, measured on this machine
     /// with --threads (20ms, 0.5s). Run it on a quiet machine.

@@ -110,21 +110,12 @@ pub fn parse_bytes(text: &str) -> Result<Amount, String> {
     }
 }
 
-/// Sequences that are served at once, and tokens of each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Served(pub usize, pub usize);
-
-/// `8x4096`.
-pub fn parse_served(text: &str) -> Result<Served, String> {
+/// Sequences that are served at once, and tokens of each: `8x4096`.
+pub fn parse_served(text: &str) -> Result<(usize, usize), String> {
     let pair = text.split_once('x').and_then(|(sequences, tokens)| {
-        Some(Served(
-            sequences.trim().parse().ok()?,
-            tokens.trim().parse().ok()?,
-        ))
+        Some((sequences.trim().parse().ok()?, tokens.trim().parse().ok()?))
     });
-    let most = 1 << 40;
-    let fits = |served: &Served| (1..=most).contains(&served.0) && (1..=most).contains(&served.1);
-    pair.filter(fits)
+    pair.filter(|(sequences, tokens)| *sequences > 0 && *tokens > 0)
         .ok_or_else(|| "expected sequences x tokens such as 8x4096".to_owned())
 }
 
@@ -228,7 +219,7 @@ mod tests {
         }
         assert_eq!(parse_bytes("2GB"), Ok(Amount::Of(2e9)));
         assert_eq!(parse_bytes("80%"), Ok(Amount::Share(0.8)));
-        assert_eq!(parse_served("8x4096"), Ok(Served(8, 4096)));
+        assert_eq!(parse_served("8x4096"), Ok((8, 4096)));
         for wrong in ["8", "0x4", "4x0", "axb", "8x-1"] {
             assert!(parse_served(wrong).is_err(), "{wrong}");
         }

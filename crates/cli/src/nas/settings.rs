@@ -116,7 +116,7 @@ impl NasSettings {
             cost,
             bounds: bounds(&arguments.bounds)?,
             table: arguments.table.clone().map(absolute),
-            served: arguments.bounds.serve.map(|served| (served.0, served.1)),
+            served: arguments.serve,
             budget: arguments.budget.into(),
             population: arguments.population,
         })
@@ -241,7 +241,6 @@ fn bounds(arguments: &BoundArguments) -> Result<Vec<Limits>> {
         max_flops,
         max_memory,
         max_serving,
-        serve: _,
         max_latency,
         max_table,
     } = *arguments;

@@ -95,6 +95,7 @@ fn score(
     let table = ScoreTable(scores);
     if let Some((folder, _)) = place {
         folder.write(REPORT, &table.to_json())?;
+        session.stop.finished();
         let path = folder.path().join(REPORT);
         (session.report).note(format_args!("scores in {}", path.display()));
     }

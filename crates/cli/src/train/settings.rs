@@ -20,7 +20,7 @@ use crate::arguments::{RecipeArguments, Train, WeightsArgument};
 use crate::failure::{Failure, failed, system};
 use crate::output::Reporter;
 use crate::session::Session;
-use crate::settings::read_architecture;
+use crate::settings::{absolute, read_architecture};
 use crate::weights;
 
 const CONFIG: &str = "config.json";
@@ -300,16 +300,12 @@ impl Trained {
             path.display()
         ));
         let trained = Trained {
-            folder: absolute(path),
+            folder: absolute(path.clone()),
             weights: weights::hash(path, &session.cancel)?.to_string(),
             config: config.transpose()?,
         };
         Ok(Some((trained, architecture)))
     }
-}
-
-fn absolute(path: &Path) -> PathBuf {
-    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// The text and the tokenizer that options name; a folder that is trained on has its own.
@@ -319,9 +315,9 @@ fn text_of(arguments: &Train, trained: Option<&Trained>) -> Result<Option<(PathB
     };
     let own = trained.map(|trained| trained.folder.join(TOKENIZER));
     let own = own.filter(|path| path.exists());
-    let tokenizer = arguments.tokenizer.as_deref().map(absolute).or(own);
+    let tokenizer = arguments.tokenizer.clone().map(absolute).or(own);
     match tokenizer {
-        Some(tokenizer) => Ok(Some((absolute(text), tokenizer))),
+        Some(tokenizer) => Ok(Some((absolute(text.clone()), tokenizer))),
         None => Err(Failure::typed(format_args!(
             "--text {}: expected --tokenizer, the {TOKENIZER} that turns it into tokens",
             text.display()
